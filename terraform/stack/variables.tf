@@ -1,0 +1,271 @@
+# --- What an environment is: terraform/environments/*.tfvars -------------------------------------
+
+variable "project_name" {
+  description = "First part of every name."
+  type        = string
+  default     = "bbws-access"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.project_name)) && length(var.project_name) <= 24
+    error_message = "project_name must be lower-case words joined by hyphens, at most 24 characters, such as bbws-access."
+  }
+}
+
+variable "env_name" {
+  description = "Second part of every name: dev, sit or prod, or a short name of your own."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.env_name))
+    error_message = "env_name must be 2 to 10 lower-case letters and digits that start with a letter."
+  }
+}
+
+variable "region" {
+  description = "AWS region of everything but the replicas."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region must be an AWS region, such as eu-west-1."
+  }
+}
+
+variable "pitr_enabled" {
+  description = "Point-in-time recovery of every table."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "cross_region_replication" {
+  description = "Replicates the tables and the audit archive to failover_region."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.cross_region_replication || var.failover_region != null
+    error_message = "cross_region_replication needs a failover_region."
+  }
+}
+
+variable "failover_region" {
+  description = "Region of the replicas; null where nothing is replicated."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.failover_region == null || can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.failover_region))
+    error_message = "failover_region must be an AWS region, such as eu-west-1, or null."
+  }
+
+  validation {
+    condition     = var.failover_region != var.region
+    error_message = "failover_region must be another region than region."
+  }
+}
+
+variable "log_level" {
+  description = "Least severe level that the functions log: DEBUG, INFO, WARN or ERROR."
+  type        = string
+  default     = "INFO"
+  nullable    = false
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARN", "ERROR"], var.log_level)
+    error_message = "log_level must be DEBUG, INFO, WARN or ERROR."
+  }
+}
+
+variable "api_throttle_rate_limit" {
+  description = "Requests per second that the API serves in the long run."
+  type        = number
+  nullable    = false
+
+  validation {
+    condition     = var.api_throttle_rate_limit >= 1 && var.api_throttle_rate_limit <= 10000
+    error_message = "api_throttle_rate_limit must lie between 1 and 10,000 requests per second, the account's limit."
+  }
+}
+
+variable "api_throttle_burst_limit" {
+  description = "Requests that may come at once."
+  type        = number
+  nullable    = false
+
+  validation {
+    condition     = var.api_throttle_burst_limit >= 1 && var.api_throttle_burst_limit <= 5000
+    error_message = "api_throttle_burst_limit must lie between 1 and 5,000 requests, the account's limit."
+  }
+}
+
+variable "service_log_retention_days" {
+  description = "Days that the logs of services and of the API are kept."
+  type        = number
+  default     = 30
+  nullable    = false
+}
+
+variable "audit_log_retention_days" {
+  description = "Days that the logs from which audit events are captured are kept."
+  type        = number
+  default     = 90
+  nullable    = false
+
+  validation {
+    condition     = var.audit_log_retention_days >= var.service_log_retention_days
+    error_message = "audit_log_retention_days must be at least service_log_retention_days."
+  }
+}
+
+variable "authorizer_provisioned_concurrency" {
+  description = "Authorizer instances kept warm; 0 for none."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.authorizer_provisioned_concurrency >= 0 && floor(var.authorizer_provisioned_concurrency) == var.authorizer_provisioned_concurrency
+    error_message = "authorizer_provisioned_concurrency must be a whole number, 0 or more."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Protects the tables and the user pool from deletion."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "multi_factor_authentication" {
+  description = "Multi-factor authentication of the user pool: OFF, OPTIONAL or ON."
+  type        = string
+  default     = "ON"
+  nullable    = false
+
+  validation {
+    condition     = contains(["OFF", "OPTIONAL", "ON"], var.multi_factor_authentication)
+    error_message = "multi_factor_authentication must be OFF, OPTIONAL or ON."
+  }
+}
+
+variable "cors_allowed_origins" {
+  description = "Web origins that may call the API from a browser, such as https://admin.example.com; \"*\" for any outside PROD; none for none."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = !(var.env_name == "prod" && contains(var.cors_allowed_origins, "*"))
+    error_message = "In prod, cors_allowed_origins must name the origins; \"*\" is not allowed."
+  }
+}
+
+variable "audit_object_lock" {
+  description = "Object Lock of the audit archive: mode GOVERNANCE or COMPLIANCE, and the days that each version is locked."
+  type = object({
+    mode = string
+    days = number
+  })
+  nullable = false
+
+  validation {
+    condition     = contains(["GOVERNANCE", "COMPLIANCE"], var.audit_object_lock.mode)
+    error_message = "audit_object_lock.mode must be GOVERNANCE or COMPLIANCE."
+  }
+
+  validation {
+    condition     = var.audit_object_lock.mode != "COMPLIANCE" || var.env_name == "prod"
+    error_message = "audit_object_lock.mode COMPLIANCE is for prod only: nobody can undo it, not even the account's root user."
+  }
+}
+
+variable "backup_plan_enabled" {
+  description = "Daily AWS Backup of the tables, kept in a vault beside point-in-time recovery."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+# --- Where it goes: never written in the code ------------------------------------------------------
+
+variable "account_id" {
+  description = "AWS account that the environment belongs to; the provider refuses any other."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "account_id must be 12 digits."
+  }
+}
+
+variable "bucket_suffix" {
+  description = "Appended to bucket names, which are global: for example -4711. Empty for none."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(-[a-z0-9]+)*$", var.bucket_suffix))
+    error_message = "bucket_suffix must be empty, or a hyphen followed by lower-case letters and digits."
+  }
+}
+
+variable "alert_emails" {
+  description = "Addresses that receive alerts, by topic: critical, warning, dlq."
+  type        = map(list(string))
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for topic in keys(var.alert_emails) : contains(["critical", "warning", "dlq"], topic)])
+    error_message = "alert_emails may have the keys critical, warning and dlq."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "Managed policy that bounds every role; null for none."
+  type        = string
+  default     = null
+}
+
+variable "existing_user_pool_id" {
+  description = "Id of a user pool that exists already; null to create one."
+  type        = string
+  default     = null
+}
+
+variable "invitation_sender_identity" {
+  description = "E-mail address or domain verified in SES that invitations are sent from; null while there is none."
+  type        = string
+  default     = null
+}
+
+variable "manage_api_gateway_account" {
+  description = "Sets API Gateway's log role. There is one per account and region, shared with every other API there."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+# --- What is deployed: written by `bbws-access package` ---------------------------------------------
+
+variable "artifacts_bucket" {
+  description = "Bucket that holds the functions' packages, made by `bbws-access bootstrap`."
+  type        = string
+  nullable    = false
+}
+
+variable "packages" {
+  description = "Each function's package: its key in artifacts_bucket, and its SHA-256 in base64."
+  type = map(object({
+    s3_key           = string
+    source_code_hash = string
+  }))
+  nullable = false
+}
