@@ -1,0 +1,263 @@
+"""Terraform for tests: runs it offline on a copy of the tree, and reads its configuration files."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hcl2
+from hcl2 import SerializationOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = ROOT / "terraform" / "modules"
+STACK = ROOT / "terraform" / "stack"
+
+# Lets the real AWS provider plan without an account and without a network.
+OFFLINE = """\
+  access_key                  = "test"
+  secret_key                  = "test"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+  skip_metadata_api_check     = true
+"""
+
+
+def module_folders() -> list[Path]:
+    """Every folder under terraform/modules that holds Terraform files."""
+    return sorted(folder for folder in MODULES.iterdir() if any(folder.glob("*.tf")))
+
+
+def configuration_folders() -> list[Path]:
+    """The modules and the stack."""
+    return [*module_folders(), *([STACK] if any(STACK.glob("*.tf")) else [])]
+
+
+# --- Running ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A copy of the tree in which Terraform may leave its files."""
+
+    root: Path
+    environment: dict[str, str] = field(repr=False)
+
+    @classmethod
+    def create(cls, root: Path) -> Workspace:
+        """Copies terraform/ and contract/ to `root`, once for all processes that share it."""
+        root.mkdir(parents=True, exist_ok=True)
+        with _locked(root / "copy.lock"):
+            marker = root / "copied"
+            if not marker.exists():
+                ignore = shutil.ignore_patterns(".terraform", ".terraform.lock.hcl", "*.tfstate*", "*.tfplan")
+                for name in ("terraform", "contract"):
+                    shutil.copytree(ROOT / name, root / name, ignore=ignore, dirs_exist_ok=True)
+                marker.touch()
+        return cls(root, terraform_environment(root))
+
+    def copy_of(self, folder: Path) -> Path:
+        return self.root / folder.relative_to(ROOT)
+
+    def terraform(self, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs Terraform in a folder of the workspace; the caller judges the exit code."""
+        return subprocess.run(
+            ["terraform", *arguments], cwd=folder, env=self.environment, capture_output=True, text=True, check=False
+        )
+
+    def initialised(self, folder: Path) -> Path:
+        """The workspace's folder, with provider and child modules installed (once for all processes)."""
+        with _locked(self.root / f"init-{folder.parent.name}-{folder.name}.lock"):
+            if not (folder / ".terraform").exists():
+                result = self.terraform(folder, "init", "-backend=false", "-input=false", "-no-color")
+                assert result.returncode == 0, f"terraform init failed in {folder.name}:\n{output(result)}"
+        return folder
+
+    def provider_schema(self, folder: Path) -> dict[str, Any]:
+        """Schemas of the AWS provider's resource types, by type; read once for all processes."""
+        cache = self.root / "provider-schema.json"
+        with _locked(self.root / "provider-schema.lock"):
+            if not cache.exists():
+                result = self.terraform(self.initialised(folder), "providers", "schema", "-json")
+                assert result.returncode == 0, output(result)
+                cache.write_text(result.stdout, encoding="utf-8")
+        schemas = json.loads(cache.read_text(encoding="utf-8"))["provider_schemas"]
+        return schemas["registry.terraform.io/hashicorp/aws"]["resource_schemas"]
+
+
+def output(result: subprocess.CompletedProcess[str]) -> str:
+    return f"{result.stdout}\n{result.stderr}".strip()
+
+
+def terraform_environment(folder: Path) -> dict[str, str]:
+    """The environment Terraform runs in: nothing of the caller's AWS or Terraform settings but the provider's source.
+
+    A CLI configuration that exists is respected. Otherwise Terraform's own plugin folders come first; where they
+    lack the provider, a mirror one level below /opt serves it; without one, the registry does.
+    """
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "TF_")) or name in ("AWS_CA_BUNDLE", "TF_PLUGIN_CACHE_DIR")
+    }
+    environment |= {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "AWS_EC2_METADATA_DISABLED": "true"}
+    configured = os.environ.get("TF_CLI_CONFIG_FILE")
+    if configured and Path(configured).is_file():
+        return environment | {"TF_CLI_CONFIG_FILE": configured}
+    standard = (Path.home() / ".terraform.d/plugins", Path("/usr/local/share/terraform/plugins"))
+    mirrors = sorted(Path("/opt").glob("*/registry.terraform.io/hashicorp/aws"))
+    if mirrors and not any((place / "registry.terraform.io/hashicorp/aws").is_dir() for place in standard):
+        configuration = folder / "terraform.rc"
+        configuration.write_text(
+            "provider_installation {\n"
+            f'  filesystem_mirror {{\n    path    = "{mirrors[0].parents[1]}"\n'
+            '    include = ["registry.terraform.io/hashicorp/aws"]\n  }\n'
+            '  direct {\n    exclude = ["registry.terraform.io/hashicorp/aws"]\n  }\n}\n',
+            encoding="utf-8",
+        )
+        environment["TF_CLI_CONFIG_FILE"] = str(configuration)
+    return environment
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+# --- Reading ---------------------------------------------------------------------------------------
+
+
+@cache
+def read(path: Path) -> dict[str, Any]:
+    """One file as nested dicts: labels are keys, repeated blocks are lists, expressions read "${...}"."""
+    options = SerializationOptions(with_comments=False, explicit_blocks=False, strip_string_quotes=True)
+    return hcl2.loads(path.read_text(encoding="utf-8"), serialization_options=options)
+
+
+def blocks(folder: Path, kind: str) -> dict[str, dict[str, Any]]:
+    """Every block of a kind in a folder's *.tf files, by address: "aws_sns_topic.this" of a resource, else its name."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.glob("*.tf")):
+        for block in read(path).get(kind, []):
+            for label, body in block.items():
+                if kind in ("resource", "data"):
+                    found |= {f"{label}.{name}": inner for name, inner in body.items()}
+                else:
+                    found[label] = body
+    return found
+
+
+def conditions(folder: Path) -> dict[str, int]:
+    """How many conditions may fail at each address, such as {"var.region": 1, "aws_sns_topic.this": 2}."""
+    counted = {f"var.{name}": len(block.get("validation", [])) for name, block in blocks(folder, "variable").items()}
+    counted |= {
+        f"output.{name}": len(block.get("precondition", [])) for name, block in blocks(folder, "output").items()
+    }
+    counted |= {f"check.{name}": len(block.get("assert", [])) for name, block in blocks(folder, "check").items()}
+    for kind, prefix in (("resource", ""), ("data", "data.")):
+        for address, block in blocks(folder, kind).items():
+            counted[prefix + address] = sum(
+                len(lifecycle.get("precondition", [])) + len(lifecycle.get("postcondition", []))
+                for lifecycle in block.get("lifecycle", [])
+            )
+    return {address: count for address, count in counted.items() if count}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a native test: the inputs it sees, and the addresses that it expects to fail."""
+
+    name: str
+    variables: dict[str, Any]
+    expect_failures: frozenset[str]
+
+
+def native_runs(folder: Path) -> list[Run]:
+    """The runs of a folder's tests/*.tftest.hcl."""
+    runs = []
+    for path in sorted((folder / "tests").glob("*.tftest.hcl")):
+        test = read(path)
+        shared = _variables(test)
+        for block in test.get("run", []):
+            for name, body in block.items():
+                failures = frozenset(_address(item) for item in body.get("expect_failures", []))
+                runs.append(Run(f"{path.name}: {name}", shared | _variables(body), failures))
+    return runs
+
+
+def _address(expression: str) -> str:
+    """ "${aws_sns_topic.this["a"]}" is one instance of aws_sns_topic.this."""
+    return re.sub(r"\[.*\]$", "", expression.removeprefix("${").removesuffix("}"))
+
+
+def _variables(block: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for variables in block.get("variables", []) for name, value in variables.items()}
+
+
+def strings(value: object) -> Iterator[str]:
+    """Every literal and expression of a parsed block, as text."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield str(key)
+            yield from strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from strings(inner)
+    else:
+        yield str(value)
+
+
+# --- READMEs ---------------------------------------------------------------------------------------
+
+
+def readme_examples(folder: Path) -> list[str]:
+    """The fenced hcl blocks of a folder's README that call a module."""
+    readme = folder / "README.md"
+    text = readme.read_text(encoding="utf-8") if readme.exists() else ""
+    return [code for code in re.findall(r"^```hcl\n(.*?)^```", text, re.DOTALL | re.MULTILINE) if "module " in code]
+
+
+def readme_table(folder: Path, heading: str) -> list[str]:
+    """The names in the first column of the table under a heading such as "Inputs"."""
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    section = re.search(rf"^#+ {heading}\n(.*?)(?=^#+ |\Z)", text, re.DOTALL | re.MULTILINE)
+    return re.findall(r"^\| *`([^`]+)`", section.group(1), re.MULTILINE) if section else []
+
+
+def write_example(workspace: Workspace, code: str, name: str) -> Path:
+    """Writes a README's example as a root configuration that plans offline against the workspace's modules."""
+    folder = workspace.root / "examples" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    code = re.sub(
+        r'(source\s*=\s*")[^"]*?modules/([a-z0-9-]+)[^"]*"',
+        lambda match: f'{match[1]}{workspace.copy_of(MODULES) / match[2]}"',
+        code,
+    )
+    (folder / "main.tf").write_text(code, encoding="utf-8")
+    # An example may configure providers itself; the override then only takes them offline.
+    declared = re.findall(r'^provider "aws" \{(.*?)^\}', code, re.DOTALL | re.MULTILINE)
+    default_is_declared = any("alias" not in body for body in declared)
+    failover_is_declared = any("alias" in body for body in declared)
+    provider, override = [], [f'provider "aws" {{\n{OFFLINE}}}\n']
+    if not default_is_declared:
+        provider.append('provider "aws" {\n  region = "eu-west-1"\n}\n')
+    if "aws.failover" in code:
+        override.append(f'provider "aws" {{\n  alias = "failover"\n{OFFLINE}}}\n')
+        if not failover_is_declared:
+            provider.append('provider "aws" {\n  alias  = "failover"\n  region = "eu-central-1"\n}\n')
+    (folder / "providers.tf").write_text("\n".join(provider), encoding="utf-8")
+    (folder / "providers_override.tf").write_text("\n".join(override), encoding="utf-8")
+    return folder

@@ -1,0 +1,173 @@
+"""What holds for every module, and where it applies for the stack that composes them."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.support.terraform import (
+    Workspace,
+    blocks,
+    conditions,
+    configuration_folders,
+    module_folders,
+    native_runs,
+    output,
+    read,
+    readme_examples,
+    readme_table,
+    strings,
+    write_example,
+)
+
+# The files that the module's user is promised by name, beside those of every module.
+EVERY_MODULE = {"main.tf", "variables.tf", "outputs.tf", "versions.tf", "README.md"}
+NAMED_FILES = {
+    "dynamodb": {"gsi.tf", "pitr.tf"},
+    "iam": {"policies.tf"},
+    "api-gateway": {"routes.tf", "integrations.tf"},
+    "cognito": set(),
+    "s3-audit": {"lifecycle.tf", "replication.tf"},
+    "cloudwatch": {"alarms.tf", "dashboards.tf", "sns.tf"},
+}
+
+LITERALS = {
+    "region": re.compile(r"\b[a-z]{2}(?:-[a-z]+)?-(?:north|south|east|west|central)[a-z]*-\d\b"),
+    "account id": re.compile(r"(?<![\w.-])\d{12}(?![\w.-])"),
+    "ARN with a fixed partition": re.compile(r"\barn:aws(?:-cn|-us-gov)?:"),
+    "e-mail address": re.compile(r"[\w.+-]+@[\w-]+\.[a-z]{2,}"),
+    "project name": re.compile(r"bbws", re.IGNORECASE),
+}
+
+every_module = pytest.mark.parametrize("module", module_folders(), ids=lambda folder: folder.name)
+every_configuration = pytest.mark.parametrize("folder", configuration_folders(), ids=lambda folder: folder.name)
+
+
+@every_configuration
+def test_files_are_formatted(folder: Path, workspace: Workspace) -> None:
+    result = workspace.terraform(workspace.copy_of(folder), "fmt", "-check", "-diff", "-recursive", "-no-color")
+    assert result.returncode == 0, f"run `terraform fmt -recursive` on {folder.name}:\n{output(result)}"
+
+
+@every_configuration
+def test_configuration_is_valid(folder: Path, workspace: Workspace) -> None:
+    result = workspace.terraform(workspace.initialised(workspace.copy_of(folder)), "validate", "-no-color")
+    assert result.returncode == 0, output(result)
+    assert "Warning" not in result.stdout, output(result)
+
+
+@every_configuration
+def test_native_tests_pass(folder: Path, workspace: Workspace) -> None:
+    runs = native_runs(folder)
+    result = workspace.terraform(workspace.initialised(workspace.copy_of(folder)), "test", "-no-color")
+    assert result.returncode == 0, output(result)
+    assert f"{len(runs)} passed, 0 failed" in result.stdout, output(result)
+
+
+@every_module
+def test_native_tests_accept_every_environment(module: Path) -> None:
+    accepting = [run for run in native_runs(module) if not run.expect_failures]
+    assert accepting, "no native test run accepts anything"
+    if "env_name" in blocks(module, "variable"):
+        tested = {run.variables.get("env_name") for run in accepting}
+        assert {"dev", "sit", "prod"} <= tested, f"no accepting run for {sorted({'dev', 'sit', 'prod'} - tested)}"
+
+
+@every_configuration
+def test_every_condition_has_a_run_that_it_rejects(folder: Path) -> None:
+    rejecting = Counter(address for run in native_runs(folder) for address in run.expect_failures)
+    uncovered = {
+        address: f"{count} conditions, {rejecting[address]} rejecting runs"
+        for address, count in conditions(folder).items()
+        if rejecting[address] < count
+    }
+    assert not uncovered, f"conditions without an `expect_failures` run of their own: {uncovered}"
+
+
+@every_module
+def test_module_has_its_files(module: Path) -> None:
+    expected = EVERY_MODULE | NAMED_FILES.get(module.name, set())
+    assert expected <= {path.name for path in module.iterdir()}
+    assert list((module / "tests").glob("*.tftest.hcl")), "no native tests"
+
+
+@every_module
+def test_versions_are_stated(module: Path) -> None:
+    (settings,) = read(module / "versions.tf")["terraform"]
+    (providers,) = settings["required_providers"]
+    assert settings["required_version"] == ">= 1.11"
+    assert providers["aws"]["source"] == "hashicorp/aws"
+    assert providers["aws"]["version"] == "~> 5.100"
+
+
+@every_configuration
+def test_variables_are_typed_and_described(folder: Path) -> None:
+    for name, variable in blocks(folder, "variable").items():
+        assert variable.get("type") not in (None, "${any}"), f"{name} has no type"
+        assert variable.get("description", "").strip(), f"{name} has no description"
+        if variable.get("nullable") is not False:
+            assert "default" in variable, f"{name}: say nullable = false"
+            assert variable["default"] in (None, "${null}"), f"{name}: say nullable = false, or default to null"
+            assert "null" in variable["description"], f"{name}: say in the description what null means"
+
+
+@every_configuration
+def test_outputs_are_described(folder: Path) -> None:
+    for name, block in blocks(folder, "output").items():
+        assert block.get("description", "").strip(), f"{name} has no description"
+
+
+@every_configuration
+def test_nothing_is_hardcoded(folder: Path) -> None:
+    found = []
+    for path in sorted(folder.glob("*.tf")):
+        for kind, items in read(path).items():
+            for item in items:
+                for text in strings(_without_examples(kind, item)):
+                    found += [
+                        f"{path.name}: {name} in {text!r}" for name, pattern in LITERALS.items() if pattern.search(text)
+                    ]
+    assert not found, "\n".join(found)
+
+
+def _without_examples(kind: str, block: object) -> object:
+    """Leaves out what may name a value as an example: descriptions, messages, and the defaults of variables."""
+    left_out = {"description", "error_message"} | ({"default"} if kind == "variable" else set())
+    if isinstance(block, dict):
+        return {key: _without_examples(kind, value) for key, value in block.items() if key not in left_out}
+    if isinstance(block, list):
+        return [_without_examples(kind, value) for value in block]
+    return block
+
+
+@every_module
+def test_everything_that_can_be_tagged_is_tagged(module: Path, workspace: Workspace) -> None:
+    resources = blocks(module, "resource")
+    if not resources:
+        return
+    schema = workspace.provider_schema(workspace.copy_of(module))
+    untagged = [
+        address
+        for address, body in resources.items()
+        if "tags" in schema.get(address.split(".")[0], {}).get("block", {}).get("attributes", {}) and "tags" not in body
+    ]
+    assert not untagged, f"without tags: {untagged}"
+
+
+@every_module
+def test_readme_lists_the_inputs_and_outputs(module: Path) -> None:
+    for heading, kind in (("Inputs", "variable"), ("Outputs", "output")):
+        assert sorted(readme_table(module, heading)) == sorted(blocks(module, kind)), f"table of {heading}"
+
+
+@every_module
+def test_readme_examples_plan(module: Path, workspace: Workspace) -> None:
+    examples = readme_examples(module)
+    assert examples, "the README has no ```hcl example that calls the module"
+    assert any(f"modules/{module.name}" in code for code in examples), "no example calls this module"
+    for number, code in enumerate(examples, start=1):
+        folder = workspace.initialised(write_example(workspace, code, f"{module.name}-{number}"))
+        result = workspace.terraform(folder, "plan", "-input=false", "-lock=false", "-refresh=false", "-no-color")
+        assert result.returncode == 0, f"example {number}:\n{output(result)}"
+        assert re.search(r"Plan: [1-9]\d* to add, 0 to change, 0 to destroy", result.stdout), output(result)
