@@ -1,0 +1,194 @@
+"""The emulator's own process: environment, saved state, shims, and one TLS listener on the loopback interface."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import resource
+import shlex
+import shutil
+import signal
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bbws_access.local_aws.certificate import ensure_certificate
+from bbws_access.local_aws.errors import LocalAwsError
+
+if TYPE_CHECKING:
+    from bbws_access.local_aws.snapshot import Snapshots
+
+ACCOUNT_ID = "000000000000"
+HOST = "127.0.0.1"
+HEALTH_PATH = "/_ministack/health"
+_SETTLE_SECONDS = 2.0
+
+# What the emulator's process may keep of its caller's environment: nothing that names an AWS account, a profile,
+# a proxy or a Python path.
+KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SYSTEMROOT")
+
+
+def client_environment(port: int, region: str, bundle: Path) -> dict[str, str]:
+    """The variables with which boto3, Terraform and the AWS command line talk to the emulator on `port`."""
+    return {
+        "AWS_ENDPOINT_URL": f"https://{HOST}:{port}",
+        "AWS_CA_BUNDLE": str(bundle),
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        # Neither a profile of the user's nor the machine's own role may ever answer instead.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": f"{HOST},localhost",
+        "no_proxy": f"{HOST},localhost",
+    }
+
+
+def server_environment(folder: Path, port: int, region: str) -> dict[str, str]:
+    """The whole environment of the emulator's process, and so of the functions that it runs."""
+    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+    return {
+        **kept,
+        **client_environment(port, region, folder / "tls" / "ca-bundle.pem"),
+        "HOME": str(folder),
+        "TMPDIR": str(folder / "tmp"),
+        "SSL_CERT_FILE": str(folder / "tls" / "ca-bundle.pem"),
+        "AUTH": "true",
+        "BIND_HOST": HOST,
+        "MINISTACK_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_REGION": region,
+        "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
+        "USE_SSL": "1",
+        "MINISTACK_SSL_CERT": str(folder / "tls" / "server.pem"),
+        "MINISTACK_SSL_KEY": str(folder / "tls" / "server.key"),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "DOCKER_HOST": f"unix://{folder}/no-docker",
+        "STATE_DIR": str(folder / "keys"),
+        "PERSIST_STATE": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def run(arguments: list[str]) -> int:
+    """Serve in the foreground until SIGTERM or SIGINT; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m bbws_access.local_aws", description="Run the local AWS.")
+    parser.add_argument("--folder", type=Path, default=Path(".local-aws"), help="where certificate and state lie")
+    parser.add_argument("--port", type=int, required=True, help="TCP port on 127.0.0.1")
+    parser.add_argument("--region", default="eu-west-1", help="region of requests that name none")
+    options = parser.parse_args(arguments)
+    folder = options.folder.resolve()
+    try:
+        # What functions left there when the emulator was killed.
+        shutil.rmtree(folder / "tmp", ignore_errors=True)
+        for name in ("tmp", "keys", "state"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        certificate, key, _ = ensure_certificate(folder / "tls")
+        environment = server_environment(folder, options.port, options.region)
+        os.environ.clear()
+        os.environ.update(environment)
+        tempfile.tempdir = None
+        asyncio.run(_serve(folder, options.port, certificate, key))
+    except LocalAwsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve(folder: Path, port: int, certificate: Path, key: Path) -> None:
+    # MiniStack reads its environment while it is imported, so not before now.
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack.app import app
+
+    from bbws_access.local_aws.shims import install_shims
+    from bbws_access.local_aws.snapshot import Snapshots
+
+    install_shims(function_interpreter=_function_interpreter(folder))
+    snapshots = Snapshots(folder / "state")
+    snapshots.restore()
+    snapshots.start()
+
+    requests = _Requests(snapshots)
+
+    async def watched_app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        with requests.one(scope["path"]):
+            await app(scope, receive, send)
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    config = Config()
+    config.bind = [f"{HOST}:{port}"]
+    config.certfile, config.keyfile = str(certificate), str(key)
+    config.keep_alive_timeout = 75
+    config.loglevel = "WARNING"
+    stopped = asyncio.Event()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signal_number, stopped.set)
+    logging.getLogger("local-aws").info("listening on https://%s:%s", HOST, port)
+    server = asyncio.create_task(serve(watched_app, config, shutdown_trigger=asyncio.Event().wait))
+    stop = asyncio.create_task(stopped.wait())
+    await asyncio.wait((server, stop), return_when=asyncio.FIRST_COMPLETED)
+    if server.done():
+        await server
+        return
+    await requests.settle(_SETTLE_SECONDS)
+    await asyncio.to_thread(snapshots.close)
+    logging.getLogger("local-aws").info("stopped, state saved")
+    logging.shutdown()
+    # Closing the kept-alive TLS connections of clients politely can take half a minute, and nothing is left to save.
+    os._exit(0)
+
+
+class _Requests:
+    """The requests being served."""
+
+    def __init__(self, snapshots: "Snapshots"):
+        self._snapshots = snapshots
+        self._count = 0
+
+    @contextlib.contextmanager
+    def one(self, path: str) -> Iterator[None]:
+        """Count a request while it is served, and have what it changed saved."""
+        self._count += 1
+        try:
+            yield
+        finally:
+            self._count -= 1
+            if path != HEALTH_PATH:
+                self._snapshots.mark_changed()
+
+    async def settle(self, seconds: float) -> None:
+        """Wait until no request is being served, at most so long."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while self._count and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.02)
+
+
+def _function_interpreter(folder: Path) -> Path:
+    """A script that runs Python with its standard library alone.
+
+    A function on AWS sees what its package carries. The project's own environment would lend it everything that is
+    installed there, and a package with a forgotten dependency would pass here and fail on AWS.
+    """
+    interpreter = Path(getattr(sys, "_base_executable", "") or sys.executable)
+    if not interpreter.exists():
+        interpreter = Path(sysconfig.get_config_var("BINDIR")) / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    script = folder / "function-python"
+    script.write_text(f'#!/bin/sh\nexec {shlex.quote(str(interpreter))} -I -S "$@"\n')
+    script.chmod(0o700)
+    return script
