@@ -1,0 +1,159 @@
+data "aws_partition" "current" {}
+
+locals {
+  name_prefix = "${var.project_name}-${var.env_name}"
+  own_pool    = var.existing_user_pool_id == null
+
+  user_pool_id = local.own_pool ? one(aws_cognito_user_pool.this[*].id) : var.existing_user_pool_id
+  user_pool_arn = (
+    local.own_pool
+    ? one(aws_cognito_user_pool.this[*].arn)
+    : "arn:${data.aws_partition.current.partition}:cognito-idp:${var.region}:${var.account_id}:userpool/${var.existing_user_pool_id}"
+  )
+  issuer = "https://cognito-idp.${var.region}.${data.aws_partition.current.dns_suffix}/${local.user_pool_id}"
+
+  # An import in overwrite mode drops authorizers that stand beside the API document, so this one travels inside it.
+  authorizer = {
+    name = "${local.name_prefix}-authorizer"
+    type = "token"
+    uri = join(":", [
+      "arn", split(":", var.authorizer.function_arn)[1], "apigateway", var.region, "lambda",
+      "path/2015-03-31/functions/${var.authorizer.function_arn}/invocations",
+    ])
+    credentials_arn                = var.authorizer.invocation_role_arn
+    identity_source                = "method.request.header.${var.authorizer.header}"
+    identity_validation_expression = var.authorizer.token_pattern
+    result_ttl_seconds             = var.authorizer.result_ttl_seconds
+  }
+}
+
+resource "aws_cognito_user_pool" "this" {
+  count = local.own_pool ? 1 : 0
+
+  name                     = "${local.name_prefix}-userpool"
+  user_pool_tier           = var.tier
+  deletion_protection      = var.deletion_protection_enabled ? "ACTIVE" : "INACTIVE"
+  username_attributes      = ["email"]
+  auto_verified_attributes = ["email"]
+  mfa_configuration        = var.mfa
+  tags                     = var.tags
+
+  username_configuration {
+    case_sensitive = false
+  }
+
+  admin_create_user_config {
+    allow_admin_create_user_only = true
+  }
+
+  # Cognito never changes or removes an attribute of a pool, and a required custom attribute is refused outright. A changed value here
+  # plans as an update and fails at apply, so tests/schema.tftest.hcl freezes this block.
+  schema {
+    name                     = "organisation_id"
+    attribute_data_type      = "String"
+    mutable                  = true
+    required                 = false
+    developer_only_attribute = false
+
+    string_attribute_constraints {
+      min_length = 0
+      max_length = 64
+    }
+  }
+
+  password_policy {
+    minimum_length                   = var.password_policy.minimum_length
+    require_lowercase                = true
+    require_numbers                  = true
+    require_symbols                  = true
+    require_uppercase                = true
+    temporary_password_validity_days = var.password_policy.temporary_password_validity_days
+    password_history_size            = var.password_policy.password_history_size
+  }
+
+  dynamic "software_token_mfa_configuration" {
+    for_each = var.mfa == "OFF" ? [] : [true]
+
+    content {
+      enabled = true
+    }
+  }
+
+  account_recovery_setting {
+    recovery_mechanism {
+      name     = "verified_email"
+      priority = 1
+    }
+  }
+
+  # The address that a person signs in with changes only after the new one has been proven.
+  user_attribute_update_settings {
+    attributes_require_verification_before_update = ["email"]
+  }
+
+  dynamic "user_pool_add_ons" {
+    for_each = var.threat_protection == "OFF" ? [] : [var.threat_protection]
+
+    content {
+      advanced_security_mode = user_pool_add_ons.value
+    }
+  }
+
+  # Required whenever the pool is made here: taking it out later would show no change in a plan and leave the old trigger in place.
+  lambda_config {
+    pre_token_generation_config {
+      lambda_arn     = var.pre_token_generation_lambda_arn
+      lambda_version = "V2_0"
+    }
+  }
+
+  dynamic "email_configuration" {
+    for_each = var.email == null ? [] : [var.email]
+
+    content {
+      email_sending_account  = "DEVELOPER"
+      source_arn             = email_configuration.value.source_arn
+      from_email_address     = email_configuration.value.from_email_address
+      reply_to_email_address = email_configuration.value.reply_to_email_address
+      configuration_set      = email_configuration.value.configuration_set
+    }
+  }
+}
+
+resource "aws_cognito_user_pool_client" "this" {
+  for_each = var.app_clients
+
+  name         = "${local.name_prefix}-client-${each.key}"
+  user_pool_id = local.user_pool_id
+
+  generate_secret               = false
+  explicit_auth_flows           = ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH"]
+  prevent_user_existence_errors = "ENABLED"
+  enable_token_revocation       = true
+  read_attributes               = each.value.read_attributes
+  write_attributes              = each.value.write_attributes
+
+  access_token_validity  = each.value.access_token_minutes
+  id_token_validity      = each.value.id_token_minutes
+  refresh_token_validity = each.value.refresh_token_minutes
+
+  token_validity_units {
+    access_token  = "minutes"
+    id_token      = "minutes"
+    refresh_token = "minutes"
+  }
+
+  allowed_oauth_flows_user_pool_client = each.value.oauth != null
+  allowed_oauth_flows                  = each.value.oauth == null ? null : ["code"]
+  allowed_oauth_scopes                 = each.value.oauth == null ? null : each.value.oauth.scopes
+  callback_urls                        = each.value.oauth == null ? null : each.value.oauth.callback_urls
+  logout_urls                          = each.value.oauth == null ? null : each.value.oauth.logout_urls
+  supported_identity_providers         = each.value.oauth == null ? null : ["COGNITO"]
+}
+
+resource "aws_cognito_user_pool_domain" "this" {
+  count = var.domain_prefix == null ? 0 : 1
+
+  domain       = var.domain_prefix
+  user_pool_id = local.user_pool_id
+}
