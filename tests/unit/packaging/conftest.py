@@ -1,0 +1,58 @@
+"""A small project with the same functions, so that packaging is tested apart from what the services say."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[3]
+
+SOURCES = {
+    "__init__.py": '"""A project."""\n',
+    "kernel/__init__.py": "",
+    "kernel/text.py": "import json\n\nGREETING = json.dumps({'héllo': sorted({'c', 'a', 'b'})})\n",
+    "kernel/checks.py": (
+        "import jsonschema_rs\n\n\ndef check(schema, value):\n    return jsonschema_rs.is_valid(schema, value)\n"
+    ),
+    "kernel/unused.py": "raise RuntimeError('nothing imports this')\n",
+    "permission/__init__.py": "",
+    "permission/handler.py": (
+        "from ..kernel import checks\nfrom bbws_access.kernel.text import GREETING\n\n\n"
+        "def handler(event, context):\n    return checks.check({'type': 'string'}, GREETING)\n"
+    ),
+    "role/__init__.py": "",
+    "role/handler.py": "def handler(event, context):\n    from bbws_access.kernel import checks\n    return checks\n",
+    "authorizer/__init__.py": "",
+    "authorizer/handler.py": (
+        "import jwt\nfrom cryptography.hazmat.primitives import hashes\n\n"
+        "from bbws_access.kernel.text import GREETING\n\n\n"
+        "def handler(event, context):\n    return GREETING, hashes.SHA256().name, jwt.__name__\n"
+    ),
+    "authorizer/token_claims/__init__.py": "",
+    "authorizer/token_claims/handler.py": (
+        "from bbws_access.kernel import text\n\n\ndef handler(event, context):\n    return text.GREETING\n"
+    ),
+    "cli/__init__.py": "",
+}
+
+
+def make_project(root: Path) -> Path:
+    """A project at ``root`` with this repository's locks."""
+    for name, text in SOURCES.items():
+        path = root / "src" / "bbws_access" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (root / "contract").mkdir()
+    (root / "contract" / "roles.json").write_text(json.dumps({"platformRoles": []}))
+    (root / "requirements").mkdir()
+    for lock in ("authorizer", "service"):
+        shutil.copy(REPOSITORY / "requirements" / f"{lock}.txt", root / "requirements")
+    shutil.copy(REPOSITORY / "package.json", root)
+    shutil.copy(REPOSITORY / "package-lock.json", root)
+    return root
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return make_project(tmp_path / "a project")
