@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hcl2
+import pytest
 from hcl2 import SerializationOptions
 
 if TYPE_CHECKING:
@@ -70,18 +71,19 @@ class Workspace:
     def copy_of(self, folder: Path) -> Path:
         return self.root / folder.relative_to(ROOT)
 
-    def terraform(self, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs Terraform in a folder of the workspace; the caller judges the exit code."""
-        return subprocess.run(
-            ["terraform", *arguments], cwd=folder, env=self.environment, capture_output=True, text=True, check=False
-        )
+    def terraform(self, folder: Path, *arguments: str) -> str:
+        """Runs Terraform in a folder of the workspace and returns what it printed; the test fails where it fails."""
+        command = ["terraform", *arguments]
+        result = subprocess.run(command, cwd=folder, env=self.environment, capture_output=True, text=True, check=False)
+        if result.returncode:
+            pytest.fail(f"{' '.join(command)} in {folder.name}:\n{result.stdout}\n{result.stderr}", pytrace=False)
+        return result.stdout
 
     def initialised(self, folder: Path) -> Path:
         """The workspace's folder, with provider and child modules installed (once for all processes)."""
         with _locked(self.root / f"init-{folder.parent.name}-{folder.name}.lock"):
             if not (folder / ".terraform").exists():
-                result = self.terraform(folder, "init", "-backend=false", "-input=false", "-no-color")
-                assert result.returncode == 0, f"terraform init failed in {folder.name}:\n{output(result)}"
+                self.terraform(folder, "init", "-backend=false", "-input=false", "-no-color")
         return folder
 
     def provider_schema(self, folder: Path) -> dict[str, Any]:
@@ -89,15 +91,10 @@ class Workspace:
         cache = self.root / "provider-schema.json"
         with _locked(self.root / "provider-schema.lock"):
             if not cache.exists():
-                result = self.terraform(self.initialised(folder), "providers", "schema", "-json")
-                assert result.returncode == 0, output(result)
-                cache.write_text(result.stdout, encoding="utf-8")
+                schema = self.terraform(self.initialised(folder), "providers", "schema", "-json")
+                cache.write_text(schema, encoding="utf-8")
         schemas = json.loads(cache.read_text(encoding="utf-8"))["provider_schemas"]
         return schemas["registry.terraform.io/hashicorp/aws"]["resource_schemas"]
-
-
-def output(result: subprocess.CompletedProcess[str]) -> str:
-    return f"{result.stdout}\n{result.stderr}".strip()
 
 
 def terraform_environment(folder: Path) -> dict[str, str]:
@@ -121,7 +118,7 @@ def terraform_environment(folder: Path) -> dict[str, str]:
         configuration = folder / "terraform.rc"
         configuration.write_text(
             "provider_installation {\n"
-            f'  filesystem_mirror {{\n    path    = "{mirrors[0].parents[1]}"\n'
+            f'  filesystem_mirror {{\n    path    = "{mirrors[0].parents[2]}"\n'
             '    include = ["registry.terraform.io/hashicorp/aws"]\n  }\n'
             '  direct {\n    exclude = ["registry.terraform.io/hashicorp/aws"]\n  }\n}\n',
             encoding="utf-8",
@@ -199,7 +196,7 @@ def native_runs(folder: Path) -> list[Run]:
 
 
 def _address(expression: str) -> str:
-    """ "${aws_sns_topic.this["a"]}" is one instance of aws_sns_topic.this."""
+    """The address in "${aws_sns_topic.this}", without the key of an instance."""
     return re.sub(r"\[.*\]$", "", expression.removeprefix("${").removesuffix("}"))
 
 
@@ -243,7 +240,7 @@ def write_example(workspace: Workspace, code: str, name: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     code = re.sub(
         r'(source\s*=\s*")[^"]*?modules/([a-z0-9-]+)[^"]*"',
-        lambda match: f'{match[1]}{workspace.copy_of(MODULES) / match[2]}"',
+        lambda match: f'{match[1]}../../terraform/modules/{match[2]}"',
         code,
     )
     (folder / "main.tf").write_text(code, encoding="utf-8")

@@ -1,0 +1,218 @@
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  name_prefix = "${var.project_name}-${var.env_name}"
+  partition   = data.aws_partition.current.partition
+  account_arn = "arn:${local.partition}:iam::${var.account_id}:root"
+
+  alias_names = { for name in keys(var.keys) : name => "alias/${local.name_prefix}-key-${name}" }
+  alias_arns  = { for name, alias in local.alias_names : name => "arn:${local.partition}:kms:${var.region}:${var.account_id}:${alias}" }
+
+  administration = [
+    "kms:CancelKeyDeletion",
+    "kms:CreateAlias",
+    "kms:Delete*",
+    "kms:Describe*",
+    "kms:Disable*",
+    "kms:Enable*",
+    "kms:Get*",
+    "kms:List*",
+    "kms:Put*",
+    "kms:ReplicateKey",
+    "kms:Revoke*",
+    "kms:RotateKeyOnDemand",
+    "kms:ScheduleKeyDeletion",
+    "kms:TagResource",
+    "kms:UntagResource",
+    "kms:Update*",
+  ]
+  usage = [
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey*",
+    "kms:ReEncrypt*",
+  ]
+
+  via_services = {
+    for name, key in var.keys : name => [for service in key.via_services : "${service}.${var.region}.${data.aws_partition.current.dns_suffix}"]
+  }
+
+  # What each service needs that uses the key by itself, and how the request shows for whom it acts.
+  service_actions = {
+    for name, key in var.keys : name => {
+      for service, grant in key.service_principals : service => {
+        principal = service == "logs" ? "logs.${var.region}.amazonaws.com" : "${service}.amazonaws.com"
+        actions   = service == "logs" ? local.usage : ["kms:Decrypt", "kms:GenerateDataKey*"]
+        # CloudWatch Logs names the log group in the encryption context. EventBridge names nothing: any condition
+        # on the source would silently drop its events.
+        conditions = concat(
+          service == "logs" ? [{
+            test     = "ArnLike"
+            variable = "kms:EncryptionContext:aws:logs:arn"
+            values   = length(grant.source_arns) > 0 ? grant.source_arns : ["arn:${local.partition}:logs:${var.region}:${var.account_id}:log-group:*"]
+          }] : [],
+          contains(["logs", "events"], service) ? [] : [{
+            test     = "StringEquals"
+            variable = "aws:SourceAccount"
+            values   = [var.account_id]
+          }],
+          service != "logs" && length(grant.source_arns) > 0 ? [{
+            test     = "ArnLike"
+            variable = "aws:SourceArn"
+            values   = grant.source_arns
+          }] : [],
+        )
+      }
+    }
+  }
+}
+
+data "aws_iam_policy_document" "this" {
+  for_each = var.keys
+
+  # Administration is the account's to delegate by IAM, so that the key can never become unmanageable. Use is not:
+  # it takes one of the statements below, whatever IAM says. Hence no CreateGrant here, which would give use away.
+  statement {
+    sid       = "AdministrationByAccount"
+    actions   = local.administration
+    resources = ["*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = [local.account_arn]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(each.value.administrator_arns) > 0 ? [each.value.administrator_arns] : []
+
+    content {
+      sid       = "AdministrationByPrincipals"
+      actions   = local.administration
+      resources = ["*"]
+
+      principals {
+        type        = "AWS"
+        identifiers = statement.value
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(each.value.via_services) > 0 ? [1] : []
+
+    content {
+      sid       = "UseThroughServices"
+      actions   = local.usage
+      resources = ["*"]
+
+      principals {
+        type        = "AWS"
+        identifiers = [local.account_arn]
+      }
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = local.via_services[each.key]
+      }
+    }
+  }
+
+  # Services such as DynamoDB work on with a grant when the principal who called them is gone.
+  dynamic "statement" {
+    for_each = length(each.value.via_services) > 0 ? [1] : []
+
+    content {
+      sid       = "GrantToServices"
+      actions   = ["kms:CreateGrant"]
+      resources = ["*"]
+
+      principals {
+        type        = "AWS"
+        identifiers = [local.account_arn]
+      }
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = local.via_services[each.key]
+      }
+
+      condition {
+        test     = "Bool"
+        variable = "kms:GrantIsForAWSResource"
+        values   = ["true"]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(each.value.user_arns) > 0 ? [each.value.user_arns] : []
+
+    content {
+      sid       = "UseByPrincipals"
+      actions   = local.usage
+      resources = ["*"]
+
+      principals {
+        type        = "AWS"
+        identifiers = statement.value
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.service_actions[each.key]
+
+    content {
+      sid       = "UseBy${join("", [for part in split(".", statement.key) : title(part)])}"
+      actions   = statement.value.actions
+      resources = ["*"]
+
+      principals {
+        type        = "Service"
+        identifiers = [statement.value.principal]
+      }
+
+      dynamic "condition" {
+        for_each = statement.value.conditions
+
+        content {
+          test     = condition.value.test
+          variable = condition.value.variable
+          values   = condition.value.values
+        }
+      }
+    }
+  }
+}
+
+resource "aws_kms_key" "this" {
+  for_each = var.keys
+
+  description             = each.value.description
+  policy                  = data.aws_iam_policy_document.this[each.key].json
+  enable_key_rotation     = true
+  rotation_period_in_days = each.value.rotation_period_in_days
+  deletion_window_in_days = each.value.deletion_window_in_days
+  multi_region            = each.value.multi_region
+  tags                    = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = data.aws_region.current.name == var.region
+      error_message = "region is ${var.region}, but the module's provider works in ${data.aws_region.current.name}: pass the provider of that region."
+    }
+  }
+}
+
+resource "aws_kms_alias" "this" {
+  for_each = var.keys
+
+  name          = local.alias_names[each.key]
+  target_key_id = aws_kms_key.this[each.key].key_id
+}
