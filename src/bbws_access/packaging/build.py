@@ -222,35 +222,37 @@ def _assemble_in_webassembly(job: dict, root: Path) -> None:
             "Packages for AWS need Node.js 18 or newer, and there is no `node` on the PATH.",
             "Install Node.js; the local AWS does without it.",
         )
-    command = [node, str(_script()), str(_interpreter(root))]
+    command = [node, str(_script()), str(interpreter(root))]
     done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, check=False)  # noqa: S603 - own argv
     if done.returncode != 0:
         raise PackagingError(f"The packages could not be written: {done.stderr.strip() or 'no reason given'}")
 
 
-def _interpreter(root: Path) -> Path:
+def interpreter(root: Path) -> Path:
     """The folder of the WebAssembly interpreter, installed from the npm lock when it is not there yet."""
     folder = root / "node_modules" / "pyodide"
     locked = json.loads(_npm_lock(root).read_text())["packages"]["node_modules/pyodide"]["version"]
+    with _alone(root / ".build"):
+        if _installed_version(folder) != locked:
+            _install_interpreter(root)
+    return folder
+
+
+def _installed_version(folder: Path) -> str | None:
     try:
-        installed = json.loads((folder / "package.json").read_text())["version"]
+        return json.loads((folder / "package.json").read_text())["version"]
     except (FileNotFoundError, ValueError):
-        installed = None
-    if installed == locked:
-        return folder
+        return None
+
+
+def _install_interpreter(root: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise PackagingError("Packages for AWS need npm, and there is none on the PATH.", "Install Node.js with npm.")
-    done = subprocess.run(  # noqa: S603 - own argv
-        [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603 - own argv
     if done.returncode != 0:
-        raise PackagingError(f"`npm ci` failed: {done.stderr.strip() or done.stdout.strip()}")
-    return folder
+        raise PackagingError(f"`npm ci` failed: {done.stderr.strip() or done.stdout.strip() or 'no reason given'}")
 
 
 def _write_tfvars(path: Path, packages: tuple[Package, ...]) -> None:

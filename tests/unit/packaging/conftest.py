@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bbws_access.packaging.build import interpreter
+
 REPOSITORY = Path(__file__).parents[3]
 
 SOURCES = {
@@ -56,3 +58,9 @@ def make_project(root: Path) -> Path:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     return make_project(tmp_path / "a project")
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """The installed WebAssembly interpreter, shared by the projects of the tests."""
+    return interpreter(REPOSITORY).parent

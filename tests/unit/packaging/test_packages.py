@@ -13,7 +13,7 @@ import pytest
 
 from bbws_access.packaging import FUNCTIONS, PackagingError, package
 
-from .conftest import REPOSITORY, SOURCES, make_project
+from .conftest import SOURCES, make_project
 
 FOUR = ("authorizer", "permission", "role", "token-claims")
 
@@ -123,11 +123,11 @@ def build_elsewhere(root: Path, target: str, **environment: str) -> dict[str, st
 
 
 @pytest.mark.parametrize("target", ["local", "aws"])
-def test_two_checkouts_give_the_same_bytes(tmp_path: Path, target: str) -> None:
+def test_two_checkouts_give_the_same_bytes(tmp_path: Path, node_modules: Path, target: str) -> None:
     first, second = make_project(tmp_path / "one"), make_project(tmp_path / "some where else" / "two")
     if target == "aws":
         for root in (first, second):
-            (root / "node_modules").symlink_to(REPOSITORY / "node_modules")
+            (root / "node_modules").symlink_to(node_modules)
     for path in [*second.rglob("*.py"), *second.rglob("*.json")]:
         path.chmod(0o600)
         os.utime(path, (1, 1))
@@ -144,8 +144,8 @@ def test_two_checkouts_give_the_same_bytes(tmp_path: Path, target: str) -> None:
     assert next(iter(again)).sha256 == one["role"]
 
 
-def test_packages_for_aws_hold_arm64_and_python_312_only(project: Path) -> None:
-    (project / "node_modules").symlink_to(REPOSITORY / "node_modules")
+def test_packages_for_aws_hold_arm64_and_python_312_only(project: Path, node_modules: Path) -> None:
+    (project / "node_modules").symlink_to(node_modules)
     for item in package("aws", root=project):
         with zipfile.ZipFile(item.path) as archive:
             libraries = [name for name in archive.namelist() if ".so" in name]

@@ -1,0 +1,77 @@
+# Everything an engineer does with the project, from a fresh clone on. `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+ENVIRONMENT ?= dev
+TARGET ?= aws
+WORKERS ?= 2
+ARGUMENTS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+TOOL := $(BIN)/bbws-access
+INPUTS := $(wildcard requirements/*.in)
+LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+	--universal --python-version 3.11
+
+.PHONY: help up down test lint format package benchmark lock setup clean
+
+help: ## List what there is
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: $(READY) ## Start the local AWS and deploy everything to it (ENVIRONMENT=dev)
+	@$(TOOL) up --environment $(ENVIRONMENT) $(ARGUMENTS)
+
+down: $(READY) ## Stop the local AWS; ARGUMENTS=--destroy takes everything down first
+	@$(TOOL) down --environment $(ENVIRONMENT) $(ARGUMENTS)
+
+test: lint ## Run every check and test (WORKERS=2)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(ARGUMENTS)
+
+lint: $(READY) ## Check the style of Python and Terraform
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@terraform=$$(command -v terraform) || { echo "make: there is no terraform on the PATH; install 1.11 or newer" >&2; exit 1; }
+	@TF_CLI_CONFIG_FILE=/dev/null "$$terraform" fmt -check -recursive terraform
+
+format: $(READY) ## Rewrite Python and Terraform in the project's style
+	@$(BIN)/ruff check --quiet --fix
+	@$(BIN)/ruff format --quiet
+	@TF_CLI_CONFIG_FILE=/dev/null terraform fmt -recursive terraform
+
+package: $(READY) ## Make the functions' packages (TARGET=aws or local)
+	@$(TOOL) package --target $(TARGET) $(ARGUMENTS)
+
+benchmark: $(READY) ## Measure the authorizer, the packages and `up`
+	@$(BIN)/python -m benchmarks $(ARGUMENTS)
+
+lock: $(READY) ## Pin the newest allowed version of every dependency, with hashes
+	@for name in authorizer service uv; do $(LOCK) --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
+	$(LOCK) --upgrade requirements/{authorizer,service,tool,dev}.in --output-file requirements/dev.txt
+	npm install --package-lock-only --ignore-scripts --silent
+
+setup: $(READY) ## Make the Python environment that everything runs in
+
+# The interpreter is the newest of those that the project supports.
+$(READY): requirements/dev.txt requirements/uv.txt pyproject.toml $(INPUTS)
+	@python=""
+	for candidate in "$${PYTHON:-}" python3.12 python3.13 python3.11 python3; do
+	  if [ -n "$$candidate" ] && "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$candidate; break; fi
+	done
+	if [ -z "$$python" ]; then echo "make: Python 3.11 or newer is needed, and none is on the PATH" >&2; exit 1; fi
+	if ! [ -x $(BIN)/python ] || ! $(BIN)/python -c '' 2>/dev/null; then
+	  "$$python" -m venv --clear $(VENV) || { echo "make: $$python cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	fi
+	$(BIN)/python -m pip --quiet --no-input install --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/uv.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean: ## Remove what was built; the local AWS and the Python environment stay
+	@rm -rf .build node_modules .pytest_cache .ruff_cache .hypothesis
