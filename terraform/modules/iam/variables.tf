@@ -118,6 +118,117 @@ variable "services" {
   }))
   default  = {}
   nullable = false
+
+  validation {
+    condition = alltrue([
+      for service, input in var.services :
+      can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", service)) && can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", coalesce(input.role_name, service)))
+    ])
+    error_message = "Keys of services and their role_name must be lower-case words joined by hyphens."
+  }
+
+  validation {
+    condition     = length(distinct([for service, input in var.services : coalesce(input.role_name, "${service}-service")])) == length(var.services)
+    error_message = "Two services have the same role_name: each needs a role of its own."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.services) : can(regex("^[A-Za-z0-9_./#-]{1,512}$", input.log_group_name))])
+    error_message = "log_group_name must be the name of one log group, such as /aws/lambda/example: no ARN and no wildcard."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for input in values(var.services) : [
+        for table in values(input.tables) : can(regex("^arn:[a-z-]+:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]+$", table.arn))
+      ]
+    ]))
+    error_message = "tables[...].arn must be the ARN of one DynamoDB table, without wildcard, index or stream."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for input in values(var.services) : [
+        for table in values(input.tables) : table.read_stream || anytrue([
+          for keys in concat([table.read_leading_keys, table.write_leading_keys, table.create_leading_keys], [for index in values(table.indexes) : index.leading_keys]) :
+          length(keys) > 0
+        ])
+      ]
+    ]))
+    error_message = "A table is listed of which nothing is allowed: give it leading keys, an index or read_stream, or leave it out."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for input in values(var.services) : [
+        for table in values(input.tables) : [
+          for key in setunion(table.read_leading_keys, table.write_leading_keys, table.create_leading_keys, flatten([for index in values(table.indexes) : tolist(index.leading_keys)])) :
+          key != "" && !strcontains(key, "{")
+        ]
+      ]
+    ]))
+    error_message = "A leading key must be a partition key's value, or its fixed beginning followed by *, such as ROLE#ORG#*: not empty, and with no placeholder left in it."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for input in values(var.services) : [
+        for table in values(input.tables) : [
+          for name, index in table.indexes : can(regex("^[A-Za-z0-9_.-]{3,255}$", name)) && length(index.leading_keys) > 0
+        ]
+      ]
+    ]))
+    error_message = "indexes must be keyed by the index's name, and each needs at least one leading key."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for input in values(var.services) : [
+        for bucket in values(input.buckets) : can(regex("^arn:[a-z-]+:s3:::[a-z0-9][a-z0-9.-]+$", bucket.arn)) && length(bucket.read_prefixes) + length(bucket.write_prefixes) > 0
+      ]
+    ]))
+    error_message = "buckets[...].arn must be the ARN of one bucket, with at least one prefix to read or write."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for input in values(var.services) : [
+        for bucket in values(input.buckets) : [
+          for prefix in setunion(bucket.read_prefixes, bucket.write_prefixes) : can(regex("^[A-Za-z0-9!_.'()-]([A-Za-z0-9!_.'()/-]*)/$", prefix))
+        ]
+      ]
+    ]))
+    error_message = "A prefix must end in / (archive/ and not archive, which would let archive-of-others/ in), not begin with one, and hold no wildcard."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for input in values(var.services) : [
+        for queue in values(input.queues) : can(regex("^arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+$", queue.arn)) && (queue.send || queue.receive)
+      ]
+    ]))
+    error_message = "queues[...].arn must be the ARN of one SQS queue, with send or receive true."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for input in values(var.services) : concat(
+        [for arn in values(input.topics) : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+$", arn))],
+        [for arn in values(input.event_buses) : can(regex("^arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9_./-]+$", arn))],
+        [for arn in values(input.read_log_groups) : can(regex("^arn:[a-z-]+:logs:[a-z0-9-]+:[0-9]{12}:log-group:[A-Za-z0-9_./#-]+(:\\*)?$", arn))],
+      )
+    ]))
+    error_message = "topics, event_buses and read_log_groups must hold ARNs of SNS topics, of EventBridge buses and of log groups, each of one resource and without wildcard."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for input in values(var.services) : [
+        for identity in values(input.email_identities) : can(regex("^arn:[a-z-]+:ses:[a-z0-9-]+:[0-9]{12}:identity/[^*?]+$", identity.arn)) && length(identity.from_addresses) > 0 && alltrue([for address in identity.from_addresses : can(regex("^[^@*? ]+@[^@*? ]+$", address))])
+      ]
+    ]))
+    error_message = "email_identities[...].arn must be the ARN of one SES identity, and from_addresses the addresses that mail may be sent as."
+  }
 }
 
 variable "keys" {
@@ -128,6 +239,20 @@ variable "keys" {
   })))
   default  = {}
   nullable = false
+
+  validation {
+    condition     = alltrue(flatten([for keys in values(var.keys) : [for key in values(keys) : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", key.arn))]]))
+    error_message = "keys[...][...].arn must be the ARN of one KMS key: not an alias, without wildcard."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for keys in values(var.keys) : [
+        for key in values(keys) : length(key.through) > 0 && length(setsubtract(key.through, ["dynamodb", "s3", "sqs", "sns", "lambda", "logs", "ses", "events"])) == 0
+      ]
+    ]))
+    error_message = "keys[...][...].through must name at least one of dynamodb, s3, sqs, sns, lambda, logs, ses and events."
+  }
 }
 
 variable "user_pools" {
@@ -139,6 +264,20 @@ variable "user_pools" {
   })))
   default  = {}
   nullable = false
+
+  validation {
+    condition = alltrue(flatten([
+      for pools in values(var.user_pools) : [
+        for pool in values(pools) : can(regex("^arn:[a-z-]+:cognito-idp:[a-z0-9-]+:[0-9]{12}:userpool/[A-Za-z0-9_-]+$", pool.arn))
+      ]
+    ]))
+    error_message = "user_pools[...][...].arn must be the ARN of one Cognito user pool."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for pools in values(var.user_pools) : [for pool in values(pools) : pool.read_users || pool.create_users]]))
+    error_message = "A user pool is listed of which nothing is allowed: set read_users or create_users."
+  }
 }
 
 variable "authorizer_invocation" {
@@ -147,6 +286,11 @@ variable "authorizer_invocation" {
     alias_arn = string
   })
   default = null
+
+  validation {
+    condition     = var.authorizer_invocation == null || can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+:[A-Za-z0-9_-]+$", var.authorizer_invocation.alias_arn))
+    error_message = "authorizer_invocation.alias_arn must be the ARN of a function's alias, such as arn:aws:lambda:eu-west-1:123456789012:function:example:live."
+  }
 }
 
 variable "replications" {
@@ -160,6 +304,28 @@ variable "replications" {
   }))
   default  = {}
   nullable = false
+
+  validation {
+    condition = alltrue([
+      for name, replication in var.replications :
+      can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", name)) && alltrue([for arn in [replication.source_bucket_arn, replication.destination_bucket_arn] : can(regex("^arn:[a-z-]+:s3:::[a-z0-9][a-z0-9.-]+$", arn))])
+    ])
+    error_message = "replications must be keyed by lower-case words joined by hyphens, and each needs the ARN of one source and of one destination bucket."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for replication in values(var.replications) : [
+        for arn in [replication.source_key_arn, replication.destination_key_arn] : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", arn))
+      ]
+    ]))
+    error_message = "source_key_arn and destination_key_arn must be ARNs of KMS keys: not aliases, without wildcard."
+  }
+
+  validation {
+    condition     = alltrue([for replication in values(var.replications) : can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", replication.destination_region))])
+    error_message = "destination_region must be an AWS region, such as eu-west-1."
+  }
 }
 
 variable "schedulers" {
@@ -171,4 +337,20 @@ variable "schedulers" {
   }))
   default  = {}
   nullable = false
+
+  validation {
+    condition = alltrue([
+      for name, scheduler in var.schedulers :
+      can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", name)) && can(regex("^[0-9A-Za-z_.-]{1,64}$", scheduler.schedule_group))
+    ])
+    error_message = "schedulers must be keyed by lower-case words joined by hyphens, and schedule_group must be the name of one schedule group."
+  }
+
+  validation {
+    condition = alltrue([
+      for scheduler in values(var.schedulers) :
+      can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+:[A-Za-z0-9_-]+$", scheduler.alias_arn)) && can(regex("^arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+$", scheduler.dead_letter_queue_arn))
+    ])
+    error_message = "alias_arn must be the ARN of a function's alias, and dead_letter_queue_arn that of a queue."
+  }
 }

@@ -82,6 +82,98 @@ variable "functions" {
     dead_letter_queue_arn = optional(string)
   }))
   nullable = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.functions) : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", name))])
+    error_message = "Keys of functions must be lower-case words joined by hyphens."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/.+$", input.role_arn))])
+    error_message = "role_arn must be the ARN of an IAM role."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : can(regex("^[A-Za-z0-9_.-]+\\.[A-Za-z0-9_]+$", input.handler))])
+    error_message = "handler must be module.function, such as example.handler.handler."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : can(regex("(^|/|\\.|-)[0-9a-f]{64}\\.zip$", input.package.s3_key))])
+    error_message = "package.s3_key must end in the package's SHA-256 in hex and .zip, so that other code has another key."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : can(regex("^[A-Za-z0-9+/]{43}=$", input.package.source_code_hash))])
+    error_message = "package.source_code_hash must be the package's SHA-256 in base64: 44 characters that end in =."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : contains(["arm64", "x86_64"], input.architecture)])
+    error_message = "architecture must be arm64 or x86_64."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : can(regex("^(python3|nodejs|java|dotnet|ruby3|provided)[a-z0-9.]*$", input.runtime))])
+    error_message = "runtime must be a Lambda runtime, such as python3.12."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : input.memory_megabytes >= 128 && input.memory_megabytes <= 10240 && floor(input.memory_megabytes) == input.memory_megabytes])
+    error_message = "memory_megabytes must be a whole number from 128 to 10,240."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : input.timeout_seconds >= 1 && input.timeout_seconds <= 900 && floor(input.timeout_seconds) == input.timeout_seconds])
+    error_message = "timeout_seconds must be a whole number from 1 to 900."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : input.ephemeral_storage_megabytes >= 512 && input.ephemeral_storage_megabytes <= 10240])
+    error_message = "ephemeral_storage_megabytes must be 512 to 10,240."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for input in values(var.functions) : [
+        for name in keys(input.environment) : can(regex("^[A-Za-z][A-Za-z0-9_]+$", name)) && !can(regex("^(AWS_|LAMBDA_|_HANDLER$|_X_AMZN)", name))
+      ]
+    ]))
+    error_message = "An environment variable's name must be letters, digits and _, begin with a letter, and not begin with AWS_ or LAMBDA_, which belong to Lambda."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : length(jsonencode(input.environment)) <= 4096])
+    error_message = "The environment of a function may have 4 KB in all."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : can(regex("^[A-Za-z0-9_./#-]{1,512}$", input.log_group_name))])
+    error_message = "log_group_name must be the name of a log group, such as /aws/lambda/example."
+  }
+
+  validation {
+    condition = alltrue([
+      for input in values(var.functions) :
+      input.provisioned_concurrency >= 0 && floor(input.provisioned_concurrency) == input.provisioned_concurrency && (input.reserved_concurrency == null ? true : input.reserved_concurrency >= input.provisioned_concurrency)
+    ])
+    error_message = "provisioned_concurrency must be a whole number, 0 or more, and not above reserved_concurrency where that is set."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : input.maximum_event_age_seconds >= 60 && input.maximum_event_age_seconds <= 21600])
+    error_message = "maximum_event_age_seconds must be 60 to 21,600."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : contains([0, 1, 2], input.maximum_retry_attempts)])
+    error_message = "maximum_retry_attempts must be 0, 1 or 2."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : input.dead_letter_queue_arn == null || (input.asynchronous && can(regex("^arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", input.dead_letter_queue_arn)))])
+    error_message = "dead_letter_queue_arn must be the ARN of an SQS queue (not FIFO), and only functions with asynchronous = true leave dead letters."
+  }
 }
 
 variable "permissions" {
@@ -93,12 +185,37 @@ variable "permissions" {
   }))
   default  = {}
   nullable = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.permissions) : can(regex("^[A-Za-z0-9_-]{1,100}$", name))])
+    error_message = "Keys of permissions must be letters, digits, hyphens and underscores, at most 100."
+  }
+
+  validation {
+    condition     = alltrue([for permission in values(var.permissions) : contains(keys(var.functions), permission.function)])
+    error_message = "A permission names a function that is not in functions."
+  }
+
+  validation {
+    condition     = alltrue([for permission in values(var.permissions) : can(regex("^[a-z0-9.-]+\\.amazonaws\\.com$", permission.principal))])
+    error_message = "principal must be an AWS service, such as apigateway.amazonaws.com; accounts and everybody (*) are not let in."
+  }
+
+  validation {
+    condition     = alltrue([for permission in values(var.permissions) : can(regex("^arn:[a-z-]+:[a-z0-9-]+:[^:]*:[^:]*:.+$", permission.source_arn))])
+    error_message = "source_arn must be an ARN: what the service may invoke the function for."
+  }
 }
 
 variable "kms_key_arn" {
   description = "Key that encrypts environment variables and dead-letter queues; null for AWS-managed encryption."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a KMS key, not an alias, or null."
+  }
 }
 
 variable "tracing_enabled" {
