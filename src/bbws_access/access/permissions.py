@@ -1,0 +1,42 @@
+"""Permission names `resource:action` and their wildcards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from bbws_access.kernel.contract import load_permissions
+
+EVERYTHING = "*"
+
+
+def covers(held: str, wanted: str) -> bool:
+    """Whether holding one permission includes another.
+
+    `*` includes everything, `resource:*` every action, `team:member:*` every part below. A wildcard is included only
+    by itself or a wider one.
+    """
+    if held in (wanted, EVERYTHING):
+        return True
+    return held.endswith(":*") and len(held) > 2 and wanted.startswith(held[:-1])
+
+
+def expand(held: str) -> frozenset[str]:
+    """The catalogue's permissions that a name or wildcard stands for; empty when there is none."""
+    return frozenset(name for name in _catalogue() if covers(held, name))
+
+
+def is_known(name: str) -> bool:
+    """Whether it is a permission of the catalogue, or a wildcard that stands for at least one."""
+    return isinstance(name, str) and bool(expand(name))
+
+
+def missing(held: Iterable[str], wanted: Iterable[str]) -> list[str]:
+    """Those of `wanted` that nothing in `held` includes, in their order."""
+    held = tuple(held)
+    return [name for name in wanted if not any(covers(one, name) for one in held)]
+
+
+@lru_cache(maxsize=1)
+def _catalogue() -> tuple[str, ...]:
+    return tuple(permission["name"] for permission in load_permissions())

@@ -1,0 +1,264 @@
+"""Reads what a user holds from the tables: one round trip in depth when the organisations are known beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership
+from bbws_access.kernel.contract import load_roles
+from bbws_access.kernel.dynamodb import Call, Database, Page, Query
+from bbws_access.kernel.ids import is_valid_id
+from bbws_access.kernel.keys import partition
+from bbws_access.kernel.settings import Settings
+
+# The organisation of platform roles and the team of roles without one, as parts of an assignment's key.
+PLATFORM_ORGANISATION = "PLATFORM"
+NO_TEAM = "-"
+_ORGANISATIONS_AT_ONCE = 11  # the default one and ten hinted
+
+_ROLE_NAMES = {"#n": "name", "#s": "scope", "#p": "permissions", "#t": "permissionSets", "#a": "active"}
+_SET_NAMES = {"#p": "permissions", "#a": "active"}
+_TEAM_ROLE_NAMES = {"#c": "capabilities", "#a": "active"}
+
+
+def read_access(
+    database: Database,
+    settings: Settings,
+    user_id: str,
+    organisations: Iterable[str] = (),
+    *,
+    now: datetime | None = None,
+    deadline: float | None = None,
+) -> Access:
+    """What a user holds everywhere.
+
+    organisations: a hint which are likely to matter; wrong or missing ones cost time, never correctness.
+    Raises DatabaseError.
+    """
+    read = list(dict.fromkeys(org for org in organisations if is_valid_id(org)))[:_ORGANISATIONS_AT_ONCE]
+    calls = _user_calls(settings, user_id)
+    for org_id in read:
+        calls += organisation_calls(settings, org_id)
+    results = _complete(database, calls, database.parallel(calls, deadline=deadline))
+    now = now or datetime.now(UTC)
+    assignments, members, rest = _split_user(settings, results)
+    held = _Held(user_id, assignments, members, now)
+    definitions = _Definitions(settings, read, rest)
+    unread = [org_id for org_id in held.organisations() if org_id not in definitions.organisations]
+    for start in range(0, len(unread), _ORGANISATIONS_AT_ONCE):
+        chunk = unread[start : start + _ORGANISATIONS_AT_ONCE]
+        calls = [call for org_id in chunk for call in organisation_calls(settings, org_id)]
+        definitions.add(settings, chunk, _complete(database, calls, database.parallel(calls, deadline=deadline)))
+    return held.access(definitions)
+
+
+def read_access_in(
+    database: Database,
+    settings: Settings,
+    user_id: str,
+    org_id: str | None,
+    *,
+    now: datetime | None = None,
+    alongside: Sequence[Call] = (),
+) -> tuple[Access, list]:
+    """What a user holds in one organisation (None: PLATFORM roles only), and the results of the reads alongside.
+
+    All in one round trip. A service that may not read the teams table sees no memberships: it has no route that
+    a membership alone opens. Raises DatabaseError.
+    """
+    calls = _user_calls(settings, user_id)
+    if org_id is not None:
+        calls += organisation_calls(settings, org_id)
+    own = len(calls)
+    results = database.parallel([*calls, *alongside])
+    assignments, members, rest = _split_user(settings, _complete(database, calls, results[:own]))
+    held = _Held(user_id, assignments, members, now or datetime.now(UTC))
+    return held.access(_Definitions(settings, [] if org_id is None else [org_id], rest)), results[own:]
+
+
+def organisation_calls(settings: Settings, org_id: str) -> list[Query]:
+    """The reads of an organisation's roles, permission sets and, where the service may, team roles."""
+    calls = [
+        Query(
+            settings.permissions_table,
+            partition("OrganisationRole", orgId=org_id),
+            "ROLE#",
+            projection="roleId,#n,#s,#p,#t,#a",
+            names=_ROLE_NAMES,
+        ),
+        Query(
+            settings.permissions_table,
+            partition("PermissionSet", orgId=org_id),
+            "SET#",
+            projection="setId,#p,#a",
+            names=_SET_NAMES,
+        ),
+    ]
+    if settings.has_table("teams"):
+        calls.append(
+            Query(
+                settings.teams_table,
+                partition("TeamRoleDefinition", orgId=org_id),
+                "TEAM_ROLE#",
+                projection="teamRoleId,#c,#a",
+                names=_TEAM_ROLE_NAMES,
+            )
+        )
+    return calls
+
+
+def in_force(record: dict, now: datetime) -> bool:
+    """Whether an assignment or membership counts now. One whose expiry cannot be read does not."""
+    if record.get("active") is not True:
+        return False
+    expiry = record.get("expiresAt")
+    if expiry is None:
+        return True
+    try:
+        moment = datetime.fromisoformat(expiry)
+    except (TypeError, ValueError):
+        return False
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) > now
+
+
+def _user_calls(settings: Settings, user_id: str) -> list[Call]:
+    if not is_valid_id(user_id):
+        raise ValueError(f"{user_id!r} is no user id")
+    calls: list[Call] = [Query(settings.permissions_table, partition("UserRoleAssignment", userId=user_id), "ORG#")]
+    if settings.has_table("teams"):
+        calls.append(Query(settings.teams_table, partition("TeamMember", userId=user_id), "ORG#"))
+    return calls
+
+
+def _complete(database: Database, calls: list[Query], pages: list[Page]) -> list[list[dict]]:
+    return [
+        page.items if page.last_key is None else database.rest_of(call, page)
+        for call, page in zip(calls, pages, strict=True)
+    ]
+
+
+def _split_user(settings: Settings, results: list[list[dict]]) -> tuple[list[dict], list[dict], list[list[dict]]]:
+    if settings.has_table("teams"):
+        return results[0], results[1], results[2:]
+    return results[0], [], results[1:]
+
+
+class _Definitions:
+    """Roles, sets and team roles of the organisations read so far; and those of the platform."""
+
+    def __init__(self, settings: Settings, organisations: list[str], results: list[list[dict]]) -> None:
+        self.organisations: set[str] = set()
+        self.roles: dict[tuple[str, str], dict] = {}
+        self.sets: dict[tuple[str, str], frozenset[str]] = {}
+        self.team_roles: dict[tuple[str, str], frozenset[str]] = {}
+        self.add(settings, organisations, results)
+
+    def add(self, settings: Settings, organisations: list[str], results: list[list[dict]]) -> None:
+        width = 3 if settings.has_table("teams") else 2
+        for n, org_id in enumerate(organisations):
+            self.organisations.add(org_id)
+            parts = results[n * width : (n + 1) * width]
+            for role in parts[0]:
+                self.roles[org_id, role["roleId"]] = role
+            for one in parts[1]:
+                if one.get("active") is True:
+                    self.sets[org_id, one["setId"]] = frozenset(one.get("permissions", ()))
+            if width == 3:
+                for team_role in parts[2]:
+                    if team_role.get("active") is True:
+                        key = org_id, team_role["teamRoleId"]
+                        self.team_roles[key] = frozenset(team_role.get("capabilities", ()))
+
+    def permissions_of(self, role: dict, org_id: str) -> dict[str, tuple[str | None, ...]]:
+        """Each permission of a role with its sources: None for the role itself, or the ids of sets."""
+        sources: dict[str, tuple[str | None, ...]] = dict.fromkeys(role.get("permissions", ()), (None,))
+        for set_id in role.get("permissionSets") or ():
+            held = self.sets.get((org_id, set_id))
+            if held is None:
+                held = _platform_sets().get(set_id, frozenset())
+            for permission in held:
+                sources[permission] = (*sources.get(permission, ()), set_id)
+        return sources
+
+
+class _Held:
+    """The records of one user that are in force."""
+
+    def __init__(self, user_id: str, assignments: list[dict], members: list[dict], now: datetime) -> None:
+        self.user_id = user_id
+        self.known = bool(assignments or members)
+        self.assignments = [one for one in assignments if in_force(one, now)]
+        self.members = [one for one in members if in_force(one, now)]
+
+    def organisations(self) -> list[str]:
+        records = [*self.assignments, *self.members]
+        found = dict.fromkeys(record["organisationId"] for record in records)
+        found.pop(PLATFORM_ORGANISATION, None)
+        return [org_id for org_id in found if is_valid_id(org_id)]
+
+    def access(self, definitions: _Definitions) -> Access:
+        grants, memberships, elsewhere = [], [], False
+        for assignment in self.assignments:
+            org_id = assignment["organisationId"]
+            if org_id == PLATFORM_ORGANISATION:
+                grant = _platform_grant(assignment)
+            elif org_id in definitions.organisations:
+                grant = _grant(assignment, org_id, definitions)
+            else:
+                elsewhere = True
+                continue
+            if grant is not None:
+                grants.append(grant)
+        for member in self.members:
+            org_id = member["organisationId"]
+            if org_id not in definitions.organisations:
+                elsewhere = True
+                continue
+            role_id = member.get("teamRoleId", "")
+            capabilities = definitions.team_roles.get((org_id, role_id), frozenset())
+            memberships.append(Membership(org_id, member["teamId"], capabilities, role_id))
+        return Access(self.user_id, tuple(grants), tuple(memberships), known=self.known, active_elsewhere=elsewhere)
+
+
+def _grant(assignment: dict, org_id: str, definitions: _Definitions) -> Grant | None:
+    """A grant never reaches further than the assignment nor than the role."""
+    role = definitions.roles.get((org_id, assignment["roleId"]))
+    if role is None or role.get("active") is not True:
+        return None
+    scope, team_id = assignment.get("scope"), assignment.get("teamId")
+    if scope == TEAM:
+        if not is_valid_id(team_id) or role.get("scope") not in (ORGANISATION, TEAM):
+            return None
+    elif scope != ORGANISATION or role.get("scope") != ORGANISATION:
+        return None
+    sources = definitions.permissions_of(role, org_id)
+    return Grant(
+        frozenset(sources),
+        scope,
+        org_id,
+        team_id if scope == TEAM else None,
+        role["roleId"],
+        role.get("name", ""),
+        assignment,
+        sources,
+    )
+
+
+def _platform_grant(assignment: dict) -> Grant | None:
+    role = _platform_roles().get(assignment["roleId"])
+    if role is None or assignment.get("scope") != PLATFORM:
+        return None
+    sources = dict.fromkeys(role["permissions"], (None,))
+    return Grant(frozenset(sources), PLATFORM, None, None, role["roleId"], role["name"], assignment, sources)
+
+
+@lru_cache(maxsize=1)
+def _platform_roles() -> dict[str, dict]:
+    return {role["roleId"]: role for role in load_roles()["platformRoles"]}
+
+
+@lru_cache(maxsize=1)
+def _platform_sets() -> dict[str, frozenset[str]]:
+    return {one["setId"]: frozenset(one["permissions"]) for one in load_roles()["platformPermissionSets"]}

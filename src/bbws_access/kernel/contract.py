@@ -1,0 +1,244 @@
+"""The contract: routes and who may call them, the permission catalogue, roles, services and the data model."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
+
+
+class ContractError(Exception):
+    """The contract is missing, or contradicts itself."""
+
+
+class Parameter:
+    """One parameter of an operation. `location` is path, query or header."""
+
+    def __init__(self, document: dict, raw: dict) -> None:
+        self.name: str = raw["name"]
+        self.location: str = raw["in"]
+        self.required: bool = raw.get("required", False)
+        self._source = document, raw.get("schema", {})
+
+    @cached_property
+    def schema(self) -> dict:
+        """JSON Schema of the value, references resolved."""
+        return json_schema(*self._source)
+
+
+class Operation:
+    """One method of one path.
+
+    operation_id, method (upper case), path (the template, as in `/organisations/{orgId}/roles`), service
+    access: "public", "signed-in", or a list of alternatives such as `{"permission": "role:read"}`
+    body_required: whether a request without a body is refused
+    """
+
+    def __init__(self, document: dict, path: str, method: str, raw: dict, shared: list[dict]) -> None:
+        self.operation_id: str = raw["operationId"]
+        self.method = method.upper()
+        self.path = path
+        self.segments = tuple(path.strip("/").split("/"))
+        self.service: str = raw["x-bbws-service"]
+        self.access: str | list[dict[str, str]] = raw["x-bbws-access"]
+        self._source = document, raw, shared
+
+    def __repr__(self) -> str:
+        return f"Operation({self.operation_id}: {self.method} {self.path})"
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Those of the path and of the operation; the operation's own win."""
+        document, raw, shared = self._source
+        merged = {}
+        for parameter in [*shared, *raw.get("parameters", [])]:
+            resolved = _resolve(document, parameter)
+            merged[resolved["in"], resolved["name"]] = Parameter(document, resolved)
+        return tuple(merged.values())
+
+    @cached_property
+    def body_schema(self) -> dict | None:
+        """JSON Schema of the request's body, references resolved; None where there is no body."""
+        document = self._source[0]
+        schema = self._body.get("content", {}).get("application/json", {}).get("schema")
+        return None if schema is None else json_schema(document, schema)
+
+    @property
+    def body_required(self) -> bool:
+        return self._body.get("required", False)
+
+    @property
+    def _body(self) -> dict:
+        document, raw, _ = self._source
+        return _resolve(document, raw.get("requestBody", {}))
+
+
+class Contract:
+    """The parsed contract. `operations` maps operation ids to operations."""
+
+    def __init__(
+        self,
+        document: dict,
+        *,
+        permissions: list[dict] | None = None,
+        roles: dict | None = None,
+        data_model: dict | None = None,
+        services: dict | None = None,
+    ) -> None:
+        self.document = document
+        self.permissions = permissions or []
+        self.roles = roles or {}
+        self.data_model = data_model or {}
+        self.services = services or {}
+        self.operations = _operations(document)
+        self._routes: dict[tuple[str, int], list[Operation]] = {}
+        for operation in self.operations.values():
+            self._routes.setdefault((operation.method, len(operation.segments)), []).append(operation)
+        for candidates in self._routes.values():
+            # A fixed segment goes before a parameter, as API Gateway does it.
+            candidates.sort(key=lambda o: [segment.startswith("{") for segment in o.segments])
+
+    def match(self, method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
+        """The operation that a request would reach, and the values of its path parameters."""
+        segments = path.strip("/").split("/")
+        for operation in self._routes.get((method.upper(), len(segments)), ()):
+            params = {}
+            for template, value in zip(operation.segments, segments, strict=True):
+                if template.startswith("{"):
+                    if not value:
+                        break
+                    params[template[1:-1]] = value
+                elif template != value:
+                    break
+            else:
+                return operation, params
+        return None
+
+
+@lru_cache(maxsize=1)
+def load_contract() -> Contract:
+    """The contract that lies beside the package (in a function) or in the repository."""
+    return Contract(
+        _read("openapi"),
+        permissions=load_permissions(),
+        roles=load_roles(),
+        data_model=load_data_model(),
+        services=_read("services")["services"],
+    )
+
+
+@lru_cache(maxsize=1)
+def load_data_model() -> dict:
+    """Tables, indexes and entities."""
+    return _read("data-model")
+
+
+@lru_cache(maxsize=1)
+def load_permissions() -> list[dict]:
+    """The permission catalogue."""
+    return _read("permissions")["permissions"]
+
+
+@lru_cache(maxsize=1)
+def load_roles() -> dict:
+    """Platform roles and sets, and the defaults of an organisation."""
+    return _read("roles")
+
+
+def _read(name: str) -> dict:
+    folder = _folder()
+    try:
+        return json.loads((folder / f"{name}.json").read_bytes())
+    except FileNotFoundError:
+        raise ContractError(f"The contract lacks {name}.json in {folder}") from None
+
+
+@lru_cache(maxsize=1)
+def _folder() -> Path:
+    here = Path(__file__).resolve()
+    # A package carries the folder beside bbws_access; in the repository, src/ lies between.
+    for parent in here.parents[2:4]:
+        if (parent / "contract" / "data-model.json").is_file():
+            return parent / "contract"
+    raise ContractError(f"No contract/ folder found above {here.parents[1]}")
+
+
+def _operations(document: dict) -> dict[str, Operation]:
+    operations: dict[str, Operation] = {}
+    for path, item in document.get("paths", {}).items():
+        for method in METHODS:
+            if method not in item or method == "options":
+                continue
+            raw = item[method]
+            operation = _operation(document, path, method, raw, item.get("parameters", []))
+            if operation.operation_id in operations:
+                raise ContractError(f"The operationId {operation.operation_id} is used twice")
+            operations[operation.operation_id] = operation
+    return operations
+
+
+def _operation(document: dict, path: str, method: str, raw: dict, shared: list[dict]) -> Operation:
+    where = f"{method.upper()} {path}"
+    for name in ("operationId", "x-bbws-service", "x-bbws-access"):
+        if name not in raw:
+            raise ContractError(f"{where} has no {name}")
+    _check_access(where, path, raw["x-bbws-access"])
+    return Operation(document, path, method, raw, shared)
+
+
+def _check_access(where: str, path: str, access: object) -> None:
+    if access in ("public", "signed-in"):
+        return
+    if not isinstance(access, list) or not access:
+        raise ContractError(f'{where}: x-bbws-access must be "public", "signed-in" or a list of alternatives')
+    for rule in access:
+        if not isinstance(rule, dict) or len(rule) != 1 or not rule.keys() <= {"permission", "self", "capability"}:
+            raise ContractError(f"{where}: {rule!r} is no access rule; use one of permission, self, capability")
+        if "self" in rule and f"{{{rule['self']}}}" not in path:
+            raise ContractError(f"{where}: self names {rule['self']!r}, which is not in the path")
+        if "capability" in rule and not ("{teamId}" in path and "{orgId}" in path):
+            raise ContractError(f"{where}: a capability needs {{orgId}} and {{teamId}} in the path")
+
+
+def _resolve(document: dict, node: dict) -> dict:
+    while "$ref" in node:
+        target = document
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            try:
+                target = target[part.replace("~1", "/").replace("~0", "~")]
+            except KeyError:
+                raise ContractError(f"The reference {node['$ref']} leads nowhere") from None
+        node = target
+    return node
+
+
+def json_schema(document: dict, node: dict) -> dict:
+    """An OpenAPI 3.0 schema as plain JSON Schema: references inlined, `nullable` spelt as a type."""
+    try:
+        return _inline(document, node)
+    except RecursionError:
+        raise ContractError("A schema refers to itself; such schemas cannot be inlined") from None
+
+
+def _inline(document: dict, node: object) -> object:
+    if isinstance(node, list):
+        return [_inline(document, entry) for entry in node]
+    if not isinstance(node, dict):
+        return node
+    node = _resolve(document, node)
+    schema = {}
+    for name, value in node.items():
+        if name == "properties":
+            schema[name] = {key: _inline(document, entry) for key, entry in value.items()}
+        elif name in ("enum", "default"):
+            schema[name] = value
+        elif name not in ("nullable", "example"):
+            schema[name] = _inline(document, value)
+    if node.get("nullable") is True:
+        if isinstance(schema.get("type"), str):
+            schema["type"] = [schema["type"], "null"]
+        if "enum" in schema and None not in schema["enum"]:
+            schema["enum"] = [*schema["enum"], None]
+    return schema

@@ -1,0 +1,775 @@
+"""A small DynamoDB client: signed requests over kept TLS connections, several in flight at once without threads.
+
+Why not boto3: docs/decisions/own-dynamodb-client.md. Items are plain Python values: str, int, float, bool, None, bytes,
+list, dict and sets of str or int.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import random
+import select
+import socket
+import ssl
+import time
+import zlib
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+_SERVICE = "dynamodb"
+_TARGET = "DynamoDB_20120810."
+_CONTENT_TYPE = "application/x-amz-json-1.0"
+_IDLE_SECONDS = 20.0  # older connections are likely closed by the other side
+_CONNECT_SECONDS = 1.0
+_FIRST_BACKOFF = 0.025
+_LONGEST_BACKOFF = 1.0
+_LARGEST_ANSWER = 16 * 1024 * 1024
+
+_THROTTLES = frozenset(
+    (
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "Throttling",
+        "RequestLimitExceeded",
+        "TooManyRequestsException",
+        "LimitExceededException",
+        "TransactionConflictException",
+    )
+)
+_TRANSIENT = frozenset(("InternalServerError", "ServiceUnavailable", "TransactionInProgressException"))
+_PASSING_REASONS = frozenset(("TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"))
+
+
+class DatabaseError(Exception):
+    """DynamoDB refused a request: a fault of the program or of its permissions. `code` is DynamoDB's."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(f"{code}: {message}" if code else message)
+        self.code = code
+
+
+class ConditionFailed(DatabaseError):
+    """The condition of a single write did not hold. Nothing was written."""
+
+
+class TransactionCancelled(DatabaseError):
+    """A transaction did not happen. `reasons` has one entry per action: None, or DynamoDB's code for what failed."""
+
+    def __init__(self, message: str, reasons: list[str | None]) -> None:
+        super().__init__(message, "TransactionCanceledException")
+        self.reasons = reasons
+
+    def failed(self) -> list[int]:
+        """Positions of the actions whose condition did not hold."""
+        return [n for n, reason in enumerate(self.reasons) if reason == "ConditionalCheckFailed"]
+
+
+class DatabaseUnavailable(DatabaseError):
+    """DynamoDB did not answer in time, or answered with faults until the deadline.
+
+    After a conditional single write the outcome is unknown; a transaction is safe to send again with its token.
+    """
+
+
+class Throttled(DatabaseUnavailable):
+    """DynamoDB asked for fewer requests until the deadline. Nothing was written."""
+
+
+class Page(NamedTuple):
+    """One page of a query. `last_key` is None at the end; pass it as `start_key` to go on."""
+
+    items: list[dict]
+    last_key: dict | None
+    count: int
+
+
+class Get(NamedTuple):
+    """Read one item; the result is the item or None."""
+
+    table: str
+    key: dict
+    consistent: bool = True
+    projection: str | None = None
+    names: dict[str, str] | None = None
+
+    def _request(self) -> tuple[str, dict]:
+        body = {"TableName": self.table, "Key": encode_item(self.key), "ConsistentRead": self.consistent}
+        return "GetItem", _optional(body, ProjectionExpression=self.projection, ExpressionAttributeNames=self.names)
+
+    def _result(self, answer: dict) -> dict | None:
+        return decode_item(answer["Item"]) if "Item" in answer else None
+
+
+class Query(NamedTuple):
+    """Read one partition of a table or of an index; the result is a Page.
+
+    sort_prefix: only sort keys that begin so      sort_range: only sort keys between these two, both included
+    index: (index name, partition attribute, sort attribute) or the index name alone, then the attributes are GSI1PK
+    and GSI1SK, or those of the data model when the caller uses `Database.query`
+    select: "COUNT" to count only
+    """
+
+    table: str
+    partition: str
+    sort_prefix: str | None = None
+    sort_range: tuple[str, str] | None = None
+    index: str | tuple[str, str, str] | None = None
+    limit: int | None = None
+    start_key: dict | None = None
+    forward: bool = True
+    consistent: bool = True
+    filter: str | None = None
+    names: dict[str, str] | None = None
+    values: dict[str, object] | None = None
+    select: str | None = None
+    projection: str | None = None
+
+    def _request(self) -> tuple[str, dict]:
+        index, partition_name, sort_name = self._index()
+        names = {"#pk": partition_name}
+        values = {":pk": {"S": self.partition}}
+        condition = "#pk = :pk"
+        if self.sort_prefix and self.sort_range:
+            raise ValueError("A query takes sort_prefix or sort_range, not both")
+        if self.sort_prefix:
+            condition += " AND begins_with(#sk, :sk)"
+            names["#sk"] = sort_name
+            values[":sk"] = {"S": self.sort_prefix}
+        elif self.sort_range:
+            condition += " AND #sk BETWEEN :sk AND :sk2"
+            names["#sk"] = sort_name
+            values[":sk"], values[":sk2"] = {"S": self.sort_range[0]}, {"S": self.sort_range[1]}
+        if self.names:
+            names.update(self.names)
+        if self.values:
+            values.update(encode_item(self.values))
+        body = {
+            "TableName": self.table,
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+        }
+        if index is None:
+            body["ConsistentRead"] = self.consistent
+        if not self.forward:
+            body["ScanIndexForward"] = False
+        return "Query", _optional(
+            body,
+            IndexName=index,
+            Limit=self.limit,
+            ExclusiveStartKey=encode_item(self.start_key) if self.start_key else None,
+            FilterExpression=self.filter,
+            Select=self.select,
+            ProjectionExpression=self.projection,
+        )
+
+    def _index(self) -> tuple[str | None, str, str]:
+        if self.index is None:
+            return None, "PK", "SK"
+        if isinstance(self.index, tuple):
+            return self.index
+        from bbws_access.kernel.contract import load_data_model
+
+        for table in load_data_model()["tables"].values():
+            if self.index in table["indexes"]:
+                index = table["indexes"][self.index]
+                return self.index, index["partitionKey"], index["sortKey"]
+        raise ValueError(f"The data model has no index {self.index!r}")
+
+    def _result(self, answer: dict) -> Page:
+        last = answer.get("LastEvaluatedKey")
+        return Page(
+            [decode_item(item) for item in answer.get("Items", ())],
+            decode_item(last) if last else None,
+            answer.get("Count", 0),
+        )
+
+
+class Put(NamedTuple):
+    """Write a whole item."""
+
+    table: str
+    item: dict
+    condition: str | None = None
+    names: dict[str, str] | None = None
+    values: dict[str, object] | None = None
+
+    def _request(self) -> tuple[str, dict]:
+        return "PutItem", self._action()[1]
+
+    def _action(self) -> tuple[str, dict]:
+        return "Put", _conditioned({"TableName": self.table, "Item": encode_item(self.item)}, self)
+
+    def _result(self, answer: dict) -> None:
+        return None
+
+
+class Update(NamedTuple):
+    """Change an item by an update expression; outside a transaction the result is the item as it then is."""
+
+    table: str
+    key: dict
+    expression: str
+    condition: str | None = None
+    names: dict[str, str] | None = None
+    values: dict[str, object] | None = None
+
+    def _request(self) -> tuple[str, dict]:
+        return "UpdateItem", {**self._action()[1], "ReturnValues": "ALL_NEW"}
+
+    def _action(self) -> tuple[str, dict]:
+        body = {"TableName": self.table, "Key": encode_item(self.key), "UpdateExpression": self.expression}
+        return "Update", _conditioned(body, self)
+
+    def _result(self, answer: dict) -> dict:
+        return decode_item(answer.get("Attributes", {}))
+
+
+class Delete(NamedTuple):
+    """Remove an item."""
+
+    table: str
+    key: dict
+    condition: str | None = None
+    names: dict[str, str] | None = None
+    values: dict[str, object] | None = None
+
+    def _request(self) -> tuple[str, dict]:
+        return "DeleteItem", self._action()[1]
+
+    def _action(self) -> tuple[str, dict]:
+        return "Delete", _conditioned({"TableName": self.table, "Key": encode_item(self.key)}, self)
+
+    def _result(self, answer: dict) -> None:
+        return None
+
+
+class Check(NamedTuple):
+    """A condition on an item that a transaction does not change."""
+
+    table: str
+    key: dict
+    condition: str
+    names: dict[str, str] | None = None
+    values: dict[str, object] | None = None
+
+    def _action(self) -> tuple[str, dict]:
+        return "ConditionCheck", _conditioned({"TableName": self.table, "Key": encode_item(self.key)}, self)
+
+
+class _Transact(NamedTuple):
+    actions: list
+    token: str
+
+    def _request(self) -> tuple[str, dict]:
+        actions = [dict([action._action()]) for action in self.actions]
+        return "TransactWriteItems", {"TransactItems": actions, "ClientRequestToken": self.token}
+
+    def _result(self, answer: dict) -> None:
+        return None
+
+
+Call = Get | Query
+
+
+class Credentials(NamedTuple):
+    """Keys of AWS. `token` is the session token of temporary ones."""
+
+    access_key: str
+    secret_key: str
+    token: str | None = None
+
+
+def environment_credentials() -> Credentials:
+    """The credentials that the Lambda runtime puts in the environment; read for every request, so rotation is seen."""
+    try:
+        return Credentials(
+            os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"], os.environ.get("AWS_SESSION_TOKEN")
+        )
+    except KeyError as error:
+        raise DatabaseError(f"The environment variable {error.args[0]} is not set", "NoCredentials") from None
+
+
+class Database:
+    """DynamoDB in one region.
+
+    endpoint: another address than AWS's own, such as https://127.0.0.1:4566
+    deadline: seconds for a call with all its retries; attempt_timeout: seconds without an answer for one attempt
+    Every method raises DatabaseError or one of its kinds.
+    """
+
+    def __init__(
+        self,
+        region: str,
+        endpoint: str | None = None,
+        credentials: Callable[[], Credentials] = environment_credentials,
+        *,
+        deadline: float = 4.0,
+        attempt_timeout: float = 1.5,
+    ) -> None:
+        self._region = region
+        self._credentials = credentials
+        self._deadline = deadline
+        self._attempt_timeout = attempt_timeout
+        self._pool = _Pool(endpoint or f"https://{_SERVICE}.{region}.amazonaws.com")
+        self._signer = Signer(region, self._pool.authority)
+        self.round_trips = 0  # waits for the database, one after another; parallel requests count once
+
+    def get(self, table: str, key: dict, *, consistent: bool = True) -> dict | None:
+        """One item, or None."""
+        return self._run([Get(table, key, consistent)])[0]
+
+    def query(self, table: str, partition: str, **options: object) -> Page:
+        """One page of a partition. Options are the fields of `Query`."""
+        return self._run([Query(table, partition, **options)])[0]
+
+    def query_all(self, table: str, partition: str, **options: object) -> list[dict]:
+        """Every item of a partition that matches, over as many pages as it takes."""
+        query = Query(table, partition, **options)
+        return self.rest_of(query, self._run([query])[0])
+
+    def rest_of(self, query: Query, page: Page) -> list[dict]:
+        """The items of a first page and of all that follow it."""
+        items = page.items
+        while page.last_key is not None:
+            page = self._run([query._replace(start_key=page.last_key)])[0]
+            items = items + page.items
+        return items
+
+    def parallel(self, calls: Iterable[Call], *, deadline: float | None = None) -> list:
+        """The results of several reads that are in flight at the same time, in the order of the calls."""
+        calls = list(calls)
+        return self._run(calls, deadline) if calls else []
+
+    def put(self, table: str, item: dict, *, condition=None, names=None, values=None) -> None:
+        """Write an item. Raises ConditionFailed."""
+        self._run([Put(table, item, condition, names, values)])
+
+    def update(self, table: str, key: dict, expression: str, *, condition=None, names=None, values=None) -> dict:
+        """Change an item and return it as it then is. Raises ConditionFailed."""
+        return self._run([Update(table, key, expression, condition, names, values)])[0]
+
+    def delete(self, table: str, key: dict, *, condition=None, names=None, values=None) -> None:
+        """Remove an item. Raises ConditionFailed."""
+        self._run([Delete(table, key, condition, names, values)])
+
+    def transact(self, actions: Iterable[Put | Update | Delete | Check], *, token: str | None = None) -> None:
+        """All of the actions or none. Raises TransactionCancelled.
+
+        token: at most 36 characters; the same token within ten minutes makes the same transaction happen once.
+        """
+        self._run([_Transact(list(actions), token or os.urandom(16).hex())])
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._pool.close()
+
+    def _run(self, calls: list, deadline: float | None = None) -> list:
+        end = time.monotonic() + (self._deadline if deadline is None else deadline)
+        requests = []
+        for call in calls:
+            operation, body = call._request()
+            requests.append((operation, json.dumps(body, separators=(",", ":")).encode()))
+        results: list = [None] * len(calls)
+        waiting = list(range(len(calls)))
+        attempt = 0
+        while True:
+            failures = self._attempt(calls, requests, waiting, results, end)
+            if not failures:
+                return results
+            attempt += 1
+            # Full jitter: callers that failed together do not come back together.
+            pause = random.uniform(0, min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2**attempt))  # noqa: S311 - spreads load
+            worst = next(iter(failures.values()))
+            if time.monotonic() + pause >= end:
+                raise worst
+            time.sleep(pause)
+            waiting = list(failures)
+
+    def _attempt(self, calls: list, requests: list, waiting: list[int], results: list, end: float) -> dict:
+        """Send what is waiting, then read the answers; returns what may be tried again."""
+        credentials = self._credentials()
+        failures: dict[int, DatabaseError] = {}
+        sent: list[tuple[int, _Connection]] = []
+        self.round_trips += 1
+        try:
+            for n in waiting:
+                operation, body = requests[n]
+                data = self._signer.request(_TARGET + operation, body, credentials)
+                try:
+                    sent.append((n, self._pool.send(data, self._timeout(end))))
+                except OSError as error:
+                    # Not sent whole, so it cannot have been carried out.
+                    failures[n] = DatabaseUnavailable(f"{operation}: {_describe(error)}", "ConnectionFailed")
+            while sent:
+                n, connection = sent.pop(0)
+                try:
+                    connection.settimeout(self._timeout(end))
+                    status, answer = connection.read_answer()
+                except (OSError, ValueError) as error:
+                    connection.close()
+                    failure = DatabaseUnavailable(f"{requests[n][0]}: {_describe(error)}", "ConnectionLost")
+                    if not _repeatable(calls[n]):
+                        raise failure from error
+                    failures[n] = failure
+                    continue
+                self._pool.keep(connection)
+                if status == 200:
+                    results[n] = calls[n]._result(json.loads(answer))
+                else:
+                    failures[n] = _retryable(calls[n], status, answer)
+        finally:
+            for _, connection in sent:
+                connection.close()
+        return failures
+
+    def _timeout(self, end: float) -> float:
+        return max(0.001, min(self._attempt_timeout, end - time.monotonic()))
+
+
+def encode(value: object) -> dict:
+    """A plain value as DynamoDB's typed value. Raises TypeError for what has no equal there."""
+    kind = type(value)
+    if kind is str:
+        return {"S": value}
+    if kind is bool:
+        return {"BOOL": value}
+    if kind is int or kind is float:
+        return {"N": repr(value)}
+    if value is None:
+        return {"NULL": True}
+    if kind is list or kind is tuple:
+        return {"L": [encode(entry) for entry in value]}
+    if kind is dict:
+        return {"M": encode_item(value)}
+    if kind is set or kind is frozenset:
+        if value and all(type(entry) is str for entry in value):
+            return {"SS": sorted(value)}
+        if value and all(type(entry) is int for entry in value):
+            return {"NS": [str(entry) for entry in sorted(value)]}
+        raise TypeError("A set must hold at least one entry, all of them str or all of them int")
+    if kind is bytes:
+        return {"B": b64encode(value).decode()}
+    raise TypeError(f"{kind.__name__} cannot be stored")
+
+
+def encode_item(item: dict) -> dict:
+    """A plain dictionary as DynamoDB's attribute map."""
+    return {name: encode(value) for name, value in item.items()}
+
+
+def decode(typed: dict) -> object:
+    """DynamoDB's typed value as a plain one."""
+    ((kind, value),) = typed.items()
+    if kind == "S" or kind == "BOOL":
+        return value
+    if kind == "N":
+        return _number(value)
+    if kind == "L":
+        return [decode(entry) for entry in value]
+    if kind == "M":
+        return decode_item(value)
+    if kind == "NULL":
+        return None
+    if kind == "SS":
+        return set(value)
+    if kind == "NS":
+        return {_number(entry) for entry in value}
+    if kind == "B":
+        return b64decode(value)
+    raise ValueError(f"Unknown DynamoDB type {kind}")
+
+
+def decode_item(item: dict) -> dict:
+    """DynamoDB's attribute map as a plain dictionary."""
+    return {name: decode(value) for name, value in item.items()}
+
+
+def _number(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+def _conditioned(body: dict, action: Put | Update | Delete | Check) -> dict:
+    return _optional(
+        body,
+        ConditionExpression=action.condition,
+        ExpressionAttributeNames=action.names or None,
+        ExpressionAttributeValues=encode_item(action.values) if action.values else None,
+    )
+
+
+def _optional(body: dict, **values: object) -> dict:
+    body.update((name, value) for name, value in values.items() if value is not None)
+    return body
+
+
+def _repeatable(call: object) -> bool:
+    """Whether sending it again after an unknown outcome changes nothing more."""
+    if isinstance(call, (Get, Query, _Transact)):
+        return True
+    return isinstance(call, (Put, Delete)) and call.condition is None
+
+
+def _retryable(call: object, status: int, answer: bytes) -> DatabaseError:
+    """The error to raise if there is no time to try again; raises at once when trying again is useless."""
+    try:
+        body = json.loads(answer)
+        code = str(body.get("__type", "")).rpartition("#")[2]
+        message = str(body.get("message") or body.get("Message") or "")
+    except ValueError:
+        body, code, message = {}, f"Http{status}", "the answer was not JSON"
+    if code in _THROTTLES:
+        return Throttled(message, code)
+    if code == "ConditionalCheckFailedException":
+        raise ConditionFailed(message, code)
+    if code == "TransactionCanceledException":
+        reasons = [
+            None if reason.get("Code") in (None, "None") else reason["Code"]
+            for reason in body.get("CancellationReasons", ())
+        ]
+        error = TransactionCancelled(message, reasons)
+        failed = {reason for reason in reasons if reason}
+        if failed and failed <= _PASSING_REASONS:
+            return error
+        raise error
+    if code in _TRANSIENT or status >= 500:
+        error = DatabaseUnavailable(message, code)
+        if _repeatable(call):
+            return error
+        raise error
+    raise DatabaseError(message, code)
+
+
+def _describe(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+class Signer:
+    """AWS Signature Version 4 for POST requests to one host. The signing key is derived once a day."""
+
+    def __init__(self, region: str, host: str, service: str = _SERVICE) -> None:
+        self._scope_end = f"{region}/{service}/aws4_request"
+        self._region = region
+        self._service = service
+        self._host = host
+        self._derived: tuple[str, str, bytes] = ("", "", b"")
+        self._second = 0
+        self._stamp = ""
+
+    def request(self, target: str, body: bytes, credentials: Credentials, now: float | None = None) -> bytes:
+        """The whole HTTP request."""
+        second = int(time.time() if now is None else now)
+        if second != self._second:
+            self._stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
+            self._second = second
+        stamp = self._stamp
+        token = credentials.token
+        signed = f"content-type:{_CONTENT_TYPE}\nhost:{self._host}\nx-amz-date:{stamp}\n"
+        names = "content-type;host;x-amz-date"
+        if token:
+            signed += f"x-amz-security-token:{token}\n"
+            names += ";x-amz-security-token"
+        signed += f"x-amz-target:{target}\n"
+        names += ";x-amz-target"
+        canonical = f"POST\n/\n\n{signed}\n{names}\n{hashlib.sha256(body).hexdigest()}"
+        scope = f"{stamp[:8]}/{self._scope_end}"
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        to_sign = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}"
+        signature = hmac.new(self._key(stamp[:8], credentials.secret_key), to_sign.encode(), "sha256").hexdigest()
+        head = (
+            f"POST / HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: {_CONTENT_TYPE}\r\nX-Amz-Date: {stamp}\r\n"
+            f"X-Amz-Target: {target}\r\nContent-Length: {len(body)}\r\n"
+            f"Authorization: AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "
+            f"SignedHeaders={names}, Signature={signature}\r\n"
+        )
+        if token:
+            head += f"X-Amz-Security-Token: {token}\r\n"
+        return head.encode() + b"\r\n" + body
+
+    def _key(self, day: str, secret: str) -> bytes:
+        if self._derived[:2] != (day, secret):
+            key = f"AWS4{secret}".encode()
+            for part in (day, self._region, self._service, "aws4_request"):
+                key = hmac.digest(key, part.encode(), "sha256")
+            self._derived = (day, secret, key)
+        return self._derived[2]
+
+
+class _Pool:
+    """Kept connections to one address."""
+
+    def __init__(self, endpoint: str) -> None:
+        scheme, separator, authority = endpoint.rstrip("/").partition("://")
+        host, _, port = authority.partition(":")
+        if not separator or scheme not in ("http", "https") or not host or "/" in authority:
+            raise ValueError(f"The endpoint {endpoint!r} is no address of the form https://host[:port]")
+        if scheme == "http" and host not in ("127.0.0.1", "localhost"):
+            raise ValueError(f"The endpoint {endpoint!r} must use https; plain http is for this machine only")
+        self.authority = authority
+        self._address = host, int(port) if port else (443 if scheme == "https" else 80)
+        self._secure = scheme == "https"
+        self._context: ssl.SSLContext | None = None
+        self._idle: list[_Connection] = []
+
+    def send(self, data: bytes, timeout: float) -> _Connection:
+        """Send a request and return the connection that will carry the answer. Raises OSError."""
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                break
+            if connection.is_fresh():
+                connection.settimeout(timeout)
+                try:
+                    connection.sendall(data)
+                except OSError:
+                    connection.close()
+                    continue  # closed by the other side while idle; the next one, or a new one
+                return connection
+            connection.close()
+        connection = self._connect(min(timeout, _CONNECT_SECONDS))
+        try:
+            connection.settimeout(timeout)
+            connection.sendall(data)
+        except OSError:
+            connection.close()
+            raise
+        return connection
+
+    def keep(self, connection: _Connection) -> None:
+        if connection.reusable:
+            connection.used = time.monotonic()
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
+    def _connect(self, timeout: float) -> _Connection:
+        raw = socket.create_connection(self._address, timeout)
+        try:
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if not self._secure:
+                return _Connection(raw)
+            if self._context is None:
+                self._context = tls_context()
+            return _Connection(self._context.wrap_socket(raw, server_hostname=self._address[0]))
+        except BaseException:
+            raw.close()
+            raise
+
+
+def tls_context() -> ssl.SSLContext:
+    """A verifying TLS context; trusts the bundle of AWS_CA_BUNDLE instead of the system's when that is set."""
+    context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+class _Connection:
+    """One kept connection, used by one request at a time."""
+
+    __slots__ = ("_buffer", "_socket", "close", "reusable", "sendall", "settimeout", "used")
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self._buffer = b""
+        self.sendall = connected.sendall
+        self.settimeout = connected.settimeout
+        self.close = connected.close
+        self.reusable = True
+        self.used = time.monotonic()
+
+    def is_fresh(self) -> bool:
+        """Whether it can carry a request: recently used, and nothing (an end, or stray bytes) waits to be read."""
+        if time.monotonic() - self.used > _IDLE_SECONDS:
+            return False
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return not poll.poll(0)
+
+    def read_answer(self) -> tuple[int, bytes]:
+        """Status and body. Raises OSError when the connection ends, ValueError when the answer makes no sense."""
+        while (end := self._buffer.find(b"\r\n\r\n")) < 0:
+            self._more()
+        lines = self._buffer[:end].split(b"\r\n")
+        self._buffer = self._buffer[end + 4 :]
+        version, status = lines[0].split(b" ", 2)[:2]
+        headers = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(b":")
+            headers[name.lower()] = value.strip()
+        if not version.startswith(b"HTTP/1."):
+            raise ValueError("the answer is not HTTP/1")
+        self.reusable = version != b"HTTP/1.0" and headers.get(b"connection", b"").lower() != b"close"
+        if headers.get(b"transfer-encoding", b"").lower() == b"chunked":
+            body = self._chunks()
+        else:
+            body = self._take(int(headers[b"content-length"])) if b"content-length" in headers else self._until_end()
+        checksum = headers.get(b"x-amz-crc32")
+        if checksum is not None and int(checksum) != zlib.crc32(body):
+            self.reusable = False
+            raise ValueError("the answer's checksum is wrong")
+        if self._buffer:
+            self.reusable = False
+        return int(status), body
+
+    def _more(self) -> None:
+        data = self._socket.recv(65536)
+        if not data:
+            raise ConnectionResetError("the connection was closed before the answer was complete")
+        self._buffer += data
+        if len(self._buffer) > _LARGEST_ANSWER:
+            raise ValueError("the answer is too large")
+
+    def _take(self, length: int) -> bytes:
+        if not 0 <= length <= _LARGEST_ANSWER:
+            raise ValueError("the answer's length makes no sense")
+        if len(self._buffer) < length:
+            parts, have = [self._buffer], len(self._buffer)
+            while have < length:
+                data = self._socket.recv(min(length - have, 262144))
+                if not data:
+                    raise ConnectionResetError("the connection was closed before the answer was complete")
+                parts.append(data)
+                have += len(data)
+            self._buffer = b"".join(parts)
+        body, self._buffer = self._buffer[:length], self._buffer[length:]
+        return body
+
+    def _line(self) -> bytes:
+        while (end := self._buffer.find(b"\r\n")) < 0:
+            self._more()
+        line, self._buffer = self._buffer[:end], self._buffer[end + 2 :]
+        return line
+
+    def _chunks(self) -> bytes:
+        parts, total = [], 0
+        while length := int(self._line().partition(b";")[0], 16):
+            total += length
+            if total > _LARGEST_ANSWER:
+                raise ValueError("the answer is too large")
+            parts.append(self._take(length))
+            if self._line():
+                raise ValueError("a chunk of the answer is longer than announced")
+        while self._line():
+            pass
+        return b"".join(parts)
+
+    def _until_end(self) -> bytes:
+        self.reusable = False
+        while True:
+            try:
+                self._more()
+            except ConnectionResetError:
+                body, self._buffer = self._buffer, b""
+                return body

@@ -1,0 +1,435 @@
+"""One service behind API Gateway: routing from the contract, validation, the second access check, errors, logs.
+
+service = Service("role")
+
+@service.operation("getRole", prefetch=lambda request: [Get(...)])
+def get_role(request: Request) -> dict: ...
+
+handler = service.handler
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from base64 import b64decode
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from bbws_access.access.grants import Access, Reason
+from bbws_access.access.reader import read_access_in
+from bbws_access.kernel.contract import Contract, ContractError, Operation, Parameter, load_contract
+from bbws_access.kernel.dynamodb import Call, Database, DatabaseUnavailable, Throttled
+from bbws_access.kernel.errors import BadRequest, Forbidden, NotFound, ServiceError, TooLarge, Unauthorized, Unavailable
+from bbws_access.kernel.ids import is_valid_id
+from bbws_access.kernel.logs import Logger
+from bbws_access.kernel.settings import Settings
+
+LARGEST_BODY = 64 * 1024
+_MOST_VIOLATIONS = 50
+_FORBIDDEN = frozenset("*?/\\$%{}#'\"" + "".join(map(chr, range(33))))  # whatever pattern the contract sets
+_TRUTH = {"true": True, "false": False}
+_SECURITY_HEADERS = {
+    "Content-Type": "application/json",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
+}
+
+
+class Caller(NamedTuple):
+    """Who calls, as the authorizer told. `org_id` is the default organisation, "" when there is none."""
+
+    user_id: str
+    email: str
+    org_id: str
+
+
+class Response(NamedTuple):
+    """An answer. A body of None is sent as no body at all."""
+
+    status: int
+    body: object = None
+    headers: Mapping[str, str] = {}
+
+
+class Request:
+    """One request, validated.
+
+    operation: the contract's operation      path, query: parameters, typed, defaults filled in
+    body: the JSON body ({} without one)     caller: who calls, None on public routes
+    access: what the caller holds in the path's organisation; None on public and signed-in routes
+    prefetched: results of the operation's `prefetch` calls, in their order
+    now: UTC, the same moment for the whole request
+    """
+
+    __slots__ = (
+        "access",
+        "body",
+        "caller",
+        "database",
+        "log",
+        "now",
+        "operation",
+        "path",
+        "prefetched",
+        "query",
+        "request_id",
+        "settings",
+        "source_ip",
+        "user_agent",
+    )
+
+    operation: Operation
+    path: dict[str, str]
+    query: dict[str, object]
+    body: dict
+    caller: Caller | None
+    access: Access | None
+    prefetched: list
+    request_id: str
+    source_ip: str
+    user_agent: str
+    database: Database
+    settings: Settings
+    log: Logger
+    now: datetime
+
+
+Handler = Callable[[Request], Response | dict]
+Prefetch = Callable[[Request], Sequence[Call]]
+
+
+class Service:
+    """The operations of one service. Database, settings and contract are made at first need unless given."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        contract: Contract | None = None,
+        settings: Settings | None = None,
+        database: Database | None = None,
+        log: Logger | None = None,
+    ) -> None:
+        self.name = name
+        self._contract = contract or load_contract()
+        self._settings = settings
+        self._database = database
+        self._log = log
+        self._handlers: dict[str, tuple[Handler, Prefetch | None]] = {}
+        self._validators: dict[str, _Validators] = {}
+        self._routes = {
+            (operation.method, operation.path): operation
+            for operation in self._contract.operations.values()
+            if operation.service == name
+        }
+
+    def operation(self, operation_id: str, *, prefetch: Prefetch | None = None) -> Callable[[Handler], Handler]:
+        """Register the function that carries out an operation.
+
+        prefetch: reads that the function will need and that path, query and body alone determine. They travel with
+        the access check's own reads; their results are in `request.prefetched`. They never run for a body that
+        is invalid, and nobody sees their results if access is refused.
+        """
+
+        def register(function: Handler) -> Handler:
+            if operation_id in self._handlers:
+                raise ContractError(f"{operation_id} is registered twice")
+            self._handlers[operation_id] = (function, prefetch)
+            return function
+
+        return register
+
+    @property
+    def handler(self) -> Callable[[dict, object], dict]:
+        """The Lambda handler. Raises ContractError unless exactly the contract's operations are registered."""
+        wanted = {operation.operation_id for operation in self._routes.values()}
+        have = set(self._handlers)
+        if wanted != have:
+            raise ContractError(
+                f"The service {self.name} and the contract differ: "
+                f"not implemented {sorted(wanted - have)}, not in the contract {sorted(have - wanted)}"
+            )
+        if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+            # The start of a function has more CPU than its requests: load what the first one needs.
+            self._prepare()
+            for operation in self._routes.values():
+                self._validators_of(operation)
+        return self._handle
+
+    def _prepare(self) -> None:
+        if self._settings is None:
+            self._settings = Settings.from_environment()
+        if self._log is None:
+            self._log = Logger(self.name, self._settings.environment, self._settings.log_level)
+        if self._database is None:
+            self._database = Database(self._settings.region, self._settings.endpoint)
+
+    def _handle(self, event: dict, context: object) -> dict:
+        started = time.perf_counter()
+        self._prepare()
+        http = event.get("requestContext") or {}
+        headers = {str(name).lower(): value for name, value in (event.get("headers") or {}).items()}
+        request = Request()
+        request.request_id = http.get("requestId") or getattr(context, "aws_request_id", "") or ""
+        request.log = self._log.bind(requestId=request.request_id)
+        request.caller = request.access = None
+        request.path = {}
+        operation = self._routes.get((event.get("httpMethod"), event.get("resource")))
+        try:
+            response = self._answer(event, http, headers, operation, request)
+        except ServiceError as error:
+            response = _error(error.status, error.code, error.message, error.details, request, error.headers)
+        except DatabaseUnavailable as error:
+            request.log.warning(
+                "The database is unavailable", reason=error.code, throttled=isinstance(error, Throttled)
+            )
+            failure = Unavailable("The service is busy. Try again in a moment.")
+            response = _error(failure.status, failure.code, failure.message, None, request, failure.headers)
+        except Exception as error:
+            request.log.fault("Unexpected error", error)
+            response = _error(500, "INTERNAL_ERROR", "Something went wrong on our side.", None, request, {})
+        request.log.record(
+            "Request",
+            operation=operation.operation_id if operation else None,
+            method=event.get("httpMethod"),
+            resource=event.get("resource"),
+            status=response.status,
+            errorCode=response.body["error"]["code"] if response.status >= 400 else None,
+            latencyMs=round((time.perf_counter() - started) * 1000, 1),
+            principal=request.caller.user_id if request.caller else None,
+            organisationId=request.path.get("orgId"),
+        )
+        return self._proxy_response(response, headers.get("origin"))
+
+    def _answer(
+        self, event: dict, http: dict, headers: dict, operation: Operation | None, request: Request
+    ) -> Response:
+        if operation is None:
+            raise NotFound(f"There is no {event.get('httpMethod')} {event.get('resource')}")
+        request.operation = operation
+        request.settings = self._settings
+        request.database = self._database
+        request.now = datetime.now(UTC)
+        request.source_ip = (http.get("identity") or {}).get("sourceIp") or ""
+        request.user_agent = headers.get("user-agent") or ""
+        request.prefetched = []
+        if operation.access != "public":
+            request.caller = _caller(http.get("authorizer"))
+        validators = self._validators_of(operation)
+        request.path = validators.path(event.get("pathParameters") or {})
+        request.query = validators.query(event)
+        function, prefetch = self._handlers[operation.operation_id]
+        invalid: ServiceError | None = None
+        request.body = {}
+        try:
+            request.body = validators.body(event)
+        except (BadRequest, TooLarge) as error:
+            invalid = error  # a caller without access learns that first
+        calls = list(prefetch(request)) if prefetch is not None and invalid is None else []
+        if operation.access in ("public", "signed-in"):
+            request.prefetched = self._database.parallel(calls)
+        else:
+            self._check_access(request, calls)
+        if invalid is not None:
+            raise invalid
+        result = function(request)
+        return result if isinstance(result, Response) else Response(200, result)
+
+    def _check_access(self, request: Request, calls: list[Call]) -> None:
+        """The second lock: what the tables say now, whatever the gateway's cached policy said."""
+        org_id = request.path.get("orgId")
+        request.access, request.prefetched = read_access_in(
+            self._database, self._settings, request.caller.user_id, org_id, now=request.now, alongside=calls
+        )
+        decision = request.access.allows(request.operation, request.path)
+        if not decision.allowed:
+            request.prefetched = []
+            request.log.record(
+                "Access denied",
+                decision="DENY",
+                reason=decision.reason,
+                operation=request.operation.operation_id,
+                principal=request.caller.user_id,
+                organisationId=org_id,
+            )
+            message = "You may not do this."
+            if decision.reason is Reason.NOT_IN_ORGANISATION:
+                message = "You do not belong to this organisation."
+            raise Forbidden(message)
+
+    def _validators_of(self, operation: Operation) -> _Validators:
+        validators = self._validators.get(operation.operation_id)
+        if validators is None:
+            validators = self._validators[operation.operation_id] = _Validators(operation)
+        return validators
+
+    def _proxy_response(self, response: Response, origin: str | None) -> dict:
+        headers = {**_SECURITY_HEADERS, **response.headers}
+        allowed = self._settings.allowed_origins
+        if allowed:
+            headers["Vary"] = "Origin"
+            if origin and (origin in allowed or "*" in allowed):
+                headers["Access-Control-Allow-Origin"] = origin if origin in allowed else "*"
+                headers["Access-Control-Expose-Headers"] = "Location,Retry-After"
+        body = "" if response.body is None else json.dumps(response.body, separators=(",", ":"), default=_plain)
+        return {"statusCode": response.status, "headers": headers, "body": body, "isBase64Encoded": False}
+
+
+class _Validators:
+    """Compiled schemas of one operation."""
+
+    def __init__(self, operation: Operation) -> None:
+        # The Rust library validates a body in microseconds; it is needed by services only.
+        from jsonschema_rs import Draft202012Validator
+
+        def compiled(schema: dict) -> Draft202012Validator:
+            # Masked: a refused value may be a secret, and the message goes to logs and callers.
+            return Draft202012Validator(schema, validate_formats=True, mask="the value")
+
+        self._body = compiled(operation.body_schema) if operation.body_schema is not None else None
+        self._body_required = operation.body_required
+        self._path = [(p, compiled(p.schema)) for p in operation.parameters if p.location == "path"]
+        self._query = {p.name: (p, compiled(p.schema)) for p in operation.parameters if p.location == "query"}
+
+    def path(self, values: dict) -> dict[str, str]:
+        violations = []
+        for parameter, validator in self._path:
+            value = values.get(parameter.name)
+            field = f"path.{parameter.name}"
+            if not isinstance(value, str) or not value.isascii() or _FORBIDDEN.intersection(value):
+                violations.append(_violation(field, "holds a character that no identifier may hold"))
+            elif "pattern" not in parameter.schema and not is_valid_id(value):
+                violations.append(
+                    _violation(field, "must be 1 to 64 lower-case letters and digits, single hyphens between them")
+                )
+            else:
+                violations += _violations(field, validator, value)
+        _raise(violations, "The path is not valid.")
+        return {parameter.name: values[parameter.name] for parameter, _ in self._path}
+
+    def query(self, event: dict) -> dict[str, object]:
+        given = event.get("multiValueQueryStringParameters")
+        if given is None:
+            given = {name: [value] for name, value in (event.get("queryStringParameters") or {}).items()}
+        violations = [
+            _violation(f"query.{name[:64]}", "is not a parameter of this operation")
+            for name in given
+            if name not in self._query
+        ]
+        values: dict[str, object] = {}
+        for name, (parameter, validator) in self._query.items():
+            texts = given.get(name)
+            field = f"query.{name}"
+            if not texts:
+                if parameter.required:
+                    violations.append(_violation(field, "is required"))
+                elif "default" in parameter.schema:
+                    values[name] = parameter.schema["default"]
+                continue
+            value = _typed(parameter, texts)
+            if value is _NOT_TYPED:
+                violations.append(_violation(field, f"must be given once, as {parameter.schema.get('type', 'text')}"))
+                continue
+            violations += _violations(field, validator, value)
+            values[name] = value
+        _raise(violations, "The query is not valid.")
+        return values
+
+    def body(self, event: dict) -> dict:
+        raw = event.get("body") or ""
+        if len(raw) > LARGEST_BODY * 2:  # base64 is a third longer than what it carries
+            raise _too_large()
+        if self._body is None:
+            return {}
+        if event.get("isBase64Encoded"):
+            try:
+                data = b64decode(raw, validate=True)
+            except ValueError:
+                raise BadRequest("The body is not valid base64.") from None
+        else:
+            data = raw.encode("utf-8", "surrogatepass")
+        if len(data) > LARGEST_BODY:
+            raise _too_large()
+        if not data.strip():
+            if self._body_required:
+                raise BadRequest("The request needs a JSON body.", details=[_violation("body", "is required")])
+            return {}
+        try:
+            body = json.loads(data, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            raise BadRequest(
+                "The body is not valid JSON.", details=[_violation("body", "must be one JSON document")]
+            ) from None
+        _raise(_violations("body", self._body, body), "The body is not valid.")
+        return body
+
+
+_NOT_TYPED = object()
+
+
+def _typed(parameter: Parameter, texts: list[str]) -> object:
+    kind = parameter.schema.get("type", "string")
+    if kind == "array":
+        return [part for text in texts for part in text.split(",")]
+    if len(texts) != 1:
+        return _NOT_TYPED
+    text = texts[0]
+    if kind == "integer":
+        digits = text.removeprefix("-")
+        return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= 15 else _NOT_TYPED
+    if kind == "boolean":
+        return _TRUTH.get(text, _NOT_TYPED)
+    return text
+
+
+def _violations(field: str, validator, value: object) -> list[dict[str, str]]:
+    found = []
+    for error in validator.iter_errors(value):
+        path = ".".join([field, *(str(part)[:64] for part in error.instance_path)])
+        found.append(_violation(path, error.message[:300]))
+        if len(found) == _MOST_VIOLATIONS:
+            break
+    return found
+
+
+def _violation(field: str, message: str) -> dict[str, str]:
+    return {"field": field, "message": message}
+
+
+def _raise(violations: list[dict[str, str]], message: str) -> None:
+    if violations:
+        raise BadRequest(message, details=violations)
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"The body is too large. At most {LARGEST_BODY // 1024} KB are accepted.")
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _caller(context: dict | None) -> Caller:
+    user_id = (context or {}).get("userId")
+    if not is_valid_id(user_id):
+        raise Unauthorized("Sign in first.")
+    return Caller(user_id, context.get("email") or "", context.get("orgId") or "")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} cannot be part of an answer")
+
+
+def _error(
+    status: int, code: str, message: str, details: object, request: Request, headers: Mapping[str, str]
+) -> Response:
+    body = {"error": {"code": code, "message": message, "details": details, "requestId": request.request_id}}
+    return Response(status, body, headers)

@@ -1,0 +1,120 @@
+"""What a function learns from its environment."""
+
+from __future__ import annotations
+
+import os
+
+_TABLES = ("permissions", "teams", "invitations", "audit")
+_LEVELS = {"DEBUG": "DEBUG", "INFO": "INFO", "WARN": "WARN", "WARNING": "WARN", "ERROR": "ERROR"}
+
+
+class SettingsError(Exception):
+    """The environment lacks a variable or holds one that makes no sense."""
+
+
+class Settings:
+    """Values of one function. Build it with `Settings.from_environment()`.
+
+    environment: dev, sit, prod, ...      service: name written in every log line
+    log_level: DEBUG, INFO, WARN or ERROR region: AWS region
+    endpoint: address of every AWS service when it is not AWS itself, else None
+    allowed_origins: origins that browsers may call from (`*` allows any)
+    user_pool_id, client_ids: the Cognito pool and the app clients whose tokens are accepted (authorizer only)
+    """
+
+    __slots__ = (
+        "_tables",
+        "allowed_origins",
+        "client_ids",
+        "endpoint",
+        "environment",
+        "log_level",
+        "region",
+        "service",
+        "user_pool_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        region: str,
+        environment: str = "local",
+        service: str = "",
+        log_level: str = "INFO",
+        endpoint: str | None = None,
+        tables: dict[str, str] | None = None,
+        allowed_origins: tuple[str, ...] = (),
+        user_pool_id: str | None = None,
+        client_ids: tuple[str, ...] = (),
+    ) -> None:
+        self.region = region
+        self.environment = environment
+        self.service = service
+        self.log_level = log_level
+        self.endpoint = endpoint
+        self.allowed_origins = allowed_origins
+        self.user_pool_id = user_pool_id
+        self.client_ids = client_ids
+        self._tables = tables or {}
+
+    @classmethod
+    def from_environment(cls, environment: dict[str, str] | None = None) -> Settings:
+        """Read `os.environ` (or the given mapping). Raises SettingsError naming the variable at fault."""
+        env = os.environ if environment is None else environment
+        region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION")
+        if not region:
+            raise SettingsError("The environment variable AWS_REGION is not set. Set it to the region of the tables.")
+        level = env.get("LOG_LEVEL", "INFO").upper()
+        if level not in _LEVELS:
+            raise SettingsError(f"LOG_LEVEL is {level!r}. Use one of DEBUG, INFO, WARN, ERROR.")
+        return cls(
+            region=region,
+            environment=_required(env, "ENVIRONMENT"),
+            service=_required(env, "SERVICE_NAME"),
+            log_level=_LEVELS[level],
+            endpoint=env.get("AWS_ENDPOINT_URL") or None,
+            tables={name: env[f"{name.upper()}_TABLE"] for name in _TABLES if env.get(f"{name.upper()}_TABLE")},
+            allowed_origins=_split(env.get("ALLOWED_ORIGINS", "")),
+            user_pool_id=env.get("USER_POOL_ID") or None,
+            client_ids=_split(env.get("CLIENT_IDS", "")),
+        )
+
+    def table(self, name: str) -> str:
+        """The real name of one of the tables permissions, teams, invitations, audit."""
+        try:
+            return self._tables[name]
+        except KeyError:
+            raise SettingsError(
+                f"The environment variable {name.upper()}_TABLE is not set. Set it to the name of the table."
+            ) from None
+
+    def has_table(self, name: str) -> bool:
+        """Whether this function may use the table at all."""
+        return name in self._tables
+
+    @property
+    def permissions_table(self) -> str:
+        return self.table("permissions")
+
+    @property
+    def teams_table(self) -> str:
+        return self.table("teams")
+
+    @property
+    def invitations_table(self) -> str:
+        return self.table("invitations")
+
+    @property
+    def audit_table(self) -> str:
+        return self.table("audit")
+
+
+def _required(env: dict[str, str], name: str) -> str:
+    value = env.get(name)
+    if not value:
+        raise SettingsError(f"The environment variable {name} is not set.")
+    return value
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
