@@ -240,10 +240,30 @@ variable "existing_user_pool_id" {
   default     = null
 }
 
-variable "invitation_sender_identity" {
-  description = "E-mail address or domain verified in SES that invitations are sent from; null while there is none."
-  type        = string
-  default     = null
+variable "invitation_sender" {
+  description = "SES identity, an address or a domain, and the address that invitations are sent from; null while there is none."
+  type = object({
+    identity     = string
+    from_address = string
+  })
+  default = null
+}
+
+variable "web_acl_enabled" {
+  description = "Puts a web ACL with AWS's managed rules and a limit per address before the API."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "custom_domain" {
+  description = "Domain of the API, its certificate in the same region and its Route 53 zone; null for API Gateway's own address. With a domain, API Gateway's own address is switched off."
+  type = object({
+    domain_name     = string
+    certificate_arn = string
+    hosted_zone_id  = optional(string)
+  })
+  default = null
 }
 
 variable "manage_api_gateway_account" {

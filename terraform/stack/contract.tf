@@ -1,0 +1,58 @@
+# What contract/ says, in the form that the modules take.
+
+locals {
+  contract_folder  = "${path.module}/../../contract"
+  openapi_document = file("${local.contract_folder}/openapi.json")
+  data_model       = jsondecode(file("${local.contract_folder}/data-model.json"))
+  services         = jsondecode(file("${local.contract_folder}/services.json")).services
+
+  # A service has a function as soon as the API has a route for it; the authorizer is asked before every route.
+  api_services = toset(flatten([
+    for path, operations in jsondecode(local.openapi_document).paths : [
+      for method, operation in operations : operation["x-bbws-service"] if can(operation["x-bbws-service"])
+    ]
+  ]))
+  function_services = setunion(local.api_services, ["authorizer"])
+
+  tables = {
+    for name, table in local.data_model.tables : name => {
+      ttl_attribute = table.ttlAttribute
+      global_secondary_indexes = {
+        for index, keys in table.indexes : index => {
+          hash_key        = keys.partitionKey
+          range_key       = keys.sortKey
+          projection_type = keys.projection
+        }
+      }
+    }
+  }
+
+  # Every partition key that an entity can have, as IAM writes it: the part before its first placeholder, then "*".
+  leading_keys = {
+    for name, entity in local.data_model.entities : name => replace(entity.PK, "/\\{.*$/", "*")
+  }
+  index_leading_keys = {
+    for name, entity in local.data_model.entities : name => {
+      for index, keys in try(entity.indexes, {}) : index => replace(
+        keys[local.data_model.tables[entity.table].indexes[index].partitionKey], "/\\{.*$/", "*"
+      )
+    }
+  }
+
+  # service => table => what its role may do there.
+  table_grants = {
+    for service, facts in local.services : service => {
+      for table in keys(local.tables) : table => {
+        arn                 = local.table_arns[table]
+        read_leading_keys   = toset([for entity in concat(facts.reads, facts.writes) : local.leading_keys[entity] if local.data_model.entities[entity].table == table])
+        write_leading_keys  = toset([for entity in facts.writes : local.leading_keys[entity] if local.data_model.entities[entity].table == table])
+        create_leading_keys = toset([for entity in facts.creates : local.leading_keys[entity] if local.data_model.entities[entity].table == table])
+        indexes = {
+          for index in keys(local.data_model.tables[table].indexes) : index => {
+            leading_keys = toset([for entity in concat(facts.reads, facts.writes) : local.index_leading_keys[entity][index] if can(local.index_leading_keys[entity][index])])
+          } if anytrue([for entity in concat(facts.reads, facts.writes) : can(local.index_leading_keys[entity][index])])
+        }
+      } if anytrue([for entity in concat(facts.reads, facts.writes, facts.creates) : local.data_model.entities[entity].table == table])
+    }
+  }
+}

@@ -1,0 +1,426 @@
+locals {
+  common = {
+    project_name = var.project_name
+    env_name     = var.env_name
+    account_id   = var.account_id
+  }
+  # Keyed by a static name, so that for_each decides by it whether there is anything in the failover region.
+  failover = toset(var.cross_region_replication ? ["failover"] : [])
+}
+
+# --- Keys ---------------------------------------------------------------------------------------------
+
+locals {
+  log_group_arns = "arn:${local.partition}:logs:%s:${var.account_id}:log-group:*"
+  topic_publishers = {
+    cloudwatch = {}
+    events     = {}
+    s3         = {}
+  }
+}
+
+module "keys" {
+  source       = "../modules/kms"
+  project_name = var.project_name
+  env_name     = var.env_name
+  account_id   = var.account_id
+  region       = var.region
+  tags         = { Component = "encryption" }
+
+  keys = {
+    data          = { description = "Tables", via_services = ["dynamodb"] }
+    audit-archive = { description = "Audit archive", via_services = ["s3"] }
+    functions     = { description = "Functions' settings and dead letters", via_services = ["lambda", "sqs"] }
+    logs = {
+      description        = "Log groups"
+      service_principals = { logs = { source_arns = [format(local.log_group_arns, var.region)] } }
+    }
+    alerts = {
+      description        = "Alert topics"
+      via_services       = ["sns"]
+      service_principals = local.topic_publishers
+    }
+  }
+}
+
+module "failover_keys" {
+  for_each  = local.failover
+  source    = "../modules/kms"
+  providers = { aws = aws.failover }
+
+  project_name = var.project_name
+  env_name     = var.env_name
+  account_id   = var.account_id
+  region       = var.failover_region
+  tags         = { Component = "encryption" }
+
+  keys = {
+    data          = { description = "Replicas of the tables", via_services = ["dynamodb"] }
+    audit-archive = { description = "Replica of the audit archive", via_services = ["s3"] }
+    logs = {
+      description        = "Log groups"
+      service_principals = { logs = { source_arns = [format(local.log_group_arns, var.failover_region)] } }
+    }
+    alerts = {
+      description        = "Alert topics"
+      via_services       = ["sns"]
+      service_principals = local.topic_publishers
+    }
+  }
+}
+
+# --- Data ---------------------------------------------------------------------------------------------
+
+module "dynamodb" {
+  source    = "../modules/dynamodb"
+  providers = { aws = aws, aws.failover = aws.failover }
+
+  project_name = var.project_name
+  env_name     = var.env_name
+  account_id   = var.account_id
+  region       = var.region
+  tags         = { Component = "tables" }
+
+  tables                      = local.tables
+  kms_key_arn                 = module.keys.key_arns["data"]
+  pitr_enabled                = var.pitr_enabled
+  deletion_protection_enabled = var.deletion_protection
+  replica = var.cross_region_replication ? {
+    region       = var.failover_region
+    kms_key_arn  = module.failover_keys["failover"].key_arns["data"]
+    pitr_enabled = var.pitr_enabled
+  } : null
+  backup = var.backup_plan_enabled ? {
+    vault_kms_key_arn        = module.keys.key_arns["data"]
+    permissions_boundary_arn = var.permissions_boundary_arn
+  } : null
+}
+
+module "s3_audit" {
+  source       = "../modules/s3-audit"
+  project_name = var.project_name
+  env_name     = var.env_name
+  account_id   = var.account_id
+  tags         = { Component = "audit" }
+
+  bucket_suffix         = var.bucket_suffix
+  kms_key_arn           = module.keys.key_arns["audit-archive"]
+  object_lock           = var.audit_object_lock
+  allow_compliance_lock = var.audit_object_lock.mode == "COMPLIANCE"
+  force_destroy         = !var.deletion_protection
+  replication = var.cross_region_replication ? {
+    bucket_arn  = module.s3_audit_replica["failover"].bucket_arn
+    kms_key_arn = module.failover_keys["failover"].key_arns["audit-archive"]
+    role_arn    = module.iam.replication_role_arns["audit"]
+  } : null
+}
+
+module "s3_audit_replica" {
+  for_each  = local.failover
+  source    = "../modules/s3-audit"
+  providers = { aws = aws.failover }
+
+  project_name = var.project_name
+  env_name     = var.env_name
+  account_id   = var.account_id
+  tags         = { Component = "audit" }
+
+  is_replica            = true
+  bucket_suffix         = var.bucket_suffix
+  kms_key_arn           = module.failover_keys["failover"].key_arns["audit-archive"]
+  object_lock           = var.audit_object_lock
+  allow_compliance_lock = var.audit_object_lock.mode == "COMPLIANCE"
+  force_destroy         = !var.deletion_protection
+}
+
+# --- Who may do what ------------------------------------------------------------------------------------
+
+locals {
+  archive_bucket = "${local.name_prefix}-s3-audit-archive${var.bucket_suffix}"
+  archive_arn    = "arn:${local.partition}:s3:::${local.archive_bucket}"
+
+  # What each role reaches beside its tables.
+  service_grants = {
+    audit = {
+      buckets = {
+        archive = { arn = local.archive_arn, read_prefixes = ["archive/", "exports/"], write_prefixes = ["archive/", "exports/"] }
+      }
+      event_buses = { default = "arn:${local.partition}:events:${var.region}:${var.account_id}:event-bus/default" }
+      read_log_groups = {
+        for name in [local.function_log_groups["authorizer"], local.access_log_group] :
+        trimprefix(name, "/aws/") => "arn:${local.partition}:logs:${var.region}:${var.account_id}:log-group:${name}"
+      }
+      # The stream of every table but its own: the committed change is the event.
+      streams = ["permissions", "teams", "invitations"]
+    }
+    invitation = {
+      email_identities = var.invitation_sender == null ? {} : {
+        sender = {
+          arn            = "arn:${local.partition}:ses:${var.region}:${var.account_id}:identity/${var.invitation_sender.identity}"
+          from_addresses = [var.invitation_sender.from_address]
+        }
+      }
+    }
+  }
+
+  # A key is used through the service that it encrypts for, never directly.
+  role_keys = {
+    for name in keys(local.function_names) : name => merge(
+      {
+        data      = { arn = module.keys.key_arns["data"], through = ["dynamodb"] }
+        functions = { arn = module.keys.key_arns["functions"], through = ["lambda", "sqs"] }
+      },
+      name == "audit" ? { audit-archive = { arn = module.keys.key_arns["audit-archive"], through = ["s3"] } } : {}
+    )
+  }
+}
+
+module "iam" {
+  source       = "../modules/iam"
+  project_name = var.project_name
+  env_name     = var.env_name
+  account_id   = var.account_id
+  region       = var.region
+  tags         = { Component = "access" }
+
+  permissions_boundary_arn = var.permissions_boundary_arn
+
+  services = merge(
+    {
+      for service in keys(local.services) : service => {
+        log_group_name = local.function_log_groups[service]
+        tables = merge(
+          local.table_grants[service],
+          {
+            for table in try(local.service_grants[service].streams, []) : table => {
+              arn         = local.table_arns[table]
+              read_stream = true
+            }
+          }
+        )
+        buckets          = try(local.service_grants[service].buckets, {})
+        event_buses      = try(local.service_grants[service].event_buses, {})
+        email_identities = try(local.service_grants[service].email_identities, {})
+        read_log_groups  = try(local.service_grants[service].read_log_groups, {})
+      }
+    },
+    {
+      token-claims = {
+        role_name      = "token-claims"
+        log_group_name = local.function_log_groups["token-claims"]
+        # Which organisations a person belongs to, and nothing about them.
+        tables = {
+          permissions = { arn = local.table_arns["permissions"], read_leading_keys = [local.leading_keys["UserRoleAssignment"]] }
+          teams       = { arn = local.table_arns["teams"], read_leading_keys = [local.leading_keys["TeamMember"]] }
+        }
+      }
+    }
+  )
+
+  keys = local.role_keys
+  user_pools = {
+    invitation = { people = { arn = module.cognito.user_pool_arn, read_users = true, create_users = true } }
+  }
+  authorizer_invocation = { alias_arn = module.functions.alias_arns["authorizer"] }
+  replications = var.cross_region_replication ? {
+    audit = {
+      source_bucket_arn      = local.archive_arn
+      source_key_arn         = module.keys.key_arns["audit-archive"]
+      destination_bucket_arn = module.s3_audit_replica["failover"].bucket_arn
+      destination_key_arn    = module.failover_keys["failover"].key_arns["audit-archive"]
+      destination_region     = var.failover_region
+    }
+  } : {}
+}
+
+# --- Functions --------------------------------------------------------------------------------------------
+
+locals {
+  # Each knows the tables that its role reaches, and no others.
+  function_tables = merge(
+    { for service, grants in local.table_grants : service => keys(grants) },
+    { token-claims = ["permissions", "teams"] }
+  )
+  function_environment = {
+    for name, tables in local.function_tables : name => merge(
+      {
+        SERVICE_NAME = name
+        ENVIRONMENT  = var.env_name
+        LOG_LEVEL    = var.log_level
+      },
+      { for table in tables : "${upper(table)}_TABLE" => local.table_names[table] }
+    )
+  }
+}
+
+module "functions" {
+  source       = "../modules/lambda"
+  project_name = var.project_name
+  env_name     = var.env_name
+  account_id   = var.account_id
+  region       = var.region
+  tags         = { Component = "services" }
+
+  kms_key_arn = module.keys.key_arns["functions"]
+
+  functions = {
+    for service in local.function_services : service => {
+      description             = "${title(service)} service"
+      handler                 = "bbws_access.${service}.handler.handler"
+      role_arn                = module.iam.role_arns[service]
+      package                 = merge({ s3_bucket = var.artifacts_bucket }, var.packages[service])
+      memory_megabytes        = local.services[service].memoryMegabytes
+      timeout_seconds         = local.services[service].timeoutSeconds
+      log_group_name          = module.cloudwatch.log_group_names[service]
+      provisioned_concurrency = service == "authorizer" ? var.authorizer_provisioned_concurrency : 0
+      environment = merge(
+        local.function_environment[service],
+        service == "authorizer" ? {
+          USER_POOL_ID = module.cognito.user_pool_id
+          CLIENT_IDS   = join(",", values(module.cognito.client_ids))
+          } : {
+          ALLOWED_ORIGINS = join(",", var.cors_allowed_origins)
+        }
+      )
+    }
+  }
+
+  permissions = {
+    for service in local.api_services : "api-${service}" => {
+      function   = service
+      principal  = "apigateway.amazonaws.com"
+      source_arn = "${module.api_gateway.execution_arn}/*/*"
+    }
+  }
+}
+
+# Apart from the other functions: the user pool needs this one, and the authorizer needs the user pool.
+module "token_claims" {
+  source       = "../modules/lambda"
+  project_name = var.project_name
+  env_name     = var.env_name
+  account_id   = var.account_id
+  region       = var.region
+  tags         = { Component = "sign-in" }
+
+  kms_key_arn = module.keys.key_arns["functions"]
+
+  functions = {
+    token-claims = {
+      description    = "Writes a person's organisation into the access token"
+      handler        = "bbws_access.authorizer.token_claims.handler"
+      role_arn       = module.iam.role_arns["token-claims"]
+      package        = merge({ s3_bucket = var.artifacts_bucket }, var.packages["token-claims"])
+      log_group_name = module.cloudwatch.log_group_names["token-claims"]
+      # Cognito waits five seconds for a trigger.
+      timeout_seconds = 5
+      environment     = local.function_environment["token-claims"]
+    }
+  }
+
+  permissions = {
+    user-pool = {
+      function   = "token-claims"
+      principal  = "cognito-idp.amazonaws.com"
+      source_arn = module.cognito.user_pool_arn
+    }
+  }
+}
+
+# --- Who is asking -----------------------------------------------------------------------------------------
+
+module "cognito" {
+  source       = "../modules/cognito"
+  project_name = var.project_name
+  env_name     = var.env_name
+  account_id   = var.account_id
+  region       = var.region
+  tags         = { Component = "sign-in" }
+
+  existing_user_pool_id           = var.existing_user_pool_id
+  pre_token_generation_lambda_arn = var.existing_user_pool_id == null ? module.token_claims.alias_arns["token-claims"] : null
+  mfa                             = var.multi_factor_authentication
+  deletion_protection_enabled     = var.deletion_protection
+  app_clients                     = { main = {} }
+
+  authorizer = {
+    function_arn        = module.functions.alias_arns["authorizer"]
+    invocation_role_arn = module.iam.authorizer_invocation_role_arn
+  }
+}
+
+# --- The way in ----------------------------------------------------------------------------------------------
+
+module "api_gateway_account" {
+  count  = var.manage_api_gateway_account ? 1 : 0
+  source = "../modules/api-gateway/account-logging"
+
+  project_name             = var.project_name
+  env_name                 = var.env_name
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tags                     = { Component = "api" }
+}
+
+module "api_gateway" {
+  source       = "../modules/api-gateway"
+  project_name = var.project_name
+  env_name     = var.env_name
+  tags         = { Component = "api" }
+
+  openapi_document = local.openapi_document
+  services         = { for service in local.api_services : service => module.functions.invoke_arns[service] }
+  authorizer       = module.cognito.authorizer
+
+  cors                  = { allowed_origins = var.cors_allowed_origins }
+  require_named_origins = var.env_name == "prod"
+  throttle              = { rate_limit = var.api_throttle_rate_limit, burst_limit = var.api_throttle_burst_limit }
+
+  access_log_group_arn = module.cloudwatch.log_group_arns["api-access"]
+  execution_logging    = { level = "OFF" }
+  web_acl              = var.web_acl_enabled ? {} : null
+  custom_domain        = var.custom_domain
+
+  disable_execute_api_endpoint = var.custom_domain != null
+
+  depends_on = [module.api_gateway_account]
+}
+
+# --- What is watched -------------------------------------------------------------------------------------------
+
+locals {
+  access_log_group = "/aws/apigateway/${local.name_prefix}-apigw/access"
+  # Logs from which audit events are captured are kept longer.
+  log_kinds = { authorizer = "audit" }
+}
+
+module "cloudwatch" {
+  source       = "../modules/cloudwatch"
+  project_name = var.project_name
+  env_name     = var.env_name
+  account_id   = var.account_id
+  region       = var.region
+  tags         = { Component = "monitoring" }
+
+  log_kms_key_arn   = module.keys.key_arns["logs"]
+  topic_kms_key_arn = module.keys.key_arns["alerts"]
+  log_retention_days = {
+    service = var.service_log_retention_days
+    audit   = var.audit_log_retention_days
+  }
+
+  functions = {
+    for name in setunion(local.function_services, ["token-claims"]) : name => {
+      function_name = local.function_names[name]
+      log_kind      = lookup(local.log_kinds, name, "service")
+    }
+  }
+  api = { name = "${local.name_prefix}-apigw", stage = "v1" }
+  tables = {
+    for table, definition in local.tables : table => {
+      name           = local.table_names[table]
+      indexes        = keys(definition.global_secondary_indexes)
+      replica_region = var.cross_region_replication ? var.failover_region : null
+    }
+  }
+  dead_letter_queues = merge(module.functions.dead_letter_queue_names, module.token_claims.dead_letter_queue_names)
+}

@@ -1,0 +1,25 @@
+# Names of what more than one module has to know before it exists.
+
+data "aws_partition" "current" {}
+
+locals {
+  name_prefix = "${var.project_name}-${var.env_name}"
+  partition   = data.aws_partition.current.partition
+
+  table_names = { for table in keys(local.tables) : table => "${local.name_prefix}-ddb-${table}" }
+  table_arns = {
+    for table, name in local.table_names : table => "arn:${local.partition}:dynamodb:${var.region}:${var.account_id}:table/${name}"
+  }
+
+  function_names = {
+    for name in concat(keys(local.services), ["token-claims"]) : name => "${local.name_prefix}-lambda-${name}"
+  }
+  function_log_groups = { for name, function in local.function_names : name => "/aws/lambda/${function}" }
+
+  tags = {
+    Project     = "BBWS"
+    CostCenter  = "BBWS-ACCESS"
+    Environment = var.env_name
+    ManagedBy   = "Terraform"
+  }
+}
