@@ -1,6 +1,7 @@
 locals {
   name_prefix = "${var.project_name}-${var.env_name}"
   partition   = data.aws_partition.current.partition
+  dns_suffix  = data.aws_partition.current.dns_suffix
 
   role_name_prefix = "${local.name_prefix}-role-"
   role_arn_prefix  = "arn:${local.partition}:iam::${var.account_id}:role/${local.role_name_prefix}"
@@ -38,11 +39,6 @@ resource "aws_iam_role" "service" {
     precondition {
       condition     = length(local.service_role_names[each.key]) <= 64
       error_message = "The role's name ${local.service_role_names[each.key]} is longer than IAM's 64 characters: give services[\"${each.key}\"] a shorter role_name."
-    }
-
-    precondition {
-      condition     = length(setsubtract(concat(keys(var.keys), keys(var.user_pools)), keys(var.services))) == 0
-      error_message = "keys and user_pools name services that are not in services: ${join(", ", setsubtract(concat(keys(var.keys), keys(var.user_pools)), keys(var.services)))}."
     }
 
     precondition {

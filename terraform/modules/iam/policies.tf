@@ -98,26 +98,23 @@ locals {
           {
             sid          = "Read"
             actions      = contains(local.writing_services, service) ? concat(local.read_actions, local.check_actions) : local.read_actions
-            resource     = table.arn
             leading_keys = table.read_leading_keys
           },
           {
             sid          = "Write"
             actions      = concat(local.read_actions, local.check_actions, local.write_actions)
-            resource     = table.arn
             leading_keys = table.write_leading_keys
           },
           {
             sid          = "Create"
             actions      = concat(local.create_actions, local.check_actions)
-            resource     = table.arn
             leading_keys = table.create_leading_keys
           },
         ] :
         {
           sid          = "${grant.sid} table ${name}"
           actions      = grant.actions
-          resources    = [grant.resource]
+          resources    = [table.arn]
           leading_keys = grant.leading_keys
         }
         if length(grant.leading_keys) > 0
@@ -295,7 +292,18 @@ data "aws_iam_policy_document" "service" {
 # --- Keys and user pools: ARNs known only after they exist ------------------------------------------
 
 locals {
-  key_actions = ["kms:Decrypt", "kms:GenerateDataKey"]
+  # Through DynamoDB, S3 or SQS: readers decrypt; writers need the rest as well.
+  key_read_actions  = ["kms:Decrypt", "kms:DescribeKey"]
+  key_write_actions = ["kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
+
+  key_statements = {
+    for service, keys in var.keys : service => {
+      for name, key in keys : name => {
+        actions      = key.read_only ? local.key_read_actions : concat(local.key_read_actions, local.key_write_actions)
+        via_services = sort([for through in key.through : "${through}.${var.region}.${local.dns_suffix}"])
+      }
+    }
+  }
 
   user_pool_statements = {
     for service, pools in var.user_pools : service => {
@@ -311,8 +319,8 @@ locals {
     for service in keys(var.services) : service => sum(concat(
       [length(data.aws_iam_policy_document.service[service].minified_json)],
       [
-        for name, key in lookup(var.keys, service, {}) :
-        local.statement_characters + local.arn_characters + length(jsonencode(concat(local.key_actions, [for through in key.through : "${through}.${var.region}.amazonaws.com"])))
+        for name, statement in lookup(local.key_statements, service, {}) :
+        local.statement_characters + local.arn_characters + length(jsonencode(statement))
       ],
       [
         for name, actions in lookup(local.user_pool_statements, service, {}) :
@@ -333,13 +341,13 @@ data "aws_iam_policy_document" "keys" {
 
     content {
       sid       = replace(title(replace("Use key ${statement.key}", "/[^A-Za-z0-9]/", " ")), " ", "")
-      actions   = local.key_actions
+      actions   = local.key_statements[each.key][statement.key].actions
       resources = [statement.value.arn]
 
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = sort([for through in statement.value.through : "${through}.${var.region}.amazonaws.com"])
+        values   = local.key_statements[each.key][statement.key].via_services
       }
     }
   }
@@ -411,7 +419,7 @@ data "aws_iam_policy_document" "replication_keys" {
     condition {
       test     = "StringEquals"
       variable = "kms:ViaService"
-      values   = ["s3.${var.region}.amazonaws.com"]
+      values   = ["s3.${var.region}.${local.dns_suffix}"]
     }
   }
 
@@ -423,7 +431,7 @@ data "aws_iam_policy_document" "replication_keys" {
     condition {
       test     = "StringEquals"
       variable = "kms:ViaService"
-      values   = ["s3.${each.value.destination_region}.amazonaws.com"]
+      values   = ["s3.${each.value.destination_region}.${local.dns_suffix}"]
     }
   }
 }

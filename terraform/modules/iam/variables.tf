@@ -232,13 +232,19 @@ variable "services" {
 }
 
 variable "keys" {
-  description = "KMS keys that a service uses, by service and key, and the AWS services that it may use each through: dynamodb, s3, sqs, sns, lambda, logs, ses, events."
+  description = "KMS keys that a service uses, by service and key, and the AWS services that it may use each through: dynamodb, s3, sqs, sns, lambda, logs, ses, events. read_only: to decrypt only."
   type = map(map(object({
-    arn     = string
-    through = set(string)
+    arn       = string
+    through   = set(string)
+    read_only = optional(bool, false)
   })))
   default  = {}
   nullable = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.keys), keys(var.services))) == 0
+    error_message = "keys name services that are not in services: ${join(", ", setsubtract(keys(var.keys), keys(var.services)))}."
+  }
 
   validation {
     condition     = alltrue(flatten([for keys in values(var.keys) : [for key in values(keys) : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", key.arn))]]))
@@ -264,6 +270,11 @@ variable "user_pools" {
   })))
   default  = {}
   nullable = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.user_pools), keys(var.services))) == 0
+    error_message = "user_pools name services that are not in services: ${join(", ", setsubtract(keys(var.user_pools), keys(var.services)))}."
+  }
 
   validation {
     condition = alltrue(flatten([

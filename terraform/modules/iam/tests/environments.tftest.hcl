@@ -1,0 +1,251 @@
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "test"
+  secret_key                  = "test"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+  skip_metadata_api_check     = true
+}
+
+variables {
+  env_name   = "dev"
+  region     = "eu-west-1"
+  account_id = "123456789012"
+
+  services = {
+    role = {
+      log_group_name = "/aws/lambda/bbws-access-dev-lambda-role"
+      tables = {
+        permissions = {
+          arn                = "arn:aws:dynamodb:eu-west-1:123456789012:table/bbws-access-dev-ddb-permissions"
+          read_leading_keys  = ["PERMISSION_SET#ORG#*", "PERMISSION_SET#PLATFORM"]
+          write_leading_keys = ["ROLE#ORG#*", "ASSIGNMENT#USER#*"]
+          indexes            = { assignments-by-role = { leading_keys = ["ASSIGNMENT#ORG#*"] } }
+        }
+      }
+    }
+    invitation = {
+      log_group_name = "/aws/lambda/bbws-access-dev-lambda-invitation"
+      tables = {
+        permissions = {
+          arn                 = "arn:aws:dynamodb:eu-west-1:123456789012:table/bbws-access-dev-ddb-permissions"
+          read_leading_keys   = ["ROLE#ORG#*"]
+          create_leading_keys = ["ASSIGNMENT#USER#*"]
+        }
+      }
+      email_identities = {
+        sender = {
+          arn            = "arn:aws:ses:eu-west-1:123456789012:identity/example.com"
+          from_addresses = ["invitations@example.com"]
+        }
+      }
+    }
+    audit = {
+      log_group_name = "/aws/lambda/bbws-access-dev-lambda-audit"
+      tables = {
+        permissions = {
+          arn         = "arn:aws:dynamodb:eu-west-1:123456789012:table/bbws-access-dev-ddb-permissions"
+          read_stream = true
+        }
+      }
+      buckets = {
+        archive = {
+          arn            = "arn:aws:s3:::bbws-access-dev-s3-audit-archive"
+          read_prefixes  = ["archive/", "exports/"]
+          write_prefixes = ["archive/", "exports/"]
+        }
+      }
+      queues = {
+        dead-letters = {
+          arn  = "arn:aws:sqs:eu-west-1:123456789012:bbws-access-dev-queue-audit-dead-letters"
+          send = true
+        }
+        capture = {
+          arn     = "arn:aws:sqs:eu-west-1:123456789012:bbws-access-dev-queue-audit-capture"
+          receive = true
+        }
+      }
+      topics          = { critical = "arn:aws:sns:eu-west-1:123456789012:bbws-access-dev-sns-alerts-critical" }
+      event_buses     = { default = "arn:aws:events:eu-west-1:123456789012:event-bus/default" }
+      read_log_groups = { decisions = "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/bbws-access-dev-lambda-authorizer" }
+    }
+    token-claims = {
+      role_name      = "token-claims"
+      log_group_name = "/aws/lambda/bbws-access-dev-lambda-token-claims"
+      tables = {
+        permissions = {
+          arn               = "arn:aws:dynamodb:eu-west-1:123456789012:table/bbws-access-dev-ddb-permissions"
+          read_leading_keys = ["ASSIGNMENT#USER#*"]
+        }
+      }
+    }
+  }
+
+  keys = {
+    role = {
+      data = {
+        arn     = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+        through = ["dynamodb"]
+      }
+    }
+    token-claims = {
+      data = {
+        arn       = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+        through   = ["dynamodb"]
+        read_only = true
+      }
+    }
+  }
+
+  user_pools = {
+    invitation = {
+      people = {
+        arn          = "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_Example01"
+        create_users = true
+      }
+    }
+  }
+
+  authorizer_invocation = {
+    alias_arn = "arn:aws:lambda:eu-west-1:123456789012:function:bbws-access-dev-lambda-authorizer:live"
+  }
+
+  replications = {
+    audit = {
+      source_bucket_arn      = "arn:aws:s3:::bbws-access-dev-s3-audit-archive"
+      source_key_arn         = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+      destination_bucket_arn = "arn:aws:s3:::bbws-access-dev-s3-audit-archive-replica"
+      destination_key_arn    = "arn:aws:kms:eu-central-1:123456789012:key/66666666-7777-8888-9999-000000000000"
+      destination_region     = "eu-central-1"
+    }
+  }
+
+  schedulers = {
+    audit = {
+      alias_arn             = "arn:aws:lambda:eu-west-1:123456789012:function:bbws-access-dev-lambda-audit:live"
+      schedule_group        = "bbws-access-dev-schedules"
+      dead_letter_queue_arn = "arn:aws:sqs:eu-west-1:123456789012:bbws-access-dev-queue-audit-dead-letters"
+    }
+  }
+}
+
+run "dev" {
+  command = plan
+
+  assert {
+    condition = output.role_names == {
+      audit        = "bbws-access-dev-role-audit-service"
+      invitation   = "bbws-access-dev-role-invitation-service"
+      role         = "bbws-access-dev-role-role-service"
+      token-claims = "bbws-access-dev-role-token-claims"
+    }
+    error_message = "Roles must be named {project}-{env}-role-{service}-service, or by role_name."
+  }
+
+  assert {
+    condition     = output.role_arns["role"] == "arn:aws:iam::123456789012:role/bbws-access-dev-role-role-service"
+    error_message = "A role's ARN must be known at plan time."
+  }
+
+  assert {
+    condition     = toset([for statement in jsondecode(output.policies["role"]).Statement : statement.Sid]) == toset(["ReadTablePermissions", "WriteTablePermissions", "QueryTablePermissionsIndexAssignmentsByRole", "WriteOwnLog", "Trace"])
+    error_message = "A policy has a statement for each thing that is listed, and no other."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in flatten([for policy in values(output.policies) : jsondecode(policy).Statement]) :
+      statement.Condition["Null"]["dynamodb:LeadingKeys"] == "false" && contains(keys(statement.Condition), "ForAllValues:StringLike")
+      if can(regex("Table", statement.Sid))
+    ])
+    error_message = "Every grant on a table is held to leading keys, and demands that there is one."
+  }
+
+  assert {
+    condition     = alltrue([for policy in values(output.policies) : !strcontains(policy, "Scan") && !strcontains(policy, "Batch") && !strcontains(policy, "PartiQL") && !strcontains(policy, "dynamodb:*")])
+    error_message = "Nothing may go round the leading keys."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in flatten([for policy in values(output.policies) : jsondecode(policy).Statement]) :
+      statement.Sid == "Trace" if contains(flatten([statement.Resource]), "*")
+    ])
+    error_message = "X-Ray alone has no resource to name."
+  }
+
+  assert {
+    condition     = !strcontains(output.policies["token-claims"], "ConditionCheckItem") && strcontains(output.policies["invitation"], "ConditionCheckItem")
+    error_message = "Only a service that writes may check items in transactions."
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role.service["role"].assume_role_policy).Statement[0].Condition.StringEquals["aws:SourceAccount"] == "123456789012"
+    error_message = "Lambda assumes the role for functions of this account only."
+  }
+
+  assert {
+    condition     = contains(jsondecode(aws_iam_role_policy.keys["role"].policy).Statement[0].Action, "kms:Encrypt") && !contains(jsondecode(aws_iam_role_policy.keys["token-claims"].policy).Statement[0].Action, "kms:Encrypt")
+    error_message = "A key that is read_only only decrypts."
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.keys["role"].policy).Statement[0].Condition.StringEquals["kms:ViaService"] == "dynamodb.eu-west-1.amazonaws.com"
+    error_message = "A key is used through the named services only."
+  }
+
+  assert {
+    condition     = toset(jsondecode(aws_iam_role_policy.user_pools["invitation"].policy).Statement[0].Action) == toset(["cognito-idp:AdminCreateUser", "cognito-idp:AdminGetUser", "cognito-idp:ListUsers"])
+    error_message = "Creating users takes these three actions, on the pool."
+  }
+
+  assert {
+    condition     = output.authorizer_invocation_role_arn == "arn:aws:iam::123456789012:role/bbws-access-dev-role-api-gateway-authorizer" && jsondecode(aws_iam_role_policy.authorizer_invocation[0].policy).Statement[0].Resource == "arn:aws:lambda:eu-west-1:123456789012:function:bbws-access-dev-lambda-authorizer:live"
+    error_message = "API Gateway invokes the authorizer's alias and nothing else."
+  }
+
+  assert {
+    condition     = output.replication_role_arns["audit"] == "arn:aws:iam::123456789012:role/bbws-access-dev-role-audit-replication" && !strcontains(aws_iam_role_policy.replication["audit"].policy, "ReplicateDelete")
+    error_message = "What is deleted at the source must stay in the replica."
+  }
+
+  assert {
+    condition     = output.scheduler_role_arns["audit"] == "arn:aws:iam::123456789012:role/bbws-access-dev-role-audit-scheduler" && jsondecode(aws_iam_role.scheduler["audit"].assume_role_policy).Statement[0].Condition.ArnEquals["aws:SourceArn"] == "arn:aws:scheduler:eu-west-1:123456789012:schedule-group/bbws-access-dev-schedules"
+    error_message = "Scheduler assumes the role for one schedule group only."
+  }
+
+  assert {
+    condition     = alltrue([for role in concat(values(aws_iam_role.service), aws_iam_role.authorizer_invocation, values(aws_iam_role.replication), values(aws_iam_role.scheduler)) : role.permissions_boundary == null])
+    error_message = "Without a boundary given, there is none."
+  }
+}
+
+run "sit" {
+  command = plan
+
+  variables {
+    env_name                  = "sit"
+    keys                      = {}
+    user_pools                = {}
+    authorizer_invocation     = null
+    replications              = {}
+    schedulers                = {}
+    restrict_trust_to_account = false
+    services                  = { role = merge(var.services.role, { tracing = false }) }
+  }
+
+  assert {
+    condition     = output.role_arns == { role = "arn:aws:iam::123456789012:role/bbws-access-sit-role-role-service" }
+    error_message = "Roles follow the environment."
+  }
+
+  assert {
+    condition     = output.authorizer_invocation_role_arn == null && length(output.replication_role_arns) == 0 && length(output.scheduler_role_arns) == 0
+    error_message = "Nothing is made that is not asked for."
+  }
+
+  assert {
+    condition     = !strcontains(output.policies["role"], "xray") && !can(jsondecode(aws_iam_role.service["role"].assume_role_policy).Statement[0].Condition)
+    error_message = "Tracing and the trust's condition are inputs."
+  }
+}
