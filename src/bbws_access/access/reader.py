@@ -68,14 +68,34 @@ def read_access_in(
     All in one round trip. A service that may not read the teams table sees no memberships: it has no route that
     a membership alone opens. Raises DatabaseError.
     """
+    calls = calls_in(settings, user_id, org_id)
+    results = database.parallel([*calls, *alongside])
+    own = len(calls)
+    return access_in(database, settings, user_id, org_id, calls, results[:own], now=now), results[own:]
+
+
+def calls_in(settings: Settings, user_id: str, org_id: str | None) -> list[Query]:
+    """The reads that `access_in` needs, for those who send them along with others of their own."""
     calls = _user_calls(settings, user_id)
     if org_id is not None:
         calls += organisation_calls(settings, org_id)
-    own = len(calls)
-    results = database.parallel([*calls, *alongside])
-    assignments, members, rest = _split_user(settings, _complete(database, calls, results[:own]))
+    return calls
+
+
+def access_in(
+    database: Database,
+    settings: Settings,
+    user_id: str,
+    org_id: str | None,
+    calls: Sequence[Query],
+    pages: Sequence[Page],
+    *,
+    now: datetime | None = None,
+) -> Access:
+    """What a user holds in one organisation, from the answers to `calls_in`. Raises DatabaseError."""
+    assignments, members, rest = _split_user(settings, _complete(database, calls, pages))
     held = _Held(user_id, assignments, members, now or datetime.now(UTC))
-    return held.access(_Definitions(settings, [] if org_id is None else [org_id], rest)), results[own:]
+    return held.access(_Definitions(settings, [] if org_id is None else [org_id], rest))
 
 
 def organisation_calls(settings: Settings, org_id: str) -> list[Query]:
