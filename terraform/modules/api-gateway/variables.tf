@@ -238,7 +238,7 @@ variable "resource_policy" {
 variable "web_acl" {
   description = <<-EOT
     Web ACL before the stage; null makes none. `managed_rule_groups` are AWS managed rule groups in order of `priority`, counting only where
-    `count_only`; `rate_limit` is the number of requests (10 to 2000000000) that one address may make in five minutes, null for no limit;
+    `count_only`; `rate_limit` is the number of requests (10 to 2000000000) that one address may make in five minutes, 0 for no limit;
     `log_destination_arn` is a log group, bucket or stream whose name begins with aws-waf-logs-, null for none. The Authorization header is never logged.
   EOT
   type = object({
@@ -269,8 +269,8 @@ variable "web_acl" {
   }
 
   validation {
-    condition     = try(var.web_acl.rate_limit, null) == null ? true : var.web_acl.rate_limit >= 10 && var.web_acl.rate_limit <= 2000000000
-    error_message = "web_acl.rate_limit must be 10 to 2000000000 requests in five minutes."
+    condition     = var.web_acl == null ? true : var.web_acl.rate_limit == 0 || (var.web_acl.rate_limit >= 10 && var.web_acl.rate_limit <= 2000000000)
+    error_message = "web_acl.rate_limit must be 10 to 2000000000 requests in five minutes, or 0 for no limit."
   }
 
   validation {

@@ -1,0 +1,60 @@
+locals {
+  origins       = sort(tolist(var.cors.allowed_origins))
+  single_origin = length(local.origins) == 1
+
+  # A browser keeps an answer that names one origin apart from those for other origins only when it is told to.
+  vary_headers = contains(local.origins, "*") ? {} : { Vary = "Origin" }
+
+  # With several origins the preflight names the one that asks, if it is on the list; a header of HTTP/2 comes in lower case.
+  echo_origin_template = <<-EOT
+    #set($origin = $input.params("origin"))
+    #if($origin == "")#set($origin = $input.params("Origin"))#end
+    #set($allowed = ${jsonencode(local.origins)})
+    #if($allowed.contains($origin))#set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)#end
+  EOT
+
+  preflight_headers = {
+    for path, methods in local.paths_methods : path => merge(
+      {
+        "Access-Control-Allow-Headers" = "Authorization,Content-Type"
+        "Access-Control-Allow-Methods" = join(",", sort(concat(methods, ["OPTIONS"])))
+        "Access-Control-Max-Age"       = tostring(var.cors.max_age_seconds)
+      },
+      { for origin in local.single_origin ? local.origins : [] : "Access-Control-Allow-Origin" => origin },
+      local.vary_headers,
+    )
+  }
+
+  preflights = {
+    for path, headers in local.preflight_headers : path => {
+      responses = {
+        "204" = {
+          description = "Which origins, methods and headers are allowed"
+          headers = {
+            for name in setunion(keys(headers), ["Access-Control-Allow-Origin"]) : name => { schema = { type = "string" } }
+          }
+        }
+      }
+      security = []
+
+      "x-amazon-apigateway-integration" = {
+        type                = "mock"
+        passthroughBehavior = "never"
+        requestTemplates    = { "application/json" = jsonencode({ statusCode = 204 }) }
+        responses = {
+          default = merge(
+            {
+              statusCode         = "204"
+              responseParameters = { for name, value in headers : "method.response.header.${name}" => "'${value}'" }
+            },
+            { for template in local.single_origin ? [] : [local.echo_origin_template] : "responseTemplates" => { "application/json" = template } },
+          )
+        }
+      }
+    }
+  }
+
+  # What the gateway itself answers has no template language, so it cannot pick an origin. With several, any page may read it:
+  # it holds a fixed text and the request's id, nothing of a tenant.
+  gateway_origin = local.single_origin ? local.origins[0] : "*"
+}

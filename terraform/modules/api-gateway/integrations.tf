@@ -1,0 +1,27 @@
+locals {
+  # Every route goes to its service whole (proxy), so the services see the request as it came.
+  integrations = {
+    for key, route in local.routes : key => {
+      type                = "aws_proxy"
+      httpMethod          = "POST"
+      uri                 = lookup(var.services, route.service, "")
+      passthroughBehavior = "when_no_match"
+      timeoutInMillis     = var.integration_timeout_milliseconds
+    }
+  }
+
+  # The authorizer travels inside the document: an import in overwrite mode drops authorizers that stand beside it.
+  security_scheme = {
+    type                           = "apiKey"
+    in                             = "header"
+    name                           = element(split(".", var.authorizer.identity_source), 3)
+    "x-amazon-apigateway-authtype" = "custom"
+    "x-amazon-apigateway-authorizer" = {
+      type                         = var.authorizer.type
+      authorizerUri                = var.authorizer.uri
+      authorizerCredentials        = var.authorizer.credentials_arn
+      authorizerResultTtlInSeconds = var.authorizer.result_ttl_seconds
+      identityValidationExpression = var.authorizer.identity_validation_expression
+    }
+  }
+}

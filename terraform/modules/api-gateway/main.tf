@@ -1,0 +1,195 @@
+locals {
+  name_prefix = "${var.project_name}-${var.env_name}"
+  name        = "${local.name_prefix}-apigw"
+
+  gateway_document = merge(
+    {
+      openapi = local.document.openapi
+      info    = { title = local.name, version = local.document.info.version }
+      paths = {
+        for path in keys(local.document.paths) : path => merge(
+          { for key, route in local.routes : route.method => local.gateway_methods[key] if route.path == path },
+          { options = local.preflights[path] },
+        )
+      }
+      components = {
+        securitySchemes = { (var.authorizer.name) = local.security_scheme }
+        schemas         = local.models
+      }
+      "x-amazon-apigateway-request-validators" = {
+        everything = { validateRequestBody = true, validateRequestParameters = true }
+      }
+      "x-amazon-apigateway-gateway-responses" = local.gateway_responses
+    },
+    # Inside the document too: an import in overwrite mode drops a policy that stands beside it.
+    { for policy in var.resource_policy == null ? [] : [var.resource_policy] : "x-amazon-apigateway-policy" => jsondecode(policy) },
+  )
+  body = jsonencode(local.gateway_document)
+
+  # One JSON line for every request. All values are quoted: a variable without a value is rendered as a bare hyphen, which is no JSON.
+  access_log_fields = {
+    requestId            = "$context.requestId"
+    extendedRequestId    = "$context.extendedRequestId"
+    requestTime          = "$context.requestTime"
+    requestTimeEpoch     = "$context.requestTimeEpoch"
+    ip                   = "$context.identity.sourceIp"
+    userAgent            = "$context.identity.userAgent"
+    principal            = "$context.authorizer.principalId"
+    userId               = "$context.authorizer.userId"
+    organisation         = "$context.authorizer.orgId"
+    method               = "$context.httpMethod"
+    route                = "$context.resourcePath"
+    path                 = "$context.path"
+    protocol             = "$context.protocol"
+    stage                = "$context.stage"
+    domain               = "$context.domainName"
+    status               = "$context.status"
+    responseLength       = "$context.responseLength"
+    responseLatency      = "$context.responseLatency"
+    integrationStatus    = "$context.integration.status"
+    integrationLatency   = "$context.integration.latency"
+    integrationError     = "$context.integration.error"
+    integrationRequestId = "$context.integration.requestId"
+    authorizerStatus     = "$context.authorizer.status"
+    authorizerLatency    = "$context.authorizer.latency"
+    authorizerError      = "$context.authorizer.error"
+    authorizerRequestId  = "$context.authorizer.requestId"
+    errorType            = "$context.error.responseType"
+    errorMessage         = "$context.error.message"
+    wafStatus            = "$context.wafResponseCode"
+    traceId              = "$context.xrayTraceId"
+  }
+  access_log_format = jsonencode(local.access_log_fields)
+}
+
+resource "aws_api_gateway_rest_api" "this" {
+  name                         = local.name
+  body                         = local.body
+  put_rest_api_mode            = "overwrite"
+  fail_on_warnings             = true
+  disable_execute_api_endpoint = var.disable_execute_api_endpoint
+  tags                         = var.tags
+
+  endpoint_configuration {
+    types = ["REGIONAL"]
+  }
+
+  lifecycle {
+    create_before_destroy = true
+
+    precondition {
+      condition     = length(local.unknown_path_items) == 0
+      error_message = "openapi_document: a path may hold parameters and the methods ${join(", ", local.methods)} only (the module adds OPTIONS itself): ${join(", ", local.unknown_path_items)}."
+    }
+
+    precondition {
+      condition     = length(local.bad_paths) == 0
+      error_message = "openapi_document: segments of a path must be {variable} or letters, digits and - . _ ~ : , without an empty one at the end, and /ping and /sping are the gateway's: ${join(", ", local.bad_paths)}."
+    }
+
+    precondition {
+      condition     = length(local.sibling_conflicts) == 0
+      error_message = "openapi_document: API Gateway takes one variable below a path, so name it alike everywhere: ${join(", ", local.sibling_conflicts)}."
+    }
+
+    precondition {
+      condition     = length(local.resources) <= 300
+      error_message = "openapi_document: the paths need ${length(local.resources)} resources; an API has at most 300."
+    }
+
+    precondition {
+      condition     = length(local.unserved_routes) == 0
+      error_message = "openapi_document: every operation needs x-bbws-service that is a key of services: ${join(", ", local.unserved_routes)}."
+    }
+
+    precondition {
+      condition     = length(local.idle_services) == 0
+      error_message = "services: no operation of the document belongs to ${join(", ", local.idle_services)}."
+    }
+
+    precondition {
+      condition     = length(local.contradicting_routes) == 0
+      error_message = "openapi_document: security must be an empty list exactly where x-bbws-access is \"public\": ${join(", ", local.contradicting_routes)}."
+    }
+
+    precondition {
+      condition     = length(local.bad_parameters) == 0
+      error_message = "openapi_document: every parameter must resolve to a name and a place, and every variable of a path must be a required parameter: ${join(", ", local.bad_parameters)}."
+    }
+
+    precondition {
+      condition     = length(local.bad_bodies) == 0
+      error_message = "openapi_document: a request body must be application/json with a $ref to a component schema whose name is letters and digits and ends in Request: ${join(", ", local.bad_bodies)}."
+    }
+
+    precondition {
+      condition     = length(local.bad_models) == 0
+      error_message = "openapi_document: a request schema must hold no $ref, const, nullable, readOnly, writeOnly, example, discriminator, exclusive bounds by number or formats of numbers; API Gateway models know none of them: ${join(", ", local.bad_models)}."
+    }
+
+    precondition {
+      condition     = length(local.access_log_format) <= 3072
+      error_message = "The access log's format is ${length(local.access_log_format)} bytes; API Gateway takes 3072."
+    }
+  }
+}
+
+# The gateway would make this group itself, kept for ever and unencrypted.
+resource "aws_cloudwatch_log_group" "execution" {
+  # checkov:skip=CKV_AWS_338:Kept for the days that the environment's retention says
+  # checkov:skip=CKV_AWS_158:Encrypted with the key that is given; without one with the service's own
+  count = var.execution_logging.level == "OFF" ? 0 : 1
+
+  name              = "API-Gateway-Execution-Logs_${aws_api_gateway_rest_api.this.id}/${var.stage_name}"
+  retention_in_days = var.execution_logging.retention_days
+  kms_key_id        = var.execution_logging.kms_key_arn
+  tags              = var.tags
+}
+
+resource "aws_api_gateway_deployment" "this" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+
+  # A deployment is a snapshot: it must be made anew whenever anything that it captures changes.
+  triggers = {
+    content = sha1(jsonencode([local.body, var.disable_execute_api_endpoint]))
+  }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "aws_api_gateway_stage" "this" {
+  # checkov:skip=CKV_AWS_120:Answers differ by caller and tenant; a cache could mix them up
+  # checkov:skip=CKV2_AWS_51:A client certificate says nothing to a Lambda integration
+  # checkov:skip=CKV2_AWS_29:The web ACL is an input; see web_acl
+  rest_api_id          = aws_api_gateway_rest_api.this.id
+  deployment_id        = aws_api_gateway_deployment.this.id
+  stage_name           = var.stage_name
+  xray_tracing_enabled = var.xray_tracing_enabled
+  tags                 = var.tags
+
+  access_log_settings {
+    destination_arn = trimsuffix(var.access_log_group_arn, ":*")
+    format          = local.access_log_format
+  }
+
+  depends_on = [aws_cloudwatch_log_group.execution]
+}
+
+resource "aws_api_gateway_method_settings" "all" {
+  # checkov:skip=CKV_AWS_225:Answers differ by caller and tenant; a cache could mix them up
+  # checkov:skip=CKV_AWS_308:There is no cache to encrypt
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  stage_name  = aws_api_gateway_stage.this.stage_name
+  method_path = "*/*"
+
+  settings {
+    metrics_enabled        = true
+    logging_level          = var.execution_logging.level
+    data_trace_enabled     = false
+    caching_enabled        = false
+    throttling_rate_limit  = var.throttle.rate_limit
+    throttling_burst_limit = var.throttle.burst_limit
+  }
+}

@@ -1,0 +1,811 @@
+# Every validation and precondition refuses what it is there for. environments.tftest.hcl holds the runs that are accepted.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "test"
+  secret_key                  = "test"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+  skip_metadata_api_check     = true
+}
+
+variables {
+  env_name = "dev"
+
+  services = {
+    shop = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:shop/invocations"
+  }
+  authorizer = {
+    name                           = "shop-authorizer"
+    uri                            = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:authorizer/invocations"
+    credentials_arn                = "arn:aws:iam::111122223333:role/authorizer-invocation"
+    identity_validation_expression = "^Bearer .+$"
+  }
+  access_log_group_arn = "arn:aws:logs:eu-west-1:111122223333:log-group:api-access"
+  cors                 = { allowed_origins = ["https://shop.example.com"] }
+  throttle             = { rate_limit = 10, burst_limit = 5 }
+
+  openapi_document = jsonencode({
+    openapi = "3.0.3"
+    info    = { title = "Shop", version = "1.0.0" }
+    paths = {
+      "/orders/{orderId}" = {
+        parameters = [{ "$ref" = "#/components/parameters/OrderId" }]
+        put = {
+          "x-bbws-service" = "shop"
+          requestBody      = { required = true, content = { "application/json" = { schema = { "$ref" = "#/components/schemas/OrderRequest" } } } }
+          responses        = { "200" = { description = "The order" }, default = { description = "An error" } }
+        }
+      }
+    }
+    components = {
+      parameters = { OrderId = { name = "orderId", in = "path", required = true, schema = { type = "string" } } }
+      schemas    = { OrderRequest = { type = "object", properties = { amount = { type = "integer", minimum = 1 }, example = { type = "string" } } } }
+    }
+  })
+}
+
+run "accepts_another_contract" {
+  command = plan
+
+  assert {
+    condition = (
+      jsondecode(output.body).paths["/orders/{orderId}"].put.parameters == [{ in = "path", name = "orderId", required = true, schema = { type = "string" } }]
+      && length(jsondecode(output.body).paths["/orders/{orderId}"].put.security) == 1
+      && keys(jsondecode(output.body).paths["/orders/{orderId}"].put.responses) == ["200"]
+    )
+    error_message = "The path's parameters belong to its operations, silence about security means guarded, and only statuses are answers."
+  }
+}
+
+run "rejects_project_name" {
+  command = plan
+  variables { project_name = "Shop" }
+  expect_failures = [var.project_name]
+}
+
+run "rejects_env_name" {
+  command = plan
+  variables { env_name = "dev-1" }
+  expect_failures = [var.env_name]
+}
+
+run "rejects_document_that_does_not_parse" {
+  command = plan
+  variables { openapi_document = "{" }
+  expect_failures = [var.openapi_document]
+}
+
+run "rejects_document_of_openapi_3_1" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({ openapi = "3.1.0", info = { title = "Shop", version = "1" }, paths = {} })
+  }
+  expect_failures = [var.openapi_document]
+}
+
+run "rejects_document_without_paths" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({ openapi = "3.0.3", info = { title = "Shop", version = "1" } })
+  }
+  expect_failures = [var.openapi_document]
+}
+
+run "rejects_service_by_function_arn" {
+  command = plan
+  variables {
+    services = { shop = "arn:aws:lambda:eu-west-1:111122223333:function:shop" }
+  }
+  expect_failures = [var.services]
+}
+
+run "rejects_timeout_above_the_quota" {
+  command = plan
+  variables { integration_timeout_milliseconds = 29001 }
+  expect_failures = [var.integration_timeout_milliseconds]
+}
+
+run "rejects_timeout_below_the_quota" {
+  command = plan
+  variables { integration_timeout_milliseconds = 49 }
+  expect_failures = [var.integration_timeout_milliseconds]
+}
+
+run "rejects_authorizer_name" {
+  command = plan
+  variables {
+    authorizer = {
+      name                           = "shop authorizer"
+      type                           = "token"
+      uri                            = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:authorizer/invocations"
+      credentials_arn                = "arn:aws:iam::111122223333:role/authorizer-invocation"
+      identity_source                = "method.request.header.Authorization"
+      identity_validation_expression = "^Bearer .+$"
+      result_ttl_seconds             = 300
+    }
+  }
+  expect_failures = [var.authorizer]
+}
+
+run "rejects_authorizer_type" {
+  command = plan
+  variables {
+    authorizer = {
+      name                           = "shop-authorizer"
+      type                           = "request"
+      uri                            = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:authorizer/invocations"
+      credentials_arn                = "arn:aws:iam::111122223333:role/authorizer-invocation"
+      identity_source                = "method.request.header.Authorization"
+      identity_validation_expression = "^Bearer .+$"
+      result_ttl_seconds             = 300
+    }
+  }
+  expect_failures = [var.authorizer]
+}
+
+run "rejects_authorizer_uri" {
+  command = plan
+  variables {
+    authorizer = {
+      name                           = "shop-authorizer"
+      type                           = "token"
+      uri                            = "https://example.com"
+      credentials_arn                = "arn:aws:iam::111122223333:role/authorizer-invocation"
+      identity_source                = "method.request.header.Authorization"
+      identity_validation_expression = "^Bearer .+$"
+      result_ttl_seconds             = 300
+    }
+  }
+  expect_failures = [var.authorizer]
+}
+
+run "rejects_authorizer_credentials" {
+  command = plan
+  variables {
+    authorizer = {
+      name                           = "shop-authorizer"
+      type                           = "token"
+      uri                            = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:authorizer/invocations"
+      credentials_arn                = "arn:aws:iam::111122223333:user/somebody"
+      identity_source                = "method.request.header.Authorization"
+      identity_validation_expression = "^Bearer .+$"
+      result_ttl_seconds             = 300
+    }
+  }
+  expect_failures = [var.authorizer]
+}
+
+run "rejects_authorizer_identity_source" {
+  command = plan
+  variables {
+    authorizer = {
+      name                           = "shop-authorizer"
+      type                           = "token"
+      uri                            = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:authorizer/invocations"
+      credentials_arn                = "arn:aws:iam::111122223333:role/authorizer-invocation"
+      identity_source                = "method.request.querystring.token"
+      identity_validation_expression = "^Bearer .+$"
+      result_ttl_seconds             = 300
+    }
+  }
+  expect_failures = [var.authorizer]
+}
+
+run "rejects_authorizer_pattern_without_anchors" {
+  command = plan
+  variables {
+    authorizer = {
+      name                           = "shop-authorizer"
+      type                           = "token"
+      uri                            = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:authorizer/invocations"
+      credentials_arn                = "arn:aws:iam::111122223333:role/authorizer-invocation"
+      identity_source                = "method.request.header.Authorization"
+      identity_validation_expression = "Bearer .+"
+      result_ttl_seconds             = 300
+    }
+  }
+  expect_failures = [var.authorizer]
+}
+
+run "rejects_authorizer_ttl" {
+  command = plan
+  variables {
+    authorizer = {
+      name                           = "shop-authorizer"
+      type                           = "token"
+      uri                            = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:authorizer/invocations"
+      credentials_arn                = "arn:aws:iam::111122223333:role/authorizer-invocation"
+      identity_source                = "method.request.header.Authorization"
+      identity_validation_expression = "^Bearer .+$"
+      result_ttl_seconds             = 3601
+    }
+  }
+  expect_failures = [var.authorizer]
+}
+
+run "rejects_cors_without_origin" {
+  command = plan
+  variables {
+    cors = { allowed_origins = [] }
+  }
+  expect_failures = [var.cors]
+}
+
+run "rejects_cors_origin_with_path" {
+  command = plan
+  variables {
+    cors = { allowed_origins = ["https://shop.example.com/"] }
+  }
+  expect_failures = [var.cors]
+}
+
+run "rejects_cors_origin_with_wildcard" {
+  command = plan
+  variables {
+    cors = { allowed_origins = ["https://*.example.com"] }
+  }
+  expect_failures = [var.cors]
+}
+
+run "rejects_cors_origin_with_quote" {
+  command = plan
+  variables {
+    cors = { allowed_origins = ["https://shop.example.com'"] }
+  }
+  expect_failures = [var.cors]
+}
+
+run "rejects_cors_star_among_others" {
+  command = plan
+  variables {
+    cors = { allowed_origins = ["*", "https://shop.example.com"] }
+  }
+  expect_failures = [var.cors]
+}
+
+run "rejects_cors_max_age" {
+  command = plan
+  variables {
+    cors = { allowed_origins = ["*"], max_age_seconds = 86401 }
+  }
+  expect_failures = [var.cors]
+}
+
+run "rejects_star_where_origins_must_be_named" {
+  command = plan
+  variables {
+    require_named_origins = true
+    cors                  = { allowed_origins = ["*"] }
+  }
+  expect_failures = [var.require_named_origins]
+}
+
+run "rejects_plain_http_where_origins_must_be_named" {
+  command = plan
+  variables {
+    require_named_origins = true
+    cors                  = { allowed_origins = ["http://localhost:3000"] }
+  }
+  expect_failures = [var.require_named_origins]
+}
+
+run "rejects_stage_name" {
+  command = plan
+  variables {
+    stage_name = "v1/beta"
+  }
+  expect_failures = [var.stage_name]
+}
+
+run "rejects_access_log_group" {
+  command = plan
+  variables {
+    access_log_group_arn = "api-access"
+  }
+  expect_failures = [var.access_log_group_arn]
+}
+
+run "rejects_log_level" {
+  command = plan
+  variables {
+    execution_logging = { level = "DEBUG" }
+  }
+  expect_failures = [var.execution_logging]
+}
+
+run "rejects_log_retention" {
+  command = plan
+  variables {
+    execution_logging = { retention_days = 31 }
+  }
+  expect_failures = [var.execution_logging]
+}
+
+run "rejects_log_key" {
+  command = plan
+  variables {
+    execution_logging = { kms_key_arn = "alias/logs" }
+  }
+  expect_failures = [var.execution_logging]
+}
+
+run "rejects_rate" {
+  command = plan
+  variables {
+    throttle = { rate_limit = 0, burst_limit = 5 }
+  }
+  expect_failures = [var.throttle]
+}
+
+run "rejects_burst" {
+  command = plan
+  variables {
+    throttle = { rate_limit = 10, burst_limit = 1.5 }
+  }
+  expect_failures = [var.throttle]
+}
+
+run "rejects_resource_policy" {
+  command = plan
+  variables {
+    resource_policy = "{}"
+  }
+  expect_failures = [var.resource_policy]
+}
+
+run "rejects_rule_group" {
+  command = plan
+  variables {
+    web_acl = { managed_rule_groups = { Mine = { priority = 1 } } }
+  }
+  expect_failures = [var.web_acl]
+}
+
+run "rejects_equal_priorities" {
+  command = plan
+  variables {
+    web_acl = { managed_rule_groups = { AWSManagedRulesCommonRuleSet = { priority = 1 }, AWSManagedRulesSQLiRuleSet = { priority = 1 } } }
+  }
+  expect_failures = [var.web_acl]
+}
+
+run "rejects_rate_limit_of_an_address" {
+  command = plan
+  variables {
+    web_acl = { rate_limit = 9 }
+  }
+  expect_failures = [var.web_acl]
+}
+
+run "rejects_web_acl_log" {
+  command = plan
+  variables {
+    web_acl = { log_destination_arn = "arn:aws:logs:eu-west-1:111122223333:log-group:waf" }
+  }
+  expect_failures = [var.web_acl]
+}
+
+run "rejects_domain_name" {
+  command = plan
+  variables {
+    custom_domain = { domain_name = "*.example.com", certificate_arn = "arn:aws:acm:eu-west-1:111122223333:certificate/1" }
+  }
+  expect_failures = [var.custom_domain]
+}
+
+run "rejects_certificate" {
+  command = plan
+  variables {
+    custom_domain = { domain_name = "api.example.com", certificate_arn = "1" }
+  }
+  expect_failures = [var.custom_domain]
+}
+
+run "rejects_base_path" {
+  command = plan
+  variables {
+    custom_domain = { domain_name = "api.example.com", certificate_arn = "arn:aws:acm:eu-west-1:111122223333:certificate/1", base_path = "a/b" }
+  }
+  expect_failures = [var.custom_domain]
+}
+
+run "rejects_zone" {
+  command = plan
+  variables {
+    custom_domain = { domain_name = "api.example.com", certificate_arn = "arn:aws:acm:eu-west-1:111122223333:certificate/1", hosted_zone_id = "example.com" }
+  }
+  expect_failures = [var.custom_domain]
+}
+
+run "rejects_closing_the_only_way_in" {
+  command = plan
+  variables {
+    disable_execute_api_endpoint = true
+  }
+  expect_failures = [var.disable_execute_api_endpoint]
+}
+
+run "rejects_options_of_the_contract" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders" = { get = { "x-bbws-service" = "shop", responses = {} }, options = { "x-bbws-service" = "shop" } }
+      }
+
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_methods_that_the_gateway_has_not" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders" = { get = { "x-bbws-service" = "shop", responses = {} }, trace = { "x-bbws-service" = "shop" } }
+      }
+
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_trailing_slash" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders/" = { get = { "x-bbws-service" = "shop", responses = {} } }
+      }
+
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_variable_inside_a_segment" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders-{orderId}" = { parameters = [{ name = "orderId", in = "path", required = true }], get = { "x-bbws-service" = "shop", responses = {} } }
+      }
+
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_reserved_path" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/ping" = { get = { "x-bbws-service" = "shop", responses = {} } }
+      }
+
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_two_variables_below_one_path" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders/{orderId}"  = { parameters = [{ name = "orderId", in = "path", required = true }], get = { "x-bbws-service" = "shop", responses = {} } }
+        "/orders/{id}/lines" = { parameters = [{ name = "id", in = "path", required = true }], get = { "x-bbws-service" = "shop", responses = {} } }
+      }
+
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_too_many_resources" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths   = { for number in range(300) : "/orders-${number}" => { get = { "x-bbws-service" = "shop", responses = {} } } }
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "accepts_as_many_resources_as_there_may_be" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths   = { for number in range(299) : "/orders-${number}" => { get = { "x-bbws-service" = "shop", responses = {} } } }
+    })
+  }
+  assert {
+    condition     = length(output.routes) == 299
+    error_message = "299 paths and the root make 300 resources."
+  }
+}
+
+run "rejects_operation_of_an_unknown_service" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders" = { get = { "x-bbws-service" = "shop" }, put = { "x-bbws-service" = "stock" } }
+      }
+
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_operation_without_service" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders" = { get = { "x-bbws-service" = "shop" }, put = {} }
+      }
+
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_service_without_operation" {
+  command = plan
+  variables {
+    services = {
+      shop  = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:shop/invocations"
+      stock = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:stock/invocations"
+    }
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_open_route_that_needs_a_permission" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders" = { get = { "x-bbws-service" = "shop", "x-bbws-access" = [{ permission = "order:read" }], security = [] } }
+      }
+
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_public_route_that_is_guarded" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders" = { get = { "x-bbws-service" = "shop", "x-bbws-access" = "public" } }
+      }
+
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_variable_without_parameter" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders/{orderId}" = { get = { "x-bbws-service" = "shop", responses = {} } }
+      }
+
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_parameter_that_does_not_resolve" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders" = { get = { "x-bbws-service" = "shop", parameters = [{ "$ref" = "#/components/parameters/Nowhere" }] } }
+      }
+
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_body_without_model" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders" = { post = { "x-bbws-service" = "shop", requestBody = { content = { "application/json" = { schema = { type = "object" } } } } } }
+      }
+
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_body_whose_model_is_missing" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders" = { post = { "x-bbws-service" = "shop", requestBody = { content = { "application/json" = { schema = { "$ref" = "#/components/schemas/OrderRequest" } } } } } }
+      }
+
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_model_name" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders" = { post = { "x-bbws-service" = "shop", requestBody = { content = { "application/json" = { schema = { "$ref" = "#/components/schemas/Order_Request" } } } } } }
+      }
+      components = { schemas = { Order_Request = { type = "object" } } }
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_model_with_reference" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders" = { post = { "x-bbws-service" = "shop", requestBody = { content = { "application/json" = { schema = { "$ref" = "#/components/schemas/OrderRequest" } } } } } }
+      }
+      components = { schemas = { OrderRequest = { type = "object", properties = { field = { "$ref" = "#/components/schemas/Order" } } } } }
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_model_with_const" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders" = { post = { "x-bbws-service" = "shop", requestBody = { content = { "application/json" = { schema = { "$ref" = "#/components/schemas/OrderRequest" } } } } } }
+      }
+      components = { schemas = { OrderRequest = { type = "object", properties = { field = { type = "string", const = "x" } } } } }
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_model_with_null" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders" = { post = { "x-bbws-service" = "shop", requestBody = { content = { "application/json" = { schema = { "$ref" = "#/components/schemas/OrderRequest" } } } } } }
+      }
+      components = { schemas = { OrderRequest = { type = "object", properties = { field = { type = "string", nullable = true } } } } }
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_model_with_read_only_property" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders" = { post = { "x-bbws-service" = "shop", requestBody = { content = { "application/json" = { schema = { "$ref" = "#/components/schemas/OrderRequest" } } } } } }
+      }
+      components = { schemas = { OrderRequest = { type = "object", properties = { field = { type = "string", readOnly = true } } } } }
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_model_with_example" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders" = { post = { "x-bbws-service" = "shop", requestBody = { content = { "application/json" = { schema = { "$ref" = "#/components/schemas/OrderRequest" } } } } } }
+      }
+      components = { schemas = { OrderRequest = { type = "object", properties = { field = { type = "string", example = "x" } } } } }
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_model_with_exclusive_number" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders" = { post = { "x-bbws-service" = "shop", requestBody = { content = { "application/json" = { schema = { "$ref" = "#/components/schemas/OrderRequest" } } } } } }
+      }
+      components = { schemas = { OrderRequest = { type = "object", properties = { field = { type = "number", exclusiveMinimum = 0 } } } } }
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_model_with_number_format" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders" = { post = { "x-bbws-service" = "shop", requestBody = { content = { "application/json" = { schema = { "$ref" = "#/components/schemas/OrderRequest" } } } } } }
+      }
+      components = { schemas = { OrderRequest = { type = "object", properties = { field = { type = "integer", format = "int64" } } } } }
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_model_with_discriminator" {
+  command = plan
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Shop", version = "1" }
+      paths = {
+        "/orders" = { post = { "x-bbws-service" = "shop", requestBody = { content = { "application/json" = { schema = { "$ref" = "#/components/schemas/OrderRequest" } } } } } }
+      }
+      components = { schemas = { OrderRequest = { type = "object", properties = { field = { type = "object", discriminator = { propertyName = "kind" } } } } } }
+    })
+  }
+  expect_failures = [aws_api_gateway_rest_api.this]
+}

@@ -1,0 +1,99 @@
+resource "aws_wafv2_web_acl" "this" {
+  # checkov:skip=CKV2_AWS_31:Logging is an input; see web_acl.log_destination_arn
+  # checkov:skip=CKV2_AWS_77:A rule for a Java library; no service here runs Java
+  count = var.web_acl == null ? 0 : 1
+
+  name  = "${local.name}-acl"
+  scope = "REGIONAL"
+  tags  = var.tags
+
+  default_action {
+    allow {}
+  }
+
+  dynamic "rule" {
+    for_each = var.web_acl.rate_limit == 0 ? [] : [var.web_acl.rate_limit]
+
+    content {
+      name     = "rate-limit"
+      priority = 0
+
+      action {
+        block {}
+      }
+
+      statement {
+        rate_based_statement {
+          limit              = rule.value
+          aggregate_key_type = "IP"
+        }
+      }
+
+      visibility_config {
+        cloudwatch_metrics_enabled = true
+        metric_name                = "rate-limit"
+        sampled_requests_enabled   = true
+      }
+    }
+  }
+
+  dynamic "rule" {
+    for_each = var.web_acl.managed_rule_groups
+
+    content {
+      name     = rule.key
+      priority = rule.value.priority
+
+      override_action {
+        dynamic "none" {
+          for_each = rule.value.count_only ? [] : [true]
+          content {}
+        }
+
+        dynamic "count" {
+          for_each = rule.value.count_only ? [true] : []
+          content {}
+        }
+      }
+
+      statement {
+        managed_rule_group_statement {
+          vendor_name = "AWS"
+          name        = rule.key
+        }
+      }
+
+      visibility_config {
+        cloudwatch_metrics_enabled = true
+        metric_name                = rule.key
+        sampled_requests_enabled   = true
+      }
+    }
+  }
+
+  visibility_config {
+    cloudwatch_metrics_enabled = true
+    metric_name                = "${local.name}-acl"
+    sampled_requests_enabled   = true
+  }
+}
+
+resource "aws_wafv2_web_acl_association" "this" {
+  count = var.web_acl == null ? 0 : 1
+
+  web_acl_arn  = aws_wafv2_web_acl.this[0].arn
+  resource_arn = aws_api_gateway_stage.this.arn
+}
+
+resource "aws_wafv2_web_acl_logging_configuration" "this" {
+  count = try(var.web_acl.log_destination_arn, null) == null ? 0 : 1
+
+  resource_arn            = aws_wafv2_web_acl.this[0].arn
+  log_destination_configs = [trimsuffix(var.web_acl.log_destination_arn, ":*")]
+
+  redacted_fields {
+    single_header {
+      name = lower(local.security_scheme.name)
+    }
+  }
+}
