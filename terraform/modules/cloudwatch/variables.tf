@@ -196,8 +196,8 @@ variable "tables" {
   }
 
   validation {
-    condition     = alltrue([for table in values(var.tables) : length(table.indexes) <= 3])
-    error_message = "tables[*].indexes may have 3 names: an alarm adds up at most 10 metrics, two for the table, two for each index, and the sum itself."
+    condition     = alltrue([for table in values(var.tables) : length(table.indexes) <= 4])
+    error_message = "tables[*].indexes may have 4 names: an alarm adds up at most 10 metrics, two of the table and two of each index."
   }
 
   validation {

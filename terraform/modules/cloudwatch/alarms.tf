@@ -1,0 +1,310 @@
+# Every alarm is one entry of local.alarms. missing says what no data means:
+#   notBreaching  nothing happened: these metrics appear only when there is something to count
+#   ignore        reported once a night: the last verdict stands until the next
+
+locals {
+  # Errors in a minute and p95 in milliseconds above which a function's alarms go off.
+  function_defaults = {
+    authorizer = { errors_per_minute = 10, p95_milliseconds = 100 }
+    others     = { errors_per_minute = 5, p95_milliseconds = 500 }
+  }
+  function_thresholds = {
+    for service, function in var.functions : service => {
+      for name, default in try(local.function_defaults[service], local.function_defaults.others) :
+      name => coalesce(function[name], default)
+    }
+  }
+
+  function_alarms = merge(
+    # The authorizer answers a bad token by raising Unauthorized, which Lambda counts as an error. A client's bad
+    # token is no fault of ours, so those are taken off; each has left its line in the log.
+    {
+      for service, function in var.functions : "${service}-errors" => {
+        description = "More than ${local.function_thresholds[service].errors_per_minute} invocations of ${function.function_name} failed in a minute, refused tokens not counted: callers get 500. Read its log group for the error, then roll its alias back if it came with a release."
+        topics      = ["critical"]
+        threshold   = local.function_thresholds[service].errors_per_minute
+        periods     = 1
+        datapoints  = 1
+        missing     = "notBreaching"
+        expression  = "errors - FILL(refused, 0)"
+        label       = "Errors without refused tokens"
+        metrics = {
+          errors  = { namespace = "AWS/Lambda", name = "Errors", dimensions = { FunctionName = function.function_name }, stat = "Sum", period = 60 }
+          refused = { namespace = var.metric_namespace, name = "TokenFailures", dimensions = {}, stat = "Sum", period = 60 }
+        }
+      } if service == "authorizer"
+    },
+    {
+      for service, function in var.functions : "${service}-errors" => {
+        description = "More than ${local.function_thresholds[service].errors_per_minute} faults of ${function.function_name} in a minute: crashes, timeouts, and requests that it answered with 500. Read its log group for the error, then roll its alias back if it came with a release."
+        topics      = [service == "audit" ? "critical" : "warning"]
+        threshold   = local.function_thresholds[service].errors_per_minute
+        periods     = 1
+        datapoints  = 1
+        missing     = "notBreaching"
+        expression  = "FILL(errors, 0) + FILL(handled, 0)"
+        label       = "Crashes and handled faults"
+        metrics = {
+          errors  = { namespace = "AWS/Lambda", name = "Errors", dimensions = { FunctionName = function.function_name }, stat = "Sum", period = 60 }
+          handled = { namespace = var.metric_namespace, name = "HandledErrors", dimensions = { Service = service }, stat = "Sum", period = 60 }
+        }
+      } if service != "authorizer"
+    },
+    {
+      for service, function in var.functions : "${service}-latency" => {
+        description = "p95 of ${function.function_name} was above ${local.function_thresholds[service].p95_milliseconds} ms in two of three periods of five minutes. Compare its X-Ray traces with the latency of DynamoDB and with its cold starts."
+        topics      = ["warning"]
+        threshold   = local.function_thresholds[service].p95_milliseconds
+        # A single cold start in a quiet period is no incident.
+        periods    = 3
+        datapoints = 2
+        missing    = "notBreaching"
+        expression = null
+        label      = null
+        metrics = {
+          duration = { namespace = "AWS/Lambda", name = "Duration", dimensions = { FunctionName = function.function_name }, stat = "p95", period = 300 }
+        }
+      }
+    },
+    {
+      for watched in [length(var.functions) > 0] : "concurrency" => {
+        description = "Lambda functions of the account use more than ${var.thresholds.concurrency_percent} % of ${var.lambda_concurrency_limit} concurrent executions; at the limit every function of the region is throttled. Find the function that grew, and ask Service Quotas for more."
+        topics      = ["critical"]
+        threshold   = var.thresholds.concurrency_percent
+        periods     = 3
+        datapoints  = 2
+        missing     = "notBreaching"
+        expression  = "100 * concurrent / ${var.lambda_concurrency_limit}"
+        label       = "Percent of the concurrency limit"
+        metrics = {
+          # Without a dimension: all functions of the account in the region, which share the limit.
+          concurrent = { namespace = "AWS/Lambda", name = "ConcurrentExecutions", dimensions = {}, stat = "Maximum", period = 60 }
+        }
+      } if watched
+    },
+  )
+
+  audit_alarms = merge(
+    {
+      for service in keys(var.functions) : "audit-archive-failures" => {
+        description = "Audit events could not be written to the archive more than once in an hour. They stay in DynamoDB and in the dead-letter queue: restore access to the bucket and its key, then redrive the queue."
+        topics      = ["critical"]
+        threshold   = 1
+        periods     = 1
+        datapoints  = 1
+        missing     = "notBreaching"
+        expression  = null
+        label       = null
+        metrics = {
+          failures = { namespace = var.metric_namespace, name = "AuditArchiveFailures", dimensions = {}, stat = "Sum", period = 3600 }
+        }
+      } if service == "audit"
+    },
+    {
+      for service in keys(var.functions) : "audit-completeness" => {
+        description = "The nightly reconciliation found audit events that are not in the archive. Its log names organisation and day; it repairs what DynamoDB still holds, so look first at what it could not repair."
+        topics      = ["critical"]
+        threshold   = 100
+        periods     = 1
+        datapoints  = 1
+        missing     = "ignore"
+        expression  = null
+        label       = null
+        metrics = {
+          completeness = { namespace = var.metric_namespace, name = "AuditCompleteness", dimensions = {}, stat = "Minimum", period = 3600 }
+        }
+        comparison = "LessThanThreshold"
+      } if service == "audit"
+    },
+  )
+
+  api_alarms = merge(
+    {
+      for api in var.api[*] : "api-5xx" => {
+        description = "More than ${var.thresholds.api_5xx_percent} % of the requests to ${api.name} failed with a server error in three of five minutes. The access log names the route and the integration's or authorizer's error."
+        topics      = ["critical"]
+        threshold   = var.thresholds.api_5xx_percent
+        periods     = 5
+        datapoints  = 3
+        missing     = "notBreaching"
+        expression  = "100 * errors / requests"
+        label       = "Percent of requests"
+        metrics = {
+          errors   = { namespace = "AWS/ApiGateway", name = "5XXError", dimensions = { ApiName = api.name, Stage = api.stage }, stat = "Sum", period = 60 }
+          requests = { namespace = "AWS/ApiGateway", name = "Count", dimensions = { ApiName = api.name, Stage = api.stage }, stat = "Sum", period = 60 }
+        }
+      }
+    },
+    {
+      for api in var.api[*] : "api-4xx" => {
+        description = "More than ${var.thresholds.api_4xx_percent} % of the requests to ${api.name} were refused for a quarter of an hour: a client that broke, or somebody who tries. The access log shows principals, addresses and routes."
+        topics      = ["warning"]
+        threshold   = var.thresholds.api_4xx_percent
+        periods     = 3
+        datapoints  = 3
+        missing     = "notBreaching"
+        # One refusal of two requests is no rate.
+        expression = "IF(requests >= ${var.thresholds.api_4xx_least_requests}, 100 * errors / requests, 0)"
+        label      = "Percent of requests"
+        metrics = {
+          errors   = { namespace = "AWS/ApiGateway", name = "4XXError", dimensions = { ApiName = api.name, Stage = api.stage }, stat = "Sum", period = 300 }
+          requests = { namespace = "AWS/ApiGateway", name = "Count", dimensions = { ApiName = api.name, Stage = api.stage }, stat = "Sum", period = 300 }
+        }
+      }
+    },
+  )
+
+  # DynamoDB publishes throttle events for a table and for each of its indexes apart, and ThrottledRequests only for
+  # each operation, so the events are what adds up to a table.
+  throttle_metrics = {
+    for key, table in var.tables : key => merge([
+      for index in concat([null], sort(tolist(table.indexes))) : {
+        for name in ["Read", "Write"] :
+        "${lower(name)}${index == null ? "" : index(sort(tolist(table.indexes)), index) + 1}" => {
+          namespace = "AWS/DynamoDB"
+          name      = "${name}ThrottleEvents"
+          dimensions = merge(
+            { TableName = table.name },
+            index == null ? {} : { GlobalSecondaryIndexName = index },
+          )
+          stat   = "Sum"
+          period = 60
+        }
+      }
+    ]...)
+  }
+
+  table_alarms = merge(
+    {
+      for key, table in var.tables : "${key}-throttles" => {
+        description = "DynamoDB throttled reads or writes of ${table.name} or its indexes. On-demand tables throttle on a sudden doubling of traffic or on a hot partition key: CloudWatch Contributor Insights names the key."
+        topics      = ["warning"]
+        threshold   = 0
+        periods     = 1
+        datapoints  = 1
+        missing     = "notBreaching"
+        expression  = join(" + ", [for id in keys(local.throttle_metrics[key]) : "FILL(${id}, 0)"])
+        label       = "Throttle events"
+        metrics     = local.throttle_metrics[key]
+      }
+    },
+    {
+      for key, table in var.tables : "${key}-replication-lag" => {
+        description = "Writes to ${table.name} take more than ${var.thresholds.table_replication_seconds} s to reach ${table.replica_region}. A failover now would lose that much: do not fail over before it has caught up, and see the AWS Health Dashboard of both regions."
+        topics      = ["critical"]
+        # The metric is in milliseconds.
+        threshold  = var.thresholds.table_replication_seconds * 1000
+        periods    = 5
+        datapoints = 3
+        missing    = "notBreaching"
+        expression = null
+        label      = null
+        metrics = {
+          lag = { namespace = "AWS/DynamoDB", name = "ReplicationLatency", dimensions = { TableName = table.name, ReceivingRegion = table.replica_region }, stat = "Average", period = 60 }
+        }
+      } if table.replica_region != null
+    },
+  )
+
+  other_alarms = merge(
+    {
+      for key, queue in var.dead_letter_queues : "${key}-dead-letters" => {
+        description = "${queue} holds messages: work that failed for good. Read one for its error, mend the cause, then redrive the queue."
+        # The dlq topic is for those who redrive; whoever is on call hears of it as well.
+        topics     = ["warning", "dlq"]
+        threshold  = 0
+        periods    = 1
+        datapoints = 1
+        missing    = "notBreaching"
+        expression = null
+        label      = null
+        metrics = {
+          messages = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = queue }, stat = "Maximum", period = 60 }
+        }
+      }
+    },
+    {
+      for replication in var.archive_replication[*] : "archive-replication-lag" => {
+        description = "${replication.destination_bucket} is more than ${var.thresholds.archive_replication_seconds} s behind ${replication.source_bucket}. Look for objects with the replication status FAILED; the usual causes are the replication role's rights and the replica's key."
+        topics      = ["critical"]
+        threshold   = var.thresholds.archive_replication_seconds
+        periods     = 3
+        datapoints  = 3
+        missing     = "notBreaching"
+        expression  = null
+        label       = null
+        metrics = {
+          lag = {
+            namespace = "AWS/S3"
+            name      = "ReplicationLatency"
+            dimensions = {
+              SourceBucket      = replication.source_bucket
+              DestinationBucket = replication.destination_bucket
+              RuleId            = replication.rule_id
+            }
+            stat   = "Maximum"
+            period = 300
+          }
+        }
+      }
+    },
+  )
+
+  alarms         = merge(local.function_alarms, local.audit_alarms, local.api_alarms, local.table_alarms, local.other_alarms)
+  single_metrics = { for key, alarm in local.alarms : key => one(values(alarm.metrics)) if alarm.expression == null }
+
+  alarm_names = { for key in keys(local.alarms) : key => "${local.name_prefix}-alarm-${key}" }
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
+
+  alarm_name          = local.alarm_names[each.key]
+  alarm_description   = each.value.description
+  comparison_operator = try(each.value.comparison, "GreaterThanThreshold")
+  threshold           = each.value.threshold
+  evaluation_periods  = each.value.periods
+  datapoints_to_alarm = each.value.datapoints
+  treat_missing_data  = each.value.missing
+  alarm_actions       = [for topic in each.value.topics : local.topic_arns[topic]]
+  ok_actions          = [for topic in each.value.topics : local.topic_arns[topic]]
+  tags                = var.tags
+
+  # One metric stands in the alarm itself; several are joined by the expression.
+  namespace          = try(local.single_metrics[each.key].namespace, null)
+  metric_name        = try(local.single_metrics[each.key].name, null)
+  dimensions         = try(local.single_metrics[each.key].dimensions, null)
+  period             = try(local.single_metrics[each.key].period, null)
+  statistic          = try(regex("^[A-Z].*$", local.single_metrics[each.key].stat), null)
+  extended_statistic = try(regex("^p[0-9]+$", local.single_metrics[each.key].stat), null)
+
+  dynamic "metric_query" {
+    for_each = each.value.expression == null ? {} : each.value.metrics
+
+    content {
+      id          = metric_query.key
+      return_data = false
+
+      metric {
+        namespace   = metric_query.value.namespace
+        metric_name = metric_query.value.name
+        dimensions  = metric_query.value.dimensions
+        stat        = metric_query.value.stat
+        period      = metric_query.value.period
+      }
+    }
+  }
+
+  dynamic "metric_query" {
+    for_each = each.value.expression == null ? [] : [each.value]
+
+    content {
+      id          = "result"
+      expression  = metric_query.value.expression
+      label       = metric_query.value.label
+      return_data = true
+    }
+  }
+
+  depends_on = [aws_sns_topic_policy.this]
+}

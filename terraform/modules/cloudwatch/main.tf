@@ -1,0 +1,205 @@
+data "aws_partition" "current" {}
+
+locals {
+  name_prefix = "${var.project_name}-${var.env_name}"
+  arn_suffix  = "${var.region}:${var.account_id}"
+
+  log_group_arn_prefix = "arn:${data.aws_partition.current.partition}:logs:${local.arn_suffix}:log-group:"
+
+  # The names that the writers really use: Lambda by the function's name, API Gateway's execution log by the API's id.
+  log_groups = merge(
+    {
+      for service, function in var.functions : service => {
+        name = "/aws/lambda/${function.function_name}"
+        kind = function.log_kind
+      }
+    },
+    {
+      for api in var.api[*] : "api-access" => {
+        name = "/aws/apigateway/${local.name_prefix}-apigw/access"
+        kind = "audit"
+      }
+    },
+    {
+      for api in var.api[*] : "api-execution" => {
+        name = "API-Gateway-Execution-Logs_${api.id}/${api.stage}"
+        kind = "service"
+      } if api.execution_logging
+    },
+    var.log_groups,
+  )
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_338:Retention follows the platform's rule, 30 days for services and 90 for audit; the archive keeps what must be kept for years
+  for_each = local.log_groups
+
+  name              = each.value.name
+  retention_in_days = var.log_retention_days[each.value.kind]
+  kms_key_id        = var.log_kms_key_arn
+  tags              = var.tags
+}
+
+# --- Metrics made from log lines -------------------------------------------------------------------
+
+locals {
+  is_event = { for name, value in var.log_values : name => "$.${var.log_fields.event} = \"${value}\"" }
+
+  # Filters of a service exist when its function does. A metric with dimensions has no default value (CloudWatch Logs
+  # refuses both together), so those that alarms read every minute have none. A count of null counts lines.
+  service_metrics = {
+    authorizer = {
+      AuthorizationDenied = {
+        pattern    = "{ (${local.is_event.authorization_decision}) && ($.${var.log_fields.decision} = \"${var.log_values.denied}\") }"
+        value      = "1"
+        unit       = "Count"
+        dimensions = { Reason = "$.${var.log_fields.reason}" }
+      }
+      OrganisationMismatches = {
+        pattern    = "{ (${local.is_event.authorization_decision}) && ($.${var.log_fields.reason} = \"${var.log_values.organisation_mismatch}\") }"
+        value      = "1"
+        unit       = "Count"
+        dimensions = {}
+      }
+      TokenFailures = {
+        pattern    = "{ ${local.is_event.authentication_failure} }"
+        value      = "1"
+        unit       = "Count"
+        dimensions = {}
+      }
+    }
+    invitation = {
+      for name, event in {
+        InvitationsSent     = "invitation_sent"
+        InvitationsAccepted = "invitation_accepted"
+        InvitationsFailed   = "invitation_failed"
+        } : name => {
+        pattern    = "{ ${local.is_event[event]} }"
+        value      = "1"
+        unit       = "Count"
+        dimensions = {}
+      }
+    }
+    audit = merge(
+      {
+        for name, event in {
+          AuditEventsCaptured = "audit_captured"
+          AuditEventsArchived = "audit_archived"
+          AuditEventsExported = "audit_exported"
+          } : name => {
+          pattern    = "{ (${local.is_event[event]}) && ($.${var.log_fields.count} >= 0) }"
+          value      = "$.${var.log_fields.count}"
+          unit       = "Count"
+          dimensions = {}
+        }
+      },
+      {
+        AuditArchiveFailures = {
+          pattern    = "{ ${local.is_event.audit_archive_failure} }"
+          value      = "1"
+          unit       = "Count"
+          dimensions = {}
+        }
+        AuditCompleteness = {
+          pattern    = "{ (${local.is_event.audit_reconciled}) && ($.${var.log_fields.completeness} >= 0) }"
+          value      = "$.${var.log_fields.completeness}"
+          unit       = "Percent"
+          dimensions = {}
+        }
+      },
+    )
+  }
+
+  metric_filters = merge(
+    merge([
+      for service in keys(var.functions) : {
+        for name, metric in try(local.service_metrics[service], {}) :
+        "${service}-${name}" => merge(metric, { service = service, name = name })
+      }
+    ]...),
+    # Faults that a handler turns into an answer of 500: Lambda does not count them as errors. The authorizer turns
+    # none into an answer.
+    {
+      for service in keys(var.functions) : "${service}-HandledErrors" => {
+        pattern    = "{ $.${var.log_fields.level} = \"${var.log_values.error_level}\" }"
+        value      = "1"
+        unit       = "Count"
+        dimensions = { Service = "$.${var.log_fields.service}" }
+        service    = service
+        name       = "HandledErrors"
+      } if service != "authorizer"
+    },
+  )
+}
+
+resource "aws_cloudwatch_log_metric_filter" "this" {
+  for_each = local.metric_filters
+
+  name           = "${local.name_prefix}-filter-${each.key}"
+  log_group_name = aws_cloudwatch_log_group.this[each.value.service].name
+  pattern        = each.value.pattern
+
+  metric_transformation {
+    name       = each.value.name
+    namespace  = var.metric_namespace
+    value      = each.value.value
+    unit       = each.value.unit
+    dimensions = length(each.value.dimensions) > 0 ? each.value.dimensions : null
+  }
+}
+
+# --- Beyond metrics ----------------------------------------------------------------------------------
+
+locals {
+  saved_queries = var.saved_queries_enabled && length(var.functions) > 0 ? merge(
+    {
+      for service in keys(var.functions) : "denials" => {
+        groups = [service]
+        query  = <<-QUERY
+          filter ${var.log_fields.event} = "${var.log_values.authorization_decision}" and ${var.log_fields.decision} = "${var.log_values.denied}"
+          | stats count(*) as denials by ${var.log_fields.reason}, ${var.log_fields.organisation}, bin(5m)
+          | sort denials desc
+        QUERY
+      } if service == "authorizer"
+    },
+    {
+      for service in keys(var.functions) : "token-failures" => {
+        groups = [service]
+        query  = <<-QUERY
+          filter ${var.log_fields.event} = "${var.log_values.authentication_failure}"
+          | stats count(*) as failures by ${var.log_fields.reason}, bin(5m)
+          | sort failures desc
+        QUERY
+      } if service == "authorizer"
+    },
+    {
+      errors = {
+        groups = keys(var.functions)
+        query  = <<-QUERY
+          filter ${var.log_fields.level} = "${var.log_values.error_level}" or @message like /Task timed out|Runtime.ExitError/
+          | fields @timestamp, ${var.log_fields.service}, requestId, @message
+          | sort @timestamp desc
+        QUERY
+      }
+    },
+  ) : {}
+}
+
+resource "aws_cloudwatch_query_definition" "this" {
+  for_each = local.saved_queries
+
+  name            = "${local.name_prefix}/${each.key}"
+  log_group_names = [for service in each.value.groups : aws_cloudwatch_log_group.this[service].name]
+  query_string    = each.value.query
+}
+
+resource "aws_cloudwatch_log_anomaly_detector" "this" {
+  for_each = var.log_anomaly_detection_enabled ? var.functions : {}
+
+  detector_name        = "${local.name_prefix}-detector-${each.key}"
+  log_group_arn_list   = [aws_cloudwatch_log_group.this[each.key].arn]
+  evaluation_frequency = "FIFTEEN_MIN"
+  enabled              = true
+  kms_key_id           = var.log_kms_key_arn
+  tags                 = var.tags
+}
