@@ -40,11 +40,6 @@ resource "aws_iam_role" "service" {
       condition     = length(local.service_role_names[each.key]) <= 64
       error_message = "The role's name ${local.service_role_names[each.key]} is longer than IAM's 64 characters: give services[\"${each.key}\"] a shorter role_name."
     }
-
-    precondition {
-      condition     = local.policy_sizes[each.key] <= local.policy_characters
-      error_message = "The policies of ${each.key} have ${local.policy_sizes[each.key]} characters; IAM allows a role's inline policies ${local.policy_characters} together. List fewer or broader leading keys, prefixes or resources."
-    }
   }
 }
 

@@ -16,6 +16,12 @@ output "role_names" {
 output "policies" {
   description = "Policy of each service's role as JSON, by service, without its grants on keys and user pools; known at plan time."
   value       = { for service, document in data.aws_iam_policy_document.service : service => document.minified_json }
+
+  # Here and not at the roles: user pools count, and a user pool may need a role of this module for its trigger.
+  precondition {
+    condition     = alltrue([for size in values(local.policy_sizes) : size <= local.policy_characters])
+    error_message = "The inline policies of a role may have ${local.policy_characters} characters together; too large: ${join(", ", [for service, size in local.policy_sizes : "${service} (${size})" if size > local.policy_characters])}. List fewer or broader leading keys, prefixes or resources."
+  }
 }
 
 output "authorizer_invocation_role_arn" {

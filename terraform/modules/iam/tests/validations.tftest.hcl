@@ -466,5 +466,5 @@ run "rejects_too_large_policies" {
     user_pools = {}
   }
 
-  expect_failures = [aws_iam_role.service]
+  expect_failures = [output.policies]
 }
