@@ -236,6 +236,8 @@ class _Held:
             if org_id not in definitions.organisations:
                 elsewhere = True
                 continue
+            if not is_valid_id(member.get("teamId")):
+                continue
             role_id = member.get("teamRoleId", "")
             capabilities = definitions.team_roles.get((org_id, role_id), frozenset())
             memberships.append(Membership(org_id, member["teamId"], capabilities, role_id))

@@ -11,23 +11,18 @@ import hmac
 import json
 import os
 import random
-import select
-import socket
-import ssl
 import time
-import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from bbws_access.kernel.http import Connection, Pool
+
 _SERVICE = "dynamodb"
 _TARGET = "DynamoDB_20120810."
 _CONTENT_TYPE = "application/x-amz-json-1.0"
-_IDLE_SECONDS = 20.0  # older connections are likely closed by the other side
-_CONNECT_SECONDS = 1.0
 _FIRST_BACKOFF = 0.025
 _LONGEST_BACKOFF = 1.0
-_LARGEST_ANSWER = 16 * 1024 * 1024
 
 _THROTTLES = frozenset(
     (
@@ -315,7 +310,7 @@ class Database:
         self._credentials = credentials
         self._deadline = deadline
         self._attempt_timeout = attempt_timeout
-        self._pool = _Pool(endpoint or f"https://{_SERVICE}.{region}.amazonaws.com")
+        self._pool = Pool(endpoint or f"https://{_SERVICE}.{region}.amazonaws.com")
         self._signer = Signer(region, self._pool.authority)
         self.round_trips = 0  # waits for the database, one after another; parallel requests count once
 
@@ -394,7 +389,7 @@ class Database:
         """Send what is waiting, then read the answers; returns what may be tried again."""
         credentials = self._credentials()
         failures: dict[int, DatabaseError] = {}
-        sent: list[tuple[int, _Connection]] = []
+        sent: list[tuple[int, Connection]] = []
         self.round_trips += 1
         try:
             for n in waiting:
@@ -600,176 +595,3 @@ class Signer:
                 key = hmac.digest(key, part.encode(), "sha256")
             self._derived = (day, secret, key)
         return self._derived[2]
-
-
-class _Pool:
-    """Kept connections to one address."""
-
-    def __init__(self, endpoint: str) -> None:
-        scheme, separator, authority = endpoint.rstrip("/").partition("://")
-        host, _, port = authority.partition(":")
-        if not separator or scheme not in ("http", "https") or not host or "/" in authority:
-            raise ValueError(f"The endpoint {endpoint!r} is no address of the form https://host[:port]")
-        if scheme == "http" and host not in ("127.0.0.1", "localhost"):
-            raise ValueError(f"The endpoint {endpoint!r} must use https; plain http is for this machine only")
-        self.authority = authority
-        self._address = host, int(port) if port else (443 if scheme == "https" else 80)
-        self._secure = scheme == "https"
-        self._context: ssl.SSLContext | None = None
-        self._idle: list[_Connection] = []
-
-    def send(self, data: bytes, timeout: float) -> _Connection:
-        """Send a request and return the connection that will carry the answer. Raises OSError."""
-        while True:
-            try:
-                connection = self._idle.pop()
-            except IndexError:
-                break
-            if connection.is_fresh():
-                connection.settimeout(timeout)
-                try:
-                    connection.sendall(data)
-                except OSError:
-                    connection.close()
-                    continue  # closed by the other side while idle; the next one, or a new one
-                return connection
-            connection.close()
-        connection = self._connect(min(timeout, _CONNECT_SECONDS))
-        try:
-            connection.settimeout(timeout)
-            connection.sendall(data)
-        except OSError:
-            connection.close()
-            raise
-        return connection
-
-    def keep(self, connection: _Connection) -> None:
-        if connection.reusable:
-            connection.used = time.monotonic()
-            self._idle.append(connection)
-        else:
-            connection.close()
-
-    def close(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
-
-    def _connect(self, timeout: float) -> _Connection:
-        raw = socket.create_connection(self._address, timeout)
-        try:
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if not self._secure:
-                return _Connection(raw)
-            if self._context is None:
-                self._context = tls_context()
-            return _Connection(self._context.wrap_socket(raw, server_hostname=self._address[0]))
-        except BaseException:
-            raw.close()
-            raise
-
-
-def tls_context() -> ssl.SSLContext:
-    """A verifying TLS context; trusts the bundle of AWS_CA_BUNDLE instead of the system's when that is set."""
-    context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
-class _Connection:
-    """One kept connection, used by one request at a time."""
-
-    __slots__ = ("_buffer", "_socket", "close", "reusable", "sendall", "settimeout", "used")
-
-    def __init__(self, connected: socket.socket) -> None:
-        self._socket = connected
-        self._buffer = b""
-        self.sendall = connected.sendall
-        self.settimeout = connected.settimeout
-        self.close = connected.close
-        self.reusable = True
-        self.used = time.monotonic()
-
-    def is_fresh(self) -> bool:
-        """Whether it can carry a request: recently used, and nothing (an end, or stray bytes) waits to be read."""
-        if time.monotonic() - self.used > _IDLE_SECONDS:
-            return False
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return not poll.poll(0)
-
-    def read_answer(self) -> tuple[int, bytes]:
-        """Status and body. Raises OSError when the connection ends, ValueError when the answer makes no sense."""
-        while (end := self._buffer.find(b"\r\n\r\n")) < 0:
-            self._more()
-        lines = self._buffer[:end].split(b"\r\n")
-        self._buffer = self._buffer[end + 4 :]
-        version, status = lines[0].split(b" ", 2)[:2]
-        headers = {}
-        for line in lines[1:]:
-            name, _, value = line.partition(b":")
-            headers[name.lower()] = value.strip()
-        if not version.startswith(b"HTTP/1."):
-            raise ValueError("the answer is not HTTP/1")
-        self.reusable = version != b"HTTP/1.0" and headers.get(b"connection", b"").lower() != b"close"
-        if headers.get(b"transfer-encoding", b"").lower() == b"chunked":
-            body = self._chunks()
-        else:
-            body = self._take(int(headers[b"content-length"])) if b"content-length" in headers else self._until_end()
-        checksum = headers.get(b"x-amz-crc32")
-        if checksum is not None and int(checksum) != zlib.crc32(body):
-            self.reusable = False
-            raise ValueError("the answer's checksum is wrong")
-        if self._buffer:
-            self.reusable = False
-        return int(status), body
-
-    def _more(self) -> None:
-        data = self._socket.recv(65536)
-        if not data:
-            raise ConnectionResetError("the connection was closed before the answer was complete")
-        self._buffer += data
-        if len(self._buffer) > _LARGEST_ANSWER:
-            raise ValueError("the answer is too large")
-
-    def _take(self, length: int) -> bytes:
-        if not 0 <= length <= _LARGEST_ANSWER:
-            raise ValueError("the answer's length makes no sense")
-        if len(self._buffer) < length:
-            parts, have = [self._buffer], len(self._buffer)
-            while have < length:
-                data = self._socket.recv(min(length - have, 262144))
-                if not data:
-                    raise ConnectionResetError("the connection was closed before the answer was complete")
-                parts.append(data)
-                have += len(data)
-            self._buffer = b"".join(parts)
-        body, self._buffer = self._buffer[:length], self._buffer[length:]
-        return body
-
-    def _line(self) -> bytes:
-        while (end := self._buffer.find(b"\r\n")) < 0:
-            self._more()
-        line, self._buffer = self._buffer[:end], self._buffer[end + 2 :]
-        return line
-
-    def _chunks(self) -> bytes:
-        parts, total = [], 0
-        while length := int(self._line().partition(b";")[0], 16):
-            total += length
-            if total > _LARGEST_ANSWER:
-                raise ValueError("the answer is too large")
-            parts.append(self._take(length))
-            if self._line():
-                raise ValueError("a chunk of the answer is longer than announced")
-        while self._line():
-            pass
-        return b"".join(parts)
-
-    def _until_end(self) -> bytes:
-        self.reusable = False
-        while True:
-            try:
-                self._more()
-            except ConnectionResetError:
-                body, self._buffer = self._buffer, b""
-                return body

@@ -15,6 +15,8 @@ _PREFIXES = {
     "invitation": "inv",
     "team-role": "trole",
 }
+# Length of the ids that fill a path parameter, where every one has the same.
+WIDTHS = {"orgId": 30, "roleId": 31, "setId": 30, "teamId": 31, "invitationId": 30, "teamRoleId": 32, "userId": 36}
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _LONGEST_ID = 64

@@ -1,0 +1,1 @@
+"""Turns a Cognito token into the exact list of methods and paths that its owner may call."""

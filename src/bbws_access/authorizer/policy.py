@@ -1,0 +1,404 @@
+"""Compiles what a user holds into an IAM policy: exactly the methods and paths that the user may call.
+
+API Gateway keeps the policy for every request of a token, so it must be right for all of them. In a policy `*` also
+matches `/`: `roles/*` is meant for one role and would open `roles/{roleId}/users` as well. So for each pattern the
+compiler finds the other routes that it would open, and denies those that the user may not call. Where such a Deny
+would shut what the user may call (all teams may be read, the members of one team only), the pattern's parameters
+are written with their exact length instead (`?` for each character), which leaves nothing to deny.
+
+The compiler knows no particular contract: a RouteMap can be made of any operations. docs/decisions/exact-policies.md
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access
+from bbws_access.access.permissions import covers
+from bbws_access.kernel.contract import Operation
+from bbws_access.kernel.ids import WIDTHS, is_valid_id
+
+LARGEST_POLICY = 8192  # bytes
+LONGEST_RESOURCE = 512  # characters
+
+_STAR = "*"
+
+
+class Policy(NamedTuple):
+    """A compiled policy document.
+
+    detail: "exact"; "organisation" where a user's teams made an exact one too large, so that a whole organisation
+    of the user's is open at the gateway and the services decide; "truncated" where not even all organisations fit
+    """
+
+    document: dict
+    detail: str
+    size: int
+
+
+class RouteMap:
+    """Routes, prepared once: which permission opens which, and which patterns reach into which other route.
+
+    widths: the length of the values of path parameters whose values all have the same length
+    """
+
+    def __init__(self, operations: Iterable[Operation], widths: Mapping[str, int] = WIDTHS) -> None:
+        self.operations = [operation for operation in operations if operation.access != "public"]
+        self.widths = dict(widths)
+        self._masks: dict[str, int] = {}
+        self.signed_in = 0
+        self.in_organisation = 0
+        self.in_team = 0
+        self.own: dict[str, int] = {}  # routes open to the user whom this path parameter names
+        self.capabilities: dict[str, int] = {}
+        self._permissions: dict[str, int] = {}
+        for n, operation in enumerate(self.operations):
+            bit = 1 << n
+            if "{orgId}" in operation.segments:
+                self.in_organisation |= bit
+                if "{teamId}" in operation.segments:
+                    self.in_team |= bit
+            if operation.access == "signed-in":
+                self.signed_in |= bit
+                continue
+            for rule in operation.access:
+                ((kind, value),) = rule.items()
+                index = {"permission": self._permissions, "self": self.own, "capability": self.capabilities}[kind]
+                index[value] = index.get(value, 0) | bit
+        self._words = {part for operation in self.operations for part in operation.segments}
+        self._by_method: dict[str, list[int]] = {}
+        for n, operation in enumerate(self.operations):
+            self._by_method.setdefault(operation.method, []).append(n)
+        self._overlaps: dict[tuple, list[tuple[int, dict[str, tuple[str, str]]]]] = {}
+        self._compiled = lru_cache(maxsize=512)(self._compile_shape)
+
+    def mask(self, permissions: Iterable[str]) -> int:
+        """The routes, as bits, that these permissions open."""
+        result = 0
+        for held in permissions:
+            mask = self._masks.get(held)
+            if mask is None:
+                mask = 0
+                for wanted, bits in self._permissions.items():
+                    if covers(held, wanted):
+                        mask |= bits
+                if len(self._masks) < 4096:
+                    self._masks[held] = mask
+            result |= mask
+        return result
+
+    def compile(self, access: Access, arn_prefix: str, preferred: str = "") -> Policy:
+        """The policy of one user.
+
+        arn_prefix: `arn:aws:execute-api:{region}:{account}:{api}/{stage}/`
+        preferred: the organisation to keep first if not all fit
+        """
+        shape, names = self._shape(access, preferred)
+        allow, deny = self._compiled(shape)
+        document, size = _document(arn_prefix, _filled(allow, names), _filled(deny, names))
+        if size <= LARGEST_POLICY:
+            return Policy(document, "exact", size)
+        allow, deny = self._compact(shape)
+        document, size = _document(arn_prefix, _filled(allow, names), _filled(deny, names))
+        if size <= LARGEST_POLICY:
+            return Policy(document, "exact", size)
+        return self._open_organisations(shape, names, arn_prefix)
+
+    # A shape is what a user holds without the names of organisations and teams, so that users with the same roles
+    # share one compilation: (routes everywhere, own routes outside organisations, organisations); an organisation
+    # is (routes, own routes, routes of each team).
+
+    def _shape(self, access: Access, preferred: str) -> tuple[tuple, dict[str, str]]:
+        everywhere = self.signed_in if access.known and access.active else 0
+        org_bits: dict[str, int] = {}
+        team_bits: dict[str, dict[str, int]] = {}
+        for grant in access.grants:
+            bits = self.mask(grant.permissions)
+            if grant.scope == PLATFORM:
+                everywhere |= bits
+            elif grant.scope == ORGANISATION:
+                org_bits[grant.org_id] = org_bits.get(grant.org_id, 0) | bits & self.in_organisation
+            elif grant.scope == TEAM:
+                teams = team_bits.setdefault(grant.org_id, {})
+                teams[grant.team_id] = teams.get(grant.team_id, 0) | bits & self.in_team
+        for member in access.memberships:
+            bits = 0
+            for capability in member.capabilities:
+                bits |= self.capabilities.get(capability, 0)
+            teams = team_bits.setdefault(member.org_id, {})
+            teams[member.team_id] = teams.get(member.team_id, 0) | bits & self.in_team
+        names = {"\0u": access.user_id}
+        organisations = []
+        # An id with a wildcard would open what nobody granted, and one that equals a fixed segment of a path would
+        # be taken for it: such a record gives nothing.
+        ordered = sorted(filter(self._is_safe, access.organisations()), key=lambda org: (org != preferred, org))
+        own = self.own if self._is_safe(access.user_id) else {}
+        for k, org_id in enumerate(ordered):
+            names[f"\0o{k}"] = org_id
+            bits = org_bits.get(org_id, 0) & ~everywhere
+            rest = ~(everywhere | bits)
+            own_here = tuple((p, mask & rest & self.in_organisation) for p, mask in own.items())
+            teams = []
+            for team_id, team in sorted(team_bits.get(org_id, {}).items(), key=lambda entry: (entry[1], entry[0])):
+                if team & rest and self._is_safe(team_id):
+                    names[f"\0t{k}.{len(teams)}"] = team_id
+                    teams.append(team & rest)
+            organisations.append((bits, own_here, tuple(teams)))
+        outside = ~(everywhere | self.in_organisation)
+        own_outside = tuple((p, mask & outside) for p, mask in own.items()) if access.active else ()
+        return (everywhere, own_outside, tuple(organisations)), names
+
+    def _is_safe(self, one: str) -> bool:
+        return is_valid_id(one) and one not in self._words
+
+    def _grants(self, shape: tuple) -> dict[int, list[dict[str, str]]]:
+        """For each route the bindings of parameters with which it is granted; no binding means every value."""
+        everywhere, own_outside, organisations = shape
+        grants: dict[int, list[dict[str, str]]] = {}
+
+        def add(bits: int, binding: dict[str, str]) -> None:
+            while bits:
+                low = bits & -bits
+                grants.setdefault(low.bit_length() - 1, []).append(binding)
+                bits ^= low
+
+        add(everywhere, {})
+        for parameter, bits in own_outside:
+            add(bits, {parameter: "\0u"})
+        for k, (bits, own, teams) in enumerate(organisations):
+            org = {"orgId": f"\0o{k}"}
+            add(bits, org)
+            for parameter, own_bits in own:
+                add(own_bits, {**org, parameter: "\0u"})
+            for j, team_bits in enumerate(teams):
+                add(team_bits, {**org, "teamId": f"\0t{k}.{j}"})
+        return grants
+
+    def _compile_shape(self, shape: tuple) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        grants = self._grants(shape)
+        allow: list[str] = []
+        deny: dict[str, None] = {}
+        for route, bindings in grants.items():
+            for binding in bindings:
+                denied = self._denials(route, binding, grants)
+                if denied is None:
+                    allow.append(self._pattern(route, binding, exact=True))
+                else:
+                    allow.append(self._pattern(route, binding))
+                    deny.update(dict.fromkeys(denied))
+        return tuple(allow), tuple(deny)
+
+    def _denials(self, route: int, binding: dict[str, str], grants: dict) -> list[str] | None:
+        """What must be denied beside a pattern; None when it needs its parameters at exact length instead."""
+        needed = self._needed(self._overlaps_of(route, frozenset(binding)), binding, grants)
+        shuts = any(self._shuts(other, constraint, grants) for other, constraint in needed)
+        if shuts and self._exact_is_enough(route, binding, needed):
+            return None
+        # Where neither way is exact, the Deny stays: a narrower grant yields rather than a door opens.
+        return [self._pattern(other, constraint) for other, constraint in needed]
+
+    def _needed(self, overlaps: list, binding: dict[str, str], grants: dict) -> list[tuple[int, dict[str, str]]]:
+        needed = []
+        for other, constraint in overlaps:
+            bound = {name: value if kind == "text" else binding[value] for name, (kind, value) in constraint.items()}
+            if not any(given.items() <= bound.items() for given in grants.get(other, ())):
+                needed.append((other, bound))
+        return needed
+
+    def _shuts(self, route: int, constraint: dict[str, str], grants: dict) -> bool:
+        """Whether denying a route under a constraint would refuse something granted."""
+        if any(_compatible(given, constraint) for given in grants.get(route, ())):
+            return True
+        for other, reached in self._overlaps_of(route, frozenset(constraint)):
+            bound = {name: value if kind == "text" else constraint[value] for name, (kind, value) in reached.items()}
+            if any(_compatible(given, bound) for given in grants.get(other, ())):
+                return True
+        return False
+
+    def _exact_is_enough(self, route: int, binding: dict[str, str], needed: list) -> bool:
+        """Whether exact lengths of a route's free parameters keep its pattern out of the other routes."""
+        length = self._length(route, binding)
+        return length is not None and all(
+            (other_length := self._length(other, constraint)) is not None and other_length != length
+            for other, constraint in needed
+        )
+
+    def _length(self, route: int, binding: Mapping[str, str]) -> int | None:
+        """Characters of a route's paths, bound values left out (they are the same in both paths); None if it varies."""
+        total = 0
+        for segment in self.operations[route].segments:
+            total += 1
+            name = segment[1:-1]
+            if not segment.startswith("{"):
+                total += len(segment)
+            elif name not in binding:
+                if name not in self.widths:
+                    return None
+                total += self.widths[name]
+            elif not binding[name].startswith("\0"):
+                total += len(binding[name])
+        return total
+
+    def _overlaps_of(self, route: int, bound: frozenset[str]) -> list[tuple[int, dict[str, tuple[str, str]]]]:
+        """Other routes of the same method that a route's pattern reaches into, given which parameters are bound.
+
+        Each with what the other's parameters then must be: ("text", the text) or ("bound", the parameter whose value
+        they share).
+        """
+        key = route, bound
+        found = self._overlaps.get(key)
+        if found is None:
+            pattern = [
+                (segment if not segment.startswith("{") else _STAR if segment[1:-1] not in bound else segment)
+                for segment in self.operations[route].segments
+            ]
+            found = self._overlaps[key] = self._reaches(self.operations[route].method, pattern, route)
+        return found
+
+    def _reaches(self, method: str, pattern: list[str], skip: int | None) -> list[tuple[int, dict]]:
+        found = []
+        for other in self._by_method.get(method, ()):
+            if other != skip:
+                for constraint in _alignments(pattern, self.operations[other].segments):
+                    if (other, constraint) not in found:
+                        found.append((other, constraint))
+        return found
+
+    def _pattern(self, route: int, binding: Mapping[str, str], *, exact: bool = False) -> str:
+        operation = self.operations[route]
+        parts = [operation.method]
+        for segment in operation.segments:
+            if not segment.startswith("{"):
+                parts.append(segment)
+            elif segment[1:-1] in binding:
+                parts.append(binding[segment[1:-1]])
+            else:
+                parts.append("?" * self.widths[segment[1:-1]] if exact else _STAR)
+        return "/".join(parts)
+
+    # When the list of single routes is too long.
+
+    def _compact(self, shape: tuple) -> tuple[list[str], list[str]]:
+        """Still exact, in fewer words: all that lies below an organisation, less what is not granted there."""
+        grants = self._grants(shape)
+        lists = self._compiled(shape)
+        allow, deny = dict.fromkeys(lists[0]), dict.fromkeys(lists[1])
+        for k in range(len(shape[2])):
+            org = f"\0o{k}"
+            for prefix in self._stems():
+                method, *stem = prefix
+                pattern = [*stem, _STAR]
+                # The organisation's id is bound, so it counts as a parameter that is known.
+                needed = self._needed(self._reaches(method, pattern, None), {"orgId": org}, grants)
+                if any(self._shuts(other, constraint, grants) for other, constraint in needed):
+                    continue
+                start = "/".join(org if part == "{orgId}" else part for part in prefix) + "/"
+                replaced = [one for one in allow if one.startswith(start)]
+                denied = [one for one in (self._pattern(*entry) for entry in needed) if one not in deny]
+                if len(replaced) > len(denied) + 1:
+                    for one in replaced:
+                        del allow[one]
+                    allow[f"{start}*"] = None
+                    deny.update(dict.fromkeys(denied))
+        return list(allow), list(deny)
+
+    @lru_cache(maxsize=1)  # noqa: B019 - one map lives as long as the process
+    def _stems(self) -> tuple[tuple[str, ...], ...]:
+        """Methods with the segments up to and including {orgId}, of routes that have more below and none before."""
+        stems = {}
+        for operation in self.operations:
+            if "{orgId}" in operation.segments[:-1]:
+                stem = operation.segments[: operation.segments.index("{orgId}") + 1]
+                if not any(part.startswith("{") for part in stem[:-1]):
+                    stems[operation.method, *stem] = None
+        return tuple(stems)
+
+    def _open_organisations(self, shape: tuple, names: dict[str, str], arn_prefix: str) -> Policy:
+        """Whole organisations in which the user is active; the services decide. As many as fit."""
+        allow, deny = self._compiled(shape)
+        stems = {stem[1:] for stem in self._stems()}
+        # Denials that concern one organisation leave with the patterns that needed them.
+        kept = _filled((one for one in allow if "\0o" not in one), names)
+        denied = _filled((one for one in deny if "\0o" not in one), names)
+        document, size = _document(arn_prefix, kept, denied)
+        detail = "organisation"
+        for k in range(len(shape[2])):
+            org = f"\0o{k}"
+            own = [one for one in allow if org in one.split("/")]
+            opened = {"/".join(org if part == "{orgId}" else part for part in stem) + "/" for stem in stems}
+            more = [one for one in own if not any(one.partition("/")[2].startswith(start) for start in opened)]
+            if len(more) < len(own):
+                more += [f"*/{start}*" for start in sorted(opened)]
+            bigger, bigger_size = _document(arn_prefix, kept + _filled(more, names), denied)
+            if bigger_size > LARGEST_POLICY:
+                detail = "truncated"
+                break
+            kept += _filled(more, names)
+            document, size = bigger, bigger_size
+        return Policy(document, detail, size)
+
+
+def deny_all(arn_prefix: str) -> Policy:
+    """The policy of somebody who may call nothing."""
+    document, size = _document(arn_prefix, [], ["*"])
+    return Policy(document, "exact", size)
+
+
+def _document(prefix: str, allow: list[str], deny: list[str]) -> tuple[dict, int]:
+    statements = []
+    for effect, patterns in (("Allow", allow), ("Deny", deny)):
+        resources = [prefix + pattern for pattern in patterns if len(prefix) + len(pattern) <= LONGEST_RESOURCE]
+        if effect == "Deny" and len(resources) != len(patterns):
+            raise ValueError("A resource that must be denied is longer than a policy can say")
+        if resources:
+            statements.append({"Action": "execute-api:Invoke", "Effect": effect, "Resource": resources})
+    if not statements:
+        statements = [{"Action": "execute-api:Invoke", "Effect": "Deny", "Resource": [f"{prefix}*"]}]
+    document = {"Version": "2012-10-17", "Statement": statements}
+    return document, len(json.dumps(document, separators=(",", ":")))
+
+
+def _filled(patterns: Iterable[str], names: Mapping[str, str]) -> list[str]:
+    """Patterns with the real ids. A symbol is a whole segment."""
+    return [
+        "/".join([names[part] if part[:1] == "\0" else part for part in pattern.split("/")])
+        if "\0" in pattern
+        else pattern
+        for pattern in patterns
+    ]
+
+
+def _compatible(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    return all(other.get(name, value) == value for name, value in one.items())
+
+
+def _alignments(pattern: list[str], route: tuple[str, ...]) -> list[dict[str, tuple[str, str]]]:
+    """The ways in which a pattern matches paths of a route: what each way asks of the route's parameters.
+
+    In a pattern `{name}` is a bound parameter, `*` any text of at least one segment.
+    """
+    results: list[dict[str, tuple[str, str]]] = []
+
+    def walk(i: int, j: int, constraint: dict[str, tuple[str, str]]) -> None:
+        if i == len(pattern) or j == len(route):
+            if i == len(pattern) and j == len(route):
+                results.append(constraint)
+            return
+        part, segment = pattern[i], route[j]
+        if part == _STAR:
+            for end in range(j + 1, len(route) + 1):
+                walk(i + 1, end, constraint)
+        elif part.startswith("{"):
+            if segment.startswith("{"):
+                walk(i + 1, j + 1, {**constraint, segment[1:-1]: ("bound", part[1:-1])})
+            # An id that equals a fixed segment is never bound, see RouteMap._shape.
+        elif segment == part:
+            walk(i + 1, j + 1, constraint)
+        elif segment.startswith("{"):
+            walk(i + 1, j + 1, {**constraint, segment[1:-1]: ("text", part)})
+
+    walk(0, 0, {})
+    return results

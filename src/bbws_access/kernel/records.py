@@ -1,0 +1,157 @@
+"""Stored records: who changed them and when, versions, unique names, and transactions that explain their failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple, TypeVar
+
+from bbws_access.kernel.dynamodb import Check, Database, Delete, Page, Put, Query, TransactionCancelled, Update
+from bbws_access.kernel.errors import Conflict, ServiceError, Unavailable
+from bbws_access.kernel.keys import key
+
+AUDIT_COLUMNS = ("dateCreated", "dateLastUpdated", "createdBy", "lastUpdatedBy")
+_ATTEMPTS = 10
+
+Action = Put | Update | Delete | Check
+Step = tuple[Action, ServiceError]
+Result = TypeVar("Result")
+
+
+class Stale(Conflict):
+    """What was read before a write is not what is stored any more. Nothing was written: read again."""
+
+    def __init__(self) -> None:
+        super().__init__("Somebody else changes the same thing at the same moment. Read it again, then try again.")
+
+
+class Change(NamedTuple):
+    """Who makes a change, in which request, and when (UTC). Every record carries the last one."""
+
+    actor: str
+    request_id: str
+    now: datetime
+
+    def first(self) -> dict[str, object]:
+        """The columns of a new record."""
+        moment = timestamp(self.now)
+        return {
+            "dateCreated": moment,
+            "dateLastUpdated": moment,
+            "createdBy": self.actor,
+            "lastUpdatedBy": self.actor,
+            "requestId": self.request_id,
+            "version": 1,
+        }
+
+    def next(self, record: dict) -> dict[str, object]:
+        """The columns that differ in the record's next version."""
+        return {
+            "dateLastUpdated": timestamp(self.now),
+            "lastUpdatedBy": self.actor,
+            "requestId": self.request_id,
+            "version": record["version"] + 1,
+        }
+
+
+def timestamp(moment: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds: texts of the same length, so they sort and compare as the moments do."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def audit_columns(record: dict) -> dict[str, str]:
+    """Who created and last changed a record, and when, as answers show it."""
+    return {name: record[name] for name in AUDIT_COLUMNS}
+
+
+def commit(database: Database, steps: Iterable[Step]) -> None:
+    """Carry out all steps or none. Each comes with the error to raise when its condition does not hold.
+
+    Raises that error for the first step at fault, Unavailable when the database is too busy.
+    """
+    steps = list(steps)
+    try:
+        database.transact([action for action, _ in steps])
+    except TransactionCancelled as cancelled:
+        for position in cancelled.failed():
+            raise steps[position][1] from cancelled
+        raise Unavailable("Too many changes at the same moment. Try again.") from cancelled
+
+
+def until_fresh(first: list, read: Callable[[], list], attempt: Callable[[list], Result]) -> Result:
+    """The result of `attempt(reads)`; again with fresh reads for as long as it raises Stale, which is the last error.
+
+    first: the reads that are there already      read: reads the same again
+    """
+    reads = first
+    for left in range(_ATTEMPTS - 1, -1, -1):
+        try:
+            return attempt(reads)
+        except Stale:
+            if not left:
+                raise
+        reads = read()
+    raise AssertionError("unreachable")
+
+
+def take(database: Database, query: Query, page: Page, size: int) -> tuple[list[dict], dict | None]:
+    """The first `size` items of a query whose first page is there, and the key to go on from, or None at the end."""
+    items = page.items
+    while len(items) <= size and page.last_key is not None:
+        page = database.parallel([query._replace(start_key=page.last_key)])[0]
+        items = items + page.items
+    if len(items) <= size:
+        return items, None
+    names = ("PK", "SK") if query.index is None else ("PK", "SK", "GSI1PK", "GSI1SK")
+    return items[:size], {name: items[size - 1][name] for name in names}
+
+
+class Named(NamedTuple):
+    """A kind of record of an organisation that has a version, can be inactive, and a name that is unique while active.
+
+    The name is a record of its own in the same partition: whoever writes it first has the name.
+    """
+
+    entity: str
+    name_entity: str
+    id_name: str
+
+    def create(self, table: str, item: dict) -> list[Step]:
+        """The steps that store a new, active record."""
+        return [
+            (Put(table, item, "attribute_not_exists(PK)"), Stale()),
+            (self._take_name(table, item), self.taken(item["name"])),
+        ]
+
+    def replace(self, table: str, old: dict, new: dict) -> list[Step]:
+        """The steps that store the next version, where nobody stored another one since `old` was read."""
+        steps: list[Step] = [
+            (Put(table, new, "#v = :v", {"#v": "version"}, {":v": old["version"]}), Stale()),
+        ]
+        had = old["active"] and self._name_key(old)
+        gets = new["active"] and self._name_key(new)
+        if had == gets:
+            return steps
+        if gets:
+            steps.append((self._take_name(table, new), self.taken(new["name"])))
+        if had:
+            owner = {":id": old[self.id_name]}
+            steps.append((Delete(table, had, "#id = :id", {"#id": self.id_name}, owner), Stale()))
+        return steps
+
+    def taken(self, name: str) -> Conflict:
+        """The answer to a name that another record has."""
+        return Conflict(
+            f"The name {name!r} is taken in this organisation. Choose another one.",
+            code="NAME_TAKEN",
+            details={"name": name},
+        )
+
+    def _take_name(self, table: str, item: dict) -> Put:
+        kept = ("organisationId", self.id_name, "name", *AUDIT_COLUMNS, "requestId", "version", "active")
+        record = {**self._name_key(item), "entityType": self.name_entity, **{name: item[name] for name in kept}}
+        return Put(table, record, "attribute_not_exists(PK)")
+
+    def _name_key(self, item: dict) -> dict[str, str]:
+        # Names that differ only in case look alike to people.
+        return key(self.name_entity, orgId=item["organisationId"], name=item["name"].casefold())
