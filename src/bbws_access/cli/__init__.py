@@ -1,0 +1,1 @@
+"""The command-line tool: it sets up, orders, shows and proves what Terraform does."""

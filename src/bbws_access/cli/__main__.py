@@ -1,0 +1,5 @@
+"""`python -m bbws_access.cli` is `bbws-access`."""
+
+from bbws_access.cli.main import main
+
+main()

@@ -1,0 +1,82 @@
+"""What the tool shows: steps as they go by on standard error, results on standard output."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+
+from bbws_access.cli.errors import ToolError
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Step:
+    """One thing that takes time. Its line stands when it is done."""
+
+    def __init__(self, title: str, status: Status | None) -> None:
+        self._title = title
+        self._status = status
+        self.result = ""
+
+    def say(self, text: str) -> None:
+        """Show what is happening now."""
+        if self._status:
+            # On one line, so that the terminal does not jump.
+            room = max(20, err.width - len(self._title) - 8)
+            text = text if len(text) <= room else text[: room - 1] + "…"
+            self._status.update(f"{self._title:<14} [dim]{escape(text)}[/dim]")
+
+
+@contextmanager
+def step(title: str) -> Iterator[Step]:
+    """Show ``title`` while the block runs, then one line with the step's ``result`` and the seconds it took."""
+    started = time.monotonic()
+    if err.is_terminal:
+        with err.status(f"{title:<14}", spinner="dots") as status:
+            current = Step(title, status)
+            yield current
+    else:
+        current = Step(title, None)
+        yield current
+    took = time.monotonic() - started
+    err.print(f"[green]✓[/green] {title:<14} {escape(current.result)} [dim]{took:.1f} s[/dim]")
+
+
+def note(text: str) -> None:
+    """One line for the reader's information."""
+    err.print(f"[yellow]•[/yellow] {escape(text)}")
+
+
+def show_error(error: ToolError) -> None:
+    """Say what is wrong, and what to do."""
+    err.print(f"[red]✗[/red] {escape(error.message)}")
+    if error.details:
+        err.print(escape(error.details.rstrip()))
+    if error.hint:
+        err.print(f"  {escape(error.hint)}")
+
+
+def confirm(question: str, wanted: str) -> bool:
+    """Whether the user typed ``wanted``. Without a terminal the answer is no."""
+    if not sys.stdin.isatty():
+        return False
+    err.print(f"{escape(question)} ", end="")
+    try:
+        return input().strip() == wanted
+    except EOFError:
+        return False
+
+
+def seconds(value: float) -> str:
+    """A duration for people."""
+    return f"{value:.0f} s" if value < 60 else f"{int(value // 60)} min {int(value % 60)} s"
+
+
+def size(count: int) -> str:
+    """A number of bytes for people."""
+    return f"{count / 1024:.0f} KB" if count < 1024 * 1024 else f"{count / 1024 / 1024:.1f} MB"
