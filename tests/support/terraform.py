@@ -36,8 +36,13 @@ OFFLINE = """\
 
 
 def module_folders() -> list[Path]:
-    """Every folder under terraform/modules that holds Terraform files."""
-    return sorted(folder for folder in MODULES.iterdir() if any(folder.glob("*.tf")))
+    """Every folder under terraform/modules that holds Terraform files, modules within modules too."""
+    return sorted({path.parent for path in MODULES.rglob("*.tf") if ".terraform" not in path.parts})
+
+
+def module_name(folder: Path) -> str:
+    """A folder's path under terraform/modules (such as "dynamodb/replica"), or "stack"."""
+    return folder.relative_to(MODULES).as_posix() if folder.is_relative_to(MODULES) else folder.name
 
 
 def configuration_folders() -> list[Path]:
@@ -81,7 +86,8 @@ class Workspace:
 
     def initialised(self, folder: Path) -> Path:
         """The workspace's folder, with provider and child modules installed (once for all processes)."""
-        with _locked(self.root / f"init-{folder.parent.name}-{folder.name}.lock"):
+        lock = folder.relative_to(self.root).as_posix().replace("/", "-")
+        with _locked(self.root / f"{lock}.lock"):
             if not (folder / ".terraform").exists():
                 self.terraform(folder, "init", "-backend=false", "-input=false", "-no-color")
         return folder
@@ -239,7 +245,7 @@ def write_example(workspace: Workspace, code: str, name: str) -> Path:
     folder = workspace.root / "examples" / name
     folder.mkdir(parents=True, exist_ok=True)
     code = re.sub(
-        r'(source\s*=\s*")[^"]*?modules/([a-z0-9-]+)[^"]*"',
+        r'(source\s*=\s*")[^"]*?modules/([a-z0-9/-]+)[^"]*"',
         lambda match: f'{match[1]}../../terraform/modules/{match[2]}"',
         code,
     )

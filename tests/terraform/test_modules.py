@@ -12,6 +12,7 @@ from tests.support.terraform import (
     conditions,
     configuration_folders,
     module_folders,
+    module_name,
     native_runs,
     read,
     readme_examples,
@@ -39,8 +40,8 @@ LITERALS = {
     "project name": re.compile(r"bbws", re.IGNORECASE),
 }
 
-every_module = pytest.mark.parametrize("module", module_folders(), ids=lambda folder: folder.name)
-every_configuration = pytest.mark.parametrize("folder", configuration_folders(), ids=lambda folder: folder.name)
+every_module = pytest.mark.parametrize("module", module_folders(), ids=module_name)
+every_configuration = pytest.mark.parametrize("folder", configuration_folders(), ids=module_name)
 
 
 @every_configuration
@@ -83,7 +84,7 @@ def test_every_condition_has_a_run_that_it_rejects(folder: Path) -> None:
 
 @every_module
 def test_module_has_its_files(module: Path) -> None:
-    expected = EVERY_MODULE | NAMED_FILES.get(module.name, set())
+    expected = EVERY_MODULE | NAMED_FILES.get(module_name(module), set())
     assert expected <= {path.name for path in module.iterdir()}
     assert list((module / "tests").glob("*.tftest.hcl")), "no native tests"
 
@@ -161,8 +162,9 @@ def test_readme_lists_the_inputs_and_outputs(module: Path) -> None:
 def test_readme_examples_plan(module: Path, workspace: Workspace) -> None:
     examples = readme_examples(module)
     assert examples, "the README has no ```hcl example that calls the module"
-    assert any(f"modules/{module.name}" in code for code in examples), "no example calls this module"
+    name = module_name(module)
+    assert any(f'modules/{name}"' in code for code in examples), "no example calls this module"
     for number, code in enumerate(examples, start=1):
-        folder = workspace.initialised(write_example(workspace, code, f"{module.name}-{number}"))
+        folder = workspace.initialised(write_example(workspace, code, f"{name.replace('/', '-')}-{number}"))
         printed = workspace.terraform(folder, "plan", "-input=false", "-lock=false", "-no-color")
         assert re.search(r"Plan: [1-9]\d* to add, 0 to change, 0 to destroy", printed), printed
