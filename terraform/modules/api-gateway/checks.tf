@@ -10,7 +10,7 @@ locals {
 
   bad_paths = sort([
     for path in keys(local.document.paths) : path
-    if !can(regex("^/$|^(/([0-9A-Za-z._~:,-]+|\\{[0-9A-Za-z._-]+\\+?\\}))+$", path)) || can(regex("^/s?ping$", path))
+    if !can(regex("^/$|^(/([0-9A-Za-z._:,-]+|\\{[0-9A-Za-z._-]+\\+?\\}))+$", path)) || can(regex("^/s?ping$", path))
   ])
 
   sibling_conflicts = sort([
@@ -21,7 +21,7 @@ locals {
 
   idle_services = sort(setsubtract(keys(var.services), values(local.routes)[*].service))
 
-  # A contract without x-bbws-access leaves the decision to security alone.
+  # A contract without the extension leaves the decision to security alone.
   contradicting_routes = sort([
     for key, route in local.routes : key if route.access == null ? false : (route.access == "public") != route.public
   ])

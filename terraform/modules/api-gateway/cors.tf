@@ -1,9 +1,9 @@
 locals {
-  origins       = sort(tolist(var.cors.allowed_origins))
-  single_origin = length(local.origins) == 1
+  origins         = sort(tolist(var.cors.allowed_origins))
+  several_origins = length(local.origins) > 1
 
   # A browser keeps an answer that names one origin apart from those for other origins only when it is told to.
-  vary_headers = contains(local.origins, "*") ? {} : { Vary = "Origin" }
+  vary_headers = { for name in length(setsubtract(local.origins, ["*"])) == 0 ? [] : ["Vary"] : name => "Origin" }
 
   # With several origins the preflight names the one that asks, if it is on the list; a header of HTTP/2 comes in lower case.
   echo_origin_template = <<-EOT
@@ -20,7 +20,7 @@ locals {
         "Access-Control-Allow-Methods" = join(",", sort(concat(methods, ["OPTIONS"])))
         "Access-Control-Max-Age"       = tostring(var.cors.max_age_seconds)
       },
-      { for origin in local.single_origin ? local.origins : [] : "Access-Control-Allow-Origin" => origin },
+      { for origin in local.several_origins ? [] : local.origins : "Access-Control-Allow-Origin" => origin },
       local.vary_headers,
     )
   }
@@ -47,7 +47,7 @@ locals {
               statusCode         = "204"
               responseParameters = { for name, value in headers : "method.response.header.${name}" => "'${value}'" }
             },
-            { for template in local.single_origin ? [] : [local.echo_origin_template] : "responseTemplates" => { "application/json" = template } },
+            { for template in local.several_origins ? [local.echo_origin_template] : [] : "responseTemplates" => { "application/json" = template } },
           )
         }
       }
@@ -56,5 +56,8 @@ locals {
 
   # What the gateway itself answers has no template language, so it cannot pick an origin. With several, any page may read it:
   # it holds a fixed text and the request's id, nothing of a tenant.
-  gateway_origin = local.single_origin ? local.origins[0] : "*"
+  gateway_cors_headers = merge(
+    { for origin in local.several_origins ? ["*"] : local.origins : "Access-Control-Allow-Origin" => origin },
+    local.several_origins ? {} : local.vary_headers,
+  )
 }

@@ -51,8 +51,8 @@ locals {
       {
         responseParameters = {
           for name, value in merge(
-            { "Access-Control-Allow-Origin" = local.gateway_origin, "Cache-Control" = "no-store" },
-            local.single_origin ? local.vary_headers : {},
+            { "Cache-Control" = "no-store" },
+            local.gateway_cors_headers,
             lookup(local.gateway_error_headers, type, {}),
           ) : "gatewayresponse.header.${name}" => "'${value}'"
         }

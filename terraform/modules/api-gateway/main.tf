@@ -84,7 +84,7 @@ resource "aws_api_gateway_rest_api" "this" {
 
     precondition {
       condition     = length(local.bad_paths) == 0
-      error_message = "openapi_document: segments of a path must be {variable} or letters, digits and - . _ ~ : , without an empty one at the end, and /ping and /sping are the gateway's: ${join(", ", local.bad_paths)}."
+      error_message = "openapi_document: segments of a path must be {variable} or letters, digits and - . _ : , without an empty one at the end, and /ping and /sping are the gateway's: ${join(", ", local.bad_paths)}."
     }
 
     precondition {
@@ -99,7 +99,7 @@ resource "aws_api_gateway_rest_api" "this" {
 
     precondition {
       condition     = length(local.unserved_routes) == 0
-      error_message = "openapi_document: every operation needs x-bbws-service that is a key of services: ${join(", ", local.unserved_routes)}."
+      error_message = "openapi_document: every operation needs ${var.extension_prefix}-service that is a key of services: ${join(", ", local.unserved_routes)}."
     }
 
     precondition {
@@ -109,7 +109,7 @@ resource "aws_api_gateway_rest_api" "this" {
 
     precondition {
       condition     = length(local.contradicting_routes) == 0
-      error_message = "openapi_document: security must be an empty list exactly where x-bbws-access is \"public\": ${join(", ", local.contradicting_routes)}."
+      error_message = "openapi_document: security must be an empty list exactly where ${var.extension_prefix}-access is \"public\": ${join(", ", local.contradicting_routes)}."
     }
 
     precondition {

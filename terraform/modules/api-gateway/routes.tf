@@ -11,13 +11,13 @@ locals {
       for method, operation in item : "${upper(method)} ${path}" => {
         path    = path
         method  = method
-        service = try(tostring(operation["x-bbws-service"]), "")
+        service = try(tostring(operation["${var.extension_prefix}-service"]), "")
 
         operation_id = try(tostring(operation.operationId), "")
 
         # Open only where the contract says so with an empty list; silence means guarded.
         public = try(length(operation.security), length(local.document.security), 1) == 0
-        access = try(operation["x-bbws-access"], null)
+        access = try(operation["${var.extension_prefix}-access"], null)
 
         # An operation's parameter takes the place of the path's parameter of the same name.
         parameters = merge([

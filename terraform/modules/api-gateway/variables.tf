@@ -29,13 +29,25 @@ variable "tags" {
 }
 
 variable "openapi_document" {
-  description = "The API's contract: an OpenAPI 3.0 document as a JSON string. Every operation names its service in x-bbws-service and is guarded by the authorizer unless its security is an empty list."
+  description = "The API's contract: an OpenAPI 3.0 document as a JSON string. Every operation names its service (see extension_prefix) and is guarded by the authorizer unless its security is an empty list."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^3\\.0\\.[0-9]+$", jsondecode(var.openapi_document).openapi)) && can(jsondecode(var.openapi_document).info.version) && can(keys(jsondecode(var.openapi_document).paths))
     error_message = "openapi_document must be a JSON document of OpenAPI 3.0 with openapi, info.version and paths; API Gateway imports no later version."
+  }
+}
+
+variable "extension_prefix" {
+  description = "Prefix of the contract's own extensions: PREFIX-service names an operation's service, PREFIX-access (optional) is \"public\" exactly where security is an empty list."
+  type        = string
+  default     = "x-bbws"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^x-[a-z0-9]+(-[a-z0-9]+)*$", var.extension_prefix))
+    error_message = "extension_prefix must begin with x- and hold lower-case letters, digits and hyphens."
   }
 }
 
@@ -112,7 +124,7 @@ variable "authorizer" {
 }
 
 variable "cors" {
-  description = "Origins whose pages may call the API ([\"*\"] lets every page), and the seconds (0 to 86400) that a browser may keep the preflight's answer."
+  description = "Origins whose pages may call the API (an empty list lets none, [\"*\"] every page), and the seconds (0 to 86400) that a browser may keep the preflight's answer."
   type = object({
     allowed_origins = set(string)
     max_age_seconds = optional(number, 600)
@@ -120,10 +132,10 @@ variable "cors" {
   nullable = false
 
   validation {
-    condition = length(var.cors.allowed_origins) > 0 && alltrue([
+    condition = alltrue([
       for origin in var.cors.allowed_origins : origin == "*" || can(regex("^https?://[0-9a-z]([0-9a-z.-]*[0-9a-z])?(:[0-9]{1,5})?$", origin))
     ])
-    error_message = "cors.allowed_origins needs at least one origin: scheme, host in lower case and port only, such as https://portal.example.com, or \"*\"."
+    error_message = "cors.allowed_origins must be origins: scheme, host in lower case and port only, such as https://portal.example.com, or \"*\"."
   }
 
   validation {
@@ -225,7 +237,7 @@ variable "throttle" {
 }
 
 variable "resource_policy" {
-  description = "Resource policy of the API as a JSON string; it may name the API as execute-api:/*. Null leaves the API to its authorizer."
+  description = "Resource policy of the API as a JSON string; it may name the API as execute-api:/*; null leaves the API to its authorizer."
   type        = string
   default     = null
 
@@ -280,7 +292,7 @@ variable "web_acl" {
 }
 
 variable "custom_domain" {
-  description = "Domain of the API: its name, the ARN of its certificate in the same region, the path under which the stage appears, and the Route 53 zone that gets its records (null: made elsewhere). Null keeps the gateway's own address."
+  description = "Domain of the API: its name, the ARN of its certificate in the same region, the path under which the stage appears, and the Route 53 zone that gets its records (null: made elsewhere); null keeps the gateway's own address."
   type = object({
     domain_name     = string
     certificate_arn = string

@@ -426,12 +426,18 @@ run "another_project" {
     project_name = "billing"
     env_name     = "qa"
     stage_name   = "live"
+    cors         = { allowed_origins = [] }
     web_acl      = { managed_rule_groups = { AWSManagedRulesCommonRuleSet = { priority = 1, count_only = true } }, rate_limit = 0 }
   }
 
   assert {
     condition     = output.name == "billing-qa-apigw" && aws_api_gateway_stage.this.stage_name == "live"
     error_message = "Another project must get its own names."
+  }
+
+  assert {
+    condition     = !strcontains(output.body, "header.Access-Control-Allow-Origin\"")
+    error_message = "Without origins no answer may let any page read it."
   }
 
   assert {
