@@ -1,9 +1,4 @@
 locals {
-  common = {
-    project_name = var.project_name
-    env_name     = var.env_name
-    account_id   = var.account_id
-  }
   # Keyed by a static name, so that for_each decides by it whether there is anything in the failover region.
   failover = toset(var.cross_region_replication ? ["failover"] : [])
 }
@@ -28,7 +23,7 @@ module "keys" {
   tags         = { Component = "encryption" }
 
   keys = {
-    data          = { description = "Tables", via_services = ["dynamodb"] }
+    data          = { description = "Tables and their backups", via_services = ["dynamodb", "backup"] }
     audit-archive = { description = "Audit archive", via_services = ["s3"] }
     functions     = { description = "Functions' settings and dead letters", via_services = ["lambda", "sqs"] }
     logs = {
@@ -72,9 +67,7 @@ module "failover_keys" {
 # --- Data ---------------------------------------------------------------------------------------------
 
 module "dynamodb" {
-  source    = "../modules/dynamodb"
-  providers = { aws = aws, aws.failover = aws.failover }
-
+  source       = "../modules/dynamodb"
   project_name = var.project_name
   env_name     = var.env_name
   account_id   = var.account_id
@@ -85,15 +78,23 @@ module "dynamodb" {
   kms_key_arn                 = module.keys.key_arns["data"]
   pitr_enabled                = var.pitr_enabled
   deletion_protection_enabled = var.deletion_protection
-  replica = var.cross_region_replication ? {
-    region       = var.failover_region
-    kms_key_arn  = module.failover_keys["failover"].key_arns["data"]
-    pitr_enabled = var.pitr_enabled
-  } : null
   backup = var.backup_plan_enabled ? {
     vault_kms_key_arn        = module.keys.key_arns["data"]
     permissions_boundary_arn = var.permissions_boundary_arn
   } : null
+}
+
+module "dynamodb_replica" {
+  for_each  = local.failover
+  source    = "../modules/dynamodb/replica"
+  providers = { aws = aws.failover }
+
+  region       = var.failover_region
+  account_id   = var.account_id
+  tags         = { Component = "tables" }
+  tables       = module.dynamodb.replication_sources
+  kms_key_arn  = module.failover_keys["failover"].key_arns["data"]
+  pitr_enabled = var.pitr_enabled
 }
 
 module "s3_audit" {
