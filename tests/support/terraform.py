@@ -18,6 +18,9 @@ import hcl2
 import pytest
 from hcl2 import SerializationOptions
 
+from bbws_access.cli.project import Project
+from bbws_access.cli.terraform import find_provider
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -67,7 +70,7 @@ class Workspace:
         with _locked(root / "copy.lock"):
             marker = root / "copied"
             if not marker.exists():
-                ignore = shutil.ignore_patterns(".terraform", ".terraform.lock.hcl", "*.tfstate*", "*.tfplan")
+                ignore = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfplan")
                 for name in ("terraform", "contract"):
                     shutil.copytree(ROOT / name, root / name, ignore=ignore, dirs_exist_ok=True)
                 marker.touch()
@@ -104,33 +107,11 @@ class Workspace:
 
 
 def terraform_environment(folder: Path) -> dict[str, str]:
-    """The environment Terraform runs in: nothing of the caller's AWS or Terraform settings but the provider's source.
-
-    A CLI configuration that exists is respected. Otherwise Terraform's own plugin folders come first; where they
-    lack the provider, a mirror one level below /opt serves it; without one, the registry does.
-    """
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("AWS_", "TF_")) or name in ("AWS_CA_BUNDLE", "TF_PLUGIN_CACHE_DIR")
-    }
+    """The environment Terraform runs in: of the caller's AWS and Terraform settings only the provider's source."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))}
     environment |= {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "AWS_EC2_METADATA_DISABLED": "true"}
-    configured = os.environ.get("TF_CLI_CONFIG_FILE")
-    if configured and Path(configured).is_file():
-        return environment | {"TF_CLI_CONFIG_FILE": configured}
-    standard = (Path.home() / ".terraform.d/plugins", Path("/usr/local/share/terraform/plugins"))
-    mirrors = sorted(Path("/opt").glob("*/registry.terraform.io/hashicorp/aws"))
-    if mirrors and not any((place / "registry.terraform.io/hashicorp/aws").is_dir() for place in standard):
-        configuration = folder / "terraform.rc"
-        configuration.write_text(
-            "provider_installation {\n"
-            f'  filesystem_mirror {{\n    path    = "{mirrors[0].parents[2]}"\n'
-            '    include = ["registry.terraform.io/hashicorp/aws"]\n  }\n'
-            '  direct {\n    exclude = ["registry.terraform.io/hashicorp/aws"]\n  }\n}\n',
-            encoding="utf-8",
-        )
-        environment["TF_CLI_CONFIG_FILE"] = str(configuration)
-    return environment
+    configuration = find_provider(Project(folder)).config
+    return environment | ({"TF_CLI_CONFIG_FILE": str(configuration)} if configuration else {})
 
 
 @contextmanager
