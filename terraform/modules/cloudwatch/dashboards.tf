@@ -45,9 +45,17 @@ locals {
         stat  = "Sum"
         metrics = concat([
           for index, service in local.services : concat(
-            [[{ expression = "100 * (FILL(e${index}, 0) + FILL(h${index}, 0)) / n${index}", label = service, id = "r${index}" }]],
+            # As in the alarms: a refused token counts as an error of the authorizer and is none.
+            [[{
+              expression = "100 * (FILL(e${index}, 0) ${service == "authorizer" ? "-" : "+"} FILL(h${index}, 0)) / n${index}"
+              label      = service
+              id         = "r${index}"
+            }]],
             [["AWS/Lambda", "Errors", "FunctionName", var.functions[service].function_name, { id = "e${index}", visible = false }]],
-            [[var.metric_namespace, "HandledErrors", "Service", service, { id = "h${index}", visible = false }]],
+            [concat(
+              service == "authorizer" ? [var.metric_namespace, "TokenFailures"] : [var.metric_namespace, "HandledErrors", "Service", service],
+              [{ id = "h${index}", visible = false }],
+            )],
             [["AWS/Lambda", "Invocations", "FunctionName", var.functions[service].function_name, { id = "n${index}", visible = false }]],
           )
         ]...)
