@@ -51,7 +51,7 @@ variable "tags" {
 }
 
 variable "existing_user_pool_id" {
-  description = "Id of a pool that is managed elsewhere; the app clients are made in it. Null makes a pool. The owner of an existing pool must give it the attribute custom:organisation_id (string, mutable, not required) and the trigger."
+  description = "Id of a pool that is managed elsewhere; the app clients are made in it; null makes a pool. The owner of an existing pool must give it the attribute custom:organisation_id (string, mutable, not required) and the trigger."
   type        = string
   default     = null
 
@@ -152,7 +152,7 @@ variable "deletion_protection_enabled" {
 }
 
 variable "email" {
-  description = "SES identity that sends the pool's e-mail: its ARN, the From address, optionally Reply-To and a configuration set. Null uses Cognito's own sender, which is limited to about 50 messages a day."
+  description = "SES identity that sends the pool's e-mail: its ARN, the From address, optionally Reply-To and a configuration set; null uses Cognito's own sender, which is limited to about 50 messages a day."
   type = object({
     source_arn             = string
     from_email_address     = string
@@ -223,8 +223,8 @@ variable "app_clients" {
   }
 
   validation {
-    condition     = alltrue([for client in values(var.app_clients) : length(client.write_attributes) > 0])
-    error_message = "app_clients: write_attributes must not be empty: Cognito takes an empty list as leave to write every attribute, custom:organisation_id included."
+    condition     = alltrue([for client in values(var.app_clients) : length(client.write_attributes) > 0 && length(client.read_attributes) > 0])
+    error_message = "app_clients: read_attributes and write_attributes must not be empty: Cognito takes an empty list as leave for every attribute, custom:organisation_id included."
   }
 
   validation {
