@@ -64,6 +64,15 @@ def audit_columns(record: dict) -> dict[str, str]:
     return {name: record[name] for name in AUDIT_COLUMNS}
 
 
+def check_version(stored: dict, wanted: int | None) -> None:
+    """Raises VERSION_CONFLICT unless the record is at the version that a change starts from (None: any)."""
+    if wanted is not None and wanted != stored["version"]:
+        raise Conflict(
+            f"This is at version {stored['version']}, not {wanted}. Read it again, then make the change again.",
+            details={"version": stored["version"]},
+        )
+
+
 def commit(database: Database, steps: Iterable[Step]) -> None:
     """Carry out all steps or none. Each comes with the error to raise when its condition does not hold.
 

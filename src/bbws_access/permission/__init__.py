@@ -1,0 +1,1 @@
+"""The permission service: the catalogue of permissions, and permission sets."""

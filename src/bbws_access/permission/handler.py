@@ -1,0 +1,207 @@
+"""The permission service's operations."""
+
+from __future__ import annotations
+
+from bbws_access.access.grants import ORGANISATION, PLATFORM
+from bbws_access.access.links import Links, cursor_scope, link, page_links
+from bbws_access.kernel.dynamodb import Call
+from bbws_access.kernel.errors import BadRequest, NotFound
+from bbws_access.kernel.ids import new_id
+from bbws_access.kernel.keys import partition
+from bbws_access.kernel.paging import decode_cursor, encode_cursor, list_response, page_size
+from bbws_access.kernel.records import Change, commit, take, timestamp, until_fresh
+from bbws_access.kernel.service import Request, Response, Service
+from bbws_access.permission import rules, store
+
+service = Service("permission")
+
+_ACTIONS = {"update": "updatePermissionSet", "delete": "deletePermissionSet"}
+
+
+# Health
+
+
+def _read_health(request: Request) -> list[Call]:
+    return [store.permission(request.settings.permissions_table, "perm-permission-read", consistent=False)]
+
+
+@service.operation("getHealth", prefetch=_read_health)
+def get_health(request: Request) -> dict:
+    return {
+        "status": "ok",
+        "service": service.name,
+        "environment": request.settings.environment,
+        "timestamp": timestamp(request.now),
+        "_links": {"self": link("getHealth")},
+    }
+
+
+# The catalogue
+
+
+def _catalogue(request: Request) -> list[Call]:
+    start = decode_cursor(
+        cursor_scope(request), request.query.get("startAt"), partition={"PK": partition("Permission")}
+    )
+    table = request.settings.permissions_table
+    return [store.permissions(table, request.query.get("category"), page_size(request.query), start)]
+
+
+@service.operation("listPermissions", prefetch=_catalogue)
+def list_permissions(request: Request) -> dict:
+    [query], [page] = _catalogue(request), request.prefetched
+    found, last = take(request.database, query, page, page_size(request.query))
+    cursor = encode_cursor(cursor_scope(request), last)
+    items = [rules.permission_answer(one, _permission_links(one)) for one in found]
+    return list_response(items, cursor, page_links(request, cursor))
+
+
+@service.operation(
+    "getPermission",
+    prefetch=lambda request: [store.permission(request.settings.permissions_table, request.path["permissionId"])],
+)
+def get_permission(request: Request) -> dict:
+    found = request.prefetched[0]
+    if found is None:
+        raise NotFound(f"There is no permission {request.path['permissionId']}.", code="PERMISSION_NOT_FOUND")
+    return rules.permission_answer(found, _permission_links(found))
+
+
+def _permission_links(stored: dict) -> dict:
+    return {"self": link("getPermission", permissionId=stored["permissionId"])}
+
+
+# Permission sets
+
+
+def _list_reads(request: Request) -> list[Call]:
+    table, org_id, query = request.settings.permissions_table, request.path["orgId"], request.query
+    start = decode_cursor(cursor_scope(request), query.get("startAt"))
+    own = partition("PermissionSet", orgId=org_id)
+    if start is not None and start.get("PK") not in (own, store.PLATFORM_SETS):
+        raise BadRequest("startAt is not a cursor of this list.", code="INVALID_CURSOR")
+    calls: list[Call] = [store.organisation(table, org_id)]
+    in_own = start is not None and start["PK"] == own
+    if query.get("scope") != ORGANISATION and not in_own:
+        calls.append(store.platform_sets(table, query, start))
+    if query.get("scope") != PLATFORM:
+        calls.append(store.organisation_sets(table, org_id, query, start if in_own else None))
+    return calls
+
+
+@service.operation("listPermissionSets", prefetch=_list_reads)
+def list_permission_sets(request: Request) -> dict:
+    """The platform's sets, then the organisation's own, as one list."""
+    _check_organisation(request, request.prefetched[0])
+    size = page_size(request.query)
+    found: list[dict] = []
+    last = None
+    for query, page in list(zip(_list_reads(request), request.prefetched, strict=True))[1:]:
+        if len(found) == size:
+            # Whether anything follows decides whether there is a next page.
+            last = _key_of(found[-1]) if take(request.database, query, page, 1)[0] else None
+            break
+        more, last = take(request.database, query, page, size - len(found))
+        found += more
+        if last is not None:
+            break
+    cursor = encode_cursor(cursor_scope(request), last)
+    links = Links(request.access)
+    items = [rules.set_answer(one, _set_links(links, request.path["orgId"], one)) for one in found]
+    return list_response(items, cursor, page_links(request, cursor, {"create": "createPermissionSet"}))
+
+
+@service.operation(
+    "createPermissionSet",
+    prefetch=lambda request: [store.organisation(request.settings.permissions_table, request.path["orgId"])],
+)
+def create_permission_set(request: Request) -> Response:
+    org_id, table = request.path["orgId"], request.settings.permissions_table
+    _check_organisation(request, request.prefetched[0])
+    set_id = new_id("permission-set")
+    record = rules.new_set(org_id, set_id, request.body, request.access, _change(request))
+    record = {**store.permission_set(table, org_id, set_id).key, **record}
+    commit(request.database, store.SETS.create(table, record))
+    return _answer(request, record, status=201)
+
+
+def _set_reads(request: Request) -> list[Call]:
+    table, org_id, set_id = request.settings.permissions_table, request.path["orgId"], request.path["setId"]
+    if set_id in rules.platform_sets():
+        return [store.organisation(table, org_id), store.platform_set(table, set_id)]
+    return [store.organisation(table, org_id), store.permission_set(table, org_id, set_id)]
+
+
+@service.operation("getPermissionSet", prefetch=_set_reads)
+def get_permission_set(request: Request) -> Response:
+    return _answer(request, _existing(request, request.prefetched))
+
+
+@service.operation("updatePermissionSet", prefetch=_set_reads)
+def update_permission_set(request: Request) -> Response:
+    rules.check_changeable(request.path["setId"])
+
+    def replace(reads: list) -> dict:
+        stored = _existing(request, reads)
+        record = rules.changed_set(stored, request.body, request.access, _change(request))
+        commit(request.database, store.SETS.replace(request.settings.permissions_table, stored, record))
+        return record
+
+    return _answer(request, until_fresh(request.prefetched, lambda: _read_again(request), replace))
+
+
+@service.operation("deletePermissionSet", prefetch=_set_reads)
+def delete_permission_set(request: Request) -> Response:
+    rules.check_changeable(request.path["setId"])
+
+    def deactivate(reads: list) -> None:
+        stored = _existing(request, reads)
+        if stored["active"]:
+            record = {**stored, "active": False, **_change(request).next(stored)}
+            commit(request.database, store.SETS.replace(request.settings.permissions_table, stored, record))
+
+    until_fresh(request.prefetched, lambda: _read_again(request), deactivate)
+    return Response(204)
+
+
+def _read_again(request: Request) -> list:
+    return request.database.parallel(_set_reads(request))
+
+
+def _existing(request: Request, reads: list) -> dict:
+    _check_organisation(request, reads[0])
+    if reads[1] is None:
+        raise NotFound(f"There is no permission set {request.path['setId']}.", code="PERMISSION_SET_NOT_FOUND")
+    return reads[1]
+
+
+def _check_organisation(request: Request, organisation: dict | None) -> None:
+    if organisation is None:
+        raise NotFound(f"There is no organisation {request.path['orgId']}.", code="ORGANISATION_NOT_FOUND")
+
+
+def _change(request: Request) -> Change:
+    return Change(request.caller.user_id, request.request_id, request.now)
+
+
+def _answer(request: Request, stored: dict, status: int = 200) -> Response:
+    links = _set_links(Links(request.access), request.path["orgId"], stored)
+    headers = {"Location": links["self"]["href"]} if status == 201 else {}
+    return Response(status, rules.set_answer(stored, links), headers)
+
+
+def _set_links(links: Links, org_id: str, stored: dict) -> dict:
+    set_id = stored["setId"]
+    actions = dict(_ACTIONS)
+    if stored["isSystem"]:
+        actions.clear()
+    elif not stored["active"]:
+        del actions["delete"]
+    return links.of(link("getPermissionSet", orgId=org_id, setId=set_id), actions, orgId=org_id, setId=set_id)
+
+
+def _key_of(item: dict) -> dict:
+    return {"PK": item["PK"], "SK": item["SK"]}
+
+
+handler = service.handler

@@ -1,0 +1,423 @@
+"""The role service's operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bbws_access.access.granting import check_ceiling
+from bbws_access.access.grants import Access
+from bbws_access.access.links import Links, base_path, cursor_scope, link, own_link, page_links
+from bbws_access.access.reader import access_in, calls_in, in_force
+from bbws_access.kernel.contract import load_contract
+from bbws_access.kernel.dynamodb import Call, Query
+from bbws_access.kernel.errors import NotFound
+from bbws_access.kernel.ids import new_id
+from bbws_access.kernel.keys import partition
+from bbws_access.kernel.paging import decode_cursor, encode_cursor, list_response, page_size
+from bbws_access.kernel.records import Change, commit, take, timestamp, until_fresh
+from bbws_access.kernel.service import Request, Response, Service
+from bbws_access.role import effective, organisations, rules, store
+
+service = Service("role")
+
+_ROLE_ACTIONS = {
+    "users": "listRoleUsers",
+    "update": "updateRole",
+    "permissions": "replaceRolePermissions",
+    "delete": "deleteRole",
+}
+
+
+# Platform roles
+
+
+def _platform_roles(request: Request) -> list[Call]:
+    start = _start(request, {"PK": partition("PlatformRole")})
+    return [store.platform_roles(request.settings.permissions_table, start)]
+
+
+@service.operation("listPlatformRoles", prefetch=_platform_roles)
+def list_platform_roles(request: Request) -> dict:
+    [query], [page] = _platform_roles(request), request.prefetched
+    found, cursor = _page(request, query, page)
+    items = [rules.platform_role_answer(one, _platform_role_links(one)) for one in found]
+    return list_response(items, cursor, page_links(request, cursor))
+
+
+@service.operation(
+    "getPlatformRole",
+    prefetch=lambda request: [store.platform_role(request.settings.permissions_table, request.path["roleId"])],
+)
+def get_platform_role(request: Request) -> dict:
+    found = request.prefetched[0]
+    if found is None:
+        raise NotFound(f"There is no platform role {request.path['roleId']}.", code="ROLE_NOT_FOUND")
+    return rules.platform_role_answer(found, _platform_role_links(found))
+
+
+def _platform_role_links(stored: dict) -> dict:
+    return {"self": link("getPlatformRole", roleId=stored["roleId"])}
+
+
+# Roles of an organisation
+
+
+def _roles(request: Request) -> list[Call]:
+    table, org_id = request.settings.permissions_table, request.path["orgId"]
+    start = _start(request, {"PK": partition("OrganisationRole", orgId=org_id)})
+    return [store.organisation(table, org_id), store.roles(table, org_id, request.query, start)]
+
+
+@service.operation("listRoles", prefetch=_roles)
+def list_roles(request: Request) -> dict:
+    organisation, page = request.prefetched
+    _check_organisation(request, organisation)
+    found, cursor = _page(request, _roles(request)[1], page)
+    links = Links(request.access)
+    items = [rules.role_answer(one, _role_links(links, one)) for one in found]
+    actions = {"create": "createRole", "seed": "seedRoles"}
+    return list_response(items, cursor, page_links(request, cursor, actions))
+
+
+def _new_role_reads(request: Request) -> list[Call]:
+    table, org_id = request.settings.permissions_table, request.path["orgId"]
+    return [store.organisation(table, org_id), store.permission_sets(table, org_id)]
+
+
+@service.operation("createRole", prefetch=_new_role_reads)
+def create_role(request: Request) -> Response:
+    table, org_id = request.settings.permissions_table, request.path["orgId"]
+    role_id = new_id("role")
+
+    def create(reads: list) -> dict:
+        _check_organisation(request, reads[0])
+        record = rules.new_role(org_id, role_id, request.body, is_default=False, change=_change(request))
+        rules.check_grants(None, record, _sets(request, reads[1]), request.access)
+        item = {**store.role(table, org_id, role_id).key, **record}
+        steps = store.ROLES.create(table, item)
+        commit(request.database, [*steps, *store.sets_stay_active(table, org_id, record["permissionSets"])])
+        return item
+
+    return _answer(request, _until_fresh(request, _new_role_reads, create), status=201)
+
+
+def _seed_reads(request: Request) -> list[Call]:
+    table, org_id = request.settings.permissions_table, request.path["orgId"]
+    return [store.organisation(table, org_id), store.taken_names(table, org_id)]
+
+
+@service.operation("seedRoles", prefetch=_seed_reads)
+def seed_roles(request: Request) -> dict:
+    table, org_id = request.settings.permissions_table, request.path["orgId"]
+
+    def seed(reads: list) -> dict:
+        organisation, taken = reads
+        _check_organisation(request, organisation)
+        roles, existing = organisations.missing_defaults(org_id, taken.items, _change(request))
+        for role in roles:
+            check_ceiling(request.access, org_id, role["permissions"])
+        if roles:
+            commit(request.database, organisations.seed_steps(table, roles))
+        links = Links(request.access).of(own_link(request), {"roles": "listRoles"}, orgId=org_id)
+        created = [role["name"] for role in roles]
+        return {"organisationId": org_id, "created": created, "existing": existing, "_links": links}
+
+    return _until_fresh(request, _seed_reads, seed)
+
+
+def _role_reads(request: Request) -> list[Call]:
+    table, org_id, role_id = request.settings.permissions_table, request.path["orgId"], request.path["roleId"]
+    return [
+        store.organisation(table, org_id),
+        store.role(table, org_id, role_id),
+        store.permission_sets(table, org_id),
+        store.usage(table, org_id, role_id),
+    ]
+
+
+@service.operation("getRole", prefetch=lambda request: _role_reads(request)[:2])
+def get_role(request: Request) -> Response:
+    return _answer(request, _existing(request, request.prefetched))
+
+
+@service.operation("updateRole", prefetch=_role_reads)
+def update_role(request: Request) -> Response:
+    return _replace_role(request, lambda stored: rules.changed_role(stored, request.body, _change(request)))
+
+
+@service.operation("replaceRolePermissions", prefetch=_role_reads)
+def replace_role_permissions(request: Request) -> Response:
+    return _replace_role(request, lambda stored: rules.regranted_role(stored, request.body, _change(request)))
+
+
+@service.operation("deleteRole", prefetch=_role_reads)
+def delete_role(request: Request) -> Response:
+    rules.check_changeable(request.path["roleId"])
+
+    def deactivate(reads: list) -> None:
+        stored = _existing(request, reads)
+        if stored["active"]:
+            _store_role(request, stored, {**stored, "active": False, **_change(request).next(stored)}, reads)
+
+    _until_fresh(request, _role_reads, deactivate)
+    return Response(204)
+
+
+def _replace_role(request: Request, next_version: Callable[[dict], dict]) -> Response:
+    rules.check_changeable(request.path["roleId"])
+
+    def replace(reads: list) -> dict:
+        stored = _existing(request, reads)
+        record = next_version(stored)
+        rules.check_grants(stored, record, _sets(request, reads[2]), request.access)
+        _store_role(request, stored, record, reads)
+        return record
+
+    return _answer(request, _until_fresh(request, _role_reads, replace))
+
+
+def _store_role(request: Request, stored: dict, record: dict, reads: list) -> None:
+    table, org_id, role_id = request.settings.permissions_table, stored["organisationId"], stored["roleId"]
+    added = [one for one in record["permissionSets"] if one not in stored["permissionSets"]]
+    steps = [
+        *store.ROLES.replace(table, stored, record),
+        *store.sets_stay_active(table, org_id, added),
+    ]
+    if stored["active"] and not record["active"]:
+        store.check_unused(request.database, table, org_id, role_id, reads[3], _change(request))
+        steps.append(store.unused(table, org_id, role_id))
+    commit(request.database, steps)
+
+
+# Assignments
+
+
+def _role_users(request: Request) -> list[Call]:
+    table, org_id, role_id = request.settings.permissions_table, request.path["orgId"], request.path["roleId"]
+    of_role = partition("UserRoleAssignment", index="assignments-by-role", orgId=org_id, roleId=role_id)
+    start = _start(request, {"GSI1PK": of_role})
+    active, now = request.query["active"], timestamp(request.now)
+    return [
+        store.organisation(table, org_id),
+        store.role(table, org_id, role_id),
+        store.assignments_of_role(table, org_id, role_id, active, now, start),
+    ]
+
+
+@service.operation("listRoleUsers", prefetch=_role_users)
+def list_role_users(request: Request) -> dict:
+    role = _existing(request, request.prefetched)
+    found, cursor = _page(request, _role_users(request)[2], request.prefetched[2])
+    links = Links(request.access)
+    items = [_assignment(request, links, one, role["name"]) for one in found]
+    return list_response(items, cursor, page_links(request, cursor, {"role": "getRole"}))
+
+
+def _user_roles(request: Request) -> list[Call]:
+    table, org_id, user_id = request.settings.permissions_table, request.path["orgId"], request.path["userId"]
+    start = _start(request, {"PK": partition("UserRoleAssignment", userId=user_id)})
+    active, now = request.query["active"], timestamp(request.now)
+    return [
+        store.organisation(table, org_id),
+        store.role_names(table, org_id),
+        store.assignments_of_user(table, org_id, user_id, active, now, start),
+    ]
+
+
+@service.operation("listUserRoles", prefetch=_user_roles)
+def list_user_roles(request: Request) -> dict:
+    _check_organisation(request, request.prefetched[0])
+    _, names_query, query = _user_roles(request)
+    roles = request.database.rest_of(names_query, request.prefetched[1])
+    names = {role["roleId"]: role["name"] for role in roles}
+    found, cursor = _page(request, query, request.prefetched[2])
+    links = Links(request.access)
+    items = [_assignment(request, links, one, names.get(one["roleId"], one["roleName"])) for one in found]
+    actions = {"assign": "assignRole", "permissions": "getUserPermissions"}
+    return list_response(items, cursor, page_links(request, cursor, actions))
+
+
+def _assign_reads(request: Request) -> list[Call]:
+    table, org_id, body = request.settings.permissions_table, request.path["orgId"], request.body
+    return [
+        store.organisation(table, org_id),
+        store.role(table, org_id, body["roleId"]),
+        store.permission_sets(table, org_id),
+        store.assignment(table, org_id, request.path["userId"], body["roleId"], body.get("teamId")),
+    ]
+
+
+@service.operation("assignRole", prefetch=_assign_reads)
+def assign_role(request: Request) -> Response:
+    table, body = request.settings.permissions_table, request.body
+    role_id, team_id, change = body["roleId"], body.get("teamId"), _change(request)
+    rules.check_assignable_here(role_id)
+
+    def assign(reads: list) -> tuple[dict, str]:
+        organisation, role, sets, stored = reads
+        _check_organisation(request, organisation)
+        if role is None or not role["active"]:
+            raise rules.no_active_role(role_id)
+        rules.check_team(role, team_id)
+        ends = rules.check_expiry(body.get("expiresAt"), request.now)
+        check_ceiling(request.access, role["organisationId"], rules.granted(role, _sets(request, sets)))
+        if stored is not None and in_force(stored, request.now):
+            raise rules.already_assigned(stored)
+        record = rules.new_assignment(role, request.path["userId"], team_id, ends, stored, change)
+        return store.assign(request.database, table, record, stored, change), role["name"]
+
+    record, name = _until_fresh(request, _assign_reads, assign)
+    answer = _assignment(request, Links(request.access), record, name)
+    return Response(201, answer, {"Location": answer["_links"]["self"]["href"]})
+
+
+def _remove_reads(request: Request) -> list[Call]:
+    table, path = request.settings.permissions_table, request.path
+    org_id, role_id = path["orgId"], path["roleId"]
+    return [
+        store.organisation(table, org_id),
+        store.role(table, org_id, role_id),
+        store.assignment(table, org_id, path["userId"], role_id, request.query.get("teamId")),
+    ]
+
+
+@service.operation("removeRole", prefetch=_remove_reads)
+def remove_role(request: Request) -> Response:
+    rules.check_assignable_here(request.path["roleId"])
+
+    def remove(reads: list) -> None:
+        role, stored = _existing(request, reads), reads[2]
+        rules.check_team(role, request.query.get("teamId"))
+        if stored is None or not in_force(stored, request.now):
+            raise NotFound("The user has not got this role.", code="ASSIGNMENT_NOT_FOUND")
+        store.end(request.database, request.settings.permissions_table, [stored], _change(request))
+
+    _until_fresh(request, _remove_reads, remove)
+    return Response(204)
+
+
+# What a user may do
+
+
+def _other_user_reads(request: Request, user_id: str) -> list[Query]:
+    """The reads of what another user holds. What the caller holds is read by the second access check anyway."""
+    if user_id == request.caller.user_id:
+        return []
+    return calls_in(request.settings, user_id, request.path["orgId"])
+
+
+def _access_of(request: Request, user_id: str, pages: list) -> Access:
+    if user_id == request.caller.user_id:
+        return request.access
+    org_id, calls = request.path["orgId"], _other_user_reads(request, user_id)
+    return access_in(request.database, request.settings, user_id, org_id, calls, pages, now=request.now)
+
+
+def _permissions_reads(request: Request) -> list[Call]:
+    organisation = store.organisation(request.settings.permissions_table, request.path["orgId"])
+    return [organisation, *_other_user_reads(request, request.path["userId"])]
+
+
+@service.operation("getUserPermissions", prefetch=_permissions_reads)
+def get_user_permissions(request: Request) -> dict:
+    org_id, user_id = request.path["orgId"], request.path["userId"]
+    organisation, *pages = request.prefetched
+    _check_organisation(request, organisation)
+    access = _access_of(request, user_id, pages)
+    links = Links(request.access).of(own_link(request), {"roles": "listUserRoles"}, orgId=org_id, userId=user_id)
+    return {
+        "organisationId": org_id,
+        "userId": user_id,
+        "permissions": effective.effective_permissions(access, org_id),
+        "capabilities": effective.effective_capabilities(access, org_id),
+        "_links": links,
+    }
+
+
+def _check_reads(request: Request) -> list[Call]:
+    organisation = store.organisation(request.settings.permissions_table, request.path["orgId"])
+    return [organisation, *_other_user_reads(request, request.body["userId"])]
+
+
+@service.operation("checkAccess", prefetch=_check_reads)
+def check_access(request: Request) -> dict:
+    org_id, body = request.path["orgId"], request.body
+    organisation, *pages = request.prefetched
+    _check_organisation(request, organisation)
+    path, base = body["path"], base_path()
+    if path.startswith(f"{base}/"):
+        path = path.removeprefix(base)
+    match = effective.route(load_contract(), body["method"], path, org_id)
+    access = _access_of(request, body["userId"], pages)
+    answer = effective.explain(match, access)
+    links = Links(request.access).of(
+        own_link(request),
+        {"permissions": "getUserPermissions", "roles": "listUserRoles"},
+        orgId=org_id,
+        userId=body["userId"],
+    )
+    asked = {"organisationId": org_id, "userId": body["userId"], "method": body["method"], "path": path}
+    return {**asked, **answer, "_links": links}
+
+
+# Shared by the operations
+
+
+def _start(request: Request, where: dict[str, str]) -> dict | None:
+    return decode_cursor(cursor_scope(request), request.query.get("startAt"), partition=where)
+
+
+def _page(request: Request, query: Query, first: object) -> tuple[list[dict], str | None]:
+    found, last = take(request.database, query, first, page_size(request.query))
+    return found, encode_cursor(cursor_scope(request), last)
+
+
+def _until_fresh(request: Request, reads: Callable[[Request], list[Call]], attempt: Callable[[list], object]):
+    return until_fresh(request.prefetched, lambda: request.database.parallel(reads(request)), attempt)
+
+
+def _sets(request: Request, page: object) -> rules.Sets:
+    query = store.permission_sets(request.settings.permissions_table, request.path["orgId"])
+    return rules.with_platform_sets(request.database.rest_of(query, page))
+
+
+def _existing(request: Request, reads: list) -> dict:
+    _check_organisation(request, reads[0])
+    if reads[1] is None:
+        raise rules.no_role(request.path["roleId"])
+    return reads[1]
+
+
+def _check_organisation(request: Request, organisation: dict | None) -> None:
+    if organisation is None:
+        raise NotFound(f"There is no organisation {request.path['orgId']}.", code="ORGANISATION_NOT_FOUND")
+
+
+def _change(request: Request) -> Change:
+    return Change(request.caller.user_id, request.request_id, request.now)
+
+
+def _answer(request: Request, stored: dict, status: int = 200) -> Response:
+    links = _role_links(Links(request.access), stored)
+    headers = {"Location": links["self"]["href"]} if status == 201 else {}
+    return Response(status, rules.role_answer(stored, links), headers)
+
+
+def _role_links(links: Links, stored: dict) -> dict:
+    parts = {"orgId": stored["organisationId"], "roleId": stored["roleId"]}
+    actions = {name: one for name, one in _ROLE_ACTIONS.items() if stored["active"] or name != "delete"}
+    return links.of(link("getRole", **parts), actions, **parts)
+
+
+def _assignment(request: Request, links: Links, stored: dict, role_name: str) -> dict:
+    parts = {"orgId": stored["organisationId"], "userId": stored["userId"], "roleId": stored["roleId"]}
+    itself = link("listUserRoles", orgId=parts["orgId"], userId=parts["userId"])
+    actions = {"role": "getRole"}
+    shown = links.of(itself, actions, **parts)
+    if in_force(stored, request.now) and links.may("removeRole", parts):
+        team = {"teamId": stored["teamId"]} if "teamId" in stored else None
+        shown["remove"] = link("removeRole", team, **parts)
+    return rules.assignment_answer(stored, role_name, request.now, shown)
+
+
+handler = service.handler

@@ -1,0 +1,165 @@
+"""Organisations and their first roles, for the platform's engineers, who work with credentials of AWS.
+
+There is no caller of the API here, so nothing asks what the actor holds. Who it was is recorded all the same.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from bbws_access.access.grants import PLATFORM
+from bbws_access.access.reader import PLATFORM_ORGANISATION, in_force
+from bbws_access.kernel.contract import load_roles
+from bbws_access.kernel.dynamodb import Database, Put
+from bbws_access.kernel.errors import BadRequest, Conflict, NotFound
+from bbws_access.kernel.ids import is_user_id, is_valid_id, new_id
+from bbws_access.kernel.keys import key
+from bbws_access.kernel.records import Change, Stale, Step, commit, until_fresh
+from bbws_access.role import rules, store
+
+_LONGEST_NAME = 100
+
+
+def create_organisation(
+    database: Database,
+    table: str,
+    name: str,
+    actor: str,
+    organisation_id: str | None = None,
+    *,
+    now: datetime | None = None,
+    request_id: str = "",
+) -> dict:
+    """Record an organisation and give it the default roles; doing it again with its id changes nothing.
+
+    table: the real name of the table `permissions`      organisation_id: a new one is made for None
+    Returns {"organisationId", "name", "created": bool, "roles": {"created": [names], "existing": [names]}}.
+    Raises BadRequest for a name or id that cannot be, Conflict for an id that another name has.
+    """
+    name = name.strip()
+    if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable():
+        raise BadRequest(f"The organisation's name must have 1 to {_LONGEST_NAME} printable characters.")
+    org_id = organisation_id or new_id("organisation")
+    if not is_valid_id(org_id):
+        raise BadRequest(
+            f"{org_id!r} cannot be an organisation's id: use up to 64 lower-case letters and digits, "
+            "single hyphens between them."
+        )
+    change = Change(actor, request_id, now or datetime.now(UTC))
+    reads = [store.organisation(table, org_id), store.taken_names(table, org_id)]
+
+    def complete(results: list) -> dict:
+        organisation, taken = results
+        if organisation is not None and organisation["name"] != name:
+            raise Conflict(
+                f"The organisation {org_id} is there already, with the name {organisation['name']!r}.",
+                code="ORGANISATION_EXISTS",
+            )
+        roles, existing = missing_defaults(org_id, taken.items, change)
+        steps: list[Step] = []
+        if organisation is None:
+            record = {
+                **key("Organisation", orgId=org_id),
+                "entityType": "Organisation",
+                "organisationId": org_id,
+                "name": name,
+                "active": True,
+                **change.first(),
+            }
+            steps.append((Put(table, record, "attribute_not_exists(PK)"), Stale()))
+        steps += seed_steps(table, roles)
+        if steps:
+            commit(database, steps)
+        return {
+            "organisationId": org_id,
+            "name": name,
+            "created": organisation is None,
+            "roles": {"created": [role["name"] for role in roles], "existing": existing},
+        }
+
+    return until_fresh(database.parallel(reads), lambda: database.parallel(reads), complete)
+
+
+def assign_role(
+    database: Database,
+    table: str,
+    *,
+    user_id: str,
+    role: str,
+    actor: str,
+    organisation_id: str | None = None,
+    team_id: str | None = None,
+    expires_at: str | None = None,
+    now: datetime | None = None,
+    request_id: str = "",
+) -> dict:
+    """Give a user a role; where the user has it already, nothing changes.
+
+    role: the id or the name of an organisation's active role, or of a platform role when organisation_id is None
+    expires_at: RFC 3339; None for never
+    Returns {"created": bool, "assignment": the stored record}.
+    Raises BadRequest, or NotFound for an organisation or role that is not there.
+    """
+    if not is_user_id(user_id):
+        raise BadRequest(f"{user_id!r} is no user id: use the sub of the Cognito account, a lower-case UUID.")
+    change = Change(actor, request_id, now or datetime.now(UTC))
+
+    def attempt(_: list) -> dict:
+        if organisation_id is None:
+            found = _platform_role(role)
+        else:
+            found = _organisation_role(database, table, organisation_id, role)
+        rules.check_team(found, team_id)
+        ends = rules.check_expiry(expires_at, change.now)
+        org_id = found["organisationId"]
+        [stored] = database.parallel([store.assignment(table, org_id, user_id, found["roleId"], team_id)])
+        if stored is not None and in_force(stored, change.now):
+            return {"created": False, "assignment": stored}
+        record = rules.new_assignment(found, user_id, team_id, ends, stored, change)
+        return {"created": True, "assignment": store.assign(database, table, record, stored, change)}
+
+    return until_fresh([], list, attempt)
+
+
+def missing_defaults(org_id: str, taken: list[dict], change: Change) -> tuple[list[dict], list[str]]:
+    """New records of those default roles whose name is free, and the names of the others.
+
+    taken: the records of the names of the organisation's active roles
+    """
+    names = {one["name"].casefold() for one in taken}
+    roles, existing = [], []
+    for default in load_roles()["defaultOrganisationRoles"]:
+        if default["name"].casefold() in names:
+            existing.append(default["name"])
+        else:
+            roles.append(rules.new_role(org_id, new_id("role"), default, is_default=True, change=change))
+    return roles, existing
+
+
+def seed_steps(table: str, roles: list[dict]) -> list[Step]:
+    """The steps that store default roles. Each fails as stale: somebody who took a name first did the same."""
+    items = [{**key("OrganisationRole", orgId=role["organisationId"], roleId=role["roleId"]), **role} for role in roles]
+    return [(action, Stale()) for item in items for action, _ in store.ROLES.create(table, item)]
+
+
+def _platform_role(role: str) -> dict:
+    roles = rules.platform_roles().values()
+    for found in roles:
+        if role in (found["roleId"], found["name"]):
+            return {**found, "scope": PLATFORM, "organisationId": PLATFORM_ORGANISATION}
+    names = ", ".join(one["name"] for one in roles)
+    raise NotFound(f"There is no platform role {role}; there are {names}.", code="ROLE_NOT_FOUND")
+
+
+def _organisation_role(database: Database, table: str, org_id: str, role: str) -> dict:
+    if not is_valid_id(org_id):
+        raise BadRequest(f"{org_id!r} is no organisation id.")
+    query = {"active": True, "order": "oldest"}
+    asked = store.roles(table, org_id, query, None)
+    organisation, page = database.parallel([store.organisation(table, org_id), asked])
+    if organisation is None:
+        raise NotFound(f"There is no organisation {org_id}.", code="ORGANISATION_NOT_FOUND")
+    for found in database.rest_of(asked, page):
+        if role in (found["roleId"], found["name"]):
+            return found
+    raise NotFound(f"The organisation {org_id} has no active role {role}.", code="ROLE_NOT_FOUND")

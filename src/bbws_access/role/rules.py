@@ -1,0 +1,293 @@
+"""What a role and an assignment may be and become, apart from HTTP and storage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from bbws_access.access.granting import check_ceiling, check_known
+from bbws_access.access.grants import ORGANISATION, TEAM, Access
+from bbws_access.access.reader import NO_TEAM, PLATFORM_ORGANISATION, in_force
+from bbws_access.kernel.contract import load_roles
+from bbws_access.kernel.errors import BadRequest, Conflict, Forbidden, NotFound
+from bbws_access.kernel.records import Change, audit_columns, check_version, timestamp
+
+DEFAULT_PRIORITY = 500
+
+# Permission sets by id, each with the permissions that it grants: inactive ones are not among them.
+Sets = Mapping[str, Iterable[str]]
+
+
+# Roles
+
+
+def new_role(org_id: str, role_id: str, body: dict, *, is_default: bool, change: Change) -> dict:
+    """The record of a new, active role."""
+    return {
+        "entityType": "OrganisationRole",
+        "roleId": role_id,
+        "organisationId": org_id,
+        "name": body["name"],
+        "displayName": body["displayName"],
+        "description": body.get("description", ""),
+        "scope": body.get("scope", ORGANISATION),
+        "permissions": list(body["permissions"]),
+        "permissionSets": list(body.get("permissionSets", ())),
+        "priority": body.get("priority", DEFAULT_PRIORITY),
+        "isDefault": is_default,
+        "active": True,
+        **change.first(),
+    }
+
+
+def changed_role(stored: dict, body: dict, change: Change) -> dict:
+    """The next version of a role. Raises VERSION_CONFLICT."""
+    check_version(stored, body.get("version"))
+    return {
+        **stored,
+        "name": body["name"],
+        "displayName": body["displayName"],
+        "description": body.get("description", ""),
+        "permissions": list(body["permissions"]),
+        "permissionSets": list(body.get("permissionSets", ())),
+        "priority": body.get("priority", DEFAULT_PRIORITY),
+        "active": body.get("active", stored["active"]),
+        **change.next(stored),
+    }
+
+
+def regranted_role(stored: dict, body: dict, change: Change) -> dict:
+    """The next version of a role of which only the grants change. Raises VERSION_CONFLICT."""
+    check_version(stored, body.get("version"))
+    return {
+        **stored,
+        "permissions": list(body["permissions"]),
+        "permissionSets": list(body.get("permissionSets", stored["permissionSets"])),
+        **change.next(stored),
+    }
+
+
+def check_grants(old: dict | None, new: dict, sets: Sets, access: Access) -> None:
+    """Whether this user may give a role what it then grants.
+
+    old: the role as it is, None for a new one
+    Raises UNKNOWN_PERMISSIONS, VALIDATION_ERROR for sets that are not there, or PERMISSION_CEILING.
+    """
+    check_known(new["permissions"])
+    kept = old["permissionSets"] if old is not None else ()
+    absent = [set_id for set_id in new["permissionSets"] if set_id not in sets and set_id not in kept]
+    if absent:
+        raise BadRequest(
+            f"There are no active permission sets {', '.join(absent)}.",
+            details=[{"field": "body.permissionSets", "message": f"{one} is not an active set"} for one in absent],
+        )
+    if new["active"]:
+        # An inactive role grants nothing, so bringing it back grants all of it.
+        had = granted(old, sets) if old is not None and old["active"] else ()
+        check_ceiling(access, new["organisationId"], granted(new, sets), had=had)
+
+
+def granted(role: dict, sets: Sets) -> frozenset[str]:
+    """What a role grants, directly and through its sets; wildcards as written."""
+    return frozenset(role["permissions"]).union(*(sets.get(one, ()) for one in role.get("permissionSets", ())))
+
+
+def with_platform_sets(records: Iterable[dict]) -> dict[str, tuple[str, ...]]:
+    """What active sets grant: those of the records and the platform's."""
+    sets = dict(_platform_sets())
+    sets.update((one["setId"], tuple(one["permissions"])) for one in records if one["active"])
+    return sets
+
+
+def is_platform_set(set_id: str) -> bool:
+    return set_id in _platform_sets()
+
+
+def check_changeable(role_id: str) -> None:
+    """Raises SYSTEM_RESOURCE for platform roles."""
+    if is_platform_role(role_id):
+        raise Forbidden("Platform roles never change.", code="SYSTEM_RESOURCE")
+
+
+def check_assignable_here(role_id: str) -> None:
+    """Raises SYSTEM_RESOURCE for platform roles: no organisation hands out what reaches all of them."""
+    if is_platform_role(role_id):
+        raise Forbidden(
+            "Platform roles are assigned by the platform's engineers, outside this API.", code="SYSTEM_RESOURCE"
+        )
+
+
+def is_platform_role(role_id: str) -> bool:
+    return role_id in platform_roles()
+
+
+def no_role(role_id: str) -> NotFound:
+    return NotFound(f"There is no role {role_id} in this organisation.", code="ROLE_NOT_FOUND")
+
+
+def no_active_role(role_id: str) -> NotFound:
+    return NotFound(
+        f"There is no active role {role_id} in this organisation: it cannot be assigned.", code="ROLE_NOT_FOUND"
+    )
+
+
+def in_use(count: int) -> Conflict:
+    """The answer to the deactivation of a role that users have."""
+    return Conflict(
+        f"The role is assigned {count} time{'s' if count != 1 else ''}. Remove the assignments first; "
+        "GET /organisations/{orgId}/roles/{roleId}/users lists them.",
+        code="ROLE_IN_USE",
+        details={"count": count},
+    )
+
+
+def role_answer(stored: dict, links: dict) -> dict:
+    """A role of an organisation as answers show it."""
+    names = (
+        "roleId",
+        "organisationId",
+        "name",
+        "displayName",
+        "description",
+        "scope",
+        "permissions",
+        "permissionSets",
+        "priority",
+        "isDefault",
+        "active",
+        "version",
+    )
+    return {**{name: stored[name] for name in names}, "isSystem": False, **audit_columns(stored), "_links": links}
+
+
+def platform_role_answer(stored: dict, links: dict) -> dict:
+    """A platform role as answers show it."""
+    names = (
+        "roleId",
+        "name",
+        "displayName",
+        "description",
+        "scope",
+        "permissions",
+        "priority",
+        "isSystem",
+        "active",
+        "version",
+    )
+    return {**{name: stored[name] for name in names}, **audit_columns(stored), "_links": links}
+
+
+# Assignments
+
+
+def check_team(role: dict, team_id: str | None) -> None:
+    """A role of scope TEAM is assigned in one team, any other in none. Raises VALIDATION_ERROR."""
+    if role["scope"] == TEAM and team_id is None:
+        raise BadRequest(
+            f"The role {role['name']} has scope TEAM: say in which team with teamId.",
+            details=[{"field": "teamId", "message": "is required for a role of scope TEAM"}],
+        )
+    if role["scope"] != TEAM and team_id is not None:
+        raise BadRequest(
+            f"The role {role['name']} reaches the whole organisation: leave teamId out.",
+            details=[{"field": "teamId", "message": "is only for a role of scope TEAM"}],
+        )
+
+
+def check_expiry(text: str | None, now: datetime) -> str | None:
+    """The moment when an assignment ends, in UTC; None for never. Raises VALIDATION_ERROR unless it is to come."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        normal = timestamp(moment)
+    except (ValueError, OverflowError):
+        raise _bad_expiry("must be a date and time such as 2030-01-31T12:00:00Z") from None
+    if moment <= now:
+        raise _bad_expiry("must be in the future")
+    return normal
+
+
+def _bad_expiry(message: str) -> BadRequest:
+    return BadRequest(
+        f"The assignment's expiresAt {message}.", details=[{"field": "body.expiresAt", "message": message}]
+    )
+
+
+def new_assignment(
+    role: dict,
+    user_id: str,
+    team_id: str | None,
+    expires_at: str | None,
+    replaced: dict | None,
+    change: Change,
+) -> dict:
+    """The record of an assignment. `replaced` is the ended one whose place it takes, whose versions it goes on with."""
+    record = {
+        "entityType": "UserRoleAssignment",
+        "organisationId": role.get("organisationId", PLATFORM_ORGANISATION),
+        "userId": user_id,
+        "roleId": role["roleId"],
+        "roleName": role["name"],
+        "scope": role["scope"],
+        "assignedBy": change.actor,
+        "assignedAt": timestamp(change.now),
+        "active": True,
+        **change.first(),
+    }
+    if team_id is not None:
+        record["teamId"] = team_id
+    if expires_at is not None:
+        record["expiresAt"] = expires_at
+    if replaced is not None:
+        record["version"] = replaced["version"] + 1
+    return record
+
+
+def ended_assignment(stored: dict, change: Change) -> dict:
+    """The next version of an assignment: not in force any more."""
+    return {**stored, "active": False, **change.next(stored)}
+
+
+def key_team(team_id: str | None) -> str:
+    """The team as part of an assignment's key."""
+    return NO_TEAM if team_id is None else team_id
+
+
+def already_assigned(stored: dict) -> Conflict:
+    return Conflict(
+        "The user has this role already. To change when it ends, take it away first.",
+        code="ALREADY_ASSIGNED",
+        details={"assignedAt": stored["assignedAt"], "expiresAt": stored.get("expiresAt")},
+    )
+
+
+def assignment_answer(stored: dict, role_name: str, now: datetime, links: dict) -> dict:
+    """An assignment as answers show it, under the role's present name."""
+    names = ("organisationId", "userId", "roleId", "scope", "assignedBy", "assignedAt", "version")
+    answer = {name: stored[name] for name in names}
+    answer.update((name, stored[name]) for name in ("teamId", "expiresAt") if name in stored)
+    return {
+        **answer,
+        "roleName": role_name,
+        "active": in_force(stored, now),
+        **audit_columns(stored),
+        "_links": links,
+    }
+
+
+# Reference data
+
+
+@lru_cache(maxsize=1)
+def platform_roles() -> dict[str, dict]:
+    """The platform's roles by id, as the contract has them."""
+    return {role["roleId"]: role for role in load_roles()["platformRoles"]}
+
+
+@lru_cache(maxsize=1)
+def _platform_sets() -> dict[str, tuple[str, ...]]:
+    return {one["setId"]: tuple(one["permissions"]) for one in load_roles()["platformPermissionSets"]}

@@ -1,0 +1,247 @@
+"""Where the role service's records lie: the reads and writes of its operations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bbws_access.access.reader import in_force
+from bbws_access.kernel.dynamodb import Check, Database, Get, Put, Query, Update
+from bbws_access.kernel.errors import Conflict
+from bbws_access.kernel.keys import index_key, key, partition, sort_prefix
+from bbws_access.kernel.records import Change, Named, Stale, Step, commit, timestamp
+from bbws_access.role import rules
+
+ROLES = Named("OrganisationRole", "OrganisationRoleName", "roleId")
+_ENDED_AT_ONCE = 50
+
+
+# Reads
+
+
+def organisation(table: str, org_id: str) -> Get:
+    return Get(table, key("Organisation", orgId=org_id))
+
+
+def role(table: str, org_id: str, role_id: str) -> Get:
+    return Get(table, key("OrganisationRole", orgId=org_id, roleId=role_id))
+
+
+def platform_role(table: str, role_id: str) -> Get:
+    return Get(table, key("PlatformRole", roleId=role_id))
+
+
+def usage(table: str, org_id: str, role_id: str) -> Get:
+    return Get(table, key("RoleUsage", orgId=org_id, roleId=role_id))
+
+
+def assignment(table: str, org_id: str, user_id: str, role_id: str, team_id: str | None) -> Get:
+    parts = {"orgId": org_id, "userId": user_id, "roleId": role_id, "teamId": rules.key_team(team_id)}
+    return Get(table, key("UserRoleAssignment", **parts))
+
+
+def platform_roles(table: str, start: dict | None) -> Query:
+    """The platform's active roles, by id."""
+    asked = Query(table, partition("PlatformRole"), "ROLE#", start_key=start)
+    return _where(asked, {"active": True})
+
+
+def roles(table: str, org_id: str, query: dict, start: dict | None) -> Query:
+    """The roles of an organisation in the order asked for: ids begin with the time of their making."""
+    asked = Query(
+        table,
+        partition("OrganisationRole", orgId=org_id),
+        "ROLE#",
+        start_key=start,
+        forward=query["order"] == "oldest",
+    )
+    return _where(asked, {name: query[name] for name in ("active", "scope", "name") if name in query})
+
+
+def role_names(table: str, org_id: str) -> Query:
+    """Ids and names of all roles of an organisation, inactive ones too."""
+    asked = Query(table, partition("OrganisationRole", orgId=org_id), "ROLE#", projection="roleId,#name")
+    return asked._replace(names={"#name": "name"})
+
+
+def taken_names(table: str, org_id: str) -> Query:
+    """The names of an organisation's active roles."""
+    return Query(table, partition("OrganisationRoleName", orgId=org_id), "NAME#")
+
+
+def permission_sets(table: str, org_id: str) -> Query:
+    """What an organisation's permission sets grant."""
+    return Query(
+        table,
+        partition("PermissionSet", orgId=org_id),
+        "SET#",
+        projection="setId,#permissions,#active",
+        names={"#permissions": "permissions", "#active": "active"},
+    )
+
+
+def assignments_of_user(table: str, org_id: str, user_id: str, active: bool, now: str, start: dict | None) -> Query:
+    """A user's assignments in an organisation: those in force, or those that are not."""
+    asked = Query(
+        table,
+        partition("UserRoleAssignment", userId=user_id),
+        sort_prefix("UserRoleAssignment", orgId=org_id),
+        start_key=start,
+    )
+    return _in_force(asked, active, now)
+
+
+def assignments_of_role(table: str, org_id: str, role_id: str, active: bool, now: str, start: dict | None) -> Query:
+    """The assignments of a role, by user: those in force, or those that are not. A moment behind the writes."""
+    asked = Query(
+        table,
+        partition("UserRoleAssignment", index="assignments-by-role", orgId=org_id, roleId=role_id),
+        index="assignments-by-role",
+        start_key=start,
+    )
+    return _in_force(asked, active, now)
+
+
+def _where(query: Query, wanted: dict[str, object]) -> Query:
+    # No limit: it would count what the filter drops, and cost a round trip for every few items that pass.
+    return query._replace(
+        filter=" AND ".join(f"#{name} = :{name}" for name in wanted),
+        names={f"#{name}": name for name in wanted},
+        values={f":{name}": value for name, value in wanted.items()},
+    )
+
+
+def _in_force(query: Query, active: bool, now: str) -> Query:
+    condition = "#active = :active AND (attribute_not_exists(expiresAt) OR expiresAt > :now)"
+    return query._replace(
+        filter=condition if active else f"NOT ({condition})",
+        names={"#active": "active"},
+        values={":active": True, ":now": now},
+    )
+
+
+# Writes
+
+
+def sets_stay_active(table: str, org_id: str, set_ids: Iterable[str]) -> list[Step]:
+    """Steps that fail where one of an organisation's sets was deactivated meanwhile."""
+    return [
+        (
+            Check(
+                table,
+                key("PermissionSet", orgId=org_id, setId=set_id),
+                "#active = :true",
+                {"#active": "active"},
+                {":true": True},
+            ),
+            Stale(),
+        )
+        for set_id in set_ids
+        if not rules.is_platform_set(set_id)
+    ]
+
+
+def unused(table: str, org_id: str, role_id: str) -> Step:
+    """A step that fails where anybody has the role."""
+    action = Check(
+        table,
+        key("RoleUsage", orgId=org_id, roleId=role_id),
+        "attribute_not_exists(PK) OR #count <= :none",
+        {"#count": "count"},
+        {":none": 0},
+    )
+    return action, Stale()
+
+
+def assign(database: Database, table: str, record: dict, replaced: dict | None, change: Change) -> dict:
+    """Store an assignment; returns it. Raises Stale where its role or its place is not as it was read.
+
+    replaced: the record that is in its place: removed, or expired but still counted; None for none
+    """
+    org_id, role_id = record["organisationId"], record["roleId"]
+    parts = {
+        "orgId": org_id,
+        "roleId": role_id,
+        "userId": record["userId"],
+        "teamId": rules.key_team(record.get("teamId")),
+    }
+    item = {
+        **key("UserRoleAssignment", **parts),
+        **index_key("UserRoleAssignment", "assignments-by-role", **parts),
+        **record,
+    }
+    steps = [(_put_over(table, item, replaced), Stale())]
+    if not rules.is_platform_role(role_id):
+        active = {":true": True}
+        role_key = key("OrganisationRole", orgId=org_id, roleId=role_id)
+        steps.append((Check(table, role_key, "#active = :true", {"#active": "active"}, active), Stale()))
+        if replaced is None or not replaced["active"]:
+            steps.append(_count(table, org_id, role_id, 1, change))
+    commit(database, steps)
+    return item
+
+
+def end(database: Database, table: str, stored: list[dict], change: Change) -> None:
+    """End assignments of one role, all of them or none. Raises Stale where one was changed since it was read."""
+    org_id, role_id = stored[0]["organisationId"], stored[0]["roleId"]
+    steps = [(_put_over(table, rules.ended_assignment(one, change), one), Stale()) for one in stored]
+    commit(database, [*steps, _count(table, org_id, role_id, -len(stored), change)])
+
+
+def end_expired(database: Database, table: str, org_id: str, role_id: str, change: Change) -> bool:
+    """End assignments that have expired, which nothing does when they do; returns whether there were any.
+
+    Raises Stale where one was changed since it was read.
+    """
+    query = assignments_of_role(table, org_id, role_id, False, timestamp(change.now), None)
+    names = {**query.names, "#counted": "active"}
+    query = query._replace(filter=f"#counted = :active AND ({query.filter})", names=names)
+    found = database.rest_of(query, database.parallel([query])[0])
+    ended = False
+    for start in range(0, len(found), _ENDED_AT_ONCE):
+        # The index is a moment behind: it may still show what was ended or removed just now.
+        keys = [{"PK": one["PK"], "SK": one["SK"]} for one in found[start : start + _ENDED_AT_ONCE]]
+        read = database.parallel([Get(table, one) for one in keys])
+        expired = [one for one in read if one and one["active"] and not in_force(one, change.now)]
+        if expired:
+            end(database, table, expired, change)
+            ended = True
+    return ended
+
+
+def check_unused(database: Database, table: str, org_id: str, role_id: str, usage: dict | None, change: Change) -> None:
+    """Raises ROLE_IN_USE with the number of assignments in force. Expired ones are ended and then Stale is raised."""
+    count = usage["count"] if usage is not None else 0
+    if count > 0:
+        if end_expired(database, table, org_id, role_id, change):
+            raise Stale
+        raise rules.in_use(count)
+
+
+def _put_over(table: str, item: dict, replaced: dict | None) -> Put:
+    if replaced is None:
+        return Put(table, item, "attribute_not_exists(PK)")
+    return Put(table, item, "#version = :version", {"#version": "version"}, {":version": replaced["version"]})
+
+
+def _count(table: str, org_id: str, role_id: str, difference: int, change: Change) -> Step:
+    """A step that changes how often a role is assigned. It has no condition: taking a role away must always work."""
+    action = Update(
+        table,
+        key("RoleUsage", orgId=org_id, roleId=role_id),
+        "SET entityType = :entity, organisationId = :org, roleId = :role, #active = :true, requestId = :request, "
+        "dateCreated = if_not_exists(dateCreated, :now), createdBy = if_not_exists(createdBy, :actor), "
+        "dateLastUpdated = :now, lastUpdatedBy = :actor ADD #count :difference, #version :one",
+        names={"#active": "active", "#count": "count", "#version": "version"},
+        values={
+            ":entity": "RoleUsage",
+            ":org": org_id,
+            ":role": role_id,
+            ":true": True,
+            ":request": change.request_id,
+            ":now": timestamp(change.now),
+            ":actor": change.actor,
+            ":difference": difference,
+            ":one": 1,
+        },
+    )
+    return action, Conflict("The use of the role could not be counted.")
