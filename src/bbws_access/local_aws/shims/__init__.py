@@ -27,7 +27,19 @@ def install_shims(function_interpreter: Path) -> None:
             f"install ministack=={MINISTACK_VERSION}."
         )
 
-    from bbws_access.local_aws.shims import apigateway_import, lambda_functions
+    # They import MiniStack, which reads its environment then, so not before the server has set it.
+    from bbws_access.local_aws.shims import (
+        apigateway_deployments,
+        apigateway_import,
+        apigateway_requests,
+        cloudwatch,
+        dynamodb,
+        lambda_functions,
+    )
 
     lambda_functions.install(function_interpreter)
+    apigateway_deployments.install()
     apigateway_import.install()
+    apigateway_requests.install()
+    cloudwatch.install()
+    dynamodb.install()

@@ -1,0 +1,144 @@
+"""DynamoDB.
+
+| AWS | MiniStack | test |
+|---|---|---|
+| the condition key dynamodb:LeadingKeys holds the partition keys that a request names | it is absent | `test_iam.py` |
+"""
+
+import json
+import re
+from contextvars import ContextVar
+from typing import Any
+
+from ministack.core import iam_actions, iam_evaluator
+from ministack.services import dynamodb
+
+_KEY = "dynamodb:LeadingKeys"
+_EQUALITY = re.compile(r"([#\w][\w.-]*)\s*=\s*(:\w+)")
+
+# Table (or index) ARN -> the partition keys that the request at hand names in it.
+_leading_keys: ContextVar[dict[str, list[str]]] = ContextVar("leading_keys")
+
+
+class _CheckedArn(str):
+    """The ARN of one part of a transaction, with the partition keys that this part names."""
+
+    leading_keys: list[str]
+
+    def __new__(cls, arn: str, leading_keys: list[str]) -> "_CheckedArn":
+        """Make the ARN with its keys."""
+        checked = super().__new__(cls, arn)
+        checked.leading_keys = leading_keys
+        return checked
+
+
+def install() -> None:
+    """Give IAM the partition keys of every request."""
+    service_context = iam_actions.dynamodb_service_context
+    transaction_checks = iam_actions.dynamodb_transaction_checks
+    enforce = iam_evaluator.enforce
+
+    def with_leading_keys(body: bytes) -> dict[str, Any]:
+        _leading_keys.set(request_leading_keys(_parsed(body)))
+        return service_context(body)
+
+    def checks_with_leading_keys(action: str, body: bytes, region: str, account: str) -> list[tuple[str, str]]:
+        checks = transaction_checks(action, body, region, account)
+        if not checks:
+            return checks
+        parts = [
+            (member, detail)
+            for item in _parsed(body).get("TransactItems") or []
+            for member in iam_actions._DYNAMODB_TRANSACT_ITEM_ACTIONS
+            if isinstance(detail := (item or {}).get(member), dict) and isinstance(detail.get("TableName"), str)
+        ]
+        return [
+            (checked, _CheckedArn(arn, _item_keys(detail["TableName"], detail.get("Item") or detail.get("Key"))))
+            for (checked, arn), (_, detail) in zip(checks, parts, strict=True)
+        ]
+
+    def enforce_with_leading_keys(
+        access_key_id: str,
+        iam_action: str,
+        service: str,
+        region: str,
+        resource_arn: str = "*",
+        service_context: dict[str, Any] | None = None,
+    ) -> Any:
+        if service == "dynamodb":
+            if isinstance(resource_arn, _CheckedArn):
+                keys = resource_arn.leading_keys
+            else:
+                keys = _leading_keys.get({}).get(_name(resource_arn), [])
+            if keys:
+                service_context = {**(service_context or {}), _KEY: keys}
+        return enforce(access_key_id, iam_action, service, region, str(resource_arn), service_context)
+
+    iam_actions.dynamodb_service_context = with_leading_keys
+    iam_actions.dynamodb_transaction_checks = checks_with_leading_keys
+    iam_evaluator.enforce = enforce_with_leading_keys
+
+
+def request_leading_keys(data: dict[str, Any]) -> dict[str, list[str]]:
+    """The partition keys that a request names, by table, or by `table/index/name` for a query of an index."""
+    table = data.get("TableName")
+    if isinstance(table, str):
+        index = data.get("IndexName")
+        if "KeyConditionExpression" in data or "KeyConditions" in data:
+            keys = _query_keys(table, index, data)
+        else:
+            keys = _item_keys(table, data.get("Item") or data.get("Key"))
+        return {_name(table) + (f"/index/{index}" if index else ""): keys}
+    found: dict[str, list[str]] = {}
+    for name, requests in (data.get("RequestItems") or {}).items():
+        if isinstance(requests, dict):
+            items = requests.get("Keys") or []
+        else:
+            items = [
+                (request.get("PutRequest") or {}).get("Item") or (request.get("DeleteRequest") or {}).get("Key")
+                for request in requests or []
+            ]
+        found[_name(name)] = [key for item in items for key in _item_keys(name, item)]
+    return found
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _name(table: str) -> str:
+    """A table's name, with its index, of a name or an ARN."""
+    return table.partition(":table/")[2] or table
+
+
+def _partition_attribute(table: str, index: str | None = None) -> str | None:
+    record = dynamodb._tables.get(_name(table))
+    if record is None:
+        return None
+    schema = record.get("KeySchema") or []
+    for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
+        schema = next((one["KeySchema"] for one in record.get(kind) or [] if one.get("IndexName") == index), schema)
+    return next((part["AttributeName"] for part in schema if part.get("KeyType") == "HASH"), None)
+
+
+def _item_keys(table: str, item: Any) -> list[str]:
+    attribute = _partition_attribute(table)
+    value = item.get(attribute) if isinstance(item, dict) else None
+    return [str(one) for one in value.values()] if isinstance(value, dict) else []
+
+
+def _query_keys(table: str, index: str | None, data: dict[str, Any]) -> list[str]:
+    attribute = _partition_attribute(table, index)
+    legacy = (data.get("KeyConditions") or {}).get(attribute)
+    if legacy:
+        return [str(one) for value in legacy.get("AttributeValueList") or [] for one in value.values()]
+    names = data.get("ExpressionAttributeNames") or {}
+    values = data.get("ExpressionAttributeValues") or {}
+    for name, placeholder in _EQUALITY.findall(str(data.get("KeyConditionExpression", ""))):
+        if names.get(name, name) == attribute and isinstance(values.get(placeholder), dict):
+            return [str(one) for one in values[placeholder].values()]
+    return []
