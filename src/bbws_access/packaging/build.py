@@ -23,7 +23,7 @@ FUNCTIONS = {
     "permission": "bbws_access.permission.handler",
     "role": "bbws_access.role.handler",
     "authorizer": "bbws_access.authorizer.handler",
-    "token-claims": "bbws_access.authorizer.token_claims.handler",
+    "token-claims": "bbws_access.authorizer.token_claims",
 }
 # What Lambda refuses, in bytes.
 LARGEST_UNZIPPED = 250 * 1024 * 1024
