@@ -263,9 +263,15 @@ class RouteMap:
         for other in self._by_method.get(method, ()):
             if other != skip:
                 for constraint in _alignments(pattern, self.operations[other].segments):
-                    if (other, constraint) not in found:
+                    if (other, constraint) not in found and self._can_be(constraint):
                         found.append((other, constraint))
         return found
+
+    def _can_be(self, constraint: dict[str, tuple[str, str]]) -> bool:
+        """Whether a parameter that must equal a fixed segment of the other route can do so at all."""
+        return all(
+            kind != "text" or self.widths.get(name, len(text)) == len(text) for name, (kind, text) in constraint.items()
+        )
 
     def _pattern(self, route: int, binding: Mapping[str, str], *, exact: bool = False) -> str:
         operation = self.operations[route]

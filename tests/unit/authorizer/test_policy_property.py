@@ -1,0 +1,311 @@
+"""For generated users, the compiled policy over every route equals the rules, in both directions.
+
+The rules are told here a second time, from the stored records and as plainly as possible, so that the compiler, the
+rules of bbws_access.access and this oracle must agree. Records go through the real reader, from an in-memory table.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bbws_access.access.grants import Access, Grant, Membership
+from bbws_access.access.reader import _Definitions, _Held
+from bbws_access.authorizer.policy import LARGEST_POLICY, LONGEST_RESOURCE, RouteMap
+from bbws_access.kernel.contract import load_contract, load_permissions, load_roles
+from bbws_access.kernel.settings import Settings
+from tests.unit.authorizer.full_contract import full_contract
+from tests.unit.authorizer.iam_evaluator import is_allowed
+
+PREFIX = "arn:aws:execute-api:eu-west-1:000000000000:abcdefghij/v1/"
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+ME = "11111111-1111-4111-8111-111111111111"
+OTHER = "22222222-2222-4222-8222-222222222222"
+
+
+def _ids(prefix: str, *endings: str) -> list[str]:
+    return [f"{prefix}-{'0' * (26 - len(ending))}{ending}" for ending in endings]
+
+
+# Ids that begin alike, one that is the beginning of another, one that is a word of the routes' language.
+ORGS = [*_ids("org", "1", "2", "11"), "org-1", "org-10", "org", "o-users"]
+STRANGE_ORG = _ids("org", "999")[0]
+TEAMS = _ids("team", "1", "2", "3", "11")
+OTHER_TEAM = _ids("team", "999")[0]
+TABLES = Settings(region="eu-west-1", tables={"permissions": "p", "teams": "t"})
+
+_CATALOGUE = [permission["name"] for permission in load_permissions()]
+_WILDCARDS = sorted({f"{permission.split(':')[0]}:*" for permission in _CATALOGUE})
+_HELD = st.sampled_from([*_CATALOGUE, "*", *_WILDCARDS, "team:member:*", "team:role:*", "te*", ":*"])
+_EXPIRY = st.sampled_from(
+    [
+        None,
+        None,
+        None,
+        (NOW + timedelta(seconds=1)).isoformat(),
+        "2026-06-01T00:00:00Z",
+        "2020-01-01T00:00:00.000Z",
+        "never",
+    ]
+)
+_ACTIVE = st.sampled_from([True, True, True, False])
+
+
+@st.composite
+def _organisation(draw) -> dict:
+    sets = [
+        {"setId": f"set-{n}", "permissions": draw(st.lists(_HELD, min_size=1, max_size=3)), "active": draw(_ACTIVE)}
+        for n in range(draw(st.integers(0, 2)))
+    ]
+    set_ids = st.sampled_from([*(one["setId"] for one in sets), "set-viewer", "set-gone"])
+    roles = [
+        {
+            "roleId": f"role-{n}",
+            "name": f"ROLE_{n}",
+            "scope": draw(st.sampled_from(["ORGANISATION", "TEAM"])),
+            "permissions": draw(st.lists(_HELD, max_size=4)),
+            "permissionSets": draw(st.lists(set_ids, max_size=2)),
+            "active": draw(_ACTIVE),
+        }
+        for n in range(draw(st.integers(1, 3)))
+    ]
+    capabilities = st.sampled_from(load_roles()["teamCapabilities"])
+    team_roles = [
+        {"teamRoleId": f"trole-{n}", "capabilities": draw(st.lists(capabilities, max_size=4)), "active": draw(_ACTIVE)}
+        for n in range(draw(st.integers(1, 2)))
+    ]
+    return {"roles": roles, "sets": sets, "team_roles": team_roles}
+
+
+@st.composite
+def _world(draw) -> dict:
+    orgs = draw(st.lists(st.sampled_from(ORGS), min_size=1, max_size=3, unique=True))
+    organisations = {org: draw(_organisation()) for org in orgs}
+    assignments, members = [], []
+    for org in orgs:
+        for _ in range(draw(st.integers(0, 3))):
+            scope = draw(st.sampled_from(["ORGANISATION", "TEAM"]))
+            assignments.append(
+                {
+                    "userId": ME,
+                    "organisationId": org,
+                    "roleId": draw(st.sampled_from(["role-0", "role-1", "role-2", "role-gone"])),
+                    "scope": scope,
+                    "teamId": draw(st.sampled_from(TEAMS)) if scope == "TEAM" else "-",
+                    "active": draw(_ACTIVE),
+                    "expiresAt": draw(_EXPIRY),
+                }
+            )
+        members += [
+            {
+                "userId": ME,
+                "organisationId": org,
+                "teamId": team,
+                "teamRoleId": draw(st.sampled_from(["trole-0", "trole-1"])),
+                "active": draw(_ACTIVE),
+            }
+            for team in draw(st.lists(st.sampled_from(TEAMS), max_size=3, unique=True))
+        ]
+    if draw(st.integers(0, 3)) == 0:
+        role = draw(st.sampled_from([*(role["roleId"] for role in load_roles()["platformRoles"]), "role-0"]))
+        assignments.append(
+            {
+                "userId": ME,
+                "organisationId": "PLATFORM",
+                "roleId": role,
+                "scope": "PLATFORM",
+                "teamId": "-",
+                "active": draw(_ACTIVE),
+                "expiresAt": draw(_EXPIRY),
+            }
+        )
+    return {"organisations": organisations, "assignments": assignments, "members": members}
+
+
+def _access(world: dict):
+    results = []
+    for content in world["organisations"].values():
+        results += [content["roles"], content["sets"], content["team_roles"]]
+    definitions = _Definitions(TABLES, list(world["organisations"]), results)
+    return _Held(ME, world["assignments"], world["members"], NOW).access(definitions)
+
+
+# The oracle.
+
+
+def _in_force(record: dict) -> bool:
+    if not record["active"]:
+        return False
+    expiry = record.get("expiresAt")
+    if expiry is None:
+        return True
+    try:
+        return datetime.fromisoformat(expiry) > NOW
+    except ValueError:
+        return False
+
+
+def _held(world: dict) -> list[tuple[str, str | None, str | None, set[str]]]:
+    """(scope, organisation, team, permissions) of everything that counts."""
+    held = []
+    for one in filter(_in_force, world["assignments"]):
+        if one["organisationId"] == "PLATFORM":
+            held += [
+                ("PLATFORM", None, None, set(role["permissions"]))
+                for role in load_roles()["platformRoles"]
+                if role["roleId"] == one["roleId"]
+            ]
+            continue
+        content = world["organisations"][one["organisationId"]]
+        for role in content["roles"]:
+            if role["roleId"] != one["roleId"] or not role["active"]:
+                continue
+            if one["scope"] == "ORGANISATION" and role["scope"] == "TEAM":
+                continue
+            permissions = set(role["permissions"])
+            for set_id in role["permissionSets"]:
+                for one_set in content["sets"]:
+                    if one_set["setId"] == set_id and one_set["active"]:
+                        permissions |= set(one_set["permissions"])
+                for platform_set in load_roles()["platformPermissionSets"]:
+                    if platform_set["setId"] == set_id:
+                        permissions |= set(platform_set["permissions"])
+            team = one["teamId"] if one["scope"] == "TEAM" else None
+            held.append((one["scope"], one["organisationId"], team, permissions))
+    return held
+
+
+def _includes(permissions: set[str], wanted: str) -> bool:
+    if "*" in permissions or wanted in permissions:
+        return True
+    parts = wanted.split(":")
+    return any(":".join(parts[:n]) + ":*" in permissions for n in range(1, len(parts)))
+
+
+def _oracle(world: dict, operation, params: dict[str, str]) -> bool:
+    held = _held(world)
+    members = list(filter(_in_force, world["members"]))
+    if not held and not members:
+        return False
+    if operation.access == "signed-in":
+        return True
+    org, team = params.get("orgId"), params.get("teamId")
+    inside = {one[1] for one in held} | {one["organisationId"] for one in members}
+    for rule in operation.access:
+        for scope, held_org, held_team, permissions in held:
+            reaches = scope == "PLATFORM" or (
+                org is not None and org == held_org and (scope == "ORGANISATION" or (team and team == held_team))
+            )
+            if reaches and "permission" in rule and _includes(permissions, rule["permission"]):
+                return True
+        if "self" in rule and params[rule["self"]] == ME and org in inside:
+            return True
+        for member in members:
+            team_role = next(
+                (
+                    one
+                    for one in world["organisations"][member["organisationId"]]["team_roles"]
+                    if one["teamRoleId"] == member["teamRoleId"] and one["active"]
+                ),
+                {"capabilities": []},
+            )
+            if (
+                member["organisationId"] == org
+                and member["teamId"] == team
+                and rule.get("capability") in team_role["capabilities"]
+            ):
+                return True
+    return False
+
+
+def _values(name: str, world: dict) -> list[str]:
+    return {
+        "orgId": [*world["organisations"], STRANGE_ORG],
+        "teamId": [*TEAMS, OTHER_TEAM],
+        "userId": [ME, OTHER],
+        "roleId": [*_ids("role", "1"), *([] if "generated" in world else ["role-platform-admin"])],
+        "setId": [*_ids("set", "1"), *([] if "generated" in world else ["set-viewer"])],
+        "permissionId": ["perm-site-read"],
+        "teamRoleId": _ids("trole", "1"),
+        "invitationId": _ids("inv", "1"),
+        "exportId": _ids("exp", "1"),
+    }[name]
+
+
+def _instances(operation, world: dict) -> list[dict[str, str]]:
+    instances = [{}]
+    for segment in operation.segments:
+        if segment.startswith("{"):
+            name = segment[1:-1]
+            instances = [{**one, name: value} for one in instances for value in _values(name, world)]
+    return instances
+
+
+def _path(operation, params: dict[str, str]) -> str:
+    return "/".join(params[s[1:-1]] if s.startswith("{") else s for s in operation.segments)
+
+
+@pytest.mark.parametrize("contract", [full_contract(), load_contract()], ids=["full", "present"])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(world=_world())
+def test_policy_equals_the_rules_over_every_route(contract, world):
+    access = _access(world)
+    policy = RouteMap(contract.operations.values()).compile(access, PREFIX)
+    assert policy.size == len(json.dumps(policy.document, separators=(",", ":"))) <= LARGEST_POLICY
+    assert all(len(r) <= LONGEST_RESOURCE for s in policy.document["Statement"] for r in s["Resource"])
+    for operation in contract.operations.values():
+        if operation.access == "public":
+            continue  # the gateway does not ask the authorizer
+        for params in _instances(operation, world):
+            expected = _oracle(world, operation, params)
+            assert access.allows(operation, params).allowed == expected, (operation, params)
+            if policy.detail != "exact":
+                continue
+            arn = f"{PREFIX}{operation.method}/{_path(operation, params)}"
+            assert is_allowed(policy.document, arn) == expected, (arn, expected)
+    if policy.detail != "exact":
+        _stays_inside(policy, access, contract, world)
+
+
+def _stays_inside(policy, access, contract, world):
+    """A policy too large to be exact opens nothing in an organisation in which the user is not active."""
+    for operation in contract.operations.values():
+        for params in _instances(operation, world) if operation.access != "public" else ():
+            allowed = is_allowed(policy.document, f"{PREFIX}{operation.method}/{_path(operation, params)}")
+            if allowed and params.get("orgId") not in access.organisations():
+                assert _oracle(world, operation, params)
+
+
+@st.composite
+def _grants(draw) -> Access:
+    """Any permission at any scope, also at PLATFORM; ids as the system makes them."""
+    orgs = draw(st.lists(st.sampled_from(ORGS[:3]), max_size=2, unique=True))
+    grants = []
+    for scope in draw(st.lists(st.sampled_from(["PLATFORM", "ORGANISATION", "TEAM"]), min_size=1, max_size=4)):
+        permissions = frozenset(draw(st.lists(_HELD, min_size=1, max_size=4)))
+        org = draw(st.sampled_from(orgs)) if orgs and scope != "PLATFORM" else None
+        if org is not None or scope == "PLATFORM":
+            team = draw(st.sampled_from(TEAMS)) if scope == "TEAM" else None
+            grants.append(Grant(permissions, scope, org, team, "role-0", "ROLE", {}, {}))
+    capabilities = st.frozensets(st.sampled_from(load_roles()["teamCapabilities"]), max_size=4)
+    memberships = [
+        Membership(org, team, draw(capabilities))
+        for org in orgs
+        for team in draw(st.lists(st.sampled_from(TEAMS), max_size=3, unique=True))
+    ]
+    return Access(ME, tuple(grants), tuple(memberships))
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(access=_grants())
+def test_policy_equals_the_rules_for_any_mixture_of_scopes(access):
+    contract = full_contract()
+    policy = RouteMap(contract.operations.values()).compile(access, PREFIX)
+    world = {"organisations": dict.fromkeys(ORGS[:3]), "generated": True}
+    for operation in contract.operations.values():
+        for params in _instances(operation, world) if operation.access != "public" else ():
+            expected = access.allows(operation, params).allowed
+            arn = f"{PREFIX}{operation.method}/{_path(operation, params)}"
+            assert policy.detail != "exact" or is_allowed(policy.document, arn) == expected, (arn, expected)
