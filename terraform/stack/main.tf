@@ -392,6 +392,12 @@ locals {
   access_log_group = "/aws/apigateway/${local.name_prefix}-apigw/access"
   # Logs from which audit events are captured are kept longer.
   log_kinds = { authorizer = "audit" }
+
+  subscriptions = merge([
+    for topic, addresses in var.alert_emails : {
+      for address in addresses : "${topic}-${address}" => { topic = topic, protocol = "email", endpoint = address }
+    }
+  ]...)
 }
 
 module "cloudwatch" {
@@ -424,4 +430,28 @@ module "cloudwatch" {
     }
   }
   dead_letter_queues = merge(module.functions.dead_letter_queue_names, module.token_claims.dead_letter_queue_names)
+  subscriptions      = local.subscriptions
+}
+
+# S3 publishes the lag of a replication where the replica is, and an alarm can only notify a topic of its own region.
+module "failover_cloudwatch" {
+  for_each  = local.failover
+  source    = "../modules/cloudwatch"
+  providers = { aws = aws.failover }
+
+  project_name = var.project_name
+  env_name     = var.env_name
+  account_id   = var.account_id
+  region       = var.failover_region
+  tags         = { Component = "monitoring" }
+
+  log_kms_key_arn   = module.failover_keys["failover"].key_arns["logs"]
+  topic_kms_key_arn = module.failover_keys["failover"].key_arns["alerts"]
+  archive_replication = {
+    source_bucket      = module.s3_audit.bucket_name
+    destination_bucket = module.s3_audit_replica["failover"].bucket_name
+    rule_id            = module.s3_audit.replication_rule_id
+  }
+  dashboard_enabled = false
+  subscriptions     = local.subscriptions
 }
