@@ -11,7 +11,6 @@ The compiler knows no particular contract: a RouteMap can be made of any operati
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
@@ -74,6 +73,8 @@ class RouteMap:
             self._by_method.setdefault(operation.method, []).append(n)
         self._overlaps: dict[tuple, list[tuple[int, dict[str, tuple[str, str]]]]] = {}
         self._compiled = lru_cache(maxsize=512)(self._compile_shape)
+        self._compacted = lru_cache(maxsize=128)(self._compact)
+        self._stems = self._find_stems()
 
     def mask(self, permissions: Iterable[str]) -> int:
         """The routes, as bits, that these permissions open."""
@@ -101,7 +102,7 @@ class RouteMap:
         document, size = _document(arn_prefix, _filled(allow, names), _filled(deny, names))
         if size <= LARGEST_POLICY:
             return Policy(document, "exact", size)
-        allow, deny = self._compact(shape)
+        allow, deny = self._compacted(shape)
         document, size = _document(arn_prefix, _filled(allow, names), _filled(deny, names))
         if size <= LARGEST_POLICY:
             return Policy(document, "exact", size)
@@ -294,7 +295,7 @@ class RouteMap:
         allow, deny = dict.fromkeys(lists[0]), dict.fromkeys(lists[1])
         for k in range(len(shape[2])):
             org = f"\0o{k}"
-            for prefix in self._stems():
+            for prefix in self._stems:
                 method, *stem = prefix
                 pattern = [*stem, _STAR]
                 # The organisation's id is bound, so it counts as a parameter that is known.
@@ -311,8 +312,7 @@ class RouteMap:
                     deny.update(dict.fromkeys(denied))
         return list(allow), list(deny)
 
-    @lru_cache(maxsize=1)  # noqa: B019 - one map lives as long as the process
-    def _stems(self) -> tuple[tuple[str, ...], ...]:
+    def _find_stems(self) -> tuple[tuple[str, ...], ...]:
         """Methods with the segments up to and including {orgId}, of routes that have more below and none before."""
         stems = {}
         for operation in self.operations:
@@ -325,7 +325,7 @@ class RouteMap:
     def _open_organisations(self, shape: tuple, names: dict[str, str], arn_prefix: str) -> Policy:
         """Whole organisations in which the user is active; the services decide. As many as fit."""
         allow, deny = self._compiled(shape)
-        stems = {stem[1:] for stem in self._stems()}
+        stems = {stem[1:] for stem in self._stems}
         # Denials that concern one organisation leave with the patterns that needed them.
         kept = _filled((one for one in allow if "\0o" not in one), names)
         denied = _filled((one for one in deny if "\0o" not in one), names)
@@ -354,17 +354,23 @@ def deny_all(arn_prefix: str) -> Policy:
 
 
 def _document(prefix: str, allow: list[str], deny: list[str]) -> tuple[dict, int]:
+    """The policy document and its length as compact JSON."""
     statements = []
+    size = len('{"Version":"2012-10-17","Statement":[]}') - 1
     for effect, patterns in (("Allow", allow), ("Deny", deny)):
-        resources = [prefix + pattern for pattern in patterns if len(prefix) + len(pattern) <= LONGEST_RESOURCE]
-        if effect == "Deny" and len(resources) != len(patterns):
-            raise ValueError("A resource that must be denied is longer than a policy can say")
+        resources = [prefix + pattern for pattern in patterns]
+        if any(len(resource) > LONGEST_RESOURCE for resource in resources):
+            if effect == "Deny":
+                raise ValueError("A resource that must be denied is longer than a policy can say")
+            resources = [resource for resource in resources if len(resource) <= LONGEST_RESOURCE]
         if resources:
-            statements.append({"Action": "execute-api:Invoke", "Effect": effect, "Resource": resources})
+            statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": resources}
+            statements.append(statement)
+            size += len('{"Action":"execute-api:Invoke","Effect":"","Resource":[]},') + len(effect) - 1
+            size += sum(map(len, resources)) + 3 * len(resources)  # two quotes and a comma each
     if not statements:
-        statements = [{"Action": "execute-api:Invoke", "Effect": "Deny", "Resource": [f"{prefix}*"]}]
-    document = {"Version": "2012-10-17", "Statement": statements}
-    return document, len(json.dumps(document, separators=(",", ":")))
+        return _document(prefix, [], ["*"])
+    return {"Version": "2012-10-17", "Statement": statements}, size
 
 
 def _filled(patterns: Iterable[str], names: Mapping[str, str]) -> list[str]:
