@@ -1,0 +1,178 @@
+"""The policies that the stack would deploy, judged offline: what each role can do, and what it cannot.
+
+Leading keys are proven here, with the meaning that AWS gives them.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from tests.support.iam import Request, is_allowed
+from tests.support.role_cases import (
+    ASSIGNMENTS,
+    CASES,
+    INVITATIONS,
+    MEMBERSHIPS,
+    ROLE_NAMES,
+    ROLE_USAGE,
+    ROLES,
+    SERVICES,
+    SETS,
+    Case,
+    Deployment,
+)
+from tests.support.stack import ACCOUNT_ID, plan_stack, planned_resources
+from tests.support.terraform import ROOT, Workspace
+
+POOL_ID = "eu-west-1_Example01"
+SENDER = {"identity": "example.com", "from_address": "invitations@example.com"}
+DEPLOYMENT = Deployment("bbws-access-dev", "eu-west-1", ACCOUNT_ID, user_pool_id=POOL_ID)
+
+Policies = Mapping[str, list[dict]]
+
+
+@pytest.fixture(scope="module")
+def policies(tmp_path_factory: pytest.TempPathFactory) -> Policies:
+    """Every role's policies in the plan of DEV, by role; a pool that exists already, so that its ARN is known."""
+    workspace = Workspace.create(tmp_path_factory.mktemp("iam"))
+    plan = plan_stack(workspace, "dev", existing_user_pool_id=POOL_ID, invitation_sender=SENDER)
+    documents: dict[str, list[dict]] = {role: [] for role in ROLE_NAMES}
+    for address, values in planned_resources(plan, "aws_iam_role_policy").items():
+        match = re.fullmatch(r'module\.iam\.aws_iam_role_policy\.(service|user_pools)\["([a-z-]+)"\]', address)
+        if match:
+            documents[match[2]].append(json.loads(values["policy"]))
+    return documents
+
+
+def judge(policies: Policies, *cases: Case) -> bool:
+    """One call that has these parts."""
+    (role,) = {case.role for case in cases}
+    return is_allowed(policies[role], *(DEPLOYMENT.request(case) for case in cases))
+
+
+@pytest.mark.parametrize("role", ROLE_NAMES)
+def test_role_can_do_what_it_must_and_nothing_that_it_must_not(role: str, policies: Policies) -> None:
+    cases = [case for case in CASES if case.role == role]
+    assert {case.allowed for case in cases} == {True, False}
+    wrong = [str(case) for case in cases if judge(policies, case) != case.allowed]
+    assert not wrong, "the policy says otherwise:\n" + "\n".join(wrong)
+
+
+# --- Against the contract: every service, entity and action ------------------------------------------------
+
+DATA_MODEL = json.loads((ROOT / "contract" / "data-model.json").read_text(encoding="utf-8"))
+CONTRACT = json.loads((ROOT / "contract" / "services.json").read_text(encoding="utf-8"))["services"]
+ACTIONS = {
+    "reads": {"dynamodb:GetItem", "dynamodb:Query"},
+    "creates": {"dynamodb:PutItem"},
+    "writes": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"},
+}
+
+
+def key_of(template: str) -> str:
+    return re.sub(r"\{[^}]*\}", "x1", template)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_role_follows_the_contract_in_every_partition(service: str, policies: Policies) -> None:
+    entities = DATA_MODEL["entities"]
+    expected: dict[tuple[str, str], set[str]] = {(entity["table"], entity["PK"]): set() for entity in entities.values()}
+    for grant, actions in ACTIONS.items():
+        for name in CONTRACT[service][grant]:
+            expected[entities[name]["table"], entities[name]["PK"]] |= actions
+    for (table, partition), actions in expected.items():
+        granted = {
+            action
+            for action in ACTIONS["writes"]
+            if judge(policies, Case(service, action, f"table/{table}", True, key_of(partition)))
+        }
+        assert granted == actions, f"{service} in {partition} of {table}"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_role_follows_the_contract_in_every_index(service: str, policies: Policies) -> None:
+    seen = set(CONTRACT[service]["reads"]) | set(CONTRACT[service]["writes"])
+    for name, entity in DATA_MODEL["entities"].items():
+        for index, keys in entity.get("indexes", {}).items():
+            attribute = DATA_MODEL["tables"][entity["table"]]["indexes"][index]["partitionKey"]
+            case = Case(
+                service, "dynamodb:Query", f"table/{entity['table']}/index/{index}", True, key_of(keys[attribute])
+            )
+            assert judge(policies, case) is (name in seen), str(case)
+
+
+# --- Transactions ------------------------------------------------------------------------------------------
+
+
+def part(role: str, operation: str, table: str, key: str) -> Case:
+    return Case(role, f"dynamodb:{operation}", f"table/{table}", True, key)
+
+
+def test_role_service_may_assign_a_role_in_one_transaction(policies: Policies) -> None:
+    assert judge(
+        policies,
+        part("role", "PutItem", "permissions", ASSIGNMENTS),
+        part("role", "ConditionCheckItem", "permissions", ROLES),
+        part("role", "UpdateItem", "permissions", ROLE_USAGE),
+    )
+
+
+def test_invitation_service_may_accept_in_one_transaction(policies: Policies) -> None:
+    acceptance = [
+        part("invitation", "UpdateItem", "invitations", INVITATIONS),
+        part("invitation", "ConditionCheckItem", "permissions", ROLES),
+        part("invitation", "PutItem", "permissions", ASSIGNMENTS),
+        part("invitation", "PutItem", "teams", MEMBERSHIPS),
+        part("invitation", "UpdateItem", "permissions", ROLE_USAGE),
+    ]
+    assert judge(policies, *acceptance)
+    # One part too many, and the whole is refused.
+    assert not judge(policies, *acceptance, part("invitation", "UpdateItem", "permissions", ROLES))
+
+
+def test_permission_service_may_not_smuggle_an_assignment_into_a_transaction(policies: Policies) -> None:
+    rename = part("permission", "UpdateItem", "permissions", SETS)
+    assert judge(policies, rename)
+    assert not judge(policies, rename, part("permission", "PutItem", "permissions", ASSIGNMENTS))
+
+
+def test_one_leading_key_of_another_service_refuses_a_request_for_several(policies: Policies) -> None:
+    table = DEPLOYMENT.arn("table/permissions")
+    assert is_allowed(policies["role"], Request("dynamodb:Query", table, {"dynamodb:LeadingKeys": (ROLES, SETS)}))
+    write = Request("dynamodb:PutItem", table, {"dynamodb:LeadingKeys": (ROLES, SETS)})
+    assert not is_allowed(policies["role"], write)
+
+
+# --- Beside the tables ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("role", "identity", "address", "allowed"),
+    [
+        ("invitation", "example.com", "invitations@example.com", True),
+        ("invitation", "example.com", "director@example.com", False),
+        ("invitation", "example.org", "invitations@example.com", False),
+        ("audit", "example.com", "invitations@example.com", False),
+    ],
+)
+def test_mail_is_sent_by_invitations_from_their_own_address_only(
+    role: str, identity: str, address: str, allowed: bool, policies: Policies
+) -> None:
+    arn = f"arn:aws:ses:eu-west-1:{ACCOUNT_ID}:identity/{identity}"
+    request = Request("ses:SendEmail", arn, {"ses:FromAddress": address})
+    assert is_allowed(policies[role], request) is allowed
+
+
+def test_nothing_but_tracing_is_allowed_on_everything(policies: Policies) -> None:
+    for role, documents in policies.items():
+        for statement in (statement for document in documents for statement in document["Statement"]):
+            actions, resources = listed(statement["Action"]), listed(statement["Resource"])
+            assert not any("*" in action for action in actions), f"{role}: {statement}"
+            if "*" in resources:
+                assert set(actions) == {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, f"{role}: {statement}"
+
+
+def listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
