@@ -1,0 +1,223 @@
+"""Calls of a service's handler as API Gateway makes them, each answer checked against the contract."""
+
+from __future__ import annotations
+
+import copy
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import cache
+from threading import Barrier
+from typing import NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from jsonschema_rs import Draft202012Validator
+
+from bbws_access.kernel.contract import json_schema, load_contract
+from bbws_access.kernel.dynamodb import Database
+from bbws_access.kernel.logs import Logger
+from bbws_access.kernel.service import Service
+from bbws_access.kernel.settings import Settings
+from bbws_access.local_aws import LocalAws
+from bbws_access.reference_data import seed_reference_data
+from bbws_access.role.organisations import assign_role, create_organisation
+from tests.support.tables import REGION
+
+ENGINEER = "platform-engineer"
+
+
+class Answer(NamedTuple):
+    """status, JSON body (None for an empty one), headers, and how many waits for the database it took."""
+
+    status: int
+    body: dict | None
+    headers: dict[str, str]
+    round_trips: int
+
+    @property
+    def code(self) -> str:
+        return self.body["error"]["code"]
+
+    @property
+    def details(self) -> object:
+        return self.body["error"]["details"]
+
+    def expect(self, status: int, code: str | None = None) -> dict | None:
+        """The body, after checking status and error code."""
+        assert self.status == status, self.body
+        if code is not None:
+            assert self.code == code, self.body
+        return self.body
+
+
+class Instance:
+    """One instance of a function: its own connections, one request at a time."""
+
+    def __init__(self, service: Service, settings: Settings, endpoint: str, log: object = None) -> None:
+        self.database = Database(settings.region, endpoint)
+        # The registered operations are the module's; connections and settings belong to an instance.
+        instance = copy.copy(service)
+        instance._settings = settings
+        instance._database = self.database
+        instance._log = Logger(service.name, settings.environment, stream=log or _Nowhere())
+        self._handle = instance.handler
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        user: str | None = None,
+        body: object = None,
+        query: dict[str, str] | None = None,
+        *,
+        raw: str | None = None,
+    ) -> Answer:
+        """Send a request as `user`. `raw` is a body that need not be JSON; the path may carry a query."""
+        parts = urlsplit(path)
+        wanted = {**{name: values[-1] for name, values in parse_qs(parts.query).items()}, **(query or {})}
+        operation, parameters = load_contract().match(method, parts.path.removeprefix("/v1"))
+        event = {
+            "httpMethod": method,
+            "resource": operation.path,
+            "path": parts.path,
+            "pathParameters": parameters or None,
+            "queryStringParameters": wanted or None,
+            "multiValueQueryStringParameters": {name: [value] for name, value in wanted.items()} or None,
+            "headers": {"User-Agent": "test"},
+            "body": raw if raw is not None else (json.dumps(body) if body is not None else None),
+            "isBase64Encoded": False,
+            "requestContext": {
+                "requestId": str(uuid.uuid4()),
+                "identity": {"sourceIp": "192.0.2.1"},
+                **({"authorizer": {"userId": user, "email": "", "orgId": ""}} if user else {}),
+            },
+        }
+        before = self.database.round_trips
+        response = self._handle(event, None)
+        content = json.loads(response["body"]) if response["body"] else None
+        check_answer(operation.operation_id, response["statusCode"], content)
+        return Answer(response["statusCode"], content, response["headers"], self.database.round_trips - before)
+
+
+def check_answer(operation_id: str, status: int, body: object) -> None:
+    """Fail unless the contract knows the status for the operation, and its schema the body."""
+    schema = _validator(operation_id, status)
+    if schema is None:
+        assert body is None, f"{operation_id} answers {status} with a body"
+        return
+    errors = [f"{'/'.join(map(str, error.instance_path))}: {error.message}" for error in schema.iter_errors(body)]
+    assert not errors, f"{operation_id} {status}: {errors}"
+
+
+@cache
+def _validator(operation_id: str, status: int) -> Draft202012Validator | None:
+    document = load_contract().document
+    [raw] = [
+        operation
+        for item in document["paths"].values()
+        for operation in item.values()
+        if operation["operationId"] == operation_id
+    ]
+    assert str(status) in raw["responses"], f"{operation_id} answers {status}, which the contract does not know"
+    response = json_schema(document, raw["responses"][str(status)])
+    if "content" not in response:
+        return None
+    return Draft202012Validator(response["content"]["application/json"]["schema"], validate_formats=True)
+
+
+class _Nowhere:
+    def write(self, text: str) -> None:
+        """Drop a log line."""
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+
+class World:
+    """Organisations and users of one test."""
+
+    def __init__(self, database: Database, table: str) -> None:
+        self.database = database
+        self.table = table
+
+    def organisation(self) -> str:
+        """A new organisation with the default roles; its id."""
+        return create_organisation(self.database, self.table, "Acme", ENGINEER)["organisationId"]
+
+    def user(self) -> str:
+        """A user id that nothing knows yet."""
+        return str(uuid.uuid4())
+
+    def assign(self, user: str, role: str, org_id: str | None = None, **more: object) -> dict:
+        """Give a user a role, by the role's id or name, without asking who may."""
+        done = assign_role(
+            self.database, self.table, user_id=user, role=role, actor=ENGINEER, organisation_id=org_id, **more
+        )
+        return done["assignment"]
+
+    def member(self, org_id: str, role: str = "ORG_ADMIN", **more: object) -> str:
+        """A new user who has a role in an organisation."""
+        user = self.user()
+        self.assign(user, role, org_id, **more)
+        return user
+
+    def platform(self, role: str = "PLATFORM_ADMIN") -> str:
+        """A new user who has a platform role."""
+        user = self.user()
+        self.assign(user, role)
+        return user
+
+    def put(self, item: dict) -> None:
+        """Store a record as it is, for states that the services do not make themselves."""
+        self.database.put(self.table, item)
+
+
+def at_once(tasks: list[Callable[[], object]]) -> list[object]:
+    """The results of tasks that start at the same moment, each in a thread of its own."""
+    barrier = Barrier(len(tasks))
+
+    def run(task: Callable[[], object]) -> object:
+        barrier.wait()
+        return task()
+
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        return list(pool.map(run, tasks))
+
+
+def moment(text: str) -> datetime:
+    """A time of an answer."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+@pytest.fixture(scope="session")
+def seeded_tables(local_aws: LocalAws, tables: dict[str, str]) -> dict[str, str]:
+    """The tables, with the reference data in them."""
+    database = Database(REGION, local_aws.endpoint)
+    seed_reference_data(database, tables["permissions"], ENGINEER)
+    database.close()
+    return tables
+
+
+@pytest.fixture
+def start_instance(local_aws: LocalAws, seeded_tables: dict[str, str]) -> Iterator[Callable[..., Instance]]:
+    """Starts instances of a service's function, with the tables that it may use and no other."""
+    instances: list[Instance] = []
+
+    def start(service: Service, *names: str, log: object = None) -> Instance:
+        tables = {name: seeded_tables[name] for name in names}
+        settings = Settings(region=REGION, environment="test", service=service.name, tables=tables)
+        instances.append(Instance(service, settings, local_aws.endpoint, log))
+        return instances[-1]
+
+    yield start
+    for instance in instances:
+        instance.database.close()
+
+
+@pytest.fixture
+def world(database: Database, seeded_tables: dict[str, str]) -> World:
+    """Makes organisations and users of the test's own."""
+    return World(database, seeded_tables["permissions"])
