@@ -79,4 +79,7 @@ def seconds(value: float) -> str:
 
 def size(count: int) -> str:
     """A number of bytes for people."""
-    return f"{count / 1024:.0f} KB" if count < 1024 * 1024 else f"{count / 1024 / 1024:.1f} MB"
+    for unit, limit in (("KB", 1024**2), ("MB", 1024**3)):
+        if count < limit:
+            return f"{count / limit * 1024:.{0 if unit == 'KB' else 1}f} {unit}"
+    return f"{count / 1024**3:.1f} GB"

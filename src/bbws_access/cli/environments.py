@@ -73,8 +73,8 @@ def load_environment(
 ) -> Environment:
     """Read and check the values of the environment ``name``.
 
-    ``arguments`` are ``name=value`` texts and ``files`` further files of the user's, ``supplied`` values win over all of
-    them, ``stand_ins`` are used where nothing else gives a value. Raises UsageError that lists everything that is wrong.
+    ``arguments`` are ``name=value`` texts and ``files`` further files of the user's, ``supplied`` values win over all
+    of them, ``stand_ins`` are used where nothing else gives a value. Raises UsageError that lists all that is wrong.
     """
     schema = Schema.read(project.stack)
     first = project.tfvars(name)

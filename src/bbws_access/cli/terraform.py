@@ -276,8 +276,9 @@ def _diagnostic(item: Mapping[str, Any], project: Project) -> Diagnostic:
 class TerraformError(ToolError):
     """A run that failed; ``report`` holds its diagnostics."""
 
-    def __init__(self, what: str, report: Report, log: Path) -> None:
+    def __init__(self, what: str, report: Report, log: Path, status: int) -> None:
         self.report = report
+        self.status = status
         count = len(report.errors)
         head = f"Terraform {what} failed" + (f" with {count} errors." if count > 1 else ".")
         shown = [str(item) for item in report.errors[:5]]
@@ -333,7 +334,7 @@ class Terraform:
             ["init", "-json", "-input=false", "-reconfigure", "-lockfile=readonly", *arguments], say, "init"
         )
         if status:
-            raise TerraformError("init", report, log)
+            raise TerraformError("init", report, log, status)
 
     def plan(self, var_files: list[Path], say: Say, *, destroy: bool = False) -> Report:
         """Write ``plan_file`` and say what it would do."""
@@ -342,7 +343,7 @@ class Terraform:
         self.plan_file.unlink(missing_ok=True)
         report, status, log = self._run(arguments, say, "plan")
         if status not in (0, 2):
-            raise TerraformError("plan", report, log)
+            raise TerraformError("plan", report, log, status)
         return report
 
     def apply(self, planned: Report, say: Say) -> Report:
@@ -352,7 +353,7 @@ class Terraform:
         report, status, log = self._run(arguments, say, "apply", total)
         self.plan_file.unlink(missing_ok=True)
         if status:
-            raise TerraformError("apply", report, log)
+            raise TerraformError("apply", report, log, status)
         return report
 
     def text(self, *arguments: str) -> str:

@@ -31,8 +31,7 @@ SOURCES = {
         "from bbws_access.kernel.text import GREETING\n\n\n"
         "def handler(event, context):\n    return GREETING, hashes.SHA256().name, jwt.__name__\n"
     ),
-    "authorizer/token_claims/__init__.py": "",
-    "authorizer/token_claims/handler.py": (
+    "authorizer/token_claims.py": (
         "from bbws_access.kernel import text\n\n\ndef handler(event, context):\n    return text.GREETING\n"
     ),
     "cli/__init__.py": "",

@@ -38,8 +38,7 @@ def test_a_package_holds_what_its_handler_imports_and_nothing_else(project: Path
         "bbws_access/kernel/__init__.py",
         "bbws_access/kernel/text.py",
         "bbws_access/authorizer/__init__.py",
-        "bbws_access/authorizer/token_claims/__init__.py",
-        "bbws_access/authorizer/token_claims/handler.py",
+        "bbws_access/authorizer/token_claims.py",
     }
     for held in packages.values():
         assert "bbws_access/kernel/unused.py" not in held
@@ -89,7 +88,7 @@ def test_compiled_files_are_taken_unchecked_and_name_lambdas_folder(project: Pat
         archive.extractall(tmp_path)
         compiled = [name for name in archive.namelist() if name.endswith(".pyc")]
         contents = [archive.read(name) for name in compiled]
-    assert len(compiled) == 6
+    assert len(compiled) == 5
     for content in contents:
         assert int.from_bytes(content[4:8], "little") == 1, "hash-based, and not compared with the source"
         assert str(project).encode() not in content
@@ -224,7 +223,7 @@ def test_code_of_the_engineers_machine_never_goes_to_aws(project: Path) -> None:
     [
         ("kernel/text.py", "def broken(:\n", r"text\.py:1: "),
         ("kernel/text.py", "import bbws_access.kernel.missing\n", None),
-        ("authorizer/token_claims/handler.py", None, "there is no such module"),
+        ("authorizer/token_claims.py", None, "there is no such module"),
     ],
 )
 def test_broken_sources_are_named(project: Path, name: str, text: str | None, message: str) -> None:

@@ -1,0 +1,385 @@
+"""Bringing a target to what the project says, and taking it down again."""
+
+import contextlib
+import hashlib
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bbws_access.cli import people, storage
+from bbws_access.cli.console import note, size, step
+from bbws_access.cli.environments import Environment
+from bbws_access.cli.errors import ToolError
+from bbws_access.cli.targets import LEAST_DISK, AwsTarget, LocalTarget, Target, check_disk, make_folder
+from bbws_access.cli.terraform import Report, TerraformError, find_provider, find_terraform
+from bbws_access.packaging import Packages, package
+
+APPLIED = "applied.json"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What `up` has made or found."""
+
+    target: LocalTarget
+    outputs: dict[str, Any]
+    demo: dict[str, str]
+    took: float
+    """Seconds."""
+    changed: bool
+
+    @property
+    def api_url(self) -> str:
+        return self.target.api_url(self.outputs)
+
+
+# --- The local AWS ---------------------------------------------------------------------------------------------------
+
+
+def up(target: LocalTarget) -> Deployment:
+    """Start the local AWS of an environment and deploy everything to it; what is there already stays."""
+    started = time.monotonic()
+    find_terraform()
+    find_provider(target.project)
+    make_folder(target.folder)
+    require_disk(target.folder)
+    with target.alone():
+        target.recover()
+        packages = _start_and_package(target)
+        target.enter()
+        print_ = fingerprint(target.environment, packages)
+        applied = target.read(APPLIED)
+        if applied.get("fingerprint") == print_ and (demo := _still_there(target, applied)):
+            return Deployment(target, applied["outputs"], demo, time.monotonic() - started, changed=False)
+        (target.folder / APPLIED).unlink(missing_ok=True)
+        with step("Buckets") as current:
+            storage.bootstrap(target.s3, target.environment)
+            count = storage.upload(target.s3, target.environment, packages)
+            current.result = f"{target.environment.state_bucket}, {_plural(count, 'package')} uploaded"
+        target.release_stale_lock()
+        report = converge(target, packages)
+        with step("Data") as current:
+            outputs = target.outputs()
+            current.say("reference data and the demo organisation")
+            people.seed(target, outputs)
+            demo = people.ensure_demo(target, outputs)
+            current.result = f"reference data; organisation {demo['organisation_id']} with {demo['email']}"
+        target.write(APPLIED, {"fingerprint": print_, "outputs": outputs})
+        return Deployment(target, outputs, demo, time.monotonic() - started, changed=bool(report.changes))
+
+
+def _start_and_package(target: LocalTarget) -> Packages:
+    """Both at once: neither needs the other."""
+    made: list[Packages] = []
+    failures: list[Exception] = []
+
+    def make() -> None:
+        try:
+            made.append(package("local", root=target.project.root))
+        except Exception as error:  # raised again below, in the thread that asked
+            failures.append(error)
+
+    worker = threading.Thread(target=make, name="packaging")
+    worker.start()
+    try:
+        with step("Local AWS") as current:
+            current.say("starting")
+            target.aws.start()
+            current.result = f"{target.aws.endpoint}, {target.environment.region}"
+        with step("Packages") as current:
+            current.say("compiling")
+            worker.join()
+            if made:
+                current.result = describe(made[0])
+            else:
+                current.result = "failed"
+    finally:
+        worker.join()
+    if failures:
+        raise failures[0]
+    return made[0]
+
+
+def describe(packages: Packages) -> str:
+    """One line about what packaging did."""
+    built = sum(item.built for item in packages)
+    total = size(sum(item.size for item in packages))
+    return f"{_plural(len(packages.packages), 'function')}, {total}, " + (f"{built} built" if built else "unchanged")
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def fingerprint(environment: Environment, packages: Packages) -> str:
+    """Changes when anything does that a deployment is made of."""
+    digest = hashlib.sha256()
+    root = environment.project.root
+    files = [*(root / "terraform").rglob("*"), *(root / "contract").rglob("*")]
+    kept = [path for path in files if path.is_file() and ".terraform" not in path.parts and path.suffix in _SUFFIXES]
+    for path in sorted(kept):
+        digest.update(f"{path.relative_to(root)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())
+    digest.update(repr(sorted((item.function, item.sha256) for item in packages)).encode())
+    digest.update(repr(sorted(environment.values.items(), key=lambda item: item[0])).encode())
+    digest.update(Path(people.__file__).read_bytes())
+    return digest.hexdigest()
+
+
+_SUFFIXES = {".tf", ".tfvars", ".hcl", ".json", ".tpl", ".tftpl", ".html", ".txt"}
+
+
+def _still_there(target: LocalTarget, applied: dict[str, Any]) -> dict[str, str] | None:
+    """The demo organisation when the deployment that was noted is still there and answers."""
+    demo = target.read(people.DEMO)
+    if not demo:
+        return None
+    with contextlib.suppress(Exception):
+        if storage.outputs(storage.read_state(target.s3, target.environment)) != applied["outputs"]:
+            return None
+        if people.health(target, applied["outputs"]):
+            return demo
+    return None
+
+
+def converge(target: Target, packages: Packages) -> Report:
+    """Plan, and apply what the plan says, without asking."""
+    report = make_plan(target, packages)
+    if report.changes:
+        apply_plan(target, report)
+    return report
+
+
+def make_plan(target: Target, packages: Packages | None, *, destroy: bool = False) -> Report:
+    """Write the plan and say what it would do."""
+    environment = target.environment
+    values = packages_of(packages) if packages else {}
+    with step("Plan") as current:
+        files = environment.write_values(target.terraform.folder, values)
+        target.terraform.init(environment.backend, current.say)
+        report = target.terraform.plan(files, current.say, destroy=destroy)
+        counts = report.counts
+        current.result = (
+            f"{counts['create']} to add, {counts['update']} to change, {counts['delete']} to destroy"
+            if report.changes
+            else "nothing to change"
+        )
+    for warning in report.warnings:
+        note(f"{warning.summary}: {' '.join(warning.detail.split())}" if warning.detail else warning.summary)
+    return report
+
+
+def packages_of(packages: Packages) -> dict[str, dict[str, str]]:
+    """The packages as Terraform's variable wants them."""
+    return {item.function: {"s3_key": item.s3_key, "source_code_hash": item.source_code_hash} for item in packages}
+
+
+def apply_plan(target: Target, planned: Report, title: str = "Apply") -> None:
+    """Do what the plan says. A local AWS goes back to where it was when Terraform's state is lost on the way."""
+    if isinstance(target, LocalTarget):
+        target.before_apply()
+    try:
+        with step(title) as current:
+            report = target.terraform.apply(planned, current.say)
+            current.result = f"{report.done} done"
+    except TerraformError as error:
+        if isinstance(target, LocalTarget):
+            target.after_apply(error)
+        raise with_lock_advice(target, error) from error
+    except ToolError:
+        # Interrupted: Terraform has ended in good order and saved its state.
+        if isinstance(target, LocalTarget):
+            target.after_apply()
+        raise
+    if isinstance(target, LocalTarget):
+        target.after_apply()
+
+
+def with_lock_advice(target: Target, error: TerraformError) -> TerraformError:
+    """Add the command that removes a lock, when the state is locked."""
+    if any("acquiring the state lock" in item.summary for item in error.report.errors):
+        lock = storage.read_lock(target.s3, target.environment) or {}
+        error.message = f"The state is locked by {lock.get('Who', 'somebody')} since {lock.get('Created', 'a while')}."
+        error.hint = (
+            f"When that run is dead: (cd {target.project.stack} && "
+            f"TF_DATA_DIR={target.terraform.folder / 'data'} terraform force-unlock {lock.get('ID', 'LOCK_ID')})"
+        )
+    return error
+
+
+def down(target: LocalTarget, *, destroy: bool) -> bool:
+    """Stop the local AWS, after taking everything down if ``destroy``; returns whether it was running."""
+    if not target.folder.is_dir():
+        return False
+    with target.alone():
+        if destroy:
+            _destroy_local(target)
+        running = target.aws.is_running()
+        with step("Local AWS") as current:
+            running = target.aws.stop() or running
+            current.result = "removed" if destroy else f"stopped; {target.folder} keeps its state"
+    if destroy:
+        shutil.rmtree(target.folder)
+        shutil.rmtree(target.terraform.folder, ignore_errors=True)
+    return running
+
+
+def _destroy_local(target: LocalTarget) -> None:
+    target.recover()
+    if not (target.folder / "state").is_dir():
+        return
+    if not target.aws.is_running():
+        with step("Local AWS") as current:
+            target.aws.start()
+            current.result = target.aws.endpoint
+    target.enter()
+    if not storage.is_bootstrapped(target.s3, target.environment):
+        return
+    (target.folder / APPLIED).unlink(missing_ok=True)
+    target.release_stale_lock()
+    if storage.read_state(target.s3, target.environment):
+        unprotect(target)
+        report = make_plan(target, package("local", root=target.project.root), destroy=True)
+        if report.changes:
+            apply_plan(target, report, "Destroy")
+        left = [
+            item
+            for item in (storage.read_state(target.s3, target.environment) or {}).get("resources", ())
+            if item.get("mode") == "managed"
+        ]
+        if left:
+            raise ToolError(f"Terraform left {_plural(len(left), 'resource')} behind.")
+    with step("Buckets") as current:
+        storage.remove(target.s3, target.environment)
+        left = leftovers(target)
+        if left:
+            raise ToolError(
+                f"The local AWS still holds {_plural(len(left), 'resource')} after everything was destroyed.",
+                details="\n".join(left),
+            )
+        current.result = "nothing is left"
+
+
+def unprotect(target: LocalTarget) -> None:
+    """Lift what protects an environment from being destroyed. Only ever on a local AWS."""
+    values = target.environment.values
+    if not values.get("deletion_protection"):
+        return
+    packages = package("local", root=target.project.root)
+    lifted = Environment(
+        target.environment.name,
+        target.environment.project,
+        target.environment.files,
+        target.environment.given | {"deletion_protection": False},
+        values | {"deletion_protection": False},
+    )
+    target.environment = lifted
+    report = make_plan(target, packages)
+    if report.changes:
+        apply_plan(target, report, "Unprotect")
+
+
+def leftovers(target: LocalTarget) -> list[str]:
+    """Names of what the local AWS still holds of the environment, in both of its regions."""
+    found = []
+    regions = {target.environment.region, target.environment.values.get("failover_region")} - {None}
+    prefix = target.environment.prefix
+    for region in sorted(regions):
+        found += [f"{region}: {name}" for name in _names(region) if prefix in name]
+    return found
+
+
+def _names(region: str) -> Iterator[str]:
+    """Names of everything of the kinds that the stack makes and that outlive a careless destroy."""
+    import boto3
+
+    def pages(service: str, operation: str, key: str, **arguments: Any) -> Iterator[Any]:
+        client = boto3.client(service, region_name=region)
+        if client.can_paginate(operation):
+            for page in client.get_paginator(operation).paginate(**arguments):
+                yield from page.get(key, ())
+        else:
+            yield from getattr(client, operation)(**arguments).get(key, ())
+
+    yield from (f"table {name}" for name in pages("dynamodb", "list_tables", "TableNames"))
+    yield from (f"function {item['FunctionName']}" for item in pages("lambda", "list_functions", "Functions"))
+    yield from (f"log group {item['logGroupName']}" for item in pages("logs", "describe_log_groups", "logGroups"))
+    yield from (f"role {item['RoleName']}" for item in pages("iam", "list_roles", "Roles"))
+    yield from (f"policy {item['PolicyName']}" for item in pages("iam", "list_policies", "Policies", Scope="Local"))
+    yield from (f"queue {url}" for url in pages("sqs", "list_queues", "QueueUrls"))
+    yield from (f"topic {item['TopicArn']}" for item in pages("sns", "list_topics", "Topics"))
+    yield from (f"API {item['name']}" for item in pages("apigateway", "get_rest_apis", "items"))
+    yield from (f"alarm {item['AlarmName']}" for item in pages("cloudwatch", "describe_alarms", "MetricAlarms"))
+    yield from (
+        f"dashboard {item['DashboardName']}" for item in pages("cloudwatch", "list_dashboards", "DashboardEntries")
+    )
+    yield from (f"rule {item['Name']}" for item in pages("events", "list_rules", "Rules"))
+    yield from (
+        f"user pool {item['Name']}" for item in pages("cognito-idp", "list_user_pools", "UserPools", MaxResults=60)
+    )
+    yield from (f"alias {item['AliasName']}" for item in pages("kms", "list_aliases", "Aliases"))
+    yield from (f"bucket {item['Name']}" for item in pages("s3", "list_buckets", "Buckets"))
+
+
+@contextlib.contextmanager
+def throw_away(make: Callable[[Path], LocalTarget], folder: Path) -> Iterator[LocalTarget]:
+    """An empty local AWS that is gone afterwards."""
+    folder.mkdir(parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(prefix="plan-", dir=folder))
+    target = make(place)
+    try:
+        target.aws.start()
+        target.enter()
+        storage.bootstrap(target.s3, target.environment)
+        yield target
+    finally:
+        with contextlib.suppress(Exception):
+            target.aws.stop()
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(target.terraform.folder, ignore_errors=True)
+
+
+def require_disk(folder: Path) -> None:
+    """Raise ToolError when the disk is almost full."""
+    disk = check_disk(folder)
+    if not disk.enough:
+        raise ToolError(
+            f"Only {size(disk.free)} are free where {folder} lies, and {size(LEAST_DISK)} are needed.",
+            "Free some disk space.",
+        )
+
+
+# --- AWS -------------------------------------------------------------------------------------------------------------
+
+
+def bootstrap_aws(target: AwsTarget) -> None:
+    """Make the buckets for state and packages."""
+    with step("Buckets") as current:
+        storage.bootstrap(target.s3, target.environment)
+        current.result = f"{target.environment.state_bucket}, {target.environment.artifacts_bucket}"
+
+
+def require_buckets(target: Target) -> None:
+    if not storage.is_bootstrapped(target.s3, target.environment):
+        raise ToolError(
+            f"The buckets for {target.environment.name}'s state and packages do not exist yet.",
+            f"Make them with `bbws-access bootstrap {target.environment.name}`.",
+        )
+
+
+def upload_packages(target: Target, packages: Packages) -> None:
+    """Put what is new into the artifacts bucket."""
+    with step("Upload") as current:
+        current.result = _plural(storage.upload(target.s3, target.environment, packages), "package")
+
+
+def make_packages(target: Target) -> Packages:
+    with step("Packages") as current:
+        current.say("compiling")
+        packages = package(target.packages, root=target.project.root)
+        current.result = describe(packages)
+    return packages

@@ -1,0 +1,283 @@
+"""Reference data, organisations, users and sign-in."""
+
+import contextlib
+import getpass
+import json
+import os
+import secrets
+import ssl
+import string
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bbws_access.cli.console import err
+from bbws_access.cli.errors import ToolError, UsageError
+from bbws_access.cli.srp import Client, SrpError
+from bbws_access.cli.targets import LocalTarget, Target
+
+DEMO = "demo.json"
+PASSWORDS = "passwords.json"
+DEMO_ORGANISATION = {"id": "org-demo", "name": "Demo organisation", "email": "admin@demo.example"}
+PASSWORD_LENGTH = 24
+
+
+def actor() -> str:
+    """Who the records say did it."""
+    with contextlib.suppress(OSError, KeyError):
+        return f"bbws-access:{getpass.getuser()}"
+    return "bbws-access"
+
+
+def database(target: Target) -> Any:
+    """The tables of a target that the process has entered."""
+    import boto3
+
+    from bbws_access.kernel.dynamodb import Credentials, Database
+
+    def credentials() -> Credentials:
+        found = boto3.Session().get_credentials()
+        if found is None:
+            raise ToolError("No AWS credentials were found.", "Sign in to AWS.")
+        frozen = found.get_frozen_credentials()
+        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+
+    return Database(
+        target.environment.region, os.environ.get("AWS_ENDPOINT_URL"), credentials, deadline=30.0, attempt_timeout=10.0
+    )
+
+
+@contextlib.contextmanager
+def service_errors() -> Iterator[None]:
+    """Turn what the services and AWS refuse into errors of the tool."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from bbws_access.kernel.dynamodb import DatabaseError
+    from bbws_access.kernel.errors import ServiceError
+    from bbws_access.kernel.keys import InvalidKey
+
+    try:
+        yield
+    except ServiceError as error:
+        raise UsageError(error.message) from error
+    except InvalidKey as error:
+        raise UsageError(f"{error}.") from error
+    except DatabaseError as error:
+        raise ToolError(f"The tables do not answer: {error}.") from error
+    except ClientError as error:
+        details = error.response["Error"]
+        raise ToolError(f"AWS refuses {error.operation_name}: {details.get('Message') or details['Code']}") from error
+    except BotoCoreError as error:
+        raise ToolError(f"AWS cannot be reached: {error}.") from error
+
+
+# --- Data ------------------------------------------------------------------------------------------------------------
+
+
+def seed(target: Target, outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the reference data; what is right already stays as it is."""
+    from bbws_access.reference_data import seed_reference_data
+
+    with service_errors():
+        return seed_reference_data(database(target), outputs["table_names"]["permissions"], actor())
+
+
+def create_organisation(
+    target: Target, outputs: Mapping[str, Any], name: str, organisation_id: str | None = None
+) -> dict[str, Any]:
+    """Record an organisation with its default roles."""
+    from bbws_access.role.organisations import create_organisation as create
+
+    with service_errors():
+        return create(database(target), outputs["table_names"]["permissions"], name, actor(), organisation_id)
+
+
+def create_user(
+    target: Target, outputs: Mapping[str, Any], email: str, organisation: str, role: str, password: str | None
+) -> dict[str, Any]:
+    """Make a user of the pool who belongs to ``organisation`` and has ``role`` in it; again changes nothing.
+
+    Without ``password``, AWS sends an invitation by e-mail. Returns userId, email, organisationId, roleId, created.
+    """
+    from bbws_access.role.organisations import assign_role
+
+    email = check_email(email)
+    pool = outputs["user_pool_id"]
+    cognito = target.client("cognito-idp")
+    with service_errors():
+        # Whether organisation and role exist shows before anything is made.
+        _require_role(target, outputs, organisation, role)
+        user, created = _ensure_user(cognito, pool, email, organisation, invite=password is None)
+        if password is not None and created:
+            cognito.admin_set_user_password(UserPoolId=pool, Username=user["sub"], Password=password, Permanent=True)
+        assigned = assign_role(
+            database(target),
+            outputs["table_names"]["permissions"],
+            user_id=user["sub"],
+            role=role,
+            actor=actor(),
+            organisation_id=organisation,
+        )
+    return {
+        "userId": user["sub"],
+        "email": email,
+        "organisationId": organisation,
+        "roleId": assigned["assignment"]["roleId"],
+        "created": created,
+    }
+
+
+def _require_role(target: Target, outputs: Mapping[str, Any], organisation: str, role: str) -> None:
+    from bbws_access.role import store
+
+    table = outputs["table_names"]["permissions"]
+    tables = database(target)
+    asked = store.roles(table, organisation, {"active": True, "order": "oldest"}, None)
+    found, page = tables.parallel([store.organisation(table, organisation), asked])
+    if found is None:
+        raise UsageError(f"There is no organisation {organisation}.", "Make it with `bbws-access org create NAME`.")
+    roles = tables.rest_of(asked, page)
+    if not any(role in (item["roleId"], item["name"]) for item in roles):
+        names = ", ".join(sorted(item["name"] for item in roles))
+        raise UsageError(f"{organisation} has no role {role}; it has {names}.")
+
+
+def _ensure_user(
+    cognito: Any, pool: str, email: str, organisation: str, *, invite: bool
+) -> tuple[dict[str, str], bool]:
+    """The user's attributes, and whether it was made now."""
+    attributes = {"email": email, "email_verified": "true", "custom:organisation_id": organisation}
+    pairs = [{"Name": name, "Value": value} for name, value in attributes.items()]
+    options = {"DesiredDeliveryMediums": ["EMAIL"]} if invite else {"MessageAction": "SUPPRESS"}
+    try:
+        answer = cognito.admin_create_user(UserPoolId=pool, Username=email, UserAttributes=pairs, **options)
+    except cognito.exceptions.UsernameExistsException:
+        answer = cognito.admin_get_user(UserPoolId=pool, Username=email)
+        return {item["Name"]: item["Value"] for item in answer["UserAttributes"]}, False
+    return {item["Name"]: item["Value"] for item in answer["User"]["Attributes"]}, True
+
+
+def check_email(email: str) -> str:
+    """The address in lower case. Raises UsageError when it is none."""
+    name, at, domain = email.strip().lower().rpartition("@")
+    if not at or not name or "." not in domain or any(sign.isspace() for sign in email.strip()):
+        raise UsageError(f"{email!r} is not an e-mail address.")
+    return f"{name}@{domain}"
+
+
+def generate_password() -> str:
+    """A password that every policy of Cognito accepts."""
+    kinds = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-_.!+=")
+    letters = [secrets.choice(kind) for kind in kinds]
+    letters += [secrets.choice("".join(kinds)) for _ in range(PASSWORD_LENGTH - len(letters))]
+    secrets.SystemRandom().shuffle(letters)
+    return "".join(letters)
+
+
+def ensure_demo(target: LocalTarget, outputs: Mapping[str, Any]) -> dict[str, str]:
+    """The demo organisation and its administrator, whose password lies in a file that only you can read."""
+    email = DEMO_ORGANISATION["email"]
+    organisation = create_organisation(target, outputs, DEMO_ORGANISATION["name"], DEMO_ORGANISATION["id"])
+    password = remembered_password(target, email) or remember_password(target, email, generate_password())
+    user = create_user(target, outputs, email, organisation["organisationId"], "ORG_ADMIN", password)
+    if not user["created"]:
+        # A run that was killed in between may have left the user without this password.
+        with service_errors():
+            target.client("cognito-idp").admin_set_user_password(
+                UserPoolId=outputs["user_pool_id"], Username=user["userId"], Password=password, Permanent=True
+            )
+    demo = {"organisation_id": organisation["organisationId"], "email": email, "user_id": user["userId"]}
+    target.write(DEMO, demo)
+    return demo
+
+
+def remembered_password(target: LocalTarget, email: str) -> str | None:
+    """The generated password of a local user."""
+    return target.read(PASSWORDS).get(email)
+
+
+def remember_password(target: LocalTarget, email: str, password: str) -> str:
+    target.write(PASSWORDS, target.read(PASSWORDS) | {email: password})
+    return password
+
+
+def health(target: LocalTarget, outputs: Mapping[str, Any]) -> bool:
+    """Whether the API answers."""
+    context = ssl.create_default_context(cafile=str(target.aws.ca_bundle))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+    with (
+        contextlib.suppress(OSError, ValueError),
+        opener.open(f"{target.api_url(outputs)}/health", timeout=20) as answer,
+    ):
+        return answer.status == 200 and isinstance(json.load(answer), dict)
+    return False
+
+
+# --- Signing in ------------------------------------------------------------------------------------------------------
+
+
+def sign_in(target: Target, outputs: Mapping[str, Any], email: str, password: str) -> str:
+    """The access token of a user, by SRP; asks for a code or a new password when the pool wants one."""
+    email = check_email(email)
+    cognito = target.client("cognito-idp")
+    client_id = outputs["client_id"]
+    srp = Client(outputs["user_pool_id"])
+    with service_errors():
+        try:
+            answer = cognito.initiate_auth(
+                ClientId=client_id,
+                AuthFlow="USER_SRP_AUTH",
+                AuthParameters={"USERNAME": email, "SRP_A": srp.public},
+            )
+            while "AuthenticationResult" not in answer:
+                responses = _respond(cognito, answer, srp, password)
+                session = {"Session": answer["Session"]} if answer.get("Session") else {}
+                answer = cognito.respond_to_auth_challenge(
+                    ClientId=client_id, ChallengeName=answer["ChallengeName"], ChallengeResponses=responses, **session
+                )
+        except (cognito.exceptions.NotAuthorizedException, cognito.exceptions.UserNotFoundException) as error:
+            raise ToolError(f"{email} cannot sign in: wrong e-mail address or password.") from error
+        except SrpError as error:
+            raise ToolError(str(error)) from error
+    return answer["AuthenticationResult"]["AccessToken"]
+
+
+def _respond(cognito: Any, answer: dict[str, Any], srp: Client, password: str) -> dict[str, str]:
+    """What to answer to a challenge of the pool."""
+    name, given = answer["ChallengeName"], answer["ChallengeParameters"]
+    user = given.get("USER_ID_FOR_SRP") or given.get("USERNAME") or ""
+    if name == "PASSWORD_VERIFIER":
+        proof = srp.prove(user, password, given["SALT"], given["SRP_B"], given["SECRET_BLOCK"])
+        return {
+            "USERNAME": user,
+            "PASSWORD_CLAIM_SECRET_BLOCK": given["SECRET_BLOCK"],
+            "PASSWORD_CLAIM_SIGNATURE": proof.signature,
+            "TIMESTAMP": proof.timestamp,
+        }
+    if name in ("SOFTWARE_TOKEN_MFA", "SMS_MFA", "EMAIL_OTP"):
+        code = {"SOFTWARE_TOKEN_MFA": "SOFTWARE_TOKEN_MFA_CODE", "SMS_MFA": "SMS_MFA_CODE"}.get(name, "EMAIL_OTP_CODE")
+        return {"USERNAME": user, code: ask("Code: ")}
+    if name == "MFA_SETUP":
+        answer["Session"] = _set_up_authenticator(cognito, answer["Session"])
+        return {"USERNAME": user}
+    if name == "NEW_PASSWORD_REQUIRED":
+        return {"USERNAME": user, "NEW_PASSWORD": ask("New password: ", hidden=True)}
+    raise ToolError(f"The user pool asks for {name}, which this tool cannot answer.")
+
+
+def _set_up_authenticator(cognito: Any, session: str) -> str:
+    """Bind an authenticator app to the user, who has no second factor yet; returns the session to go on with."""
+    begun = cognito.associate_software_token(Session=session)
+    err.print(f"Enter this key in an authenticator app: {begun['SecretCode']}", markup=False)
+    return cognito.verify_software_token(Session=begun["Session"], UserCode=ask("Code: "))["Session"]
+
+
+def ask(question: str, *, hidden: bool = False) -> str:
+    """Ask at the terminal, on standard error, so that standard output holds the result alone."""
+    if not sys.stdin.isatty():
+        raise ToolError(f"The user pool asks for an answer ({question.rstrip(': ')}), and there is no terminal.")
+    if hidden:
+        return getpass.getpass(question, stream=sys.stderr)
+    err.print(question, end="", markup=False)
+    return input().strip()

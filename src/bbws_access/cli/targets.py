@@ -1,0 +1,406 @@
+"""Where a command works: an AWS account, or the local AWS of an environment."""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bbws_access.cli import storage
+from bbws_access.cli.console import note
+from bbws_access.cli.environments import Environment
+from bbws_access.cli.errors import NotRunningError, ToolError, UsageError
+from bbws_access.cli.project import Project
+from bbws_access.cli.terraform import Terraform, TerraformError, read_log
+from bbws_access.local_aws import LocalAws
+
+LOCAL_ACCOUNT = "000000000000"
+LOCAL_VALUES = {"account_id": LOCAL_ACCOUNT}
+LEAST_DISK = 500 * 1024 * 1024
+
+
+class Target:
+    """What every command needs of a place to work in."""
+
+    packages: str
+    """The kind of packages that run there: aws or local."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.project = environment.project
+
+    @property
+    def key(self) -> str:
+        """Names the target's files below ``.build``."""
+        raise NotImplementedError
+
+    def process_environment(self) -> Mapping[str, str]:
+        """The environment of processes that talk to it."""
+        raise NotImplementedError
+
+    def enter(self) -> None:
+        """Make this process talk to it."""
+        wanted = dict(self.process_environment())
+        os.environ.clear()
+        os.environ.update(wanted)
+
+    def client(self, service: str) -> Any:
+        """A boto3 client. The process must have entered the target."""
+        import boto3
+        from botocore.config import Config
+
+        config = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5, read_timeout=60)
+        return boto3.client(service, region_name=self.environment.region, config=config)
+
+    @cached_property
+    def s3(self) -> Any:
+        return self.client("s3")
+
+    @cached_property
+    def terraform(self) -> Terraform:
+        return Terraform(self.project, self.key, self.process_environment())
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs. Raises ToolError when it was never deployed there."""
+        found = storage.outputs(storage.read_state(self.s3, self.environment))
+        if not found:
+            raise ToolError(f"{self.environment.name} is not deployed there.", self.deploy_hint)
+        return found
+
+    @property
+    def deploy_hint(self) -> str:
+        raise NotImplementedError
+
+    def api_url(self, outputs: Mapping[str, Any]) -> str:
+        """The address that clients call."""
+        raise NotImplementedError
+
+
+class AwsTarget(Target):
+    """A real AWS account, through the credentials that the user has configured."""
+
+    packages = "aws"
+
+    @property
+    def key(self) -> str:
+        return f"aws-{self.environment.name}"
+
+    @property
+    def deploy_hint(self) -> str:
+        return f"Deploy it with `bbws-access apply {self.environment.name}`."
+
+    def process_environment(self) -> Mapping[str, str]:
+        return os.environ
+
+    def api_url(self, outputs: Mapping[str, Any]) -> str:
+        return outputs["api_url"]
+
+    def check_account(self) -> None:
+        """Raise UsageError when the credentials are of another account than the environment's."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            account = self.client("sts").get_caller_identity()["Account"]
+        except (BotoCoreError, ClientError) as error:
+            raise ToolError(f"AWS does not accept your credentials: {error}.", "Sign in to AWS again.") from error
+        if account != self.environment.account_id:
+            raise UsageError(
+                f"Your credentials are of account {account}, and {self.environment.name} belongs to account "
+                f"{self.environment.account_id}.",
+                "Choose other credentials, or another account_id.",
+            )
+
+
+def has_aws_credentials() -> bool:
+    """Whether the user has configured credentials of AWS. Says nothing about whether AWS accepts them."""
+    if os.environ.get("AWS_ENDPOINT_URL"):
+        # A shell that `bbws-access env` has prepared talks to a local AWS.
+        return False
+    import boto3
+
+    with contextlib.suppress(Exception):
+        return boto3.Session().get_credentials() is not None
+    return False
+
+
+class LocalTarget(Target):
+    """The local AWS of one environment, in a folder of its own."""
+
+    packages = "local"
+
+    def __init__(self, environment: Environment, folder: Path | None = None, port: int | None = None) -> None:
+        super().__init__(environment)
+        self.folder = local_folder(environment.project, environment.name, folder)
+        self.aws = LocalAws(self.folder, environment.region, port)
+
+    @property
+    def key(self) -> str:
+        standard = self.folder == (self.project.local_folder / self.environment.name).resolve()
+        return f"local-{self.environment.name}" + ("" if standard else f"-{abs(hash_of(str(self.folder))):x}")
+
+    @property
+    def deploy_hint(self) -> str:
+        return f"Deploy it with `bbws-access up --environment {self.environment.name}`."
+
+    def process_environment(self) -> Mapping[str, str]:
+        return self.aws.process_environment()
+
+    def api_url(self, outputs: Mapping[str, Any]) -> str:
+        return self.aws.api_url(outputs["rest_api_id"], outputs["stage_name"])
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other runs of this tool away from the folder."""
+        make_folder(self.folder)
+        with (self.folder / "tool.lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                note("Another bbws-access is at work on this local AWS; waiting for it.")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    # Going on after a kill
+    #
+    # Terraform saves its state every twenty seconds. Killed in between, it has made resources that it knows nothing
+    # of, and the next apply fails on each of them. So the local AWS is copied before an apply: when an apply did not
+    # come to its end, the copy comes back, and with it the state and the resources of the same moment.
+
+    @property
+    def _mark(self) -> Path:
+        return self.folder / "applying.json"
+
+    @property
+    def _saved(self) -> Path:
+        return self.folder / "before-apply"
+
+    def recover(self) -> None:
+        """Undo what a killed run left half done."""
+        try:
+            mark = json.loads(self._mark.read_text())
+        except FileNotFoundError:
+            return
+        except ValueError:
+            mark = {}
+        end_orphan(mark)
+        if not read_log(Path(mark.get("log", os.devnull)), self.project).finished:
+            note("The last deployment was cut off; going back to the moment before it.")
+            self._restore()
+        self._forget()
+
+    def before_apply(self) -> None:
+        """Copy the local AWS, and note that an apply is under way."""
+        shutil.rmtree(self._saved, ignore_errors=True)
+        state = self.folder / "state"
+        if state.is_dir() and any(state.iterdir()):
+            # Stopped, so that what is on the disk is everything that there is.
+            self.aws.stop()
+            shutil.copytree(state, self._saved, copy_function=os.link)
+            self.aws.start()
+        else:
+            self._saved.mkdir()
+        self._note(0)
+        self.terraform.on_start = self._note
+
+    def _note(self, pid: int) -> None:
+        mark = {"pid": pid, "started": process_start(pid), "log": str(self.terraform.log("apply"))}
+        if not pid:
+            self.terraform.log("apply").unlink(missing_ok=True)
+        write_private(self._mark, json.dumps(mark))
+
+    def after_apply(self, error: TerraformError | None = None) -> None:
+        """Note that the apply came to its end. When it failed without saving its state, undo it."""
+        lost = self.project.stack / "errored.tfstate"
+        if error is not None and (lost.exists() or not self._saved_state(error)):
+            lost.unlink(missing_ok=True)
+            self._restore()
+        self._forget()
+
+    def _saved_state(self, error: TerraformError) -> bool:
+        if error.status < 0:
+            return False
+        return not any(
+            re.search(r"(?i)fail\w* to (save|persist|upload) (the )?state|error saving state", item.summary)
+            for item in error.report.errors
+        )
+
+    def _restore(self) -> None:
+        self.aws.stop()
+        state = self.folder / "state"
+        shutil.rmtree(state, ignore_errors=True)
+        if self._saved.is_dir():
+            shutil.copytree(self._saved, state, copy_function=os.link)
+        (self.folder / "applied.json").unlink(missing_ok=True)
+        self.aws.start()
+
+    def _forget(self) -> None:
+        self._mark.unlink(missing_ok=True)
+        shutil.rmtree(self._saved, ignore_errors=True)
+
+    def release_stale_lock(self) -> None:
+        """Remove the state's lock when whoever took it is gone: nothing else works on this local AWS now."""
+        from botocore.exceptions import ClientError
+
+        with contextlib.suppress(ClientError):
+            lock = storage.read_lock(self.s3, self.environment)
+            if lock is None:
+                return
+            users = terraform_processes(self.aws.endpoint)
+            if users:
+                raise ToolError(
+                    f"Terraform (process {users[0]}) is at work on this local AWS and holds the state's lock.",
+                    "Wait for it to end, then run the command again.",
+                )
+            note(f"Removed the state's lock that a killed Terraform of {lock.get('Who', 'somebody')} left behind.")
+            storage.remove_lock(self.s3, self.environment)
+
+    # What the tool remembers
+
+    def read(self, name: str) -> dict[str, Any]:
+        """A file that the tool keeps beside the local AWS; empty when there is none."""
+        try:
+            return json.loads((self.folder / name).read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+
+    def write(self, name: str, content: Mapping[str, Any]) -> None:
+        """Write it so that only its owner can read it."""
+        write_private(self.folder / name, json.dumps(content, indent=2) + "\n")
+
+
+def local_folder(project: Project, environment: str, folder: Path | None = None) -> Path:
+    """The folder of an environment's local AWS."""
+    return (folder or project.local_folder / environment).resolve()
+
+
+def running_target(target: LocalTarget) -> LocalTarget:
+    """``target``, when it is up. Raises NotRunningError when it is not."""
+    name = target.environment.name
+    hint = f"Start it with `bbws-access up --environment {name}`."
+    if not target.folder.is_dir():
+        raise NotRunningError(f"There is no local AWS for {name}.", hint)
+    if not target.aws.is_running():
+        raise NotRunningError(f"The local AWS of {name} is not running.", hint)
+    return target
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Free space, in bytes, where the project lies."""
+
+    free: int
+
+    @property
+    def enough(self) -> bool:
+        return self.free >= LEAST_DISK
+
+
+def check_disk(folder: Path) -> Disk:
+    return Disk(shutil.disk_usage(folder).free)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a private folder. Raises ToolError when that cannot be done."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise ToolError(
+            f"The folder {folder} cannot be written: {error.strerror}.", "Free some space, or give your user access."
+        ) from error
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file in one step; only its owner can read it."""
+    handle, fresh = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        Path(fresh).replace(path)
+    except BaseException:
+        Path(fresh).unlink(missing_ok=True)
+        raise
+
+
+def hash_of(text: str) -> int:
+    import zlib
+
+    return zlib.crc32(text.encode())
+
+
+# --- Processes -------------------------------------------------------------------------------------------------------
+
+
+def process_start(pid: int) -> str:
+    """When a process began, as a text to compare; empty when it is gone."""
+    if not pid:
+        return ""
+    status = Path(f"/proc/{pid}/stat")
+    with contextlib.suppress(OSError):
+        fields = status.read_text().rpartition(")")[2].split()
+        return "" if fields[0] == "Z" else fields[19]
+    if Path("/proc/self/stat").exists():
+        return ""
+    shown = subprocess.run(  # noqa: S603 - a fixed program and a number
+        ["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return shown.stdout.strip()
+
+
+def end_orphan(mark: Mapping[str, Any]) -> None:
+    """End a Terraform that outlived the run that began it: politely first, so that it saves its state."""
+    pid, started = int(mark.get("pid") or 0), mark.get("started")
+    if not pid or not started:
+        return
+    if process_start(pid) == started:
+        note(f"Ending the Terraform (process {pid}) that an earlier run left behind.")
+    for number, patience in ((signal.SIGINT, 60.0), (signal.SIGKILL, 10.0)):
+        deadline = time.monotonic() + patience
+        if process_start(pid) != started:
+            break
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        while process_start(pid) == started and time.monotonic() < deadline:
+            time.sleep(0.1)
+    # Its providers do not notice that it was killed. They are in its process group, which nothing else can have joined.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if any(_is_provider(member) for member in _group(pid)):
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _group(group: int) -> list[int]:
+    members = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, IndexError):
+            if int((folder / "stat").read_text().rpartition(")")[2].split()[2]) == group:
+                members.append(int(folder.name))
+    return members
+
+
+def _is_provider(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return b"terraform-provider-" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
+
+
+def terraform_processes(endpoint: str) -> list[int]:
+    """Processes of Terraform that talk to ``endpoint``."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            program = (folder / "cmdline").read_bytes().split(b"\0")[0]
+            if Path(os.fsdecode(program)).name == "terraform":
+                variables = (folder / "environ").read_bytes().split(b"\0")
+                if f"AWS_ENDPOINT_URL={endpoint}".encode() in variables:
+                    found.append(int(folder.name))
+    return found
