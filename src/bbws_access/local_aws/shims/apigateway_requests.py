@@ -451,13 +451,12 @@ def _may_invoke(reference: str, source_arn: str, credentials: str | None, accoun
         )
         policies = iam_evaluator._gather_role_policies(role_name, account)
         return iam_evaluator.evaluate(context, policies).decision == "Allow"
-    record, config, _ = lambda_svc._get_func_record_for_ref_in_scope(reference, account_id=account, region=region)
+    record, config, name = lambda_svc._get_func_record_for_ref_in_scope(reference, account_id=account, region=region)
     if record is None or config is None:
         return False
-    return any(
-        _permits(statement, reference, source_arn, account)
-        for statement in (record.get("policy") or {}).get("Statement", [])
-    )
+    # A version's record holds the policy of the moment it was published; statements live with the function.
+    function = lambda_svc._functions.get_scoped(account, region, name)
+    return any(_permits(statement, reference, source_arn, account) for statement in function["policy"]["Statement"])
 
 
 def _trusts(policy: dict[str, Any], service: str) -> bool:
