@@ -1,0 +1,264 @@
+"""How the database client behaves when DynamoDB throttles, fails, hangs or hangs up."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from bbws_access.kernel.dynamodb import (
+    ConditionFailed,
+    Credentials,
+    Database,
+    DatabaseError,
+    DatabaseUnavailable,
+    Get,
+    Put,
+    Throttled,
+    TransactionCancelled,
+    environment_credentials,
+)
+from tests.unit.kernel.loopback import Answer, Loopback, error, http
+
+KEY = {"PK": "a", "SK": "b"}
+FOUND = http(200, {"Item": {"n": {"N": "7"}}}, checksum=True)
+
+
+def _database(server: Loopback, **options) -> Database:
+    return Database("eu-west-1", server.url, lambda: Credentials("key", "secret"), **options)
+
+
+def _script(*answers: Answer) -> Callable[[int, str, bytes], Answer]:
+    """The answers in turn; the last one for ever."""
+    return lambda number, head, body: answers[min(number, len(answers) - 1)]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        error("ProvisionedThroughputExceededException"),
+        error("ThrottlingException"),
+        error("RequestLimitExceeded"),
+        http(500, {"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError"}),
+        http(503, b"<html>busy</html>"),
+        None,
+        http(200, {"Item": {}}, headers="x-amz-crc32: 1\r\n"),
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
+        b"garbage\r\n\r\n",
+        b"SSH-2.0 hello there\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+    ids=[
+        "throughput",
+        "throttling",
+        "limit",
+        "500",
+        "503",
+        "hang-up",
+        "checksum",
+        "cut",
+        "garbage",
+        "ssh",
+        "length",
+        "chunk",
+    ],
+)
+def test_a_read_is_tried_again(fault):
+    with Loopback(_script(fault, FOUND)) as server:
+        database = _database(server, attempt_timeout=0.3)
+        assert database.get("t", KEY) == {"n": 7}
+        assert len(server.requests) == 2
+
+
+def test_throttled_until_the_deadline():
+    with Loopback(_script(error("ProvisionedThroughputExceededException"))) as server:
+        database = _database(server, deadline=0.4)
+        started = time.monotonic()
+        with pytest.raises(Throttled, match="ProvisionedThroughputExceededException"):
+            database.get("t", KEY)
+        assert time.monotonic() - started < 0.6
+        assert 2 <= len(server.requests) <= 40
+
+
+def test_a_server_that_does_not_answer_costs_no_more_than_the_deadline():
+    def slow(number: int, head: str, body: bytes) -> Answer:
+        time.sleep(1)
+        return FOUND
+
+    with Loopback(slow) as server:
+        started = time.monotonic()
+        with pytest.raises(DatabaseUnavailable, match="timed out"):
+            _database(server, deadline=0.3, attempt_timeout=0.1).get("t", KEY)
+        assert time.monotonic() - started < 0.6
+
+
+def test_nobody_listens():
+    with Loopback(_script(None)) as server:
+        url = server.url
+    with pytest.raises(DatabaseUnavailable, match="refused"):
+        Database("eu-west-1", url, lambda: Credentials("k", "s"), deadline=0.2).get("t", KEY)
+
+
+@pytest.mark.parametrize("fault", [None, http(500, {"__type": "x#InternalServerError"})], ids=["hang-up", "500"])
+def test_a_conditional_write_with_unknown_outcome_is_not_repeated(fault):
+    with Loopback(_script(fault, http(200, {}))) as server:
+        with pytest.raises(DatabaseUnavailable):
+            _database(server).put("t", KEY, condition="attribute_not_exists(PK)")
+        assert len(server.requests) == 1
+
+
+def test_a_throttled_conditional_write_is_repeated():
+    with Loopback(
+        _script(error("ThrottlingException"), error("TransactionConflictException"), http(200, {}))
+    ) as server:
+        _database(server).put("t", KEY, condition="attribute_not_exists(PK)")
+        assert len(server.requests) == 3
+
+
+def test_an_unconditional_put_is_repeated():
+    with Loopback(_script(None, http(200, {}))) as server:
+        _database(server).put("t", KEY)
+        assert len(server.requests) == 2
+
+
+def test_a_transaction_is_repeated_with_the_same_token():
+    conflict = error("TransactionCanceledException", CancellationReasons=[{"Code": "TransactionConflict"}])
+    answers = _script(None, error("TransactionInProgressException"), conflict, http(200, {}))
+    with Loopback(answers) as server:
+        _database(server).transact([Put("t", KEY)])
+        tokens = {json.loads(body)["ClientRequestToken"] for _, body in server.requests}
+        assert len(server.requests) == 4
+        assert len(tokens) == 1
+        assert len(tokens.pop()) <= 36
+
+
+def test_a_cancelled_transaction_whose_condition_failed_is_not_repeated():
+    reasons = [{"Code": "TransactionConflict"}, {"Code": "ConditionalCheckFailed"}, {"Code": "None"}]
+    with Loopback(_script(error("TransactionCanceledException", CancellationReasons=reasons))) as server:
+        with pytest.raises(TransactionCancelled) as caught:
+            _database(server).transact([Put("t", KEY), Put("t", KEY), Put("t", KEY)])
+        assert caught.value.reasons == ["TransactionConflict", "ConditionalCheckFailed", None]
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("ConditionalCheckFailedException", ConditionFailed), ("ValidationException", DatabaseError)]
+)
+def test_answers_that_repeating_cannot_change(code, kind):
+    with Loopback(_script(error(code))) as server:
+        with pytest.raises(kind, match=code):
+            _database(server).get("t", KEY)
+        assert len(server.requests) == 1
+
+
+def test_connections_are_kept_and_replaced_when_the_other_side_closed_them():
+    with Loopback(_script(FOUND)) as server:
+        database = _database(server)
+        for _ in range(3):
+            database.get("t", KEY)
+        assert server.connections == 1
+        server.drop()
+        before = database.round_trips
+        assert database.get("t", KEY) == {"n": 7}
+        assert server.connections == 2
+        assert database.round_trips == before + 1
+
+
+def test_a_conditional_write_after_an_idle_time_meets_a_closed_connection_safely():
+    with Loopback(_script(http(200, {}))) as server:
+        database = _database(server)
+        database.put("t", KEY, condition="attribute_not_exists(PK)")
+        server.drop()
+        database.put("t", KEY, condition="attribute_not_exists(PK)")
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http(200, {"Item": {"n": {"N": "7"}}}, chunked=True, checksum=True),
+        http(200, {"Item": {"n": {"N": "7"}}}, headers="Connection: close\r\n"),
+    ],
+    ids=["chunked", "close"],
+)
+def test_ways_of_ending_an_answer(answer):
+    with Loopback(_script(answer)) as server:
+        database = _database(server)
+        assert [database.get("t", KEY) for _ in range(3)] == [{"n": 7}] * 3
+        assert server.connections == (3 if b"close" in answer else 1)
+
+
+def test_parallel_requests_are_all_sent_before_the_first_answer():
+    everybody = threading.Barrier(5, timeout=5)
+
+    def answer(number: int, head: str, body: bytes) -> Answer:
+        everybody.wait()
+        return http(200, {"Item": {"key": json.loads(body)["Key"]["PK"]}})
+
+    with Loopback(answer) as server:
+        database = _database(server)
+        results = database.parallel([Get("t", {"PK": str(n), "SK": "x"}) for n in range(5)])
+        assert results == [{"key": str(n)} for n in range(5)]
+        assert database.round_trips == 1
+
+
+def test_only_the_parts_that_failed_are_sent_again():
+    def answer(number: int, head: str, body: bytes) -> Answer:
+        key = json.loads(body)["Key"]["PK"]["S"]
+        seen = sum(json.loads(one)["Key"]["PK"]["S"] == key for _, one in server.requests)
+        return error("ThrottlingException") if key == "1" and seen == 1 else http(200, {"Item": {"key": {"S": key}}})
+
+    with Loopback(answer) as server:
+        results = _database(server).parallel([Get("t", {"PK": str(n), "SK": "x"}) for n in range(3)])
+        assert [result["key"] for result in results] == ["0", "1", "2"]
+        assert len(server.requests) == 4
+
+
+def test_one_refused_request_does_not_mix_up_the_answers_of_the_others():
+    def answer(number: int, head: str, body: bytes) -> Answer:
+        key = json.loads(body)["Key"]["PK"]["S"]
+        return error("ValidationException") if key == "0" else http(200, {"Item": {"key": {"S": key}}})
+
+    with Loopback(answer) as server:
+        database = _database(server)
+        with pytest.raises(DatabaseError, match="ValidationException"):
+            database.parallel([Get("t", {"PK": str(n), "SK": "x"}) for n in range(3)])
+        for key in ("8", "9"):
+            assert database.get("t", {"PK": key, "SK": "x"}) == {"key": key}
+
+
+def test_rotated_credentials_are_used_at_once(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "FIRST")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "one")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "session-one")
+    with Loopback(_script(FOUND)) as server:
+        database = Database("eu-west-1", server.url)
+        database.get("t", KEY)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "SECOND")
+        monkeypatch.delenv("AWS_SESSION_TOKEN")
+        database.get("t", KEY)
+        first, second = (head for head, _ in server.requests)
+    assert "Credential=FIRST/" in first
+    assert "X-Amz-Security-Token: session-one" in first
+    assert "Credential=SECOND/" in second
+    assert "X-Amz-Security-Token" not in second
+
+
+def test_missing_credentials_are_named(monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    with pytest.raises(DatabaseError, match="AWS_ACCESS_KEY_ID is not set"):
+        environment_credentials()
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["127.0.0.1:1", "ftp://127.0.0.1", "http://example.org", "https://", "https://h/path"]
+)
+def test_endpoints_that_make_no_sense_or_are_not_encrypted(endpoint):
+    with pytest.raises(ValueError, match="endpoint"):
+        Database("eu-west-1", endpoint)
+
+
+def test_the_endpoint_of_aws_itself():
+    assert Database("af-south-1")._pool.authority == "dynamodb.af-south-1.amazonaws.com"
