@@ -34,6 +34,7 @@ def install_shims(function_interpreter: Path) -> None:
         apigateway_requests,
         cloudwatch,
         dynamodb,
+        kms,
         lambda_functions,
     )
 
@@ -43,3 +44,4 @@ def install_shims(function_interpreter: Path) -> None:
     apigateway_requests.install()
     cloudwatch.install()
     dynamodb.install()
+    kms.install()

@@ -3,6 +3,7 @@
 | AWS | MiniStack | test |
 |---|---|---|
 | the condition key dynamodb:LeadingKeys holds the partition keys that a request names | it is absent | `test_iam.py` |
+| point-in-time recovery has a recovery period | it is forgotten | `test_recovery_period` |
 """
 
 import json
@@ -13,6 +14,9 @@ from typing import Any
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import dynamodb
 
+Response = tuple[int, dict[str, Any], bytes]
+
+_RECOVERY_DAYS = range(1, 36)
 _KEY = "dynamodb:LeadingKeys"
 _EQUALITY = re.compile(r"([#\w][\w.-]*)\s*=\s*(:\w+)")
 
@@ -77,6 +81,39 @@ def install() -> None:
     iam_actions.dynamodb_service_context = with_leading_keys
     iam_actions.dynamodb_transaction_checks = checks_with_leading_keys
     iam_evaluator.enforce = enforce_with_leading_keys
+    _keep_recovery_period()
+
+
+def _keep_recovery_period() -> None:
+    describe, update = dynamodb._describe_continuous_backups, dynamodb._update_continuous_backups
+
+    def completed(answer: Response, table: str) -> Response:
+        status, headers, body = answer
+        if status >= 400:
+            return answer
+        content = json.loads(body)
+        description = content["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+        if description["PointInTimeRecoveryStatus"] == "ENABLED":
+            description["RecoveryPeriodInDays"] = int(dynamodb._pitr_settings[_name(table)])
+        return status, headers, json.dumps(content).encode()
+
+    def describe_with_period(data: dict[str, Any]) -> Response:
+        return completed(describe(data), data.get("TableName", ""))
+
+    def update_with_period(data: dict[str, Any]) -> Response:
+        specification = data.get("PointInTimeRecoverySpecification") or {}
+        days = specification.get("RecoveryPeriodInDays", _RECOVERY_DAYS[-1])
+        if days not in _RECOVERY_DAYS:
+            return dynamodb.error_response_json("ValidationException", "RecoveryPeriodInDays must be 1 to 35", 400)
+        answer = update(data)
+        name = _name(data.get("TableName", ""))
+        if answer[0] < 400 and dynamodb._pitr_settings.get(name):
+            # MiniStack asks only whether the setting is true.
+            dynamodb._pitr_settings[name] = days
+        return completed(answer, name)
+
+    dynamodb._describe_continuous_backups = describe_with_period
+    dynamodb._update_continuous_backups = update_with_period
 
 
 def request_leading_keys(data: dict[str, Any]) -> dict[str, list[str]]:

@@ -1,0 +1,138 @@
+"""IAM as it is enforced: `dynamodb:LeadingKeys` (shim `dynamodb`).
+
+MiniStack leaves the condition key out, so that ForAllValues lets everything through and Null refuses everything.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.local_aws.conftest import ACCOUNT, REGION, Aws
+
+Call = Callable[[Any, str], Any]
+
+
+@pytest.fixture(scope="module")
+def table(aws: Aws) -> str:
+    name = "leading-keys"
+    keys = ("PK", "SK", "GPK")
+    aws.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by-g",
+                "KeySchema": [{"AttributeName": "GPK", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    return name
+
+
+@pytest.fixture(scope="module")
+def restricted(aws: Aws, table: str) -> Any:
+    arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}"
+    reads = ["GetItem", "BatchGetItem", "Query", "Scan"]
+    actions = [*reads, "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionCheckItem"]
+    condition = {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["OWN#*"]},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+    statement = {
+        "Effect": "Allow",
+        "Action": [f"dynamodb:{action}" for action in actions],
+        "Resource": [arn, f"{arn}/index/*"],
+        "Condition": condition,
+    }
+    return aws.assumed(aws.role("restricted", [statement]), "dynamodb")
+
+
+def key(partition: str) -> dict[str, Any]:
+    return {"PK": {"S": partition}, "SK": {"S": "1"}}
+
+
+CALLS: dict[str, Callable[[Any, str, str], Any]] = {
+    "PutItem": lambda client, table, pk: client.put_item(TableName=table, Item=key(pk) | {"GPK": {"S": pk}}),
+    "GetItem": lambda client, table, pk: client.get_item(TableName=table, Key=key(pk)),
+    "UpdateItem": lambda client, table, pk: client.update_item(
+        TableName=table,
+        Key=key(pk),
+        UpdateExpression="SET #n = :n",
+        ExpressionAttributeNames={"#n": "n"},
+        ExpressionAttributeValues={":n": {"N": "1"}},
+    ),
+    "DeleteItem": lambda client, table, pk: client.delete_item(TableName=table, Key=key(pk)),
+    "Query": lambda client, table, pk: client.query(
+        TableName=table,
+        KeyConditionExpression="#pk = :pk AND begins_with(SK, :sk)",
+        ExpressionAttributeNames={"#pk": "PK"},
+        ExpressionAttributeValues={":pk": {"S": pk}, ":sk": {"S": "1"}},
+    ),
+    "Query of an index": lambda client, table, pk: client.query(
+        TableName=table,
+        IndexName="by-g",
+        KeyConditionExpression="GPK = :pk",
+        ExpressionAttributeValues={":pk": {"S": pk}},
+    ),
+    "BatchGetItem": lambda client, table, pk: client.batch_get_item(
+        RequestItems={table: {"Keys": [key("OWN#0"), key(pk)] if pk != "OWN#0" else [key(pk)]}}
+    ),
+    "BatchWriteItem": lambda client, table, pk: client.batch_write_item(
+        RequestItems={
+            table: [
+                {"PutRequest": {"Item": key("OWN#first")}},
+                {"DeleteRequest": {"Key": key(pk)}},
+            ]
+        }
+    ),
+    "TransactWriteItems": lambda client, table, pk: client.transact_write_items(
+        TransactItems=[
+            {"Put": {"TableName": table, "Item": key("OWN#first")}},
+            {"Put": {"TableName": table, "Item": key(pk)}},
+        ]
+    ),
+    "TransactWriteItems with a check": lambda client, table, pk: client.transact_write_items(
+        TransactItems=[
+            {"Delete": {"TableName": table, "Key": key("OWN#first")}},
+            {
+                "ConditionCheck": {
+                    "TableName": table,
+                    "Key": key(pk),
+                    "ConditionExpression": "attribute_not_exists(nothing)",
+                }
+            },
+        ]
+    ),
+    "TransactGetItems": lambda client, table, pk: client.transact_get_items(
+        TransactItems=[{"Get": {"TableName": table, "Key": key(pk)}}]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_leading_keys(restricted: Any, table: str, name: str) -> None:
+    CALLS[name](restricted, table, "OWN#1")
+    with pytest.raises(ClientError) as caught:
+        CALLS[name](restricted, table, "OTHER#1")
+    assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
+
+
+def test_a_scan_names_no_partition(restricted: Any, table: str) -> None:
+    with pytest.raises(ClientError, match="AccessDenied"):
+        restricted.scan(TableName=table)
+
+
+def test_recovery_period(aws: Aws, table: str) -> None:
+    client = aws.client("dynamodb")
+    for days in (35, 7):
+        specification: dict[str, Any] = {"PointInTimeRecoveryEnabled": True}
+        if days != 35:
+            specification["RecoveryPeriodInDays"] = days
+        client.update_continuous_backups(TableName=table, PointInTimeRecoverySpecification=specification)
+        description = client.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
+        assert description["PointInTimeRecoveryDescription"]["RecoveryPeriodInDays"] == days
