@@ -120,7 +120,7 @@ class KeySet:
         self._tried = now
         try:
             keys = self._fetch()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             self._failed = True
             age = None if self._fetched is None else round(now - self._fetched)
             self._log.warning("The pool's keys could not be fetched", error=str(error), keysAgeSeconds=age)
