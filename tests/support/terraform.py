@@ -164,21 +164,27 @@ def conditions(folder: Path) -> dict[str, int]:
 class Run:
     """One run of a native test: the inputs it sees, and the addresses that it expects to fail."""
 
+    file: str
     name: str
     variables: dict[str, Any]
     expect_failures: frozenset[str]
 
 
+def native_test_files(folder: Path) -> list[Path]:
+    """A folder's tests/*.tftest.hcl."""
+    return sorted((folder / "tests").glob("*.tftest.hcl"))
+
+
 def native_runs(folder: Path) -> list[Run]:
-    """The runs of a folder's tests/*.tftest.hcl."""
+    """The runs of a folder's native tests."""
     runs = []
-    for path in sorted((folder / "tests").glob("*.tftest.hcl")):
+    for path in native_test_files(folder):
         test = read(path)
         shared = _variables(test)
         for block in test.get("run", []):
             for name, body in block.items():
                 failures = frozenset(_address(item) for item in body.get("expect_failures", []))
-                runs.append(Run(f"{path.name}: {name}", shared | _variables(body), failures))
+                runs.append(Run(path.name, name, shared | _variables(body), failures))
     return runs
 
 

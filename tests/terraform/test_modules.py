@@ -15,6 +15,7 @@ from tests.support.terraform import (
     module_folders,
     module_name,
     native_runs,
+    native_test_files,
     read,
     readme_examples,
     readme_table,
@@ -58,10 +59,19 @@ def test_configuration_is_valid(folder: Path, workspace: Workspace) -> None:
     assert "Warning" not in printed, printed
 
 
-@every_configuration
-def test_native_tests_pass(folder: Path, workspace: Workspace) -> None:
-    printed = workspace.terraform(workspace.initialised(workspace.copy_of(folder)), "test", "-no-color")
-    assert f"{len(native_runs(folder))} passed, 0 failed" in printed, printed
+@pytest.mark.parametrize(
+    ("folder", "file"),
+    [
+        pytest.param(folder, file.name, id=f"{module_name(folder)}: {file.name.removesuffix('.tftest.hcl')}")
+        for folder in configuration_folders()
+        for file in native_test_files(folder)
+    ],
+)
+def test_native_tests_pass(folder: Path, file: str, workspace: Workspace) -> None:
+    copy = workspace.initialised(workspace.copy_of(folder))
+    printed = workspace.terraform(copy, "test", f"-filter=tests/{file}", "-no-color")
+    runs = [run for run in native_runs(folder) if run.file == file]
+    assert f"{len(runs)} passed, 0 failed" in printed, printed
 
 
 @every_module
@@ -88,7 +98,7 @@ def test_every_condition_has_a_run_that_it_rejects(folder: Path) -> None:
 def test_module_has_its_files(module: Path) -> None:
     expected = EVERY_MODULE | NAMED_FILES.get(module_name(module), set())
     assert expected <= {path.name for path in module.iterdir()}
-    assert list((module / "tests").glob("*.tftest.hcl")), "no native tests"
+    assert native_test_files(module), "no native tests"
 
 
 @every_module

@@ -64,9 +64,9 @@ resource "aws_dynamodb_table" "this" {
     }
   }
 
-  # Written even where nothing expires: a block that is merely gone would leave expiry switched on.
+  # Written even where nothing expires: if the block were merely gone, expiry would stay switched on without a word.
   ttl {
-    enabled        = each.value.ttl_attribute != null
+    enabled        = each.value.ttl_attribute != null && each.value.ttl_enabled
     attribute_name = each.value.ttl_attribute
   }
 

@@ -57,7 +57,8 @@ variable "tables" {
     Tables to make, by a static name that ends the table's name.
     `range_key`: "" for a table without one.
     `attribute_types`: types of key attributes (S, N or B) that are not strings.
-    `ttl_attribute`: attribute with the epoch second after which an item expires; null for none.
+    `ttl_attribute`: attribute with the epoch second after which an item expires; null for none. To stop expiry later, set `ttl_enabled` to false and
+    keep the name: DynamoDB wants it to switch expiry off.
     `deletion_protection_enabled`: null for what the module's input of that name says.
     `on_demand_throughput`: most request units per second that the table takes; null for the account's limit.
     `global_secondary_indexes`: indexes by their name; `non_key_attributes` belong to the projection INCLUDE.
@@ -67,6 +68,7 @@ variable "tables" {
     range_key                   = optional(string, "SK")
     attribute_types             = optional(map(string), {})
     ttl_attribute               = optional(string)
+    ttl_enabled                 = optional(bool, true)
     stream_enabled              = optional(bool, true)
     stream_view_type            = optional(string, "NEW_AND_OLD_IMAGES")
     table_class                 = optional(string, "STANDARD")

@@ -209,6 +209,8 @@ run "another_project" {
         }
       }
       sessions = {
+        ttl_attribute  = "ttl"
+        ttl_enabled    = false
         stream_enabled = false
         table_class    = "STANDARD_INFREQUENT_ACCESS"
       }
@@ -240,6 +242,11 @@ run "another_project" {
   assert {
     condition     = !aws_dynamodb_table.this["sessions"].stream_enabled && aws_dynamodb_table.this["sessions"].table_class == "STANDARD_INFREQUENT_ACCESS" && keys(output.stream_arns) == ["orders"]
     error_message = "A table may do without a stream, and be of another class."
+  }
+
+  assert {
+    condition     = !aws_dynamodb_table.this["sessions"].ttl[0].enabled
+    error_message = "Expiry can be switched off while the attribute keeps its name."
   }
 
   assert {
