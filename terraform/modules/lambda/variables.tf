@@ -139,7 +139,7 @@ variable "functions" {
         for name in keys(input.environment) : can(regex("^[A-Za-z][A-Za-z0-9_]+$", name)) && !can(regex("^(AWS_|LAMBDA_|_HANDLER$|_X_AMZN)", name))
       ]
     ]))
-    error_message = "An environment variable's name must be letters, digits and _, begin with a letter, and not begin with AWS_ or LAMBDA_, which belong to Lambda."
+    error_message = "An environment variable's name must be two or more letters, digits and _, begin with a letter, and not begin with AWS_ or LAMBDA_, which belong to Lambda."
   }
 
   validation {
