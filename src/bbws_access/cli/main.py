@@ -119,11 +119,10 @@ def status(environment: EnvironmentOption = "dev", folder: FolderOption = None, 
     if json_:
         out.print_json(json.dumps(facts))
     else:
-        table = Table.grid(padding=(0, 2))
         for name, value in facts.items():
-            shown = "\n".join(value.values()) if isinstance(value, dict) else str("-" if value is None else value)
-            table.add_row(f"[dim]{name}[/dim]", escape(shown))
-        out.print(table)
+            lines = list(value.values()) if isinstance(value, dict) else [value]
+            for number, line in enumerate(lines or [None]):
+                out.print(f"[dim]{name if number == 0 else '':<17}[/dim]{escape('-' if line is None else str(line))}")
     if not facts["running"]:
         raise typer.Exit(NotRunningError.exit_code)
 
@@ -551,24 +550,22 @@ def _show_deployment(deployment: Any) -> None:
     out.print()
     out.print(f"[bold]{target.environment.prefix}[/bold] is {changed} [dim]({seconds(deployment.took)})[/dim]")
     out.print()
-    table = Table.grid(padding=(0, 2))
-    table.add_row("[dim]API[/dim]", escape(deployment.api_url))
-    table.add_row("[dim]Organisation[/dim]", escape(f"{demo['organisation_id']}, administrator {demo['email']}"))
-    table.add_row("[dim]Sign in[/dim]", escape(f"{tool} token {demo['email']}{options}"))
-    out.print(table)
+    for name, value in (
+        ("API", deployment.api_url),
+        ("Organisation", f"{demo['organisation_id']}, administrator {demo['email']}"),
+        ("Sign in", f"{tool} token {demo['email']}{options}"),
+    ):
+        out.print(f"[dim]{name:<14}[/dim]{escape(value)}")
     out.print("\n[dim]A request to paste; it answers 200:[/dim]\n")
     out.print(request, markup=False)
-    out.print("\n[dim]Next:[/dim]\n")
-    hints = (
+    out.print("\n[dim]What to try next:[/dim]\n")
+    for command, meaning in (
         (f'eval "$({tool} env{options})"', "let aws, boto3 and Terraform talk to it"),
-        (f'{tool} org create "My company"{options}', "an organisation of your own"),
-        (f"{tool} status{options}", "where everything is"),
+        (f'{tool} org create "My company"{options}', "make an organisation of your own"),
+        (f"{tool} status{options}", "see where everything is"),
         (f"{tool} down{options}", "stop it; its state is kept"),
-    )
-    table = Table.grid(padding=(0, 2))
-    for command, meaning in hints:
-        table.add_row(escape(command), f"[dim]{meaning}[/dim]")
-    out.print(table)
+    ):
+        out.print(f"{escape(command)}  [dim]# {meaning}[/dim]")
 
 
 def _this_tool() -> str:
