@@ -1,0 +1,64 @@
+"""Whole deployments, one for each environment that the tests look at, brought up once."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.deployment import Deployment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+# A folder in which the deployments stay from one run to the next, for whoever works on these tests.
+KEPT = os.environ.get("BBWS_ACCESS_TEST_FOLDER")
+
+
+def _deployed(environment: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    if KEPT:
+        deployment = Deployment(environment, Path(KEPT) / environment)
+        deployment.up()
+        yield deployment
+        return
+    deployment = Deployment(environment, tmp_path_factory.mktemp("local-aws") / environment)
+    try:
+        deployment.up()
+        yield deployment
+    finally:
+        deployment.tool("down", check=False)
+
+
+@pytest.fixture(scope="session")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """DEV's values, deployed by `bbws-access up`."""
+    yield from _deployed("dev", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def prod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """PROD's values, both regions, deployed by `bbws-access up`."""
+    yield from _deployed("prod", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def admin(dev: Deployment) -> str:
+    """Access token of the demo organisation's administrator."""
+    return dev.token(dev.status["admin_email"])
+
+
+@pytest.fixture(scope="session")
+def organisation(dev: Deployment) -> str:
+    return dev.status["organisation_id"]
+
+
+@pytest.fixture(scope="session")
+def other_organisation(dev: Deployment) -> str:
+    """An organisation that the demo's administrator has nothing to do with, with an administrator of its own."""
+    made = json.loads(dev.tool("org", "create", "Another company", "--json").stdout)
+    dev.user("admin@another.example", made["organisation_id"], "ORG_ADMIN")
+    return made["organisation_id"]

@@ -1,0 +1,197 @@
+"""A whole deployment on a local AWS, as an engineer makes it: by the command line, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+import jwt
+import urllib3
+from botocore.config import Config
+
+from bbws_access.cli.srp import Client
+from bbws_access.kernel.dynamodb import Credentials, Database
+from tests.support import role_cases
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the API said."""
+
+    status: int
+    body: Any
+    headers: Any
+
+    @property
+    def code(self) -> str:
+        """The error's code; the test fails where the answer is no error in the API's shape."""
+        error = self.body["error"]
+        assert set(error) == {"code", "message", "details", "requestId"}, error
+        assert error["requestId"], "an error names its request"
+        return error["code"]
+
+
+@dataclass
+class Deployment:
+    """One environment, up on a local AWS of its own."""
+
+    environment: str
+    folder: Path
+    passwords: dict[str, str] = field(default_factory=dict, repr=False)
+
+    # The tool
+
+    def tool(self, *arguments: str, check: bool = True, here: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the command line against this deployment; the test fails where it fails, unless `check` is False."""
+        where = ["--environment", self.environment, "--folder", str(self.folder)] if here else []
+        command = [sys.executable, "-m", "bbws_access.cli", *arguments, *where]
+        # The tool runs from the repository, without whatever a developer's shell says of AWS.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        if check and result.returncode:
+            raise AssertionError(f"{shlex.join(command)}: {result.returncode}\n{result.stdout}\n{result.stderr}")
+        return result
+
+    def up(self) -> float:
+        """Bring it up and return the seconds that it took."""
+        began = time.monotonic()
+        self.tool("up")
+        self.__dict__.pop("status", None)
+        return time.monotonic() - began
+
+    @cached_property
+    def status(self) -> dict[str, Any]:
+        return json.loads(self.tool("status", "--json").stdout)
+
+    @cached_property
+    def shell(self) -> dict[str, str]:
+        """What `bbws-access env` tells a shell."""
+        return json.loads(self.tool("env", "--json").stdout)
+
+    # The API
+
+    @cached_property
+    def _http(self) -> urllib3.PoolManager:
+        return urllib3.PoolManager(ca_certs=self.status["ca_bundle"], maxsize=64, retries=False)
+
+    def request(
+        self, method: str, path: str, token: str | None = None, body: Any = None, headers: dict[str, str] | None = None
+    ) -> Answer:
+        """Call the API. A body of bytes or text is sent as it is, any other as JSON."""
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        if token is not None:
+            sent.setdefault("Authorization", f"Bearer {token}")
+        data = body if isinstance(body, bytes | str | None) else json.dumps(body)
+        answer = self._http.request(method, self.status["api_url"] + path, body=data, headers=sent, timeout=60.0)
+        content = answer.data.decode()
+        return Answer(answer.status, json.loads(content) if content else None, answer.headers)
+
+    # AWS
+
+    def client(self, service: str, *, role: str | None = None, region: str | None = None) -> Any:
+        """A client as the engineer, or with the rights of one of the stack's roles."""
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        if role is not None:
+            arn = f"arn:aws:iam::{self.names.account_id}:role/{self.names.role_name(role)}"
+            found = self.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+            keys = {
+                "aws_access_key_id": found["AccessKeyId"],
+                "aws_secret_access_key": found["SecretAccessKey"],
+                "aws_session_token": found["SessionToken"],
+            }
+        return boto3.client(
+            service,
+            region_name=region or self.status["region"],
+            endpoint_url=self.status["endpoint"],
+            verify=self.status["ca_bundle"],
+            config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
+            **keys,
+        )
+
+    @cached_property
+    def names(self) -> role_cases.Deployment:
+        return role_cases.Deployment(
+            name_prefix=f"bbws-access-{self.environment}",
+            region=self.status["region"],
+            account_id="000000000000",
+            user_pool_id=self.status["user_pool_id"],
+        )
+
+    @cached_property
+    def database(self) -> Database:
+        os.environ["AWS_CA_BUNDLE"] = self.status["ca_bundle"]
+        return Database(
+            self.status["region"], self.status["endpoint"], lambda: Credentials("test", "test"), deadline=30.0
+        )
+
+    def log_lines(self, group: str, since: float) -> list[str]:
+        """What a log group got since a moment (seconds since 1970)."""
+        pages = self.client("logs").get_paginator("filter_log_events")
+        return [
+            event["message"]
+            for page in pages.paginate(logGroupName=group, startTime=int(since * 1000))
+            for event in page["events"]
+        ]
+
+    def wait_for_line(self, group: str, since: float, **fields: str) -> dict[str, Any]:
+        """The first structured line since a moment that has these fields."""
+        found: list[dict[str, Any]] = []
+        for _ in range(50):
+            found = [json.loads(line) for line in self.log_lines(group, since) if line.startswith("{")]
+            for line in found:
+                if all(line.get(name) == value for name, value in fields.items()):
+                    return line
+            time.sleep(0.1)
+        raise AssertionError(f"{group} has no line with {fields} among {found}")
+
+    # People
+
+    def user(self, email: str, organisation: str, role: str) -> str:
+        """A user with a role, made by the tool; returns the user's id."""
+        made = self.tool("user", "create", email, "--organisation", organisation, "--role", role, "--json")
+        return json.loads(made.stdout)["user_id"]
+
+    def token(self, email: str) -> str:
+        return self.tool("token", email).stdout.strip()
+
+    def sign_in(self, email: str, password: str) -> dict[str, Any]:
+        """Cognito's answer to a sign-in by SRP: tokens, or the next challenge."""
+        cognito = self.client("cognito-idp")
+        srp = Client(self.status["user_pool_id"])
+        client_id = self.status["client_id"]
+        asked = cognito.initiate_auth(
+            ClientId=client_id,
+            AuthFlow="USER_SRP_AUTH",
+            AuthParameters={"USERNAME": email, "SRP_A": srp.public},
+        )["ChallengeParameters"]
+        proof = srp.prove(asked["USER_ID_FOR_SRP"], password, asked["SALT"], asked["SRP_B"], asked["SECRET_BLOCK"])
+        return cognito.respond_to_auth_challenge(
+            ClientId=client_id,
+            ChallengeName="PASSWORD_VERIFIER",
+            ChallengeResponses={
+                "USERNAME": asked["USER_ID_FOR_SRP"],
+                "PASSWORD_CLAIM_SECRET_BLOCK": asked["SECRET_BLOCK"],
+                "PASSWORD_CLAIM_SIGNATURE": proof.signature,
+                "TIMESTAMP": proof.timestamp,
+            },
+        )
+
+
+def claims(token: str) -> dict[str, Any]:
+    """What a token says, unchecked."""
+    return jwt.decode(token, options={"verify_signature": False})
+
+
+TOKEN_SHAPE = re.compile(r"eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{10,}")
