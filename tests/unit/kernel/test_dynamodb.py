@@ -23,6 +23,11 @@ from bbws_access.kernel.dynamodb import (
 
 
 @pytest.fixture
+def table(tables: dict[str, str]) -> str:
+    return tables["permissions"]
+
+
+@pytest.fixture
 def pk(table: str) -> str:
     return f"TEST#{uuid.uuid4()}"
 
@@ -181,10 +186,8 @@ def test_faults_of_the_program_are_named(database, pk):
     assert not isinstance(caught.value, DatabaseUnavailable)
 
 
-def test_a_server_that_we_do_not_trust_is_not_talked_to(emulator, monkeypatch):
+def test_a_server_that_we_do_not_trust_is_not_talked_to(local_aws, monkeypatch):
     monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
-    database = Database(
-        "eu-west-1", emulator.environment()["AWS_ENDPOINT_URL"], lambda: Credentials("test", "test"), deadline=0.2
-    )
+    database = Database("eu-west-1", local_aws.endpoint, lambda: Credentials("test", "test"), deadline=0.2)
     with pytest.raises(DatabaseUnavailable, match="certificate verify failed"):
         database.get("kernel", {"PK": "a", "SK": "b"})

@@ -1,0 +1,360 @@
+"""The authorizer with real tables: answers, context, log lines, round trips, faults."""
+
+import io
+import json
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import bbws_access.authorizer.handler as module
+from bbws_access.access.grants import Access, Grant, Membership
+from bbws_access.authorizer.handler import Authorizer, AuthorizerFault, MethodArn, Unauthorized, context_of
+from bbws_access.authorizer.tokens import Identity, KeySet, Verifier
+from bbws_access.kernel.dynamodb import Credentials, Database
+from bbws_access.kernel.ids import new_id
+from bbws_access.kernel.keys import key as item_key
+from bbws_access.kernel.logs import Logger
+from bbws_access.kernel.settings import Settings, SettingsError
+from tests.support.tables import REGION
+from tests.unit.authorizer.iam_evaluator import is_allowed
+from tests.unit.authorizer.tokens_support import CLIENT, ISSUER, POOL, claims, key_set, token
+from tests.unit.kernel.loopback import Loopback, error, http
+
+PREFIX = "arn:aws:execute-api:eu-west-1:000000000000:abcdefghij/v1/"
+
+
+class Scene:
+    """An authorizer, an organisation and a user of its own."""
+
+    def __init__(self, endpoint: str, tables: dict[str, str], keys_url: str) -> None:
+        self.database = Database(REGION, endpoint)
+        self.tables = tables
+        self.lines = io.StringIO()
+        settings = Settings(region=REGION, endpoint=endpoint, tables={n: tables[n] for n in ("permissions", "teams")})
+        log = Logger("authorizer", "test", stream=self.lines)
+        verifier = Verifier(issuer=ISSUER, client_ids=(CLIENT,), keys=KeySet(f"{keys_url}/jwks.json", log))
+        self.authorizer = Authorizer(settings, self.database, verifier, log)
+        self.user = str(uuid.uuid4())
+        self.org = new_id("organisation")
+
+    def role(self, *permissions: str, org: str | None = None, **changes: object) -> str:
+        role_id = new_id("role")
+        org = org or self.org
+        item = {
+            "roleId": role_id,
+            "organisationId": org,
+            "name": "READER",
+            "scope": "ORGANISATION",
+            "permissions": list(permissions),
+            "permissionSets": [],
+            "active": True,
+        }
+        self.database.put(
+            self.tables["permissions"], {**item_key("OrganisationRole", orgId=org, roleId=role_id), **item, **changes}
+        )
+        return role_id
+
+    def assign(self, role_id: str, org: str | None = None, scope: str = "ORGANISATION", **changes: object) -> None:
+        org = org or self.org
+        keys = item_key("UserRoleAssignment", userId=self.user, orgId=org, roleId=role_id, teamId="-")
+        item = {"userId": self.user, "organisationId": org, "roleId": role_id, "scope": scope, "active": True}
+        self.database.put(self.tables["permissions"], {**keys, **item, **changes})
+
+    def event(self, path: str = "", method: str = "GET", **changes: object) -> dict:
+        good = {"sub": self.user, "custom:organisation_id": self.org, "organisations": self.org}
+        path = path or f"/organisations/{self.org}/roles"
+        return {
+            "type": "TOKEN",
+            "authorizationToken": f"Bearer {token(claims(**{**good, **changes}))}",
+            "methodArn": f"{PREFIX}{method}{path}",
+        }
+
+    def log_lines(self) -> list[dict]:
+        return [json.loads(line) for line in self.lines.getvalue().splitlines()]
+
+
+@pytest.fixture
+def scene(local_aws, tables) -> Iterator[Scene]:
+    with Loopback(lambda number, head, body: http(200, key_set("one"))) as server:
+        scene = Scene(local_aws.endpoint, tables, server.url)
+        yield scene
+        scene.database.close()
+
+
+def test_a_reader_may_read_and_the_line_says_so(scene):
+    role_id = scene.role("role:read")
+    scene.assign(role_id)
+    answer = scene.authorizer.authorize(scene.event(), "request-1")
+    assert answer["principalId"] == scene.user
+    assert answer["context"] == {
+        "userId": scene.user,
+        "email": "me@example.org",
+        "orgId": scene.org,
+        "teamIds": "",
+        "permissions": "role:read",
+        "roleIds": role_id,
+    }
+    assert is_allowed(answer["policyDocument"], f"{PREFIX}GET/organisations/{scene.org}/roles/role-x")
+    assert not is_allowed(answer["policyDocument"], f"{PREFIX}POST/organisations/{scene.org}/roles")
+    assert not is_allowed(answer["policyDocument"], f"{PREFIX}GET/organisations/{new_id('organisation')}/roles")
+    (line,) = scene.log_lines()
+    assert {
+        name: line[name] for name in ("message", "decision", "reason", "operation", "organisationId", "principal")
+    } == {
+        "message": "Access decision",
+        "decision": "ALLOW",
+        "reason": "PERMISSION",
+        "operation": "listRoles",
+        "organisationId": scene.org,
+        "principal": scene.user,
+    }
+    assert line["requestId"] == "request-1"
+    assert line["roundTrips"] == 1
+    assert line["policyDetail"] == "exact"
+    assert line["latencyMs"] > 0
+
+
+def test_the_answer_does_not_depend_on_the_path(scene):
+    scene.assign(scene.role("role:read"))
+    paths = [f"/organisations/{scene.org}/roles", "/platform/roles", f"/organisations/{new_id('organisation')}/roles"]
+    answers = [scene.authorizer.authorize(scene.event(path)) for path in paths]
+    assert answers[0] == answers[1] == answers[2]
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "reason"),
+    [
+        ("/organisations/{org}/roles", "POST", "NO_PERMISSION"),
+        ("/organisations/org-other/roles", "GET", "NOT_IN_ORGANISATION"),
+        ("/no/such/route", "GET", "UNKNOWN_ROUTE"),
+    ],
+)
+def test_refusals_have_their_reason(scene, path, method, reason):
+    scene.assign(scene.role("role:read"))
+    event = scene.event(path.format(org=scene.org), method)
+    answer = scene.authorizer.authorize(event)
+    assert not is_allowed(answer["policyDocument"], event["methodArn"])
+    (line,) = scene.log_lines()
+    assert (line["decision"], line["reason"]) == ("DENY", reason)
+
+
+def test_somebody_without_any_record_is_denied_everything(scene):
+    answer = scene.authorizer.authorize(scene.event("/platform/roles"))
+    assert answer["policyDocument"]["Statement"] == [
+        {"Action": "execute-api:Invoke", "Effect": "Deny", "Resource": [f"{PREFIX}*"]}
+    ]
+    assert answer["context"]["orgId"] == ""
+    assert scene.log_lines()[0]["reason"] == "UNKNOWN_USER"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"active": False}, {"expiresAt": (datetime.now(UTC) - timedelta(seconds=1)).isoformat()}]
+)
+def test_somebody_whose_assignments_ended_is_denied_everything(scene, changes):
+    scene.assign(scene.role("role:read"), **changes)
+    answer = scene.authorizer.authorize(scene.event("/platform/roles"))
+    assert [statement["Effect"] for statement in answer["policyDocument"]["Statement"]] == ["Deny"]
+    assert scene.log_lines()[0]["reason"] == "USER_INACTIVE"
+
+
+def test_the_claim_of_an_organisation_gives_nothing(scene):
+    other = new_id("organisation")
+    scene.role("*", org=other)
+    scene.assign(scene.role("role:read"))
+    event = scene.event(f"/organisations/{other}/roles", **{"custom:organisation_id": other, "organisations": other})
+    answer = scene.authorizer.authorize(event)
+    assert not is_allowed(answer["policyDocument"], event["methodArn"])
+    assert answer["context"]["orgId"] == ""
+    # The own organisation was not hinted: found all the same, at the price of a second round trip.
+    assert is_allowed(answer["policyDocument"], f"{PREFIX}GET/organisations/{scene.org}/roles")
+    assert scene.log_lines()[0]["roundTrips"] == 2
+
+
+def test_permission_sets_platform_roles_and_team_capabilities_count(scene):
+    set_id, team, team_role = new_id("permission-set"), new_id("team"), new_id("team-role")
+    permissions, teams = scene.tables["permissions"], scene.tables["teams"]
+    scene.database.put(
+        permissions,
+        {
+            **item_key("PermissionSet", orgId=scene.org, setId=set_id),
+            "setId": set_id,
+            "permissions": ["permission:read"],
+            "active": True,
+        },
+    )
+    scene.assign(scene.role(permissionSets=[set_id]))
+    scene.assign("role-security-officer", "PLATFORM", "PLATFORM")
+    scene.database.put(
+        teams,
+        {
+            **item_key("TeamRoleDefinition", orgId=scene.org, teamRoleId=team_role),
+            "teamRoleId": team_role,
+            "capabilities": ["CAN_VIEW_MEMBERS"],
+            "active": True,
+        },
+    )
+    scene.database.put(
+        teams,
+        {
+            **item_key("TeamMember", userId=scene.user, orgId=scene.org, teamId=team),
+            "userId": scene.user,
+            "organisationId": scene.org,
+            "teamId": team,
+            "teamRoleId": team_role,
+            "active": True,
+        },
+    )
+    answer = scene.authorizer.authorize(scene.event())
+    assert is_allowed(answer["policyDocument"], f"{PREFIX}GET/organisations/{scene.org}/permission-sets")
+    assert answer["context"]["permissions"] == "audit:export,audit:read,permission:read"
+    assert answer["context"]["teamIds"] == team
+    assert "role-security-officer" in answer["context"]["roleIds"]
+    assert scene.log_lines()[0]["roundTrips"] == 1
+
+
+def test_a_refused_token_is_exactly_unauthorized_and_logged_without_it(scene):
+    event = scene.event(exp=1)
+    with pytest.raises(Unauthorized, match=r"\AUnauthorized\Z") as caught:
+        scene.authorizer.authorize(event)
+    assert caught.value.__cause__ is None
+    (line,) = scene.log_lines()
+    assert (line["message"], line["decision"], line["reason"]) == ("Authentication failed", "DENY", "EXPIRED")
+    assert event["authorizationToken"].split(".")[1] not in scene.lines.getvalue()
+
+
+@pytest.mark.parametrize(
+    "arn", [None, "", "arn:aws:execute-api:eu-west-1:1:x", "arn:aws:execute-api:eu-west-1:1:*/v1/GET/a"]
+)
+def test_an_event_that_no_gateway_sends_is_a_fault(scene, arn):
+    with pytest.raises(AuthorizerFault):
+        scene.authorizer.authorize({**scene.event(), "methodArn": arn})
+
+
+def test_the_parts_of_a_method_arn():
+    assert MethodArn.parse(f"{PREFIX}GET/a/b") == (PREFIX, "GET", "/a/b")
+    assert MethodArn.parse(f"{PREFIX}GET/").path == "/"
+
+
+# Faults: an exception other than Unauthorized, so that API Gateway answers 500 and keeps nothing.
+
+
+@pytest.fixture
+def environment(monkeypatch) -> Iterator[pytest.MonkeyPatch]:
+    values = {
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "ENVIRONMENT": "test",
+        "SERVICE_NAME": "authorizer",
+        "PERMISSIONS_TABLE": "permissions",
+        "TEAMS_TABLE": "teams",
+        "USER_POOL_ID": POOL,
+        "CLIENT_IDS": f"other,{CLIENT}",
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(module, "_authorizer", None)
+    yield monkeypatch
+
+
+def _event() -> dict:
+    return {"authorizationToken": f"Bearer {token()}", "methodArn": f"{PREFIX}GET/platform/roles"}
+
+
+def _serve(dynamodb: bytes | None, keys: bytes | None):
+    return Loopback(lambda number, head, body: keys if head.startswith("GET") else dynamodb)
+
+
+def test_the_handler_from_the_environment(environment, capsys):
+    with _serve(http(200, {"Items": [], "Count": 0}), http(200, key_set("one"))) as server:
+        environment.setenv("AWS_ENDPOINT_URL", server.url)
+        answer = module.handler(_event(), None)
+        assert answer["policyDocument"]["Statement"][0]["Effect"] == "Deny"
+        assert server.requests[0][0].startswith(f"GET /{POOL}/.well-known/jwks.json ")
+        tables = [json.loads(body)["TableName"] for _, body in server.requests[1:]]
+        assert sorted(tables) == ["permissions"] * 3 + ["teams"] * 2
+    assert json.loads(capsys.readouterr().out)["reason"] == "UNKNOWN_USER"
+
+
+@pytest.mark.parametrize(
+    ("dynamodb", "keys"),
+    [
+        (error("AccessDeniedException"), http(200, key_set("one"))),
+        (http(200, b"not json"), http(200, key_set("one"))),
+        (http(200, {"Items": [{"organisationId": {"S": "x"}}]}), None),
+        (http(200, {}), http(500, {})),
+    ],
+    ids=["denied", "nonsense", "no-keys", "keys-500"],
+)
+def test_a_fault_is_neither_yes_nor_no(environment, capsys, dynamodb, keys):
+    with _serve(dynamodb, keys) as server:
+        environment.setenv("AWS_ENDPOINT_URL", server.url)
+        with pytest.raises(AuthorizerFault) as caught:
+            module.handler(_event(), None)
+    assert "Unauthorized" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[-1]["message"] == "Authorizer fault"
+    assert lines[-1]["level"] == "ERROR"
+
+
+def test_the_handler_refuses_with_unauthorized(environment):
+    with _serve(None, http(200, key_set("one"))) as server:
+        environment.setenv("AWS_ENDPOINT_URL", server.url)
+        with pytest.raises(Unauthorized, match=r"\AUnauthorized\Z"):
+            module.handler({**_event(), "authorizationToken": "Bearer a.b.c"}, None)
+
+
+@pytest.mark.parametrize("name", ["USER_POOL_ID", "CLIENT_IDS", "PERMISSIONS_TABLE", "TEAMS_TABLE", "AWS_REGION"])
+def test_a_missing_setting_is_named(environment, name):
+    environment.delenv(name)
+    environment.delenv("AWS_DEFAULT_REGION", raising=False)
+    with pytest.raises(SettingsError, match=name):
+        Authorizer.from_environment()
+
+
+def test_on_aws_the_addresses_are_those_of_the_region(environment):
+    environment.delenv("AWS_ENDPOINT_URL", raising=False)
+    environment.setenv("AWS_REGION", "af-south-1")
+    verifier = Authorizer.from_environment()._verifier
+    assert verifier._issuer == f"https://cognito-idp.af-south-1.amazonaws.com/{POOL}"
+    assert verifier._keys._pool.authority == "cognito-idp.af-south-1.amazonaws.com"
+    assert verifier._keys._path == f"/{POOL}/.well-known/jwks.json"
+
+
+# Context.
+
+
+def test_lists_that_are_too_long_say_how_much_is_missing():
+    teams = [new_id("team") for _ in range(100)]
+    access = Access("u", (), tuple(Membership("org-1", team, frozenset()) for team in teams))
+    context = context_of(Identity("u", "e" * 500, "org-1", ()), access)
+    assert all(isinstance(value, str) and len(value) <= 2048 for value in context.values())
+    *kept, rest = context["teamIds"].split(",")
+    assert kept == sorted(teams)[: len(kept)]
+    assert rest == f"+{len(teams) - len(kept)}"
+    assert len(context["email"]) == 320
+
+
+def test_the_context_tells_of_the_default_organisation_only():
+    def grant(scope, org, team, permission, role):
+        return Grant(frozenset({permission}), scope, org, team, role, "R", {}, {})
+
+    access = Access(
+        "u",
+        (
+            grant("ORGANISATION", "org-1", None, "role:read", "role-1"),
+            grant("TEAM", "org-1", "team-1", "site:read", "role-2"),
+            grant("ORGANISATION", "org-2", None, "team:*", "role-3"),
+        ),
+        (Membership("org-2", "team-9", frozenset()),),
+    )
+    context = context_of(Identity("u", "", "org-1", ()), access)
+    assert (context["permissions"], context["roleIds"], context["teamIds"]) == ("role:read", "role-1,role-2", "team-1")
+    assert context_of(Identity("u", "", "org-9", ()), access)["orgId"] == ""
+
+
+def test_credentials_come_from_the_environment(environment):
+    assert Authorizer.from_environment()._database._credentials() == Credentials("test", "test", None)
