@@ -11,7 +11,7 @@ import os
 from datetime import UTC, datetime
 
 from bbws_access.access.reader import PLATFORM_ORGANISATION, in_force
-from bbws_access.kernel.dynamodb import Database, DatabaseError, Query
+from bbws_access.kernel.dynamodb import Database, Query
 from bbws_access.kernel.ids import is_user_id, is_valid_id
 from bbws_access.kernel.keys import partition
 from bbws_access.kernel.logs import Logger
@@ -26,7 +26,8 @@ _NAMES = {"#a": "active"}
 class TokenClaims:
     """Everything that a warm function keeps between sign-ins."""
 
-    def __init__(self, settings: Settings, database: Database, log: Logger) -> None:
+    def __init__(self, settings: Settings, database: Database, log: Logger, deadline: float = _DEADLINE) -> None:
+        self._deadline = deadline
         self._settings = settings
         self._database = database
         self._log = log
@@ -74,14 +75,14 @@ class TokenClaims:
                 )
             )
         try:
-            pages = self._database.parallel(calls, deadline=_DEADLINE)
-        except DatabaseError as error:
+            pages = self._database.parallel(calls, deadline=self._deadline)
+            now = datetime.now(UTC)
+            found = dict.fromkeys(
+                record["organisationId"] for page in pages for record in page.items if in_force(record, now)
+            )
+        except Exception as error:  # whatever it was, a hint is not worth a failed sign-in
             self._log.warning("No organisations in the token: the tables did not answer", error=str(error))
             return []
-        now = datetime.now(UTC)
-        found = dict.fromkeys(
-            record["organisationId"] for page in pages for record in page.items if in_force(record, now)
-        )
         found.pop(PLATFORM_ORGANISATION, None)
         return [org_id for org_id in found if is_valid_id(org_id)][:MOST_ORGANISATIONS]
 
