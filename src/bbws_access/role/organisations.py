@@ -102,6 +102,8 @@ def assign_role(
     """
     if not is_user_id(user_id):
         raise BadRequest(f"{user_id!r} is no user id: use the sub of the Cognito account, a lower-case UUID.")
+    if team_id is not None and not is_valid_id(team_id):
+        raise BadRequest(f"{team_id!r} is no team id.")
     change = Change(actor, request_id, now or datetime.now(UTC))
 
     def attempt(_: list) -> dict:

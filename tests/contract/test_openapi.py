@@ -1,0 +1,258 @@
+"""The API's contract is valid, complete, and within what API Gateway imports."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from openapi_spec_validator import validate
+
+from bbws_access.access.permissions import is_known
+from bbws_access.kernel import errors
+from bbws_access.kernel.contract import load_contract, load_permissions, load_roles
+from bbws_access.kernel.service import Service
+
+DOCUMENT = json.loads((Path(__file__).parents[2] / "contract" / "openapi.json").read_text())
+OPERATIONS = [
+    pytest.param(method, path, operation, id=operation["operationId"])
+    for path, item in DOCUMENT["paths"].items()
+    for method, operation in item.items()
+]
+SCHEMAS = DOCUMENT["components"]["schemas"]
+REQUESTS = sorted(name for name in SCHEMAS if name.endswith("Request"))
+# Whatever an operation does: the gateway throttles, and a function, its storage or the way to it may fail.
+ALWAYS = {"400", "429", "500", "502", "503", "504"}
+# The keywords of JSON Schema draft 4 that API Gateway's models know, of those that this contract has a use for.
+KEYWORDS = {
+    "type",
+    "description",
+    "properties",
+    "required",
+    "additionalProperties",
+    "items",
+    "enum",
+    "pattern",
+    "format",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+}
+
+
+def resolved(node: dict) -> dict:
+    while "$ref" in node:
+        target = DOCUMENT
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        node = target
+    return node
+
+
+def schemas_within(schema: dict) -> Iterator[dict]:
+    yield schema
+    for one in schema.get("properties", {}).values():
+        yield from schemas_within(one)
+    if "items" in schema:
+        yield from schemas_within(schema["items"])
+
+
+def every_reference(node: object) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for value in node.values():
+            yield from every_reference(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from every_reference(value)
+
+
+def test_it_is_valid_openapi() -> None:
+    validate(DOCUMENT)
+    assert DOCUMENT["openapi"].startswith("3.0.")
+
+
+def test_names_of_operations_are_unique() -> None:
+    names = [operation["operationId"] for item in DOCUMENT["paths"].values() for operation in item.values()]
+    assert len(names) == len(set(names))
+
+
+def test_the_base_path_is_the_servers_alone() -> None:
+    assert [server["url"] for server in DOCUMENT["servers"]] == ["/v1"]
+    assert not any(path.startswith("/v1") for path in DOCUMENT["paths"])
+
+
+def test_nothing_is_left_over() -> None:
+    used = set(every_reference(DOCUMENT))
+    declared = {
+        f"#/components/{kind}/{name}"
+        for kind in ("schemas", "parameters", "responses")
+        for name in DOCUMENT["components"][kind]
+    }
+    assert declared == used
+
+
+@pytest.mark.parametrize("path", DOCUMENT["paths"])
+def test_paths_can_be_imported(path: str) -> None:
+    assert re.fullmatch(r"(/([a-z][a-z-]*|\{[a-zA-Z]+\}))+", path)
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS)
+class TestOperation:
+    def test_it_is_described(self, method: str, path: str, operation: dict) -> None:
+        for name in ("operationId", "summary", "description"):
+            assert operation[name].strip()
+        assert set(operation["tags"]) <= {tag["name"] for tag in DOCUMENT["tags"]}
+        assert len(operation["tags"]) == 1
+
+    def test_a_service_answers_it(self, method: str, path: str, operation: dict) -> None:
+        service = operation["x-bbws-service"]
+        assert service in load_contract().services
+        module = importlib.import_module(f"bbws_access.{service}.handler")
+        assert operation["operationId"] in module.service._handlers
+
+    def test_its_access_is_stated_and_exists(self, method: str, path: str, operation: dict) -> None:
+        access = operation["x-bbws-access"]
+        if isinstance(access, str):
+            assert access in ("public", "signed-in")
+        else:
+            catalogue = {permission["name"] for permission in load_permissions()}
+            for rule in access:
+                [(kind, value)] = rule.items()
+                assert (
+                    (kind == "permission" and value in catalogue)
+                    or (kind == "self" and f"{{{value}}}" in path)
+                    or (kind == "capability" and value in load_roles()["teamCapabilities"] and "{teamId}" in path)
+                ), rule
+        assert operation["security"] == ([] if access == "public" else [{"cognito": []}])
+
+    def test_its_parameters_are_declared_and_bounded(self, method: str, path: str, operation: dict) -> None:
+        parameters = [resolved(one) for one in operation["parameters"]]
+        assert {one["name"] for one in parameters if one["in"] == "path"} == set(re.findall(r"\{(\w+)\}", path))
+        names = [(one["in"], one["name"]) for one in parameters]
+        assert len(names) == len(set(names))
+        for one in parameters:
+            assert one["description"]
+            assert one["required"] is (one["in"] == "path")
+            schema = one["schema"]
+            bounded = schema["type"] == "boolean" or "enum" in schema
+            bounded = bounded or (schema["type"] == "integer" and {"minimum", "maximum"} <= schema.keys())
+            assert bounded or {"minLength", "maxLength"} <= schema.keys()
+            assert one["in"] != "path" or schema["pattern"].startswith("^")
+
+    def test_lists_can_be_paged(self, method: str, path: str, operation: dict) -> None:
+        if not operation["operationId"].startswith("list"):
+            return
+        parameters = {resolved(one)["name"]: resolved(one)["schema"] for one in operation["parameters"]}
+        size = parameters["pageSize"]
+        assert (size["minimum"], size["maximum"], size["default"]) == (1, 100, 50)
+        assert "startAt" in parameters
+        answer = resolved(operation["responses"]["200"]["content"]["application/json"]["schema"])
+        assert answer["required"] == ["items", "count", "moreAvailable", "startAt", "_links"]
+
+    def test_every_status_is_there(self, method: str, path: str, operation: dict) -> None:
+        wanted = set(ALWAYS)
+        if operation["x-bbws-access"] != "public":
+            wanted |= {"401", "403"}
+        if "{" in path:
+            wanted |= {"404"}
+        if method in ("post", "put"):
+            wanted |= {"413"}
+        if method in ("post", "put", "delete") and operation["operationId"] != "checkAccess":
+            wanted |= {"409"}
+        successes = {status for status in operation["responses"] if status.startswith("2")}
+        assert len(successes) == 1
+        assert set(operation["responses"]) - successes == wanted
+
+    def test_answers_are_described(self, method: str, path: str, operation: dict) -> None:
+        for status, response in operation["responses"].items():
+            response = resolved(response)
+            assert response["description"]
+            if status == "204":
+                assert "content" not in response
+                continue
+            schema = response["content"]["application/json"]["schema"]
+            assert schema["$ref"].startswith("#/components/schemas/")
+            assert (schema["$ref"] == "#/components/schemas/Error") is (not status.startswith("2"))
+
+    def test_its_body_is_a_request(self, method: str, path: str, operation: dict) -> None:
+        if "requestBody" not in operation:
+            assert method in ("get", "delete") or operation["operationId"] == "seedRoles"
+            return
+        body = operation["requestBody"]
+        assert body["required"] is True
+        assert list(body["content"]) == ["application/json"]
+        [name] = re.findall(r"^#/components/schemas/(\w+)$", body["content"]["application/json"]["schema"]["$ref"])
+        assert name in REQUESTS
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+class TestRequest:
+    def test_api_gateway_can_import_it(self, name: str) -> None:
+        assert re.fullmatch(r"[A-Za-z0-9]+", name)
+        assert all(one.endswith("Request") for one in every_reference(SCHEMAS[name]))
+        for schema in schemas_within(SCHEMAS[name]):
+            assert schema.keys() <= KEYWORDS
+            assert schema.get("format") in (None, "date-time")
+            assert isinstance(schema["type"], str)
+
+    def test_it_is_closed_and_bounded(self, name: str) -> None:
+        assert SCHEMAS[name]["type"] == "object"
+        for schema in schemas_within(SCHEMAS[name]):
+            if schema["type"] == "object":
+                assert schema["additionalProperties"] is False
+                assert set(schema.get("required", ())) <= set(schema["properties"])
+            elif schema["type"] == "array":
+                assert {"maxItems", "uniqueItems"} <= schema.keys()
+            elif schema["type"] == "integer":
+                assert "minimum" in schema
+            elif schema["type"] == "string":
+                assert "enum" in schema or {"maxLength", "pattern"} <= schema.keys()
+            if "pattern" in schema:
+                assert re.fullmatch(r"\^.*\$", schema["pattern"])
+                assert re.compile(schema["pattern"])
+
+
+@pytest.mark.parametrize("name", sorted(set(SCHEMAS) - set(REQUESTS)))
+def test_answers_are_closed(name: str) -> None:
+    schema = SCHEMAS[name]
+    assert schema["type"] == "object"
+    assert schema["additionalProperties"] is False or name == "Links"
+    for one in schemas_within(schema):
+        for name, value in one.get("properties", {}).items():
+            assert "$ref" in value or value["description"], name
+
+
+def test_the_services_and_the_contract_have_the_same_operations() -> None:
+    """Both ways: what a service registers is in the contract, and nothing of the contract lacks a service."""
+    for name in {operation.service for operation in load_contract().operations.values()}:
+        service: Service = importlib.import_module(f"bbws_access.{name}.handler").service
+        wanted = {one.operation_id for one in load_contract().operations.values() if one.service == name}
+        assert set(service._handlers) == wanted
+
+
+def test_the_error_codes_of_the_program_are_in_the_contract() -> None:
+    known = set(SCHEMAS["Error"]["properties"]["error"]["properties"]["code"]["enum"])
+    classes = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.ServiceError)]
+    assert {one.code for one in classes} <= known
+    folder = Path(errors.__file__).parents[1]
+    # What only the engineers' tool can meet: an organisation is not made through the API.
+    tool = {"ORGANISATION_EXISTS"}
+    for package in ("kernel", "access", "permission", "role"):
+        for file in (folder / package).glob("*.py"):
+            assert set(re.findall(r'code="([A-Z_]+)"', file.read_text())) - tool <= known, file
+
+
+def test_every_permission_of_the_contract_is_in_the_catalogue() -> None:
+    names = [permission["name"] for permission in load_permissions()]
+    assert all(is_known(name) for name in names)
+    categories = SCHEMAS["Permission"]["properties"]["category"]["enum"]
+    assert {permission["category"] for permission in load_permissions()} == set(categories)

@@ -1,0 +1,500 @@
+"""Who has a role: assigning, listing, taking away, expiry, and what happens at the same moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+
+from bbws_access.kernel.dynamodb import Database
+from bbws_access.kernel.keys import key
+from tests.support.services import Answer, Instance, World, at_once, moment
+
+USER_ROLES = "/organisations/{}/users/{}/roles"
+USER_ROLE = "/organisations/{}/users/{}/roles/{}"
+ROLE = "/organisations/{}/roles/{}"
+ROLE_USERS = "/organisations/{}/roles/{}/users"
+THEN = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def org(world: World) -> str:
+    return world.organisation()
+
+
+@pytest.fixture
+def admin(world: World, org: str) -> str:
+    return world.member(org)
+
+
+@pytest.fixture
+def roles(api: Instance, org: str, admin: str) -> dict[str, str]:
+    """Ids of the organisation's roles by name."""
+    page = api.call("GET", f"/organisations/{org}/roles", admin).expect(200)
+    return {role["name"]: role["roleId"] for role in page["items"]}
+
+
+@pytest.fixture
+def usage(database: Database, seeded_tables: dict[str, str], org: str) -> Callable[[str], tuple[int, int]]:
+    """The counted use of a role, and the true one."""
+
+    def count(role_id: str) -> tuple[int, int]:
+        table = seeded_tables["permissions"]
+        stored = database.get(table, key("RoleUsage", orgId=org, roleId=role_id))
+        index = f"ASSIGNMENT#ORG#{org}#ROLE#{role_id}"
+        found = database.query_all(table, index, index="assignments-by-role", consistent=False)
+        return (stored["count"] if stored else 0), sum(one["active"] for one in found)
+
+    return count
+
+
+def later(**span: int) -> str:
+    return (datetime.now(UTC) + timedelta(**span)).isoformat()
+
+
+def pages(api: Instance, path: str, user: str, size: int, **query: str) -> list[dict]:
+    """The assignments of all pages."""
+    found: list[dict] = []
+    start: dict[str, str] = {}
+    while True:
+        page = api.call("GET", path, user, query={"pageSize": str(size), **query, **start}).expect(200)
+        assert page["count"] == len(page["items"]) <= size
+        found += page["items"]
+        if not page["moreAvailable"]:
+            return found
+        start = {"startAt": page["startAt"]}
+
+
+class TestAssign:
+    def test_for_the_whole_organisation(
+        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]
+    ) -> None:
+        user = world.user()
+        answer = api.call("POST", USER_ROLES.format(org, user), admin, {"roleId": roles["ORG_MANAGER"]})
+        made = answer.expect(201)
+        assert (made["roleName"], made["scope"], made["active"]) == ("ORG_MANAGER", "ORGANISATION", True)
+        assert made["assignedBy"] == made["createdBy"] == admin
+        assert "teamId" not in made
+        assert "expiresAt" not in made
+        assert made["_links"].keys() == {"self", "role", "remove"}
+        [listed] = api.call("GET", answer.headers["Location"], admin).expect(200)["items"]
+        assert listed == made
+        # It counts at once, and no more than the role grants: user:read is in it, role:read is not.
+        api.call("GET", USER_ROLES.format(org, admin), user).expect(403, "FORBIDDEN")
+        api.call("GET", f"/organisations/{org}/users/{admin}/permissions", user).expect(200)
+
+    def test_in_teams(self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]) -> None:
+        user, path = world.user(), None
+        for team in ("team-1", "team-2"):
+            path = USER_ROLES.format(org, user)
+            made = api.call("POST", path, admin, {"roleId": roles["SITE_EDITOR"], "teamId": team}).expect(201)
+            assert (made["scope"], made["teamId"]) == ("TEAM", team)
+            assert made["_links"]["remove"]["href"].endswith(f"?teamId={team}")
+        assert [one["teamId"] for one in pages(api, path, admin, 1)] == ["team-1", "team-2"]
+
+    def test_until_a_moment(self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]) -> None:
+        user = world.user()
+        ends = datetime.now(UTC) + timedelta(hours=1)
+        content = {"roleId": roles["ORG_MANAGER"], "expiresAt": ends.astimezone().isoformat()}
+        made = api.call("POST", USER_ROLES.format(org, user), admin, content).expect(201)
+        assert made["expiresAt"].endswith("Z")
+        assert abs(moment(made["expiresAt"]) - ends) < timedelta(milliseconds=1)
+
+    def test_twice_is_refused_and_says_since_when(
+        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]
+    ) -> None:
+        user = world.user()
+        content = {"roleId": roles["ORG_MANAGER"]}
+        made = api.call("POST", USER_ROLES.format(org, user), admin, content).expect(201)
+        answer = api.call("POST", USER_ROLES.format(org, user), admin, {**content, "expiresAt": later(days=1)})
+        answer.expect(409, "ALREADY_ASSIGNED")
+        assert answer.details == {"assignedAt": made["assignedAt"], "expiresAt": None}
+
+    def test_again_after_it_was_taken_away(
+        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str], usage: Callable
+    ) -> None:
+        user, role = world.user(), roles["ORG_MANAGER"]
+        for version in (1, 3, 5):
+            made = api.call("POST", USER_ROLES.format(org, user), admin, {"roleId": role}).expect(201)
+            assert made["version"] == version
+            assert usage(role) == (1, 1)
+            api.call("DELETE", USER_ROLE.format(org, user, role), admin).expect(204)
+            assert usage(role) == (0, 0)
+
+    def test_again_after_it_expired(
+        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str], usage: Callable
+    ) -> None:
+        user, role = world.user(), roles["ORG_MANAGER"]
+        world.assign(user, role, org, now=THEN, expires_at="2020-01-02T00:00:00Z")
+        made = api.call("POST", USER_ROLES.format(org, user), admin, {"roleId": role}).expect(201)
+        assert (made["active"], "expiresAt" in made) == (True, False)
+        assert usage(role) == (1, 1)
+
+    def test_the_ceiling(self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]) -> None:
+        content = {"name": "ASSIGNER", "displayName": "A", "permissions": ["role:assign", "site:read"]}
+        role = api.call("POST", f"/organisations/{org}/roles", admin, content).expect(201)
+        assigner = world.member(org, role["roleId"])
+        world.assign(assigner, "SITE_ADMIN", org, team_id="team-1")
+        user = world.user()
+        answer = api.call("POST", USER_ROLES.format(org, user), assigner, {"roleId": roles["ORG_ADMIN"]})
+        answer.expect(403, "PERMISSION_CEILING")
+        assert "team:*" in answer.details["missing"]
+        # What is held in one team only is not held in the organisation, not even for that team.
+        team = {"roleId": roles["SITE_EDITOR"], "teamId": "team-1"}
+        answer = api.call("POST", USER_ROLES.format(org, user), assigner, team)
+        answer.expect(403, "PERMISSION_CEILING")
+        assert answer.details == {"missing": ["site:publish", "site:update"]}
+        viewer = {"roleId": roles["SITE_VIEWER"], "teamId": "team-1"}
+        api.call("POST", USER_ROLES.format(org, user), assigner, viewer).expect(201)
+        # Nor does one give oneself more.
+        own = {"roleId": roles["ORG_ADMIN"]}
+        api.call("POST", USER_ROLES.format(org, assigner), assigner, own).expect(403, "PERMISSION_CEILING")
+
+    def test_the_ceiling_counts_what_comes_through_sets(
+        self, api: Instance, world: World, org: str, admin: str
+    ) -> None:
+        content = {"name": "ALL", "displayName": "A", "permissions": [], "permissionSets": ["set-platform-admin"]}
+        role = api.call("POST", f"/organisations/{org}/roles", world.platform(), content).expect(201)
+        answer = api.call("POST", USER_ROLES.format(org, world.user()), admin, {"roleId": role["roleId"]})
+        answer.expect(403, "PERMISSION_CEILING")
+        assert answer.details == {"missing": ["*"]}
+
+    def test_teams_are_for_roles_of_scope_team(
+        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]
+    ) -> None:
+        path = USER_ROLES.format(org, world.user())
+        for content in ({"roleId": roles["SITE_EDITOR"]}, {"roleId": roles["ORG_MANAGER"], "teamId": "team-1"}):
+            answer = api.call("POST", path, admin, content)
+            answer.expect(400, "VALIDATION_ERROR")
+            assert answer.details[0]["field"] == "teamId"
+
+    @pytest.mark.parametrize(
+        "expires",
+        [
+            "2020-01-01T00:00:00Z",
+            "2999-13-01T00:00:00Z",
+            "2999-02-30T00:00:00Z",
+            "2999-01-01",
+            "9999-12-31T23:59:59-12:00",
+            "soon",
+            "",
+            7,
+        ],
+    )
+    def test_ends_in_the_future(
+        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str], expires: object
+    ) -> None:
+        content = {"roleId": roles["ORG_MANAGER"], "expiresAt": expires}
+        api.call("POST", USER_ROLES.format(org, world.user()), admin, content).expect(400, "VALIDATION_ERROR")
+
+    def test_an_unknown_or_inactive_role(
+        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]
+    ) -> None:
+        api.call("DELETE", ROLE.format(org, roles["SITE_VIEWER"]), admin).expect(204)
+        for role in ("role-none", roles["SITE_VIEWER"]):
+            content = {"roleId": role, "teamId": "team-1"}
+            api.call("POST", USER_ROLES.format(org, world.user()), admin, content).expect(404, "ROLE_NOT_FOUND")
+
+    def test_platform_roles_are_not_assigned_here(self, api: Instance, world: World, org: str) -> None:
+        root, user = world.platform(), world.user()
+        content = {"roleId": "role-platform-admin"}
+        api.call("POST", USER_ROLES.format(org, user), root, content).expect(403, "SYSTEM_RESOURCE")
+        path = USER_ROLE.format(org, root, "role-platform-admin")
+        api.call("DELETE", path, root).expect(403, "SYSTEM_RESOURCE")
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {},
+            {"roleId": "role*"},
+            {"roleId": "role-1", "teamId": "-"},
+            {"roleId": "role-1", "teamId": "team/1"},
+            {"roleId": "role-1", "scope": "PLATFORM"},
+            {"roleId": "role-1", "assignedBy": "me"},
+            [],
+        ],
+    )
+    def test_bad_bodies(self, api: Instance, world: World, org: str, admin: str, wrong: object) -> None:
+        api.call("POST", USER_ROLES.format(org, world.user()), admin, wrong).expect(400, "VALIDATION_ERROR")
+
+    def test_bad_users(self, api: Instance, org: str, admin: str, roles: dict[str, str]) -> None:
+        for user in ("me", "*", "00000000-0000-0000-0000-00000000000", "ABCDEF00-0000-4000-8000-000000000000"):
+            content = {"roleId": roles["ORG_MANAGER"]}
+            api.call("POST", USER_ROLES.format(org, user), admin, content).expect(400, "VALIDATION_ERROR")
+
+
+class TestRemove:
+    def test_what_was_not_assigned(
+        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]
+    ) -> None:
+        user, role = world.user(), roles["ORG_MANAGER"]
+        api.call("DELETE", USER_ROLE.format(org, user, role), admin).expect(404, "ASSIGNMENT_NOT_FOUND")
+        api.call("DELETE", USER_ROLE.format(org, user, "role-none"), admin).expect(404, "ROLE_NOT_FOUND")
+        world.assign(user, role, org)
+        api.call("DELETE", USER_ROLE.format(org, user, role), admin).expect(204)
+        api.call("DELETE", USER_ROLE.format(org, user, role), admin).expect(404, "ASSIGNMENT_NOT_FOUND")
+
+    def test_it_is_recorded(
+        self,
+        api: Instance,
+        world: World,
+        org: str,
+        admin: str,
+        roles: dict[str, str],
+        database: Database,
+        seeded_tables: dict[str, str],
+    ) -> None:
+        user, role = world.member(org, "ORG_MANAGER"), roles["ORG_MANAGER"]
+        api.call("DELETE", USER_ROLE.format(org, user, role), admin).expect(204)
+        parts = {"orgId": org, "userId": user, "roleId": role, "teamId": "-"}
+        stored = database.get(seeded_tables["permissions"], key("UserRoleAssignment", **parts))
+        assert (stored["active"], stored["lastUpdatedBy"], stored["version"]) == (False, admin, 2)
+        assert len(stored["requestId"]) == 36
+
+    def test_one_team_of_two(self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]) -> None:
+        user, role = world.user(), roles["SITE_EDITOR"]
+        for team in ("team-1", "team-2"):
+            world.assign(user, role, org, team_id=team)
+        path = USER_ROLE.format(org, user, role)
+        api.call("DELETE", path, admin).expect(400, "VALIDATION_ERROR")
+        api.call("DELETE", path, admin, query={"teamId": "team-3"}).expect(404, "ASSIGNMENT_NOT_FOUND")
+        api.call("DELETE", path, admin, query={"teamId": "team-1"}).expect(204)
+        [left] = pages(api, USER_ROLES.format(org, user), admin, 50)
+        assert left["teamId"] == "team-2"
+        other = USER_ROLE.format(org, user, roles["ORG_MANAGER"])
+        api.call("DELETE", other, admin, query={"teamId": "team-1"}).expect(400, "VALIDATION_ERROR")
+
+    def test_it_shuts_the_door_at_once(
+        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]
+    ) -> None:
+        other = world.member(org)
+        api.call("GET", f"/organisations/{org}/roles", other).expect(200)
+        api.call("DELETE", USER_ROLE.format(org, other, roles["ORG_ADMIN"]), admin).expect(204)
+        api.call("GET", f"/organisations/{org}/roles", other).expect(403, "FORBIDDEN")
+
+    def test_the_last_administrator_may_go_and_the_platform_can_help(
+        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]
+    ) -> None:
+        api.call("DELETE", USER_ROLE.format(org, admin, roles["ORG_ADMIN"]), admin).expect(204)
+        content = {"roleId": roles["ORG_ADMIN"]}
+        api.call("POST", USER_ROLES.format(org, admin), admin, content).expect(403, "FORBIDDEN")
+        api.call("POST", USER_ROLES.format(org, admin), world.platform(), content).expect(201)
+
+
+class TestLists:
+    def test_the_roles_of_a_user(
+        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]
+    ) -> None:
+        user, other = world.user(), world.organisation()
+        for name in ("ORG_MANAGER", "ORG_ADMIN"):
+            world.assign(user, name, org)
+        for n in range(3):
+            world.assign(user, "SITE_VIEWER", org, team_id=f"team-{n}")
+        world.assign(user, "ORG_ADMIN", other)
+        world.assign(user, "PLATFORM_ADMIN")
+        path = USER_ROLES.format(org, user)
+        for size in (1, 2, 5, 50):
+            found = pages(api, path, admin, size)
+            assert len(found) == 5
+            assert {one["organisationId"] for one in found} == {org}
+        # The present name of a role is shown, not the one at the time of the assignment.
+        content = {"name": "WATCHER", "displayName": "W", "permissions": []}
+        api.call("PUT", ROLE.format(org, roles["SITE_VIEWER"]), admin, content).expect(200)
+        names = sorted(one["roleName"] for one in pages(api, path, admin, 50))
+        assert names == ["ORG_ADMIN", "ORG_MANAGER", "WATCHER", "WATCHER", "WATCHER"]
+
+    def test_what_ended_or_expired_is_listed_apart(
+        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]
+    ) -> None:
+        user = world.user()
+        world.assign(user, "ORG_MANAGER", org, now=THEN, expires_at="2020-01-02T00:00:00Z")
+        world.assign(user, "SITE_VIEWER", org, team_id="team-1")
+        world.assign(user, "SITE_VIEWER", org, team_id="team-2", expires_at="2999-01-01T00:00:00Z")
+        path = USER_ROLE.format(org, user, roles["SITE_VIEWER"])
+        api.call("DELETE", path, admin, query={"teamId": "team-1"}).expect(204)
+        of_user = USER_ROLES.format(org, user)
+        assert [one.get("teamId") for one in pages(api, of_user, admin, 50)] == ["team-2"]
+        found = pages(api, of_user, admin, 50, active="false")
+        assert {one["roleName"] for one in found} == {"ORG_MANAGER", "SITE_VIEWER"}
+        assert not any(one["active"] or "remove" in one["_links"] for one in found)
+        users = ROLE_USERS.format(org, roles["SITE_VIEWER"])
+        assert [one["teamId"] for one in pages(api, users, admin, 50)] == ["team-2"]
+        assert [one["teamId"] for one in pages(api, users, admin, 50, active="false")] == ["team-1"]
+        users = ROLE_USERS.format(org, roles["ORG_MANAGER"])
+        assert pages(api, users, admin, 50) == []
+        assert [one["userId"] for one in pages(api, users, admin, 50, active="false")] == [user]
+
+    def test_the_users_of_a_role(
+        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]
+    ) -> None:
+        users = sorted(world.member(org, "ORG_MANAGER") for _ in range(5))
+        path = ROLE_USERS.format(org, roles["ORG_MANAGER"])
+        for size in (1, 2, 5, 6):
+            found = pages(api, path, admin, size)
+            assert [one["userId"] for one in found] == users
+        page = api.call("GET", path, admin).expect(200)
+        assert page["_links"].keys() == {"self", "role"}
+        start = api.call("GET", path, admin, query={"pageSize": "1"}).expect(200)["startAt"]
+        other = ROLE_USERS.format(org, roles["ORG_ADMIN"])
+        api.call("GET", other, admin, query={"startAt": start}).expect(400, "INVALID_CURSOR")
+
+    def test_users_read_their_own_and_no_one_elses(self, api: Instance, world: World, org: str, admin: str) -> None:
+        viewer = world.member(org, "SITE_VIEWER", team_id="team-1")
+        page = api.call("GET", USER_ROLES.format(org, viewer), viewer).expect(200)
+        assert page["_links"].keys() == {"self", "permissions"}
+        assert page["items"][0]["_links"].keys() == {"self"}
+        api.call("GET", USER_ROLES.format(org, admin), viewer).expect(403, "FORBIDDEN")
+        # Not in an organisation where nothing is in force for them, not even about themselves.
+        api.call("GET", USER_ROLES.format(world.organisation(), viewer), viewer).expect(403, "FORBIDDEN")
+
+    @pytest.mark.parametrize(
+        ("method", "path", "content"),
+        [
+            ("GET", USER_ROLES, None),
+            ("POST", USER_ROLES, {"roleId": "role-1"}),
+            ("DELETE", USER_ROLES + "/role-1", None),
+        ],
+    )
+    def test_refusals(self, api: Instance, world: World, method: str, path: str, content: dict | None) -> None:
+        org, other, user = world.organisation(), world.organisation(), world.user()
+        api.call(method, path.format(org, user), None, content).expect(401, "UNAUTHORIZED")
+        for caller in (world.member(other), world.member(org, "ORG_MANAGER"), world.user()):
+            api.call(method, path.format(org, user), caller, content).expect(403, "FORBIDDEN")
+        root = world.platform()
+        api.call(method, path.format("org-none", user), root, content).expect(404, "ORGANISATION_NOT_FOUND")
+
+
+class TestExpired:
+    def test_expired_assignments_do_not_keep_a_role(
+        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str], usage: Callable
+    ) -> None:
+        role = roles["ORG_MANAGER"]
+        for _ in range(60):
+            world.member(org, role, now=THEN, expires_at="2020-01-02T00:00:00Z")
+        assert usage(role) == (60, 60)
+        kept = world.member(org, role)
+        answer = api.call("DELETE", ROLE.format(org, role), admin)
+        answer.expect(409, "ROLE_IN_USE")
+        assert answer.details == {"count": 1}
+        assert usage(role) == (1, 1)
+        api.call("DELETE", USER_ROLE.format(org, kept, role), admin).expect(204)
+        api.call("DELETE", ROLE.format(org, role), admin).expect(204)
+
+    def test_they_grant_nothing(self, api: Instance, world: World, org: str) -> None:
+        user = world.member(org, "ORG_ADMIN", now=THEN, expires_at="2020-01-02T00:00:00Z")
+        api.call("GET", f"/organisations/{org}/roles", user).expect(403, "FORBIDDEN")
+
+    def test_taking_one_away_finds_nothing(
+        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]
+    ) -> None:
+        user = world.member(org, "ORG_MANAGER", now=THEN, expires_at="2020-01-02T00:00:00Z")
+        path = USER_ROLE.format(org, user, roles["ORG_MANAGER"])
+        api.call("DELETE", path, admin).expect(404, "ASSIGNMENT_NOT_FOUND")
+
+
+class TestConcurrency:
+    def test_assigning_twice_at_once_assigns_once(
+        self, new_instance: Callable[[], Instance], world: World, org: str, admin: str, roles: dict, usage: Callable
+    ) -> None:
+        role, path = roles["ORG_MANAGER"], USER_ROLES.format(org, world.user())
+        instances = [new_instance() for _ in range(10)]
+        answers: list[Answer] = at_once([partial(one.call, "POST", path, admin, {"roleId": role}) for one in instances])
+        assert sorted(answer.status for answer in answers) == [201] + [409] * 9
+        assert {answer.code for answer in answers if answer.status == 409} == {"ALREADY_ASSIGNED"}
+        assert usage(role) == (1, 1)
+
+    def test_taking_away_twice_at_once_counts_once(
+        self, new_instance: Callable[[], Instance], world: World, org: str, admin: str, roles: dict, usage: Callable
+    ) -> None:
+        role = roles["ORG_MANAGER"]
+        users = [world.member(org, role) for _ in range(2)]
+        path = USER_ROLE.format(org, users[0], role)
+        instances = [new_instance() for _ in range(8)]
+        answers = at_once([partial(one.call, "DELETE", path, admin) for one in instances])
+        assert sorted(answer.status for answer in answers) == [204] + [404] * 7
+        assert usage(role) == (1, 1)
+
+    def test_never_an_assignment_to_an_inactive_role(
+        self, new_instance: Callable[[], Instance], api: Instance, world: World, org: str, admin: str, usage: Callable
+    ) -> None:
+        for n in range(8):
+            content = {"name": f"R{n}", "displayName": "R", "permissions": ["site:read"]}
+            role = api.call("POST", f"/organisations/{org}/roles", admin, content).expect(201)["roleId"]
+            deleter, *assigners = [new_instance() for _ in range(4)]
+            removal, *assigned = at_once(
+                [
+                    partial(deleter.call, "DELETE", ROLE.format(org, role), admin),
+                    *(
+                        partial(one.call, "POST", USER_ROLES.format(org, world.user()), admin, {"roleId": role})
+                        for one in assigners
+                    ),
+                ]
+            )
+            active = api.call("GET", ROLE.format(org, role), admin).expect(200)["active"]
+            counted, true = usage(role)
+            made = sum(answer.status == 201 for answer in assigned)
+            assert counted == true == made
+            assert {answer.status for answer in assigned} <= {201, 404}
+            if active:
+                removal.expect(409, "ROLE_IN_USE")
+                assert made == 3
+            else:
+                removal.expect(204)
+                assert made == 0
+
+    def test_counters_never_drift(
+        self, new_instance: Callable[[], Instance], world: World, org: str, admin: str, roles: dict, usage: Callable
+    ) -> None:
+        role = roles["ORG_MANAGER"]
+        users = [world.user() for _ in range(4)]
+        instances = [new_instance() for _ in range(8)]
+
+        def busy(number: int) -> list[int]:
+            one, statuses = instances[number], []
+            for step in range(6):
+                user = users[(number + step) % len(users)]
+                if (number + step) % 3:
+                    answer = one.call("POST", USER_ROLES.format(org, user), admin, {"roleId": role})
+                else:
+                    answer = one.call("DELETE", USER_ROLE.format(org, user, role), admin)
+                statuses.append(answer.status)
+            return statuses
+
+        statuses = [status for each in at_once([partial(busy, n) for n in range(8)]) for status in each]
+        assert set(statuses) <= {201, 204, 404, 409}
+        counted, true = usage(role)
+        assert counted == true == statuses.count(201) - statuses.count(204)
+
+    def test_deactivating_while_the_last_user_goes(
+        self, new_instance: Callable[[], Instance], api: Instance, world: World, org: str, admin: str, usage: Callable
+    ) -> None:
+        for n in range(5):
+            content = {"name": f"R{n}", "displayName": "R", "permissions": ["site:read"]}
+            role = api.call("POST", f"/organisations/{org}/roles", admin, content).expect(201)["roleId"]
+            user = world.member(org, role)
+            first, second = new_instance(), new_instance()
+            gone, removed = at_once(
+                [
+                    partial(first.call, "DELETE", ROLE.format(org, role), admin),
+                    partial(second.call, "DELETE", USER_ROLE.format(org, user, role), admin),
+                ]
+            )
+            removed.expect(204)
+            assert gone.status in (204, 409)
+            assert usage(role) == (0, 0)
+            api.call("DELETE", ROLE.format(org, role), admin).expect(204)
+
+
+class TestRoundTrips:
+    def test_counts(self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]) -> None:
+        user = world.user()
+        for count, method, where, content in (
+            (2, "POST", USER_ROLES.format(org, user), {"roleId": roles["ORG_MANAGER"]}),
+            (1, "POST", USER_ROLES.format(org, user), {"roleId": roles["ORG_MANAGER"]}),
+            (1, "GET", USER_ROLES.format(org, user), None),
+            (2, "DELETE", USER_ROLE.format(org, user, roles["ORG_MANAGER"]), None),
+        ):
+            answer = api.call(method, where, admin, content)
+            assert answer.round_trips == count, (method, where, answer)
