@@ -2,8 +2,9 @@
 
 | AWS | MiniStack | test |
 |---|---|---|
-| the condition key dynamodb:LeadingKeys holds the partition keys that a request names | it is absent | `test_iam.py` |
+| dynamodb:LeadingKeys holds the partition keys that a request names | it is absent | `test_leading_keys` |
 | point-in-time recovery has a recovery period | it is forgotten | `test_recovery_period` |
+| a replica has a key of its own region | it keeps the key of the table's region | `test_replica_has_its_own_key` |
 """
 
 import json
@@ -12,6 +13,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
+from ministack.core.responses import get_account_id
 from ministack.services import dynamodb
 
 Response = tuple[int, dict[str, Any], bytes]
@@ -82,6 +84,7 @@ def install() -> None:
     iam_actions.dynamodb_transaction_checks = checks_with_leading_keys
     iam_evaluator.enforce = enforce_with_leading_keys
     _keep_recovery_period()
+    _keep_replica_keys()
 
 
 def _keep_recovery_period() -> None:
@@ -114,6 +117,36 @@ def _keep_recovery_period() -> None:
 
     dynamodb._describe_continuous_backups = describe_with_period
     dynamodb._update_continuous_backups = update_with_period
+
+
+def _keep_replica_keys() -> None:
+    apply_updates, describe = dynamodb._apply_replica_updates, dynamodb._table_description
+
+    def apply_with_keys(name: str, table: dict[str, Any], updates: list[dict[str, Any]]) -> Response | None:
+        error = apply_updates(name, table, updates)
+        for action, detail in (pair for update in updates for pair in update.items() if error is None):
+            replica = dynamodb._tables.get_scoped(get_account_id(), detail.get("RegionName"), name)
+            if replica is None:
+                continue
+            key = detail.get("KMSMasterKeyId")
+            if key:
+                replica["SSEDescription"] = {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": key}
+            elif action == "Create":
+                # Without one it is encrypted by DynamoDB's own key, of which a table says nothing.
+                replica.pop("SSEDescription", None)
+        return error
+
+    def describe_with_keys(name: str) -> dict[str, Any]:
+        description = describe(name)
+        for replica in description.get("Replicas", []):
+            table = dynamodb._tables.get_scoped(get_account_id(), replica["RegionName"], name) or {}
+            key = (table.get("SSEDescription") or {}).get("KMSMasterKeyArn")
+            if key:
+                replica["KMSMasterKeyId"] = key
+        return description
+
+    dynamodb._apply_replica_updates = apply_with_keys
+    dynamodb._table_description = describe_with_keys
 
 
 def request_leading_keys(data: dict[str, Any]) -> dict[str, list[str]]:

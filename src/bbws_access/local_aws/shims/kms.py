@@ -2,7 +2,7 @@
 
 | AWS | MiniStack | test |
 |---|---|---|
-| every service has a key of AWS's under alias/aws/..., made when it is first asked for | there are none | `test_kms.py` |
+| a service has a key of AWS under alias/aws/..., made when first asked for | there are none | `test_kms.py` |
 """
 
 import json

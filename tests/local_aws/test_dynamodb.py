@@ -1,4 +1,4 @@
-"""IAM as it is enforced: `dynamodb:LeadingKeys` (shim `dynamodb`).
+"""Leading keys in IAM, replicas, recovery: shim `dynamodb`.
 
 MiniStack leaves the condition key out, so that ForAllValues lets everything through and Null refuses everything.
 """
@@ -125,6 +125,27 @@ def test_leading_keys(restricted: Any, table: str, name: str) -> None:
 def test_a_scan_names_no_partition(restricted: Any, table: str) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         restricted.scan(TableName=table)
+
+
+def test_replica_has_its_own_key(aws: Aws) -> None:
+    regions = ("eu-west-1", "af-south-1")
+    keys = {region: aws.client("kms", region).create_key()["KeyMetadata"]["Arn"] for region in regions}
+    home, away = (aws.client("dynamodb", region) for region in regions)
+    home.create_table(
+        TableName="replicated",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "PK", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}],
+        SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": keys["eu-west-1"]},
+    )
+    update = {"Create": {"RegionName": "af-south-1", "KMSMasterKeyId": keys["af-south-1"]}}
+    home.update_table(TableName="replicated", ReplicaUpdates=[update])
+    [replica] = home.describe_table(TableName="replicated")["Table"]["Replicas"]
+    assert replica["KMSMasterKeyId"] == keys["af-south-1"]
+    encryption = away.describe_table(TableName="replicated")["Table"]["SSEDescription"]
+    assert encryption["KMSMasterKeyArn"] == keys["af-south-1"]
+    [replica] = away.describe_table(TableName="replicated")["Table"]["Replicas"]
+    assert replica["KMSMasterKeyId"] == keys["eu-west-1"]
 
 
 def test_recovery_period(aws: Aws, table: str) -> None:
