@@ -1,0 +1,122 @@
+"""Versions, unique names and retries, apart from storage."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from bbws_access.kernel.dynamodb import Delete, Put
+from bbws_access.kernel.errors import Conflict
+from bbws_access.kernel.records import Change, Named, Stale, check_version, timestamp, until_fresh
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
+CHANGE = Change("me", "request-1", NOW)
+ROLES = Named("OrganisationRole", "OrganisationRoleName", "roleId")
+
+
+def role(name: str = "EDITOR", **more: object) -> dict:
+    return {"organisationId": "org-1", "roleId": "role-1", "name": name, "active": True, **CHANGE.first(), **more}
+
+
+def test_moments_are_texts_of_one_length_in_utc() -> None:
+    assert timestamp(NOW) == "2026-01-02T03:04:05.678Z"
+    assert timestamp(NOW.astimezone(timezone(timedelta(hours=2)))) == "2026-01-02T03:04:05.678Z"
+    assert timestamp(NOW.replace(microsecond=0)) == "2026-01-02T03:04:05.000Z"
+    later = NOW + timedelta(milliseconds=1)
+    assert timestamp(NOW) < timestamp(later)
+
+
+def test_columns_of_first_and_next_version() -> None:
+    first = CHANGE.first()
+    assert first == {
+        "dateCreated": "2026-01-02T03:04:05.678Z",
+        "dateLastUpdated": "2026-01-02T03:04:05.678Z",
+        "createdBy": "me",
+        "lastUpdatedBy": "me",
+        "requestId": "request-1",
+        "version": 1,
+    }
+    following = {**first, **Change("you", "request-2", NOW + timedelta(days=1)).next(first)}
+    assert (following["createdBy"], following["dateCreated"]) == ("me", first["dateCreated"])
+    assert (following["lastUpdatedBy"], following["requestId"], following["version"]) == ("you", "request-2", 2)
+    assert following["dateLastUpdated"] == "2026-01-03T03:04:05.678Z"
+
+
+def test_versions() -> None:
+    check_version({"version": 3}, None)
+    check_version({"version": 3}, 3)
+    with pytest.raises(Conflict, match="version 3, not 2") as caught:
+        check_version({"version": 3}, 2)
+    assert (caught.value.code, caught.value.details) == ("VERSION_CONFLICT", {"version": 3})
+
+
+class TestNames:
+    def test_a_new_record_takes_its_name(self) -> None:
+        (record, stale), (name, taken) = ROLES.create("table", {"PK": "p", "SK": "s", **role()})
+        assert (record.condition, name.condition) == ("attribute_not_exists(PK)", "attribute_not_exists(PK)")
+        assert name.item["PK"] == "ROLE#ORG#org-1"
+        assert name.item["SK"] == "NAME#editor"
+        assert (name.item["entityType"], name.item["roleId"]) == ("OrganisationRoleName", "role-1")
+        assert isinstance(stale, Stale)
+        assert (taken.code, taken.details) == ("NAME_TAKEN", {"name": "EDITOR"})
+
+    @pytest.mark.parametrize(
+        ("old", "new", "taken", "freed"),
+        [
+            (role(), role(displayName="other"), None, None),
+            (role(), role("Editor"), None, None),
+            (role(), role("WRITER"), "writer", "editor"),
+            (role(), role(active=False), None, "editor"),
+            (role(), role("WRITER", active=False), None, "editor"),
+            (role(active=False), role(), "editor", None),
+            (role(active=False), role("WRITER"), "writer", None),
+            (role(active=False), role("WRITER", active=False), None, None),
+        ],
+    )
+    def test_the_next_version_takes_and_frees_names(
+        self, old: dict, new: dict, taken: str | None, freed: str | None
+    ) -> None:
+        (record, _), *names = ROLES.replace("table", {**old, "version": 7}, new)
+        assert (record.condition, record.values) == ("#v = :v", {":v": 7})
+        puts = [step.item["SK"] for step, _ in names if isinstance(step, Put)]
+        deletes = [step.key["SK"] for step, _ in names if isinstance(step, Delete)]
+        assert puts == ([f"NAME#{taken}"] if taken else [])
+        assert deletes == ([f"NAME#{freed}"] if freed else [])
+
+    def test_nobody_frees_the_name_of_another_record(self) -> None:
+        *_, (delete, _) = ROLES.replace("table", role(), role(active=False))
+        assert (delete.condition, delete.names, delete.values) == ("#id = :id", {"#id": "roleId"}, {":id": "role-1"})
+
+
+class TestUntilFresh:
+    def test_the_first_reads_are_used_once(self) -> None:
+        assert until_fresh([1], lambda: pytest.fail("read again"), lambda reads: reads) == [1]
+
+    def test_stale_reads_are_read_again(self) -> None:
+        fresh = iter([[2], [3]])
+
+        def attempt(reads: list) -> list:
+            if reads != [3]:
+                raise Stale
+            return reads
+
+        assert until_fresh([1], lambda: next(fresh), attempt) == [3]
+
+    def test_it_gives_up(self) -> None:
+        reads = []
+
+        def attempt(_: list) -> None:
+            raise Stale
+
+        with pytest.raises(Stale) as caught:
+            until_fresh([], lambda: reads.append(1) or [], attempt)
+        assert (caught.value.status, caught.value.code) == (409, "VERSION_CONFLICT")
+        assert len(reads) == 9
+
+    def test_other_errors_pass(self) -> None:
+        def attempt(_: list) -> None:
+            raise Conflict("no", code="NAME_TAKEN")
+
+        with pytest.raises(Conflict, match="no"):
+            until_fresh([], lambda: pytest.fail("read again"), attempt)
