@@ -309,7 +309,14 @@ def _publish_lambda_metrics() -> None:
             publish("AWS/Lambda", "ConcurrentExecutions", float(in_flight), "Count", dimensions)
         return result
 
+    def throttled(function_name: str, duration_ms: float, error: bool, throttle: bool) -> None:
+        # What MiniStack publishes on some ways of invoking is published above on all of them.
+        if throttle:
+            for dimensions in ({"FunctionName": function_name}, {}):
+                publish("AWS/Lambda", "Throttles", 1.0, "Count", dimensions)
+
     lambda_svc._execute_function_dispatch = execute
+    lambda_svc._emit_lambda_metrics = throttled
 
 
 # Metrics from log lines
