@@ -181,6 +181,7 @@ class Service:
         operation = self._routes.get((event.get("httpMethod"), event.get("resource")))
         try:
             response = self._answer(event, http, headers, operation, request)
+            text = _rendered(response)
         except ServiceError as error:
             response = _error(error.status, error.code, error.message, error.details, request, error.headers)
         except DatabaseUnavailable as error:
@@ -192,18 +193,20 @@ class Service:
         except Exception as error:
             request.log.fault("Unexpected error", error)
             response = _error(500, "INTERNAL_ERROR", "Something went wrong on our side.", None, request, {})
+        if response.status >= 400:
+            text = _rendered(response)
         request.log.record(
             "Request",
             operation=operation.operation_id if operation else None,
             method=event.get("httpMethod"),
             resource=event.get("resource"),
             status=response.status,
-            errorCode=response.body["error"]["code"] if response.status >= 400 else None,
+            errorCode=_code_of(response),
             latencyMs=round((time.perf_counter() - started) * 1000, 1),
             principal=request.caller.user_id if request.caller else None,
             organisationId=request.path.get("orgId"),
         )
-        return self._proxy_response(response, headers.get("origin"))
+        return self._proxy_response(response, text, headers.get("origin"))
 
     def _answer(
         self, event: dict, http: dict, headers: dict, operation: Operation | None, request: Request
@@ -267,7 +270,7 @@ class Service:
             validators = self._validators[operation.operation_id] = _Validators(operation)
         return validators
 
-    def _proxy_response(self, response: Response, origin: str | None) -> dict:
+    def _proxy_response(self, response: Response, text: str, origin: str | None) -> dict:
         headers = {**_SECURITY_HEADERS, **response.headers}
         allowed = self._settings.allowed_origins
         if allowed:
@@ -275,8 +278,7 @@ class Service:
             if origin and (origin in allowed or "*" in allowed):
                 headers["Access-Control-Allow-Origin"] = origin if origin in allowed else "*"
                 headers["Access-Control-Expose-Headers"] = "Location,Retry-After"
-        body = "" if response.body is None else json.dumps(response.body, separators=(",", ":"), default=_plain)
-        return {"statusCode": response.status, "headers": headers, "body": body, "isBase64Encoded": False}
+        return {"statusCode": response.status, "headers": headers, "body": text, "isBase64Encoded": False}
 
 
 class _Validators:
@@ -359,7 +361,9 @@ class _Validators:
                 raise BadRequest("The request needs a JSON body.", details=[_violation("body", "is required")])
             return {}
         try:
-            body = json.loads(data, parse_constant=_refuse_constant)
+            body = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+            if b"\\ud" in data.lower():
+                json.dumps(body, ensure_ascii=False).encode("utf-8")  # half of a surrogate pair is no character
         except (ValueError, RecursionError):
             raise BadRequest(
                 "The body is not valid JSON.", details=[_violation("body", "must be one JSON document")]
@@ -418,6 +422,16 @@ def _caller(context: dict | None) -> Caller:
     if not is_valid_id(user_id):
         raise Unauthorized("Sign in first.")
     return Caller(user_id, context.get("email") or "", context.get("orgId") or "")
+
+
+def _code_of(response: Response) -> str | None:
+    """The error code, also of an operation that answers with an error instead of raising it."""
+    error = response.body.get("error") if response.status >= 400 and isinstance(response.body, dict) else None
+    return error.get("code") if isinstance(error, dict) else None
+
+
+def _rendered(response: Response) -> str:
+    return "" if response.body is None else json.dumps(response.body, separators=(",", ":"), default=_plain)
 
 
 def _plain(value: object) -> object:
