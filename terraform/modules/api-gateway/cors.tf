@@ -27,6 +27,9 @@ locals {
 
   preflights = {
     for path, headers in local.preflight_headers : path => {
+      parameters = [
+        for variable in flatten(regexall("\\{([^{}+]+)\\+?\\}", path)) : { name = variable, in = "path", required = true, schema = { type = "string" } }
+      ]
       responses = {
         "204" = {
           description = "Which origins, methods and headers are allowed"

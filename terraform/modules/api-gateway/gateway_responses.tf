@@ -42,8 +42,8 @@ locals {
   gateway_error_headers = {
     UNAUTHORIZED   = { WWW-Authenticate = "Bearer" }
     EXPIRED_TOKEN  = { WWW-Authenticate = "Bearer" }
-    THROTTLED      = { Retry-After = "1" }
-    QUOTA_EXCEEDED = { Retry-After = "1" }
+    THROTTLED      = { Retry-After = "1", Access-Control-Expose-Headers = "Retry-After" }
+    QUOTA_EXCEEDED = { Retry-After = "1", Access-Control-Expose-Headers = "Retry-After" }
   }
 
   gateway_responses = {

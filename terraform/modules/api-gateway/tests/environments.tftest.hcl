@@ -135,7 +135,7 @@ run "dev" {
         for method, operation in item : [
           for variable in flatten(regexall("\\{([^}]+)\\}", path)) :
           contains([for parameter in operation.parameters : parameter.name if parameter.in == "path" && parameter.required], variable)
-        ] if method != "options"
+        ]
       ]
     ]))
     error_message = "Every variable of a path must be a required parameter."
@@ -255,8 +255,9 @@ run "dev" {
       aws_api_gateway_stage.this.access_log_settings[0].destination_arn == "arn:aws:logs:eu-west-1:111122223333:log-group:/bbws-access/dev/api-access"
       && jsondecode(aws_api_gateway_stage.this.access_log_settings[0].format) == output.access_log_fields
       && alltrue([for field, variable in output.access_log_fields : startswith(variable, "$context.")])
+      && length(aws_api_gateway_stage.this.access_log_settings[0].format) <= 3072
     )
-    error_message = "The access log must be JSON, every value quoted, in the given group."
+    error_message = "The access log must be JSON of at most 3 KB, every value quoted, in the given group."
   }
 
   assert {
