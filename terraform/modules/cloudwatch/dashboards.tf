@@ -196,7 +196,7 @@ locals {
       title = "Active users per hour"
       query = join(" | ", [
         "SOURCE '${local.log_groups[service].name}'",
-        "filter ${var.log_fields.event} = \"${var.log_values.authorization_decision}\"",
+        "filter ${var.log_fields.message} = \"${var.log_values.access_decision}\"",
         "stats count_distinct(${var.log_fields.user}) as activeUsers by bin(1h)",
       ])
     } if service == "authorizer"

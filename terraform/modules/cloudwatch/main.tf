@@ -43,38 +43,50 @@ resource "aws_cloudwatch_log_group" "this" {
 # --- Metrics made from log lines -------------------------------------------------------------------
 
 locals {
-  is_event = { for name, value in var.log_values : name => "$.${var.log_fields.event} = \"${value}\"" }
+  says = { for name, value in var.log_values : name => "$.${var.log_fields.message} = \"${value}\"" }
 
-  # Filters of a service exist when its function does. A metric with dimensions has no default value (CloudWatch Logs
-  # refuses both together), so those that alarms read every minute have none. A count of null counts lines.
-  service_metrics = {
-    authorizer = {
+  # The gateway asks the authorizer, then the service decides again; what the first denies never reaches the second.
+  denials = {
+    for service in keys(var.functions) : service => join(" && ", [
+      "(${service == "authorizer" ? local.says.access_decision : local.says.access_denied})",
+      "($.${var.log_fields.decision} = \"${var.log_values.denied}\")",
+    ])
+  }
+
+  # A metric with dimensions takes no default value, so none has one: no data means that nothing happened.
+  access_metrics = {
+    for service, denial in local.denials : service => {
       AuthorizationDenied = {
-        pattern    = "{ (${local.is_event.authorization_decision}) && ($.${var.log_fields.decision} = \"${var.log_values.denied}\") }"
+        pattern    = "{ ${denial} }"
         value      = "1"
         unit       = "Count"
         dimensions = { Reason = "$.${var.log_fields.reason}" }
       }
       OrganisationMismatches = {
-        pattern    = "{ (${local.is_event.authorization_decision}) && ($.${var.log_fields.reason} = \"${var.log_values.organisation_mismatch}\") }"
+        pattern    = "{ ${denial} && ($.${var.log_fields.reason} = \"${var.log_values.organisation_mismatch}\") }"
         value      = "1"
         unit       = "Count"
         dimensions = {}
       }
+    }
+  }
+
+  service_metrics = {
+    authorizer = {
       TokenFailures = {
-        pattern    = "{ ${local.is_event.authentication_failure} }"
+        pattern    = "{ ${local.says.authentication_failed} }"
         value      = "1"
         unit       = "Count"
         dimensions = {}
       }
     }
     invitation = {
-      for name, event in {
+      for name, message in {
         InvitationsSent     = "invitation_sent"
         InvitationsAccepted = "invitation_accepted"
         InvitationsFailed   = "invitation_failed"
         } : name => {
-        pattern    = "{ ${local.is_event[event]} }"
+        pattern    = "{ ${local.says[message]} }"
         value      = "1"
         unit       = "Count"
         dimensions = {}
@@ -82,12 +94,12 @@ locals {
     }
     audit = merge(
       {
-        for name, event in {
+        for name, message in {
           AuditEventsCaptured = "audit_captured"
           AuditEventsArchived = "audit_archived"
           AuditEventsExported = "audit_exported"
           } : name => {
-          pattern    = "{ (${local.is_event[event]}) && ($.${var.log_fields.count} >= 0) }"
+          pattern    = "{ (${local.says[message]}) && ($.${var.log_fields.count} >= 0) }"
           value      = "$.${var.log_fields.count}"
           unit       = "Count"
           dimensions = {}
@@ -95,13 +107,13 @@ locals {
       },
       {
         AuditArchiveFailures = {
-          pattern    = "{ ${local.is_event.audit_archive_failure} }"
+          pattern    = "{ ${local.says.audit_archive_failed} }"
           value      = "1"
           unit       = "Count"
           dimensions = {}
         }
         AuditCompleteness = {
-          pattern    = "{ (${local.is_event.audit_reconciled}) && ($.${var.log_fields.completeness} >= 0) }"
+          pattern    = "{ (${local.says.audit_reconciled}) && ($.${var.log_fields.completeness} >= 0) }"
           value      = "$.${var.log_fields.completeness}"
           unit       = "Percent"
           dimensions = {}
@@ -110,26 +122,26 @@ locals {
     )
   }
 
-  metric_filters = merge(
-    merge([
-      for service in keys(var.functions) : {
-        for name, metric in try(local.service_metrics[service], {}) :
-        "${service}-${name}" => merge(metric, { service = service, name = name })
-      }
-    ]...),
-    # Faults that a handler turns into an answer of 500: Lambda does not count them as errors. The authorizer turns
-    # none into an answer.
-    {
-      for service in keys(var.functions) : "${service}-HandledErrors" => {
-        pattern    = "{ $.${var.log_fields.level} = \"${var.log_values.error_level}\" }"
-        value      = "1"
-        unit       = "Count"
-        dimensions = { Service = "$.${var.log_fields.service}" }
-        service    = service
-        name       = "HandledErrors"
-      } if service != "authorizer"
-    },
-  )
+  # Requests that a service answered with 500 or 503: Lambda does not count them as errors. The authorizer answers
+  # no request.
+  fault_metrics = {
+    HandledErrors = {
+      pattern    = "{ (${local.says.request}) && ($.${var.log_fields.status} >= 500) }"
+      value      = "1"
+      unit       = "Count"
+      dimensions = { Service = "$.${var.log_fields.service}" }
+    }
+  }
+
+  metric_filters = merge([
+    for service in keys(var.functions) : {
+      for name, metric in merge(
+        local.access_metrics[service],
+        try(local.service_metrics[service], {}),
+        { for fault, metric in local.fault_metrics : fault => metric if service != "authorizer" },
+      ) : "${service}-${name}" => merge(metric, { service = service, name = name })
+    }
+  ]...)
 }
 
 resource "aws_cloudwatch_log_metric_filter" "this" {
@@ -154,9 +166,9 @@ locals {
   saved_queries = var.saved_queries_enabled && length(var.functions) > 0 ? merge(
     {
       for service in keys(var.functions) : "denials" => {
-        groups = [service]
+        groups = keys(var.functions)
         query  = <<-QUERY
-          filter ${var.log_fields.event} = "${var.log_values.authorization_decision}" and ${var.log_fields.decision} = "${var.log_values.denied}"
+          filter ${var.log_fields.message} in ["${var.log_values.access_decision}", "${var.log_values.access_denied}"] and ${var.log_fields.decision} = "${var.log_values.denied}"
           | stats count(*) as denials by ${var.log_fields.reason}, ${var.log_fields.organisation}, bin(5m)
           | sort denials desc
         QUERY
@@ -166,7 +178,7 @@ locals {
       for service in keys(var.functions) : "token-failures" => {
         groups = [service]
         query  = <<-QUERY
-          filter ${var.log_fields.event} = "${var.log_values.authentication_failure}"
+          filter ${var.log_fields.message} = "${var.log_values.authentication_failed}"
           | stats count(*) as failures by ${var.log_fields.reason}, bin(5m)
           | sort failures desc
         QUERY

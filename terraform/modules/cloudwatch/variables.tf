@@ -345,12 +345,13 @@ variable "metric_namespace" {
 variable "log_fields" {
   description = "Fields of the JSON lines that functions log, from which metrics and queries are made."
   type = object({
-    event        = optional(string, "event")
+    message      = optional(string, "message")
     decision     = optional(string, "decision")
     reason       = optional(string, "reason")
+    status       = optional(string, "status")
     level        = optional(string, "level")
     service      = optional(string, "service")
-    user         = optional(string, "userId")
+    user         = optional(string, "principal")
     organisation = optional(string, "organisationId")
     count        = optional(string, "count")
     completeness = optional(string, "completeness")
@@ -365,27 +366,29 @@ variable "log_fields" {
 }
 
 variable "log_values" {
-  description = "Values of those fields: what the event, the decision, the reason and the level of a line are called."
+  description = "Values of those fields: the messages, the decision, the reason and the level that metrics and queries look for."
   type = object({
-    authorization_decision = optional(string, "authorization.decision")
-    denied                 = optional(string, "DENY")
-    authentication_failure = optional(string, "authentication.failure")
-    organisation_mismatch  = optional(string, "NOT_IN_ORGANISATION")
-    error_level            = optional(string, "ERROR")
-    invitation_sent        = optional(string, "invitation.sent")
-    invitation_accepted    = optional(string, "invitation.accepted")
-    invitation_failed      = optional(string, "invitation.failed")
-    audit_captured         = optional(string, "audit.captured")
-    audit_archived         = optional(string, "audit.archived")
-    audit_exported         = optional(string, "audit.exported")
-    audit_archive_failure  = optional(string, "audit.archive-failure")
-    audit_reconciled       = optional(string, "audit.reconciled")
+    access_decision       = optional(string, "Access decision")
+    access_denied         = optional(string, "Access denied")
+    authentication_failed = optional(string, "Authentication failed")
+    request               = optional(string, "Request")
+    denied                = optional(string, "DENY")
+    organisation_mismatch = optional(string, "NOT_IN_ORGANISATION")
+    error_level           = optional(string, "ERROR")
+    invitation_sent       = optional(string, "Invitation sent")
+    invitation_accepted   = optional(string, "Invitation accepted")
+    invitation_failed     = optional(string, "Invitation failed")
+    audit_captured        = optional(string, "Audit events captured")
+    audit_archived        = optional(string, "Audit events archived")
+    audit_exported        = optional(string, "Audit events exported")
+    audit_archive_failed  = optional(string, "Audit archive failed")
+    audit_reconciled      = optional(string, "Audit reconciled")
   })
   default  = {}
   nullable = false
 
   validation {
-    condition     = alltrue([for value in values(var.log_values) : can(regex("^[A-Za-z0-9._-]+$", value))])
-    error_message = "log_values must be letters, digits and . _ -: they stand between quotes in filter patterns."
+    condition     = alltrue([for value in values(var.log_values) : can(regex("^[A-Za-z0-9 ._-]+$", value))])
+    error_message = "log_values must be letters, digits, spaces and . _ -: they stand between quotes in filter patterns."
   }
 }

@@ -186,11 +186,6 @@ variable "is_replica" {
   type        = bool
   default     = false
   nullable    = false
-
-  validation {
-    condition     = !(var.is_replica && var.replication != null)
-    error_message = "is_replica and replication exclude each other: a replica is not replicated again."
-  }
 }
 
 variable "replication" {
@@ -202,6 +197,12 @@ variable "replication" {
     time_control = optional(bool, true)
   })
   default = null
+
+  # Checked here, because a validation of is_replica would make the buckets' names wait for the replica.
+  validation {
+    condition     = var.replication == null || !var.is_replica
+    error_message = "replication and is_replica exclude each other: a replica is not replicated again."
+  }
 
   validation {
     condition     = var.replication == null || can(regex("^arn:[a-z-]+:s3:::[a-z0-9.-]+$", var.replication.bucket_arn))

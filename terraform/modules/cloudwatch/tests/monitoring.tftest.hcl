@@ -107,17 +107,17 @@ run "log_metrics" {
       } == {
       AuthorizationDenied = [
         "/aws/lambda/bbws-access-dev-lambda-authorizer",
-        "{ ($.event = \"authorization.decision\") && ($.decision = \"DENY\") }",
+        "{ ($.message = \"Access decision\") && ($.decision = \"DENY\") }",
         "{\"Reason\":\"$.reason\"}",
       ]
       OrganisationMismatches = [
         "/aws/lambda/bbws-access-dev-lambda-authorizer",
-        "{ ($.event = \"authorization.decision\") && ($.reason = \"NOT_IN_ORGANISATION\") }",
+        "{ ($.message = \"Access decision\") && ($.decision = \"DENY\") && ($.reason = \"NOT_IN_ORGANISATION\") }",
         "null",
       ]
       TokenFailures = [
         "/aws/lambda/bbws-access-dev-lambda-authorizer",
-        "{ $.event = \"authentication.failure\" }",
+        "{ $.message = \"Authentication failed\" }",
         "null",
       ]
     }
@@ -134,8 +134,28 @@ run "log_metrics" {
   }
 
   assert {
-    condition     = aws_cloudwatch_log_metric_filter.this["role-HandledErrors"].pattern == "{ $.level = \"ERROR\" }" && aws_cloudwatch_log_metric_filter.this["role-HandledErrors"].metric_transformation[0].dimensions == tomap({ Service = "$.service" })
-    error_message = "Faults that a service answers with 500 are counted by its name."
+    condition = {
+      for key, filter in aws_cloudwatch_log_metric_filter.this : filter.metric_transformation[0].name => [
+        filter.log_group_name, filter.pattern, jsonencode(filter.metric_transformation[0].dimensions)
+      ] if startswith(key, "role-")
+      } == {
+      AuthorizationDenied = [
+        "/aws/lambda/bbws-access-dev-lambda-role",
+        "{ ($.message = \"Access denied\") && ($.decision = \"DENY\") }",
+        "{\"Reason\":\"$.reason\"}",
+      ]
+      OrganisationMismatches = [
+        "/aws/lambda/bbws-access-dev-lambda-role",
+        "{ ($.message = \"Access denied\") && ($.decision = \"DENY\") && ($.reason = \"NOT_IN_ORGANISATION\") }",
+        "null",
+      ]
+      HandledErrors = [
+        "/aws/lambda/bbws-access-dev-lambda-role",
+        "{ ($.message = \"Request\") && ($.status >= 500) }",
+        "{\"Service\":\"$.service\"}",
+      ]
+    }
+    error_message = "A service's second look at access, and its answers of 500 and above, come from its own lines."
   }
 }
 
@@ -144,8 +164,8 @@ run "other_log_lines" {
 
   variables {
     metric_namespace = "Acme/Access"
-    log_fields       = { event = "detail.kind", reason = "why" }
-    log_values       = { authentication_failure = "bad-token" }
+    log_fields       = { message = "detail.kind", reason = "why" }
+    log_values       = { authentication_failed = "bad-token" }
   }
 
   assert {

@@ -212,7 +212,7 @@ run "replica_of_a_replica" {
     is_replica = true
   }
 
-  expect_failures = [var.is_replica]
+  expect_failures = [var.replication]
 }
 
 run "replica_bucket_name" {
