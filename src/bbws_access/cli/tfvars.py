@@ -359,7 +359,7 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
 
 def _string(node: Any, path: Path | None) -> str:
     if not _is(node, "string"):
-        lines = str(node.children[0]).split("\n")
+        lines = str(node.children[0]).rstrip().split("\n")
         body = lines[1:-1]
         if lines[0].startswith("<<-"):
             margin = min((len(line) - len(line.lstrip()) for line in body if line.strip()), default=0)
