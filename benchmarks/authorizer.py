@@ -58,11 +58,11 @@ HANDLERS = (
 )
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="CPU of the authorizer")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--decisions", type=int, default=2000)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     figures = {**_decision_figures(options.decisions), "import_ms": _import_figures()}
     figures["goals_met"] = figures["decision_us"] < DECISION_GOAL_MS * 1000 and all(
         figure < IMPORT_GOAL_MS for figure in figures["import_ms"].values()
