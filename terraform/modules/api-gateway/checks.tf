@@ -40,7 +40,7 @@ locals {
 
   bad_models = sort([
     for name, schema in local.models : name
-    if !can(regex("^[0-9A-Za-z]+$", name)) || can(regex(join("|", [
+    if can(regex(join("|", [
       "\"(\\$ref|readOnly|writeOnly|nullable|const|discriminator|example|examples)\":[^{]",
       "\"discriminator\":\\{\"(mapping|propertyName)\"",
       "\"exclusive(Minimum|Maximum)\":[-0-9]",

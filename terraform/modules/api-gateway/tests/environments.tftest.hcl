@@ -47,6 +47,8 @@ run "dev" {
       && aws_api_gateway_rest_api.this.put_rest_api_mode != "merge"
       && aws_api_gateway_rest_api.this.endpoint_configuration[0].types[0] == "REGIONAL"
       && aws_api_gateway_rest_api.this.body == output.body
+      && output.body == jsonencode(local.gateway_document)
+      && jsonencode(local.document) == jsonencode(jsondecode(var.openapi_document))
     )
     error_message = "The API must be regional and imported whole, failing on warnings."
   }
@@ -58,22 +60,22 @@ run "dev" {
 
   assert {
     condition = (
-      toset(flatten([for path, item in jsondecode(output.body).paths : [for method in keys(item) : "${upper(method)} ${path}" if method != "options"]]))
-      == toset(flatten([for path, item in jsondecode(var.openapi_document).paths : [for method in keys(item) : "${upper(method)} ${path}"]]))
+      toset(flatten([for path, item in local.gateway_document.paths : [for method in keys(item) : "${upper(method)} ${path}" if method != "options"]]))
+      == toset(flatten([for path, item in local.document.paths : [for method in keys(item) : "${upper(method)} ${path}"]]))
     )
     error_message = "The gateway must serve exactly the routes of the contract."
   }
 
   assert {
-    condition     = toset(keys(output.routes)) == toset(flatten([for path, item in jsondecode(var.openapi_document).paths : [for method in keys(item) : "${upper(method)} ${path}"]]))
+    condition     = toset(keys(output.routes)) == toset(flatten([for path, item in local.document.paths : [for method in keys(item) : "${upper(method)} ${path}"]]))
     error_message = "The output routes must be the routes of the contract."
   }
 
   assert {
     condition = alltrue(flatten([
-      for path, item in jsondecode(output.body).paths : [
+      for path, item in local.gateway_document.paths : [
         for method, operation in item : (
-          method == "options" || try(jsondecode(var.openapi_document).paths[path][method]["x-bbws-access"] == "public", false)
+          method == "options" || try(local.document.paths[path][method]["x-bbws-access"] == "public", false)
           ? length(operation.security) == 0
           : length(operation.security) == 1 && keys(operation.security[0])[0] == "bbws-access-dev-authorizer"
         )
@@ -89,21 +91,21 @@ run "dev" {
 
   assert {
     condition = alltrue(flatten([
-      for path, item in jsondecode(output.body).paths : [
+      for path, item in local.gateway_document.paths : [
         for method, operation in item : operation["x-amazon-apigateway-request-validator"] == "everything" if method != "options"
       ]
-    ])) && jsondecode(output.body)["x-amazon-apigateway-request-validators"].everything == { validateRequestBody = true, validateRequestParameters = true }
+    ])) && local.gateway_document["x-amazon-apigateway-request-validators"].everything == { validateRequestBody = true, validateRequestParameters = true }
     error_message = "Every operation must validate body and parameters."
   }
 
   assert {
     condition = alltrue(flatten([
-      for path, item in jsondecode(output.body).paths : [
+      for path, item in local.gateway_document.paths : [
         for method, operation in item : (
           operation["x-amazon-apigateway-integration"].type == "aws_proxy"
           && operation["x-amazon-apigateway-integration"].httpMethod == "POST"
           && operation["x-amazon-apigateway-integration"].timeoutInMillis == 29000
-          && operation["x-amazon-apigateway-integration"].uri == var.services[jsondecode(var.openapi_document).paths[path][method]["x-bbws-service"]]
+          && operation["x-amazon-apigateway-integration"].uri == var.services[local.document.paths[path][method]["x-bbws-service"]]
         ) if method != "options"
       ]
     ]))
@@ -112,9 +114,9 @@ run "dev" {
 
   assert {
     condition = alltrue(flatten([
-      for path, item in jsondecode(var.openapi_document).paths : [
+      for path, item in local.document.paths : [
         for method, operation in item : (
-          jsondecode(output.body).paths[path][method].requestBody.content["application/json"].schema["$ref"]
+          local.gateway_document.paths[path][method].requestBody.content["application/json"].schema["$ref"]
           == operation.requestBody.content["application/json"].schema["$ref"]
         ) if can(operation.requestBody)
       ]
@@ -124,14 +126,14 @@ run "dev" {
 
   assert {
     condition = alltrue([
-      for name, schema in jsondecode(output.body).components.schemas : jsonencode(schema) == jsonencode(jsondecode(var.openapi_document).components.schemas[name])
-    ]) && alltrue([for name in keys(jsondecode(output.body).components.schemas) : endswith(name, "Request")])
+      for name, schema in local.gateway_document.components.schemas : jsonencode(schema) == jsonencode(local.document.components.schemas[name])
+    ]) && alltrue([for name in keys(local.gateway_document.components.schemas) : endswith(name, "Request")])
     error_message = "The models must be the contract's request schemas, unchanged."
   }
 
   assert {
     condition = alltrue(flatten([
-      for path, item in jsondecode(output.body).paths : [
+      for path, item in local.gateway_document.paths : [
         for method, operation in item : [
           for variable in flatten(regexall("\\{([^}]+)\\}", path)) :
           contains([for parameter in operation.parameters : parameter.name if parameter.in == "path" && parameter.required], variable)
@@ -149,7 +151,7 @@ run "dev" {
   }
 
   assert {
-    condition = jsondecode(output.body).components.securitySchemes["bbws-access-dev-authorizer"] == {
+    condition = local.gateway_document.components.securitySchemes["bbws-access-dev-authorizer"] == {
       type                           = "apiKey"
       in                             = "header"
       name                           = "Authorization"
@@ -169,7 +171,7 @@ run "dev" {
 
   assert {
     condition = alltrue([
-      for path, item in jsondecode(output.body).paths : (
+      for path, item in local.gateway_document.paths : (
         item.options["x-amazon-apigateway-integration"].type == "mock"
         && item.options["x-amazon-apigateway-integration"].responses.default.responseParameters == {
           "method.response.header.Access-Control-Allow-Headers" = "'Authorization,Content-Type'"
@@ -186,7 +188,7 @@ run "dev" {
   # The gateway's own answers
 
   assert {
-    condition = toset(keys(jsondecode(output.body)["x-amazon-apigateway-gateway-responses"])) == toset([
+    condition = toset(keys(local.gateway_document["x-amazon-apigateway-gateway-responses"])) == toset([
       "ACCESS_DENIED", "API_CONFIGURATION_ERROR", "AUTHORIZER_CONFIGURATION_ERROR", "AUTHORIZER_FAILURE", "BAD_REQUEST_BODY",
       "BAD_REQUEST_PARAMETERS", "DEFAULT_4XX", "DEFAULT_5XX", "EXPIRED_TOKEN", "INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT",
       "INVALID_API_KEY", "INVALID_SIGNATURE", "MISSING_AUTHENTICATION_TOKEN", "QUOTA_EXCEEDED", "REQUEST_TOO_LARGE",
@@ -197,7 +199,7 @@ run "dev" {
 
   assert {
     condition = alltrue([
-      for type, response in jsondecode(output.body)["x-amazon-apigateway-gateway-responses"] :
+      for type, response in local.gateway_document["x-amazon-apigateway-gateway-responses"] :
       response.responseParameters["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
     ])
     error_message = "Every answer of the gateway must be readable by the pages that may call the API."
@@ -205,12 +207,12 @@ run "dev" {
 
   assert {
     condition = alltrue([
-      for type, response in jsondecode(output.body)["x-amazon-apigateway-gateway-responses"] : (
+      for type, response in local.gateway_document["x-amazon-apigateway-gateway-responses"] : (
         keys(jsondecode(replace(response.responseTemplates["application/json"], "$context.error.messageString", "\"text\"")).error)
         == ["code", "details", "message", "requestId"]
         && jsondecode(replace(response.responseTemplates["application/json"], "$context.error.messageString", "\"text\"")).error.requestId == "$context.requestId"
         && contains(
-          jsondecode(var.openapi_document).components.schemas.Error.properties.error.properties.code.enum,
+          local.document.components.schemas.Error.properties.error.properties.code.enum,
           jsondecode(replace(response.responseTemplates["application/json"], "$context.error.messageString", "\"text\"")).error.code
         )
       )
@@ -220,7 +222,7 @@ run "dev" {
 
   assert {
     condition = {
-      for type, response in jsondecode(output.body)["x-amazon-apigateway-gateway-responses"] : type => try(response.statusCode, "-")
+      for type, response in local.gateway_document["x-amazon-apigateway-gateway-responses"] : type => try(response.statusCode, "-")
       if contains(["UNAUTHORIZED", "ACCESS_DENIED", "MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX", "BAD_REQUEST_BODY", "REQUEST_TOO_LARGE", "THROTTLED", "AUTHORIZER_FAILURE", "DEFAULT_5XX"], type)
       } == {
       UNAUTHORIZED                 = "401"
@@ -238,7 +240,7 @@ run "dev" {
 
   assert {
     condition = !can(regex("\\$context\\.(authorizer|integration)|\\$context\\.error\\.(message[^S]|validation)", join("", [
-      for type, response in jsondecode(output.body)["x-amazon-apigateway-gateway-responses"] : response.responseTemplates["application/json"]
+      for type, response in local.gateway_document["x-amazon-apigateway-gateway-responses"] : response.responseTemplates["application/json"]
     ])))
     error_message = "No answer of the gateway may repeat what the authorizer or a service said."
   }
@@ -266,6 +268,11 @@ run "dev" {
       contains(keys(output.access_log_fields), field)
     ])
     error_message = "The access log must hold who, for which organisation, what, with which result and how long it took."
+  }
+
+  assert {
+    condition     = aws_api_gateway_deployment.this.triggers == tomap({ content = sha1(jsonencode([output.body, false])) })
+    error_message = "A deployment must be made anew whenever the document changes."
   }
 
   assert {
@@ -309,7 +316,7 @@ run "sit" {
 
   assert {
     condition = alltrue([
-      for path, item in jsondecode(output.body).paths : (
+      for path, item in local.gateway_document.paths : (
         !can(item.options["x-amazon-apigateway-integration"].responses.default.responseParameters["method.response.header.Access-Control-Allow-Origin"])
         && item.options["x-amazon-apigateway-integration"].responses.default.responseParameters["method.response.header.Vary"] == "'Origin'"
         && strcontains(
@@ -323,7 +330,7 @@ run "sit" {
 
   assert {
     condition = alltrue([
-      for type, response in jsondecode(output.body)["x-amazon-apigateway-gateway-responses"] :
+      for type, response in local.gateway_document["x-amazon-apigateway-gateway-responses"] :
       response.responseParameters["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'" && !can(response.responseParameters["gatewayresponse.header.Vary"])
     ])
     error_message = "With several origins the gateway's own answers must be readable by each of them."
@@ -364,13 +371,13 @@ run "prod" {
   assert {
     condition = alltrue(concat(
       [
-        for path, item in jsondecode(output.body).paths : (
+        for path, item in local.gateway_document.paths : (
           item.options["x-amazon-apigateway-integration"].responses.default.responseParameters["method.response.header.Access-Control-Allow-Origin"] == "'https://portal.example.com'"
           && item.options["x-amazon-apigateway-integration"].responses.default.responseParameters["method.response.header.Vary"] == "'Origin'"
         )
       ],
       [
-        for type, response in jsondecode(output.body)["x-amazon-apigateway-gateway-responses"] : (
+        for type, response in local.gateway_document["x-amazon-apigateway-gateway-responses"] : (
           response.responseParameters["gatewayresponse.header.Access-Control-Allow-Origin"] == "'https://portal.example.com'"
           && response.responseParameters["gatewayresponse.header.Vary"] == "'Origin'"
         )
@@ -380,7 +387,7 @@ run "prod" {
   }
 
   assert {
-    condition     = jsonencode(jsondecode(output.body)["x-amazon-apigateway-policy"]) == var.resource_policy
+    condition     = jsonencode(local.gateway_document["x-amazon-apigateway-policy"]) == var.resource_policy
     error_message = "The resource policy must stand inside the document."
   }
 
@@ -414,7 +421,7 @@ run "prod" {
 
   assert {
     condition = alltrue(flatten([
-      for path, item in jsondecode(output.body).paths : [for method, operation in item : operation["x-amazon-apigateway-integration"].timeoutInMillis == 10000 if method != "options"]
+      for path, item in local.gateway_document.paths : [for method, operation in item : operation["x-amazon-apigateway-integration"].timeoutInMillis == 10000 if method != "options"]
     ]))
     error_message = "The timeout must be the one that is given."
   }
