@@ -15,10 +15,12 @@ A case names its resource without account, region or prefix:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.support.iam import Request
+from tests.support.terraform import ROOT
 
 ORGANISATION = "org-01jd0000000000000000000001"
 USER = "6f1c2a58-0000-4000-8000-000000000001"
@@ -92,6 +94,12 @@ class Deployment:
     account_id: str
     bucket_suffix: str = ""
     user_pool_id: str | None = None
+
+    @property
+    def index_keys(self) -> dict[str, str]:
+        """Each index's partition key attribute."""
+        tables = json.loads((ROOT / "contract" / "data-model.json").read_text(encoding="utf-8"))["tables"]
+        return {name: keys["partitionKey"] for table in tables.values() for name, keys in table["indexes"].items()}
 
     def role_name(self, role: str) -> str:
         return f"{self.name_prefix}-role-{ROLE_NAMES[role]}"

@@ -214,8 +214,10 @@ locals {
         {
           sid     = "Write own log"
           actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
-          # The group's streams. Not CreateLogGroup: a group made by its writer would keep its logs for ever.
-          resources  = ["arn:${local.partition}:logs:${var.region}:${var.account_id}:log-group:${input.log_group_name}:*"]
+          # The group and its streams. Not CreateLogGroup: a group made by its writer would keep its logs for ever.
+          resources = [
+            for part in ["", ":*"] : "arn:${local.partition}:logs:${var.region}:${var.account_id}:log-group:${input.log_group_name}${part}"
+          ]
           conditions = []
         },
       ],
@@ -246,7 +248,7 @@ locals {
         {
           sid        = "Read logs"
           actions    = ["logs:FilterLogEvents", "logs:GetLogEvents"]
-          resources  = sort([for arn in values(input.read_log_groups) : "${trimsuffix(arn, ":*")}:*"])
+          resources  = sort(flatten([for arn in values(input.read_log_groups) : [for part in ["", ":*"] : "${trimsuffix(arn, ":*")}${part}"]]))
           conditions = []
         },
       ],
