@@ -7,7 +7,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.support.terraform import OFFLINE
+from tests.support.terraform import OFFLINE, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from tests.support.terraform import Workspace
 
 ACCOUNT_ID = "111122223333"
-FUNCTIONS = ("permission", "role", "authorizer", "token-claims")
 
 # The state stays in the folder, and the provider asks AWS for nothing.
 _OVERRIDE = f"""\
@@ -64,8 +63,10 @@ def _resources(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _packages() -> dict[str, dict[str, str]]:
+    """A package for every function that there can be; the stack takes those that it needs."""
+    services = json.loads((ROOT / "contract" / "services.json").read_text(encoding="utf-8"))["services"]
     packages = {}
-    for name in FUNCTIONS:
+    for name in (*services, "token-claims"):
         digest = hashlib.sha256(name.encode())
         packages[name] = {
             "s3_key": f"packages/{name}/{digest.hexdigest()}.zip",
