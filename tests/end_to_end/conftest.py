@@ -60,5 +60,5 @@ def organisation(dev: Deployment) -> str:
 def other_organisation(dev: Deployment) -> str:
     """An organisation that the demo's administrator has nothing to do with, with an administrator of its own."""
     made = json.loads(dev.tool("org", "create", "Another company", "--json").stdout)
-    dev.user("admin@another.example", made["organisation_id"], "ORG_ADMIN")
-    return made["organisation_id"]
+    dev.user("admin@another.example", made["organisationId"], "ORG_ADMIN")
+    return made["organisationId"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -53,9 +54,14 @@ class Deployment:
 
     # The tool
 
-    def tool(self, *arguments: str, check: bool = True, here: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run the command line against this deployment; the test fails where it fails, unless `check` is False."""
-        where = ["--environment", self.environment, "--folder", str(self.folder)] if here else []
+    def tool(self, *arguments: str, check: bool = True, named: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the command line against this deployment; the test fails where it fails, unless `check` is False.
+
+        `named`: the environment is an option; False where it is one of the arguments.
+        """
+        where = ["--folder", str(self.folder)]
+        if named:
+            where += ["--environment", self.environment]
         command = [sys.executable, "-m", "bbws_access.cli", *arguments, *where]
         # The tool runs from the repository, without whatever a developer's shell says of AWS.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
@@ -101,11 +107,10 @@ class Deployment:
     # AWS
 
     def client(self, service: str, *, role: str | None = None, region: str | None = None) -> Any:
-        """A client as the engineer, or with the rights of one of the stack's roles."""
+        """A client as the engineer, or with the policies of one of the stack's roles."""
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         if role is not None:
-            arn = f"arn:aws:iam::{self.names.account_id}:role/{self.names.role_name(role)}"
-            found = self.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+            found = self.client("sts").assume_role(RoleArn=self._double(role), RoleSessionName="test")["Credentials"]
             keys = {
                 "aws_access_key_id": found["AccessKeyId"],
                 "aws_secret_access_key": found["SecretAccessKey"],
@@ -119,6 +124,22 @@ class Deployment:
             config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
             **keys,
         )
+
+    def _double(self, role: str) -> str:
+        """ARN of a role with the policies of one of the stack's, which only Lambda may assume, and trust in us."""
+        iam, original = self.client("iam"), self.names.role_name(role)
+        double = f"test-{original}"
+        trust = {"Effect": "Allow", "Principal": {"AWS": self.names.account_id}, "Action": "sts:AssumeRole"}
+        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+            iam.create_role(
+                RoleName=double,
+                AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+            )
+        assert not iam.list_attached_role_policies(RoleName=original)["AttachedPolicies"], "inline policies only"
+        for policy in iam.list_role_policies(RoleName=original)["PolicyNames"]:
+            document = iam.get_role_policy(RoleName=original, PolicyName=policy)["PolicyDocument"]
+            iam.put_role_policy(RoleName=double, PolicyName=policy, PolicyDocument=json.dumps(document))
+        return f"arn:aws:iam::{self.names.account_id}:role/{double}"
 
     @cached_property
     def names(self) -> role_cases.Deployment:
@@ -161,7 +182,7 @@ class Deployment:
     def user(self, email: str, organisation: str, role: str) -> str:
         """A user with a role, made by the tool; returns the user's id."""
         made = self.tool("user", "create", email, "--organisation", organisation, "--role", role, "--json")
-        return json.loads(made.stdout)["user_id"]
+        return json.loads(made.stdout)["userId"]
 
     def token(self, email: str) -> str:
         return self.tool("token", email).stdout.strip()

@@ -1,0 +1,97 @@
+"""The command line on a deployment that is up."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import ssl
+import urllib.request
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.deployment import claims
+
+if TYPE_CHECKING:
+    from tests.support.deployment import Deployment
+
+pytestmark = pytest.mark.xdist_group("dev")
+
+
+def test_status_is_for_machines_too(dev: Deployment) -> None:
+    status = dev.status
+    assert status["running"] is True
+    assert (status["environment"], status["region"]) == ("dev", "eu-west-1")
+    assert set(status["tables"]) == {"permissions", "teams", "invitations", "audit"}
+    assert status["tables"]["permissions"] == "bbws-access-dev-ddb-permissions"
+    assert status["buckets"]["audit-archive"] == "bbws-access-dev-s3-audit-archive"
+    context = ssl.create_default_context(cafile=status["ca_bundle"])
+    with urllib.request.urlopen(f"{status['api_url']}/health", context=context) as answer:
+        assert answer.status == 200
+
+
+def test_env_points_aws_at_it(dev: Deployment) -> None:
+    assert dev.shell["AWS_ENDPOINT_URL"] == dev.status["endpoint"]
+    assert dev.shell["AWS_REGION"] == "eu-west-1"
+    exports = dev.tool("env").stdout
+    assert f"export AWS_ENDPOINT_URL={dev.status['endpoint']}" in exports
+
+
+def test_token_prints_a_token_and_nothing_else(dev: Deployment, admin: str, organisation: str) -> None:
+    content = claims(admin)
+    assert content["token_use"] == "access"
+    assert content["custom:organisation_id"] == organisation
+    assert content["email"] == dev.status["admin_email"]
+
+
+def test_a_second_up_changes_nothing(dev: Deployment) -> None:
+    before = dev.status
+    seconds = dev.up()
+    assert dev.status == before
+    # Far from the minutes of the first one, whatever else the machine is doing.
+    assert seconds < 60
+
+
+def test_a_second_apply_changes_nothing(dev: Deployment) -> None:
+    result = dev.tool("apply", "dev", "--local", "--yes", named=False)
+    text = result.stdout + result.stderr
+    assert "0 to add, 0 to change, 0 to destroy" in text or "No changes" in text or "nothing to change" in text, text
+
+
+def test_up_after_the_local_aws_was_killed(dev: Deployment, admin: str, organisation: str) -> None:
+    """What was written before the kill is there afterwards, at the same address."""
+    made = dev.request(
+        "POST",
+        f"/organisations/{organisation}/permission-sets",
+        admin,
+        {"name": f"Kept {os.urandom(4).hex()}", "description": "", "permissions": ["site:read"]},
+    )
+    assert made.status == 201, made.body
+    url = dev.status["api_url"]
+    pid = json.loads((dev.folder / "process.json").read_text())["pid"]
+    os.kill(pid, signal.SIGKILL)
+    down = dev.tool("status", check=False)
+    assert down.returncode == 3
+    dev.up()
+    assert dev.status["api_url"] == url
+    again = dev.token(dev.status["admin_email"])
+    answer = dev.request("GET", f"/organisations/{organisation}/permission-sets/{made.body['setId']}", again)
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["org", "create", ""], "name"),
+        (["user", "create", "nobody", "--organisation", "org-demo"], "e-mail"),
+        (["user", "create", "a@b.example", "--organisation", "org-nowhere"], "org-nowhere"),
+        (["user", "create", "a@b.example", "--organisation", "org-demo", "--role", "KING"], "KING"),
+        (["token", "nobody@demo.example", "--password-stdin"], "password"),
+    ],
+)
+def test_mistakes_are_named(dev: Deployment, arguments: list[str], says: str) -> None:
+    result = dev.tool(*arguments, check=False)
+    assert result.returncode in (1, 2)
+    assert says in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
