@@ -1,6 +1,6 @@
 """A small DynamoDB client: signed requests over kept TLS connections, several in flight at once without threads.
 
-Why not boto3: docs/decisions/own-dynamodb-client.md. Items are plain Python values: str, int, float, bool, None, bytes,
+Why not boto3: docs/decisions/0007-own-dynamodb-client.md. Items are plain Python values: str, int, float, bool, None, bytes,
 list, dict and sets of str or int.
 """
 

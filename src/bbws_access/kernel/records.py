@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
@@ -31,6 +32,11 @@ class Change(NamedTuple):
     actor: str
     request_id: str
     now: datetime
+
+    @classmethod
+    def outside_a_request(cls, actor: str, request_id: str | None = None, now: datetime | None = None) -> Change:
+        """A change by the engineers' tool: now, and under an id of its own, unless they are given."""
+        return cls(actor, request_id or os.urandom(16).hex(), now or datetime.now(UTC))
 
     def first(self) -> dict[str, object]:
         """The columns of a new record."""
