@@ -7,7 +7,7 @@ everything else. What a permission or a platform role means is decided from the 
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
 
 from bbws_access.access.grants import PLATFORM
 from bbws_access.kernel.contract import load_permissions, load_roles
@@ -21,7 +21,7 @@ _COLUMNS = ("dateCreated", "dateLastUpdated", "createdBy", "lastUpdatedBy", "req
 
 
 def seed_reference_data(
-    database: Database, table: str, actor: str, *, now: datetime | None = None, request_id: str = ""
+    database: Database, table: str, actor: str, *, now: datetime | None = None, request_id: str | None = None
 ) -> dict[str, dict[str, int]]:
     """Bring the table up to date with the contract; doing it again changes nothing.
 
@@ -30,7 +30,7 @@ def seed_reference_data(
     Returns, for each of Permission, PlatformRole and PlatformPermissionSet, how many records were
     {"created", "updated", "unchanged", "deactivated"}. Raises DatabaseError.
     """
-    change = Change(actor, request_id, now or datetime.now(UTC))
+    change = Change.outside_a_request(actor, request_id, now)
     reads = [Query(table, partition(kind)) for kind in _KINDS]
 
     def read() -> list[list[dict]]:

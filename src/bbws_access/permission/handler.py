@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bbws_access.access.grants import ORGANISATION, PLATFORM
-from bbws_access.access.links import Links, cursor_scope, link, page_links
 from bbws_access.kernel.dynamodb import Call
 from bbws_access.kernel.errors import BadRequest, NotFound
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.keys import partition
+from bbws_access.kernel.links import Links, cursor_scope, link, page_links
 from bbws_access.kernel.paging import decode_cursor, encode_cursor, list_response, page_size
 from bbws_access.kernel.records import Change, commit, take, timestamp, until_fresh
 from bbws_access.kernel.service import Request, Response, Service

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from bbws_access.access.granting import check_ceiling
 from bbws_access.access.grants import Access
-from bbws_access.access.links import Links, base_path, cursor_scope, link, own_link, page_links
 from bbws_access.access.reader import access_in, calls_in, in_force
 from bbws_access.kernel.contract import load_contract
 from bbws_access.kernel.dynamodb import Call, Query
 from bbws_access.kernel.errors import NotFound
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.keys import partition
+from bbws_access.kernel.links import Links, base_path, cursor_scope, link, own_link, page_links
 from bbws_access.kernel.paging import decode_cursor, encode_cursor, list_response, page_size
 from bbws_access.kernel.records import Change, commit, take, timestamp, until_fresh
 from bbws_access.kernel.service import Request, Response, Service

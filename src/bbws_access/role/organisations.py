@@ -5,7 +5,7 @@ There is no caller of the API here, so nothing asks what the actor holds. Who it
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from bbws_access.access.grants import PLATFORM
 from bbws_access.access.reader import PLATFORM_ORGANISATION, in_force
@@ -28,7 +28,7 @@ def create_organisation(
     organisation_id: str | None = None,
     *,
     now: datetime | None = None,
-    request_id: str = "",
+    request_id: str | None = None,
 ) -> dict:
     """Record an organisation and give it the default roles; doing it again with its id changes nothing.
 
@@ -45,7 +45,7 @@ def create_organisation(
             f"{org_id!r} cannot be an organisation's id: use up to 64 lower-case letters and digits, "
             "single hyphens between them."
         )
-    change = Change(actor, request_id, now or datetime.now(UTC))
+    change = Change.outside_a_request(actor, request_id, now)
     reads = [store.organisation(table, org_id), store.taken_names(table, org_id)]
 
     def complete(results: list) -> dict:
@@ -91,7 +91,7 @@ def assign_role(
     team_id: str | None = None,
     expires_at: str | None = None,
     now: datetime | None = None,
-    request_id: str = "",
+    request_id: str | None = None,
 ) -> dict:
     """Give a user a role; where the user has it already, nothing changes.
 
@@ -104,7 +104,7 @@ def assign_role(
         raise BadRequest(f"{user_id!r} is no user id: use the sub of the Cognito account, a lower-case UUID.")
     if team_id is not None and not is_valid_id(team_id):
         raise BadRequest(f"{team_id!r} is no team id.")
-    change = Change(actor, request_id, now or datetime.now(UTC))
+    change = Change.outside_a_request(actor, request_id, now)
 
     def attempt(_: list) -> dict:
         if organisation_id is None:

@@ -1,4 +1,4 @@
-"""What may be granted, and which links a caller sees."""
+"""What may be granted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from bbws_access.access.granting import check_ceiling, check_known
 from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant
-from bbws_access.access.links import Links, link
 from bbws_access.access.permissions import expand
 from bbws_access.kernel.contract import load_permissions
 from bbws_access.kernel.errors import BadRequest, Forbidden
@@ -62,29 +61,3 @@ def test_a_wildcard_is_more_than_all_that_it_covers_today() -> None:
 def test_what_is_held_elsewhere_does_not_count(access: Access) -> None:
     with pytest.raises(Forbidden):
         check_ceiling(access, "org-1", ["site:read"])
-
-
-class TestLinks:
-    def test_only_what_the_caller_may_do(self) -> None:
-        itself = link("getRole", orgId="org-1", roleId="role-1")
-        actions = {"update": "updateRole", "delete": "deleteRole"}
-        links = Links(holder("role:update")).of(itself, actions, orgId="org-1", roleId="role-1")
-        assert links == {
-            "self": {"href": "/v1/organisations/org-1/roles/role-1"},
-            "update": {"href": "/v1/organisations/org-1/roles/role-1", "method": "PUT"},
-        }
-
-    def test_each_user_and_organisation_by_itself(self) -> None:
-        links = Links(holder())
-        assert links.may("listUserRoles", {"orgId": "org-1", "userId": "me"})
-        assert not links.may("listUserRoles", {"orgId": "org-1", "userId": "you"})
-        assert not links.may("listUserRoles", {"orgId": "org-2", "userId": "me"})
-
-    def test_without_access_what_every_user_may_do(self) -> None:
-        links = Links(None)
-        assert links.may("listPlatformRoles", {})
-        assert not links.may("listRoles", {"orgId": "org-1"})
-
-    def test_a_query_is_encoded(self) -> None:
-        made = link("listRoles", {"active": True, "startAt": "a+b", "pageSize": 5}, orgId="org-1")
-        assert made == {"href": "/v1/organisations/org-1/roles?active=true&startAt=a%2Bb&pageSize=5"}

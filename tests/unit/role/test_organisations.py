@@ -120,3 +120,12 @@ class TestAssignRole:
             assign_role(
                 database, table, user_id=str(uuid.uuid4()), role="ORG_ADMIN", actor=ENGINEER, organisation_id="*"
             )
+
+
+def test_what_the_tool_writes_says_who_and_has_an_id_of_its_own(world: World, database: Database, table: str) -> None:
+    org_id = world.organisation()
+    role = world.assign(world.user(), "ORG_ADMIN", org_id)
+    organisation = database.get(table, key("Organisation", orgId=org_id))
+    for stored in (role, organisation):
+        assert (stored["lastUpdatedBy"], len(stored["requestId"])) == (ENGINEER, 32)
+    assert role["requestId"] != organisation["requestId"]
