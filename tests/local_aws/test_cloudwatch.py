@@ -308,6 +308,7 @@ def test_filter_patterns(pattern: str, line: str, expected: bool) -> None:
         ("IF(a > 1, a, 0)", {0: 0.0, 60: 2.0}),
         ("IF(a > 1, a)", {60: 2.0}),
         ("-(a)", {0: -1.0, 60: -2.0}),
+        ("SUM([a, b])", {0: 11.0, 60: 2.0}),
         ("7", {0: 7.0, 60: 7.0}),
     ],
 )
@@ -316,7 +317,7 @@ def test_metric_math(expression: str, expected: metric_math.Series) -> None:
     assert metric_math.evaluate(expression, series, [0, 60]) == expected
 
 
-@pytest.mark.parametrize("expression", ["nobody", "ANOMALY_DETECTION_BAND(a)", "a +", "__import__('os')"])
+@pytest.mark.parametrize("expression", ["nobody", "ANOMALY_DETECTION_BAND(a)", "a +", "SUM([a, 1])", "__import__('os')"])
 def test_metric_math_that_is_not_understood(expression: str) -> None:
     with pytest.raises(metric_math.MathError):
         metric_math.evaluate(expression, {"a": {}}, [0])

@@ -1,6 +1,10 @@
 # Every alarm is one entry of local.alarms. missing says what no data means:
 #   notBreaching  nothing happened: these metrics appear only when there is something to count
 #   ignore        reported once a night: the last verdict stands until the next
+#
+# Metrics arrive up to two minutes late, and some exist only after their first event. SUM([...]) adds up what there is.
+# FILL would make up zeros for the newest minutes, which are then judged instead of the real ones that come after, and
+# a plain + has no result where one side has none: both would keep an alarm silent.
 
 locals {
   # Errors in a minute and p95 in milliseconds above which a function's alarms go off.
@@ -26,7 +30,7 @@ locals {
         periods     = 1
         datapoints  = 1
         missing     = "notBreaching"
-        expression  = "errors - FILL(refused, 0)"
+        expressions = { refusals = "-1 * refused", result = "SUM([errors, refusals])" }
         label       = "Errors without refused tokens"
         metrics = {
           errors  = { namespace = "AWS/Lambda", name = "Errors", dimensions = { FunctionName = function.function_name }, stat = "Sum", period = 60 }
@@ -42,7 +46,7 @@ locals {
         periods     = 1
         datapoints  = 1
         missing     = "notBreaching"
-        expression  = "FILL(errors, 0) + FILL(handled, 0)"
+        expressions = { result = "SUM([errors, handled])" }
         label       = "Crashes and handled faults"
         metrics = {
           errors  = { namespace = "AWS/Lambda", name = "Errors", dimensions = { FunctionName = function.function_name }, stat = "Sum", period = 60 }
@@ -56,11 +60,11 @@ locals {
         topics      = ["warning"]
         threshold   = local.function_thresholds[service].p95_milliseconds
         # A single cold start in a quiet period is no incident.
-        periods    = 3
-        datapoints = 2
-        missing    = "notBreaching"
-        expression = null
-        label      = null
+        periods     = 3
+        datapoints  = 2
+        missing     = "notBreaching"
+        expressions = {}
+        label       = null
         metrics = {
           duration = { namespace = "AWS/Lambda", name = "Duration", dimensions = { FunctionName = function.function_name }, stat = "p95", period = 300 }
         }
@@ -74,7 +78,7 @@ locals {
         periods     = 3
         datapoints  = 2
         missing     = "notBreaching"
-        expression  = "100 * concurrent / ${var.lambda_concurrency_limit}"
+        expressions = { result = "100 * concurrent / ${var.lambda_concurrency_limit}" }
         label       = "Percent of the concurrency limit"
         metrics = {
           # Without a dimension: all functions of the account in the region, which share the limit.
@@ -93,7 +97,7 @@ locals {
         periods     = 1
         datapoints  = 1
         missing     = "notBreaching"
-        expression  = null
+        expressions = {}
         label       = null
         metrics = {
           failures = { namespace = var.metric_namespace, name = "AuditArchiveFailures", dimensions = {}, stat = "Sum", period = 3600 }
@@ -108,7 +112,7 @@ locals {
         periods     = 1
         datapoints  = 1
         missing     = "ignore"
-        expression  = null
+        expressions = {}
         label       = null
         metrics = {
           completeness = { namespace = var.metric_namespace, name = "AuditCompleteness", dimensions = {}, stat = "Minimum", period = 3600 }
@@ -127,7 +131,7 @@ locals {
         periods     = 5
         datapoints  = 3
         missing     = "notBreaching"
-        expression  = "100 * errors / requests"
+        expressions = { result = "100 * errors / requests" }
         label       = "Percent of requests"
         metrics = {
           errors   = { namespace = "AWS/ApiGateway", name = "5XXError", dimensions = { ApiName = api.name, Stage = api.stage }, stat = "Sum", period = 60 }
@@ -144,8 +148,8 @@ locals {
         datapoints  = 3
         missing     = "notBreaching"
         # One refusal of two requests is no rate.
-        expression = "IF(requests >= ${var.thresholds.api_4xx_least_requests}, 100 * errors / requests, 0)"
-        label      = "Percent of requests"
+        expressions = { result = "IF(requests >= ${var.thresholds.api_4xx_least_requests}, 100 * errors / requests, 0)" }
+        label       = "Percent of requests"
         metrics = {
           errors   = { namespace = "AWS/ApiGateway", name = "4XXError", dimensions = { ApiName = api.name, Stage = api.stage }, stat = "Sum", period = 300 }
           requests = { namespace = "AWS/ApiGateway", name = "Count", dimensions = { ApiName = api.name, Stage = api.stage }, stat = "Sum", period = 300 }
@@ -183,7 +187,7 @@ locals {
         periods     = 1
         datapoints  = 1
         missing     = "notBreaching"
-        expression  = join(" + ", [for id in keys(local.throttle_metrics[key]) : "FILL(${id}, 0)"])
+        expressions = { result = "SUM([${join(", ", keys(local.throttle_metrics[key]))}])" }
         label       = "Throttle events"
         metrics     = local.throttle_metrics[key]
       }
@@ -193,12 +197,12 @@ locals {
         description = "Writes to ${table.name} take more than ${var.thresholds.table_replication_seconds} s to reach ${table.replica_region}. A failover now would lose that much: do not fail over before it has caught up, and see the AWS Health Dashboard of both regions."
         topics      = ["critical"]
         # The metric is in milliseconds.
-        threshold  = var.thresholds.table_replication_seconds * 1000
-        periods    = 5
-        datapoints = 3
-        missing    = "notBreaching"
-        expression = null
-        label      = null
+        threshold   = var.thresholds.table_replication_seconds * 1000
+        periods     = 5
+        datapoints  = 3
+        missing     = "notBreaching"
+        expressions = {}
+        label       = null
         metrics = {
           lag = { namespace = "AWS/DynamoDB", name = "ReplicationLatency", dimensions = { TableName = table.name, ReceivingRegion = table.replica_region }, stat = "Average", period = 60 }
         }
@@ -211,13 +215,13 @@ locals {
       for key, queue in var.dead_letter_queues : "${key}-dead-letters" => {
         description = "${queue} holds messages: work that failed for good. Read one for its error, mend the cause, then redrive the queue."
         # The dlq topic is for those who redrive; whoever is on call hears of it as well.
-        topics     = ["warning", "dlq"]
-        threshold  = 0
-        periods    = 1
-        datapoints = 1
-        missing    = "notBreaching"
-        expression = null
-        label      = null
+        topics      = ["warning", "dlq"]
+        threshold   = 0
+        periods     = 1
+        datapoints  = 1
+        missing     = "notBreaching"
+        expressions = {}
+        label       = null
         metrics = {
           messages = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = queue }, stat = "Maximum", period = 60 }
         }
@@ -231,7 +235,7 @@ locals {
         periods     = 3
         datapoints  = 3
         missing     = "notBreaching"
-        expression  = null
+        expressions = {}
         label       = null
         metrics = {
           lag = {
@@ -251,7 +255,7 @@ locals {
   )
 
   alarms         = merge(local.function_alarms, local.audit_alarms, local.api_alarms, local.table_alarms, local.other_alarms)
-  single_metrics = { for key, alarm in local.alarms : key => one(values(alarm.metrics)) if alarm.expression == null }
+  single_metrics = { for key, alarm in local.alarms : key => one(values(alarm.metrics)) if length(alarm.expressions) == 0 }
 
   alarm_names = { for key in keys(local.alarms) : key => "${local.name_prefix}-alarm-${key}" }
 }
@@ -279,7 +283,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   extended_statistic = try(regex("^p[0-9]+$", local.single_metrics[each.key].stat), null)
 
   dynamic "metric_query" {
-    for_each = each.value.expression == null ? {} : each.value.metrics
+    for_each = length(each.value.expressions) == 0 ? {} : each.value.metrics
 
     content {
       id          = metric_query.key
@@ -296,13 +300,13 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   }
 
   dynamic "metric_query" {
-    for_each = each.value.expression == null ? [] : [each.value]
+    for_each = each.value.expressions
 
     content {
-      id          = "result"
-      expression  = metric_query.value.expression
-      label       = metric_query.value.label
-      return_data = true
+      id          = metric_query.key
+      expression  = metric_query.value
+      label       = metric_query.key == "result" ? each.value.label : null
+      return_data = metric_query.key == "result"
     }
   }
 

@@ -1,4 +1,4 @@
-"""The metric math of alarms: numbers, series by period, arithmetic, comparisons, FILL and IF."""
+"""The metric math of alarms: numbers, series by period, arithmetic, comparisons, FILL, IF and SUM of several series."""
 
 import ast
 import operator
@@ -59,6 +59,8 @@ def _value(node: ast.AST, series: dict[str, Series], periods: list[int]) -> Seri
         sides = [_value(node.left, series, periods), _value(node.comparators[0], series, periods)]
         return _each(lambda values: float(compared(*values)), sides)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        if node.func.id.upper() == "SUM" and len(node.args) == 1 and isinstance(node.args[0], ast.List):
+            return _sum([_value(item, series, periods) for item in node.args[0].elts])
         arguments = [_value(argument, series, periods) for argument in node.args]
         return _call(node.func.id.upper(), arguments, periods)
     raise MathError(f"{ast.unparse(node)} is not supported by the local AWS")
@@ -81,6 +83,17 @@ def _call(name: str, arguments: list[Series | float], periods: list[int]) -> Ser
                 chosen[period] = value
         return chosen
     raise MathError(f"{name} is not supported by the local AWS")
+
+
+def _sum(values: list[Series | float]) -> Series:
+    """Unlike +, an array function needs no data of every series: it adds up what each period has."""
+    found: Series = {}
+    for value in values:
+        if not isinstance(value, dict):
+            raise MathError("SUM takes series, no numbers")
+        for period, number in value.items():
+            found[period] = found.get(period, 0.0) + number
+    return found
 
 
 def _at(value: Series | float, period: int) -> float | None:

@@ -234,22 +234,23 @@ run "alarms" {
 
   assert {
     condition = { for query in aws_cloudwatch_metric_alarm.this["authorizer-errors"].metric_query : query.id => try("${one(query.metric).metric_name}/${one(query.metric).period}", query.expression) } == {
-      errors  = "Errors/60"
-      refused = "TokenFailures/60"
-      result  = "errors - FILL(refused, 0)"
+      errors   = "Errors/60"
+      refused  = "TokenFailures/60"
+      refusals = "-1 * refused"
+      result   = "SUM([errors, refusals])"
     }
     error_message = "A refused token is an error to Lambda, and none of the authorizer's."
   }
 
   assert {
-    condition = { for query in aws_cloudwatch_metric_alarm.this["audit-throttles"].metric_query : query.id => try(join("/", compact([one(query.metric).metric_name, lookup(one(query.metric).dimensions, "GlobalSecondaryIndexName", "")])), "sum") } == {
+    condition = { for query in aws_cloudwatch_metric_alarm.this["audit-throttles"].metric_query : query.id => try(join("/", compact([one(query.metric).metric_name, lookup(one(query.metric).dimensions, "GlobalSecondaryIndexName", "")])), query.expression) } == {
       read   = "ReadThrottleEvents"
       read1  = "ReadThrottleEvents/events-by-type"
       read2  = "ReadThrottleEvents/events-by-user"
       write  = "WriteThrottleEvents"
       write1 = "WriteThrottleEvents/events-by-type"
       write2 = "WriteThrottleEvents/events-by-user"
-      result = "sum"
+      result = "SUM([read, read1, read2, write, write1, write2])"
     } && aws_cloudwatch_metric_alarm.this["audit-throttles"].threshold == 0
     error_message = "Any throttled read or write of a table or of an index counts."
   }
@@ -266,6 +267,11 @@ run "alarms" {
       && toset(aws_cloudwatch_metric_alarm.this["functions-dead-letters"].alarm_actions) == toset([output.topic_arns["dlq"], output.topic_arns["warning"]])
     )
     error_message = "Any dead letter is told to those who redrive and to those on call."
+  }
+
+  assert {
+    condition     = !anytrue(flatten([for alarm in aws_cloudwatch_metric_alarm.this : [for query in alarm.metric_query : strcontains(coalesce(query.expression, "-"), "FILL")]]))
+    error_message = "No alarm fills the newest minutes, whose data is still to come, with zeros."
   }
 }
 
