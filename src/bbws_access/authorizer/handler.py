@@ -16,6 +16,7 @@ from bbws_access.authorizer.policy import Policy, RouteMap, deny_all
 from bbws_access.authorizer.tokens import Identity, KeySet, TokenRefused, Verifier
 from bbws_access.kernel.contract import Contract, load_contract
 from bbws_access.kernel.dynamodb import Database
+from bbws_access.kernel.http import tls_context
 from bbws_access.kernel.logs import Logger
 from bbws_access.kernel.settings import Settings, SettingsError
 
@@ -217,3 +218,4 @@ def handler(event: dict, context: object) -> dict:
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
     # The start of a function has more CPU than its requests: prepare what the first one needs.
     _prepared()
+    tls_context()

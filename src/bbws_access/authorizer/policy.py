@@ -6,7 +6,8 @@ compiler finds the other routes that it would open, and denies those that the us
 would shut what the user may call (all teams may be read, the members of one team only), the pattern's parameters
 are written with their exact length instead (`?` for each character), which leaves nothing to deny.
 
-The compiler knows no particular contract: a RouteMap can be made of any operations. docs/decisions/0008-exact-policies.md
+The compiler knows no particular contract: a RouteMap can be made of any operations. Why it is built so:
+docs/decisions/0008-exact-policies.md
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from bbws_access.access.reader import PLATFORM_ORGANISATION, in_force
 from bbws_access.kernel.dynamodb import Database, Query
+from bbws_access.kernel.http import tls_context
 from bbws_access.kernel.ids import is_user_id, is_valid_id
 from bbws_access.kernel.keys import partition
 from bbws_access.kernel.logs import Logger
@@ -104,3 +105,4 @@ def handler(event: dict, context: object) -> dict:
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
     _prepared()
+    tls_context()

@@ -1,7 +1,7 @@
 """A small DynamoDB client: signed requests over kept TLS connections, several in flight at once without threads.
 
-Why not boto3: docs/decisions/0007-own-dynamodb-client.md. Items are plain Python values: str, int, float, bool, None, bytes,
-list, dict and sets of str or int.
+Items are plain Python values: str, int, float, bool, None, bytes, list, dict and sets of str or int. Why not boto3:
+docs/decisions/0007-own-dynamodb-client.md
 """
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ import socket
 import ssl
 import time
 import zlib
+from functools import lru_cache
 
-_IDLE_SECONDS = 20.0  # older connections are likely closed by the other side
+_IDLE_SECONDS = 50.0  # older connections are likely closed by the other side
 _CONNECT_SECONDS = 1.0
 _LARGEST_ANSWER = 16 * 1024 * 1024
 
@@ -27,7 +28,6 @@ class Pool:
         self.authority = authority
         self._address = host, int(port) if port else (443 if scheme == "https" else 80)
         self._secure = scheme == "https"
-        self._context: ssl.SSLContext | None = None
         self._idle: list[Connection] = []
 
     def send(self, data: bytes, timeout: float) -> Connection:
@@ -84,17 +84,20 @@ class Pool:
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if not self._secure:
                 return Connection(raw)
-            if self._context is None:
-                self._context = tls_context()
-            return Connection(self._context.wrap_socket(raw, server_hostname=self._address[0]))
+            return Connection(tls_context().wrap_socket(raw, server_hostname=self._address[0]))
         except BaseException:
             raw.close()
             raise
 
 
 def tls_context() -> ssl.SSLContext:
-    """A verifying TLS context; trusts the bundle of AWS_CA_BUNDLE instead of the system's when that is set."""
-    context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)
+    """A verifying TLS context, made once; trusts AWS_CA_BUNDLE instead of the system's authorities if that is set."""
+    return _tls_context(os.environ.get("AWS_CA_BUNDLE") or None)
+
+
+@lru_cache(maxsize=4)
+def _tls_context(bundle: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=bundle)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 

@@ -23,6 +23,7 @@ from bbws_access.access.reader import read_access_in
 from bbws_access.kernel.contract import Contract, ContractError, Operation, Parameter, load_contract
 from bbws_access.kernel.dynamodb import Call, Database, DatabaseUnavailable, Throttled
 from bbws_access.kernel.errors import BadRequest, Forbidden, NotFound, ServiceError, TooLarge, Unauthorized, Unavailable
+from bbws_access.kernel.http import tls_context
 from bbws_access.kernel.ids import is_valid_id
 from bbws_access.kernel.logs import Logger
 from bbws_access.kernel.settings import Settings
@@ -156,6 +157,7 @@ class Service:
         if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
             # The start of a function has more CPU than its requests: load what the first one needs.
             self._prepare()
+            tls_context()
             for operation in self._routes.values():
                 self._validators_of(operation)
         return self._handle
