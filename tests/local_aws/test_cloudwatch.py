@@ -317,7 +317,9 @@ def test_metric_math(expression: str, expected: metric_math.Series) -> None:
     assert metric_math.evaluate(expression, series, [0, 60]) == expected
 
 
-@pytest.mark.parametrize("expression", ["nobody", "ANOMALY_DETECTION_BAND(a)", "a +", "SUM([a, 1])", "__import__('os')"])
+@pytest.mark.parametrize(
+    "expression", ["nobody", "ANOMALY_DETECTION_BAND(a)", "a +", "SUM([a, 1])", "__import__('os')"]
+)
 def test_metric_math_that_is_not_understood(expression: str) -> None:
     with pytest.raises(metric_math.MathError):
         metric_math.evaluate(expression, {"a": {}}, [0])
