@@ -133,7 +133,7 @@ def _require_role(target: Target, outputs: Mapping[str, Any], organisation: str,
 
     table = outputs["table_names"]["permissions"]
     tables = database(target)
-    asked = store.roles(table, organisation, {"active": True, "order": "oldest"}, None)
+    asked = store.roles(table, organisation, {"active": True, "order": "oldest"})
     found, page = tables.parallel([store.organisation(table, organisation), asked])
     if found is None:
         raise UsageError(f"There is no organisation {organisation}.", "Make it with `bbws-access org create NAME`.")

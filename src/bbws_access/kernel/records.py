@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
 from bbws_access.kernel.dynamodb import Check, Database, Delete, Page, Put, Query, TransactionCancelled, Update
-from bbws_access.kernel.errors import Conflict, ServiceError, Unavailable
+from bbws_access.kernel.errors import BadRequest, Conflict, ServiceError, Unavailable
 from bbws_access.kernel.keys import key
+from bbws_access.kernel.paging import decode_cursor
 
 AUDIT_COLUMNS = ("dateCreated", "dateLastUpdated", "createdBy", "lastUpdatedBy")
 _ATTEMPTS = 10
+_LONGEST_KEY = 1024
 
 Action = Put | Update | Delete | Check
 Step = tuple[Action, ServiceError]
@@ -117,8 +119,31 @@ def take(database: Database, query: Query, page: Page, size: int) -> tuple[list[
         items = items + page.items
     if len(items) <= size:
         return items, None
-    names = ("PK", "SK") if query.index is None else ("PK", "SK", "GSI1PK", "GSI1SK")
-    return items[:size], {name: items[size - 1][name] for name in names}
+    return items[:size], {name: items[size - 1][name] for name in _key_names(query)}
+
+
+def start_key(scope: list[str], cursor: str | None, query: Query) -> dict | None:
+    """The key that a list's cursor says to go on from: one that `query` could have ended at. Raises INVALID_CURSOR.
+
+    A key from elsewhere would make the database refuse the query, which would look like a fault of ours.
+    """
+    key_found = decode_cursor(scope, cursor)
+    if key_found is None:
+        return None
+    names = _key_names(query)
+    partition_name, sort_name = names[-2:]
+    if (
+        key_found.keys() != set(names)
+        or key_found[partition_name] != query.partition
+        or not key_found[sort_name].startswith(query.sort_prefix or "")
+        or not all(1 <= len(value) <= _LONGEST_KEY for value in key_found.values())
+    ):
+        raise BadRequest("startAt is not a cursor of this list.", code="INVALID_CURSOR")
+    return key_found
+
+
+def _key_names(query: Query) -> tuple[str, ...]:
+    return ("PK", "SK") if query.index is None else ("PK", "SK", "GSI1PK", "GSI1SK")
 
 
 class Named(NamedTuple):

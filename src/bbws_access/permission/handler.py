@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from bbws_access.access.grants import ORGANISATION, PLATFORM
 from bbws_access.kernel.dynamodb import Call
-from bbws_access.kernel.errors import BadRequest, NotFound
+from bbws_access.kernel.errors import NotFound
 from bbws_access.kernel.ids import new_id
-from bbws_access.kernel.keys import partition
 from bbws_access.kernel.links import Links, cursor_scope, link, page_links
 from bbws_access.kernel.paging import decode_cursor, encode_cursor, list_response, page_size
-from bbws_access.kernel.records import Change, commit, take, timestamp, until_fresh
+from bbws_access.kernel.records import Change, commit, start_key, take, timestamp, until_fresh
 from bbws_access.kernel.service import Request, Response, Service
 from bbws_access.permission import rules, store
 
@@ -40,11 +39,8 @@ def get_health(request: Request) -> dict:
 
 
 def _catalogue(request: Request) -> list[Call]:
-    start = decode_cursor(
-        cursor_scope(request), request.query.get("startAt"), partition={"PK": partition("Permission")}
-    )
-    table = request.settings.permissions_table
-    return [store.permissions(table, request.query.get("category"), page_size(request.query), start)]
+    query = store.permissions(request.settings.permissions_table, request.query.get("category"))
+    return [query._replace(start_key=start_key(cursor_scope(request), request.query.get("startAt"), query))]
 
 
 @service.operation("listPermissions", prefetch=_catalogue)
@@ -75,18 +71,21 @@ def _permission_links(stored: dict) -> dict:
 
 
 def _list_reads(request: Request) -> list[Call]:
+    """The organisation, then the parts of the list that are not behind the cursor."""
     table, org_id, query = request.settings.permissions_table, request.path["orgId"], request.query
-    start = decode_cursor(cursor_scope(request), query.get("startAt"))
-    own = partition("PermissionSet", orgId=org_id)
-    if start is not None and start.get("PK") not in (own, store.PLATFORM_SETS):
-        raise BadRequest("startAt is not a cursor of this list.", code="INVALID_CURSOR")
-    calls: list[Call] = [store.organisation(table, org_id)]
-    in_own = start is not None and start["PK"] == own
-    if query.get("scope") != ORGANISATION and not in_own:
-        calls.append(store.platform_sets(table, query, start))
+    parts = []
+    if query.get("scope") != ORGANISATION:
+        parts.append(store.platform_sets(table, query))
     if query.get("scope") != PLATFORM:
-        calls.append(store.organisation_sets(table, org_id, query, start if in_own else None))
-    return calls
+        parts.append(store.organisation_sets(table, org_id, query))
+    cursor = query.get("startAt")
+    if cursor:
+        scope = cursor_scope(request)
+        inside = (decode_cursor(scope, cursor) or {}).get("PK")
+        while len(parts) > 1 and parts[0].partition != inside:
+            del parts[0]
+        parts[0] = parts[0]._replace(start_key=start_key(scope, cursor, parts[0]))
+    return [store.organisation(table, org_id), *parts]
 
 
 @service.operation("listPermissionSets", prefetch=_list_reads)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from bbws_access.kernel.dynamodb import Get, Query
 from bbws_access.kernel.keys import key, partition
-from bbws_access.kernel.paging import page_size
 from bbws_access.kernel.records import Named
 
 SETS = Named("PermissionSet", "PermissionSetName", "setId")
-PLATFORM_SETS = partition("PlatformPermissionSet")
 
 
 def organisation(table: str, org_id: str) -> Get:
@@ -19,10 +17,10 @@ def permission(table: str, permission_id: str, *, consistent: bool = True) -> Ge
     return Get(table, key("Permission", permissionId=permission_id), consistent)
 
 
-def permissions(table: str, category: str | None, size: int, start: dict | None) -> Query:
+def permissions(table: str, category: str | None) -> Query:
     """The active permissions of the catalogue, by id; all categories for None."""
     wanted = {"active": True} if category is None else {"active": True, "category": category}
-    return _where(Query(table, partition("Permission"), "PERMISSION#", start_key=start), wanted, size)
+    return _where(Query(table, partition("Permission"), "PERMISSION#"), wanted)
 
 
 def permission_set(table: str, org_id: str, set_id: str) -> Get:
@@ -33,25 +31,18 @@ def platform_set(table: str, set_id: str) -> Get:
     return Get(table, key("PlatformPermissionSet", setId=set_id))
 
 
-def platform_sets(table: str, query: dict, start: dict | None) -> Query:
+def platform_sets(table: str, query: dict) -> Query:
     """The platform's sets, by id."""
-    asked = Query(table, PLATFORM_SETS, "SET#", start_key=start)
-    return _where(asked, {"active": query["active"]}, page_size(query))
+    return _where(Query(table, partition("PlatformPermissionSet"), "SET#"), {"active": query["active"]})
 
 
-def organisation_sets(table: str, org_id: str, query: dict, start: dict | None) -> Query:
+def organisation_sets(table: str, org_id: str, query: dict) -> Query:
     """The sets of an organisation in the order asked for: ids begin with the time of their making."""
-    asked = Query(
-        table,
-        partition("PermissionSet", orgId=org_id),
-        "SET#",
-        start_key=start,
-        forward=query["order"] == "oldest",
-    )
-    return _where(asked, {"active": query["active"]}, page_size(query))
+    asked = Query(table, partition("PermissionSet", orgId=org_id), "SET#", forward=query["order"] == "oldest")
+    return _where(asked, {"active": query["active"]})
 
 
-def _where(query: Query, wanted: dict[str, object], size: int) -> Query:
+def _where(query: Query, wanted: dict[str, object]) -> Query:
     # No limit: it would count what the filter drops, and cost a round trip for every few items that pass.
     return query._replace(
         filter=" AND ".join(f"#{name} = :{name}" for name in wanted),

@@ -11,10 +11,9 @@ from bbws_access.kernel.contract import load_contract
 from bbws_access.kernel.dynamodb import Call, Query
 from bbws_access.kernel.errors import NotFound
 from bbws_access.kernel.ids import new_id
-from bbws_access.kernel.keys import partition
 from bbws_access.kernel.links import Links, base_path, cursor_scope, link, own_link, page_links
-from bbws_access.kernel.paging import decode_cursor, encode_cursor, list_response, page_size
-from bbws_access.kernel.records import Change, commit, take, timestamp, until_fresh
+from bbws_access.kernel.paging import encode_cursor, list_response, page_size
+from bbws_access.kernel.records import Change, commit, start_key, take, timestamp, until_fresh
 from bbws_access.kernel.service import Request, Response, Service
 from bbws_access.role import effective, organisations, rules, store
 
@@ -32,8 +31,7 @@ _ROLE_ACTIONS = {
 
 
 def _platform_roles(request: Request) -> list[Call]:
-    start = _start(request, {"PK": partition("PlatformRole")})
-    return [store.platform_roles(request.settings.permissions_table, start)]
+    return [_from_cursor(request, store.platform_roles(request.settings.permissions_table))]
 
 
 @service.operation("listPlatformRoles", prefetch=_platform_roles)
@@ -64,8 +62,7 @@ def _platform_role_links(stored: dict) -> dict:
 
 def _roles(request: Request) -> list[Call]:
     table, org_id = request.settings.permissions_table, request.path["orgId"]
-    start = _start(request, {"PK": partition("OrganisationRole", orgId=org_id)})
-    return [store.organisation(table, org_id), store.roles(table, org_id, request.query, start)]
+    return [store.organisation(table, org_id), _from_cursor(request, store.roles(table, org_id, request.query))]
 
 
 @service.operation("listRoles", prefetch=_roles)
@@ -194,13 +191,11 @@ def _store_role(request: Request, stored: dict, record: dict, reads: list) -> No
 
 def _role_users(request: Request) -> list[Call]:
     table, org_id, role_id = request.settings.permissions_table, request.path["orgId"], request.path["roleId"]
-    of_role = partition("UserRoleAssignment", index="assignments-by-role", orgId=org_id, roleId=role_id)
-    start = _start(request, {"GSI1PK": of_role})
     active, now = request.query["active"], timestamp(request.now)
     return [
         store.organisation(table, org_id),
         store.role(table, org_id, role_id),
-        store.assignments_of_role(table, org_id, role_id, active, now, start),
+        _from_cursor(request, store.assignments_of_role(table, org_id, role_id, active, now)),
     ]
 
 
@@ -215,12 +210,11 @@ def list_role_users(request: Request) -> dict:
 
 def _user_roles(request: Request) -> list[Call]:
     table, org_id, user_id = request.settings.permissions_table, request.path["orgId"], request.path["userId"]
-    start = _start(request, {"PK": partition("UserRoleAssignment", userId=user_id)})
     active, now = request.query["active"], timestamp(request.now)
     return [
         store.organisation(table, org_id),
         store.role_names(table, org_id),
-        store.assignments_of_user(table, org_id, user_id, active, now, start),
+        _from_cursor(request, store.assignments_of_user(table, org_id, user_id, active, now)),
     ]
 
 
@@ -363,8 +357,8 @@ def check_access(request: Request) -> dict:
 # Shared by the operations
 
 
-def _start(request: Request, where: dict[str, str]) -> dict | None:
-    return decode_cursor(cursor_scope(request), request.query.get("startAt"), partition=where)
+def _from_cursor(request: Request, query: Query) -> Query:
+    return query._replace(start_key=start_key(cursor_scope(request), request.query.get("startAt"), query))
 
 
 def _page(request: Request, query: Query, first: object) -> tuple[list[dict], str | None]:

@@ -157,7 +157,7 @@ def _organisation_role(database: Database, table: str, org_id: str, role: str) -
     if not is_valid_id(org_id):
         raise BadRequest(f"{org_id!r} is no organisation id.")
     query = {"active": True, "order": "oldest"}
-    asked = store.roles(table, org_id, query, None)
+    asked = store.roles(table, org_id, query)
     organisation, page = database.parallel([store.organisation(table, org_id), asked])
     if organisation is None:
         raise NotFound(f"There is no organisation {org_id}.", code="ORGANISATION_NOT_FOUND")

@@ -39,19 +39,17 @@ def assignment(table: str, org_id: str, user_id: str, role_id: str, team_id: str
     return Get(table, key("UserRoleAssignment", **parts))
 
 
-def platform_roles(table: str, start: dict | None) -> Query:
+def platform_roles(table: str) -> Query:
     """The platform's active roles, by id."""
-    asked = Query(table, partition("PlatformRole"), "ROLE#", start_key=start)
-    return _where(asked, {"active": True})
+    return _where(Query(table, partition("PlatformRole"), "ROLE#"), {"active": True})
 
 
-def roles(table: str, org_id: str, query: dict, start: dict | None) -> Query:
+def roles(table: str, org_id: str, query: dict) -> Query:
     """The roles of an organisation in the order asked for: ids begin with the time of their making."""
     asked = Query(
         table,
         partition("OrganisationRole", orgId=org_id),
         "ROLE#",
-        start_key=start,
         forward=query["order"] == "oldest",
     )
     return _where(asked, {name: query[name] for name in ("active", "scope", "name") if name in query})
@@ -79,24 +77,22 @@ def permission_sets(table: str, org_id: str) -> Query:
     )
 
 
-def assignments_of_user(table: str, org_id: str, user_id: str, active: bool, now: str, start: dict | None) -> Query:
+def assignments_of_user(table: str, org_id: str, user_id: str, active: bool, now: str) -> Query:
     """A user's assignments in an organisation: those in force, or those that are not."""
     asked = Query(
         table,
         partition("UserRoleAssignment", userId=user_id),
         sort_prefix("UserRoleAssignment", orgId=org_id),
-        start_key=start,
     )
     return _in_force(asked, active, now)
 
 
-def assignments_of_role(table: str, org_id: str, role_id: str, active: bool, now: str, start: dict | None) -> Query:
+def assignments_of_role(table: str, org_id: str, role_id: str, active: bool, now: str) -> Query:
     """The assignments of a role, by user: those in force, or those that are not. A moment behind the writes."""
     asked = Query(
         table,
         partition("UserRoleAssignment", index="assignments-by-role", orgId=org_id, roleId=role_id),
         index="assignments-by-role",
-        start_key=start,
     )
     return _in_force(asked, active, now)
 
@@ -192,7 +188,7 @@ def end_expired(database: Database, table: str, org_id: str, role_id: str, chang
 
     Raises Stale where one was changed since it was read.
     """
-    query = assignments_of_role(table, org_id, role_id, False, timestamp(change.now), None)
+    query = assignments_of_role(table, org_id, role_id, False, timestamp(change.now))
     names = {**query.names, "#counted": "active"}
     query = query._replace(filter=f"#counted = :active AND ({query.filter})", names=names)
     found = database.rest_of(query, database.parallel([query])[0])

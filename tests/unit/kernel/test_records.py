@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import ClassVar
 
 import pytest
 
-from bbws_access.kernel.dynamodb import Delete, Put
-from bbws_access.kernel.errors import Conflict
-from bbws_access.kernel.records import Change, Named, Stale, check_version, timestamp, until_fresh
+from bbws_access.kernel.dynamodb import Delete, Put, Query
+from bbws_access.kernel.errors import BadRequest, Conflict
+from bbws_access.kernel.paging import encode_cursor
+from bbws_access.kernel.records import Change, Named, Stale, check_version, start_key, timestamp, until_fresh
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
 CHANGE = Change("me", "request-1", NOW)
@@ -120,3 +122,38 @@ class TestUntilFresh:
 
         with pytest.raises(Conflict, match="no"):
             until_fresh([], lambda: pytest.fail("read again"), attempt)
+
+
+class TestStartKey:
+    SCOPE: ClassVar = ["listRoles", "orgId=org-1"]
+    QUERY = Query("table", "ROLE#ORG#org-1", "ROLE#")
+    OF_ROLE = Query("table", "ASSIGNMENT#ORG#org-1#ROLE#role-1", index="assignments-by-role")
+
+    def test_a_list_begins_at_its_begin(self) -> None:
+        assert start_key(self.SCOPE, None, self.QUERY) is None
+
+    @pytest.mark.parametrize(
+        ("query", "ended_at"),
+        [
+            (QUERY, {"PK": "ROLE#ORG#org-1", "SK": "ROLE#role-1"}),
+            (OF_ROLE, {"PK": "p", "SK": "s", "GSI1PK": "ASSIGNMENT#ORG#org-1#ROLE#role-1", "GSI1SK": "USER#u"}),
+        ],
+    )
+    def test_it_goes_on_where_it_ended(self, query: Query, ended_at: dict) -> None:
+        assert start_key(self.SCOPE, encode_cursor(self.SCOPE, ended_at), query) == ended_at
+
+    @pytest.mark.parametrize(
+        "forged",
+        [
+            {"PK": "ROLE#ORG#org-2", "SK": "ROLE#role-1"},
+            {"PK": "ROLE#ORG#org-1", "SK": "NAME#x"},
+            {"PK": "ROLE#ORG#org-1", "SK": ""},
+            {"PK": "ROLE#ORG#org-1", "SK": "ROLE#" + "x" * 1024},
+            {"PK": "ROLE#ORG#org-1"},
+            {"PK": "ROLE#ORG#org-1", "SK": "ROLE#role-1", "X": "x"},
+        ],
+    )
+    def test_a_key_of_elsewhere_is_no_cursor_though_its_checksum_is_right(self, forged: dict) -> None:
+        with pytest.raises(BadRequest) as caught:
+            start_key(self.SCOPE, encode_cursor(self.SCOPE, forged), self.QUERY)
+        assert caught.value.code == "INVALID_CURSOR"
