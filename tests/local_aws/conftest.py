@@ -20,6 +20,10 @@ REGION = "eu-west-1"
 ACCOUNT = "000000000000"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes more than half a minute")
+
+
 @pytest.fixture(scope="session")
 def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     emulator = LocalAws(tmp_path_factory.mktemp("local-aws"), REGION)

@@ -36,6 +36,7 @@ def install_shims(function_interpreter: Path) -> None:
         dynamodb,
         kms,
         lambda_functions,
+        s3,
     )
 
     lambda_functions.install(function_interpreter)
@@ -45,3 +46,4 @@ def install_shims(function_interpreter: Path) -> None:
     cloudwatch.install()
     dynamodb.install()
     kms.install()
+    s3.install()
