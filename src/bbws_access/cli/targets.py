@@ -6,10 +6,7 @@ import json
 import os
 import re
 import shutil
-import signal
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +17,7 @@ from bbws_access.cli import storage
 from bbws_access.cli.console import note
 from bbws_access.cli.environments import Environment
 from bbws_access.cli.errors import NotRunningError, ToolError, UsageError
+from bbws_access.cli.processes import end_orphan, process_start, terraform_processes
 from bbws_access.cli.project import Project
 from bbws_access.cli.terraform import Terraform, TerraformError, read_log
 from bbws_access.local_aws import LocalAws
@@ -201,16 +199,17 @@ class LocalTarget(Target):
     def before_apply(self) -> None:
         """Copy the local AWS, and note that an apply is under way."""
         shutil.rmtree(self._saved, ignore_errors=True)
-        state = self.folder / "state"
-        if state.is_dir() and any(state.iterdir()):
+        if storage.read_state(self.s3, self.environment) is None:
+            # Nothing was ever deployed: going back means to an empty local AWS.
+            self._saved.mkdir()
+        else:
             # Stopped, so that what is on the disk is everything that there is.
             self.aws.stop()
-            shutil.copytree(state, self._saved, copy_function=os.link)
+            shutil.copytree(self.folder / "state", self._saved, copy_function=os.link)
             self.aws.start()
-        else:
-            self._saved.mkdir()
         self._note(0)
         self.terraform.on_start = self._note
+        self.terraform.is_alive = self.aws.is_running
 
     def _note(self, pid: int) -> None:
         mark = {"pid": pid, "started": process_start(pid), "log": str(self.terraform.log("apply"))}
@@ -228,7 +227,7 @@ class LocalTarget(Target):
 
     def _saved_state(self, error: TerraformError) -> bool:
         if error.status < 0:
-            return False
+            return False  # killed
         return not any(
             re.search(r"(?i)fail\w* to (save|persist|upload) (the )?state|error saving state", item.summary)
             for item in error.report.errors
@@ -336,71 +335,3 @@ def hash_of(text: str) -> int:
     import zlib
 
     return zlib.crc32(text.encode())
-
-
-# --- Processes -------------------------------------------------------------------------------------------------------
-
-
-def process_start(pid: int) -> str:
-    """When a process began, as a text to compare; empty when it is gone."""
-    if not pid:
-        return ""
-    status = Path(f"/proc/{pid}/stat")
-    with contextlib.suppress(OSError):
-        fields = status.read_text().rpartition(")")[2].split()
-        return "" if fields[0] == "Z" else fields[19]
-    if Path("/proc/self/stat").exists():
-        return ""
-    shown = subprocess.run(  # noqa: S603 - a fixed program and a number
-        ["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return shown.stdout.strip()
-
-
-def end_orphan(mark: Mapping[str, Any]) -> None:
-    """End a Terraform that outlived the run that began it: politely first, so that it saves its state."""
-    pid, started = int(mark.get("pid") or 0), mark.get("started")
-    if not pid or not started:
-        return
-    if process_start(pid) == started:
-        note(f"Ending the Terraform (process {pid}) that an earlier run left behind.")
-    for number, patience in ((signal.SIGINT, 60.0), (signal.SIGKILL, 10.0)):
-        deadline = time.monotonic() + patience
-        if process_start(pid) != started:
-            break
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
-        while process_start(pid) == started and time.monotonic() < deadline:
-            time.sleep(0.1)
-    # Its providers do not notice that it was killed. They are in its process group, which nothing else can have joined.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if any(_is_provider(member) for member in _group(pid)):
-            os.killpg(pid, signal.SIGKILL)
-
-
-def _group(group: int) -> list[int]:
-    members = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, IndexError):
-            if int((folder / "stat").read_text().rpartition(")")[2].split()[2]) == group:
-                members.append(int(folder.name))
-    return members
-
-
-def _is_provider(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        return b"terraform-provider-" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    return False
-
-
-def terraform_processes(endpoint: str) -> list[int]:
-    """Processes of Terraform that talk to ``endpoint``."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            program = (folder / "cmdline").read_bytes().split(b"\0")[0]
-            if Path(os.fsdecode(program)).name == "terraform":
-                variables = (folder / "environ").read_bytes().split(b"\0")
-                if f"AWS_ENDPOINT_URL={endpoint}".encode() in variables:
-                    found.append(int(folder.name))
-    return found

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bbws_access.cli.errors import InterruptedByUserError, ToolError
+from bbws_access.cli.processes import end_providers
 from bbws_access.cli.project import Project
 
 LEAST_VERSION = (1, 11)
@@ -276,11 +277,14 @@ def _diagnostic(item: Mapping[str, Any], project: Project) -> Diagnostic:
 class TerraformError(ToolError):
     """A run that failed; ``report`` holds its diagnostics."""
 
-    def __init__(self, what: str, report: Report, log: Path, status: int) -> None:
+    def __init__(self, what: str, report: Report, log: Path, status: int, message: str = "") -> None:
         self.report = report
         self.status = status
         count = len(report.errors)
         head = f"Terraform {what} failed" + (f" with {count} errors." if count > 1 else ".")
+        if status < 0:
+            head = f"Terraform {what} was killed by signal {-status}."
+        head = message or head
         shown = [str(item) for item in report.errors[:5]]
         if count > 5:
             shown.append(f"… and {count - 5} more.")
@@ -289,7 +293,8 @@ class TerraformError(ToolError):
 
 def _tail(log: Path) -> str:
     with contextlib.suppress(OSError):
-        return "\n".join(log.read_text(errors="replace").splitlines()[-8:])
+        lines = [line for line in log.read_text(errors="replace").splitlines() if not line.startswith("{")]
+        return "\n".join(lines[-8:])
     return ""
 
 
@@ -321,6 +326,8 @@ class Terraform:
         self.key = key
         self.on_start: Callable[[int], None] = lambda pid: None
         """Called with the process id of each run that changes something."""
+        self.is_alive: Callable[[], bool] = lambda: True
+        """Asked now and then during such a run whether what it works on is there."""
 
     @property
     def plan_file(self) -> Path:
@@ -391,6 +398,7 @@ class Terraform:
             )
         if what == "apply":
             self.on_start(process.pid)
+        watch = _Watch(self.is_alive)
         with log.open(encoding="utf-8", errors="replace") as source:
             while True:
                 try:
@@ -399,6 +407,10 @@ class Terraform:
                         report.read(line, self.project)
                     if ended:
                         break
+                    if what == "apply" and watch.is_gone():
+                        # Terraform would try again for minutes, and could not save its state anywhere.
+                        process.kill()
+                        continue
                     now = report.now() or ("reading" if what == "plan" else "")
                     prefix = f"{report.done}/{total} " if total else f"{what} "
                     say(("stopping in good order: " if interrupted else "") + prefix + now)
@@ -407,12 +419,37 @@ class Terraform:
                     interrupted = True
                     with contextlib.suppress(ProcessLookupError):
                         process.send_signal(signal.SIGINT)
+        if process.returncode < 0:
+            end_providers(process.pid)
+        if watch.gone:
+            raise TerraformError(
+                what, report, log, process.returncode, "The local AWS ended while Terraform was at work."
+            )
         if interrupted:
             raise InterruptedByUserError(
                 f"Interrupted during terraform {what}; Terraform has saved what it did.",
                 "Run the command again to go on.",
             )
         return report, process.returncode, log
+
+
+class _Watch:
+    """Asks once a second whether the place that Terraform works on is there; one slow answer means nothing."""
+
+    PATIENCE = 5
+
+    def __init__(self, is_alive: Callable[[], bool]) -> None:
+        self._is_alive = is_alive
+        self._next = time.monotonic() + 1
+        self._missed = 0
+        self.gone = False
+
+    def is_gone(self) -> bool:
+        if time.monotonic() >= self._next:
+            self._missed = 0 if self._is_alive() else self._missed + 1
+            self._next = time.monotonic() + 1
+            self.gone = self._missed >= self.PATIENCE
+        return self.gone
 
 
 def _lines(source: Any) -> Iterator[str]:

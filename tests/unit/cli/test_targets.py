@@ -1,0 +1,319 @@
+"""Buckets, locks, recovery and sign-in, on a local AWS."""
+
+import json
+import os
+import stat
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from bbws_access.cli import people, storage
+from bbws_access.cli.environments import Environment, load_environment
+from bbws_access.cli.errors import NotRunningError, ToolError, UsageError
+from bbws_access.cli.project import Project
+from bbws_access.cli.targets import LOCAL_VALUES, AwsTarget, LocalTarget, running_target
+from bbws_access.cli.terraform import Diagnostic, Report, TerraformError
+from bbws_access.local_aws import LocalAws
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def environment(request: pytest.FixtureRequest) -> Environment:
+    """The values of dev with buckets of this test's own."""
+    suffix = f"bucket_suffix=-{abs(hash(request.node.name)) % 10**6}"
+    return load_environment(Project(ROOT), "dev", arguments=[suffix], supplied=LOCAL_VALUES)
+
+
+@pytest.fixture
+def s3(local_aws: LocalAws) -> object:
+    return boto3.client("s3")
+
+
+# --- Buckets ---------------------------------------------------------------------------------------------------------
+
+
+def test_bootstrap_makes_closed_buckets_and_can_be_repeated(s3, environment: Environment) -> None:
+    assert not storage.is_bootstrapped(s3, environment)
+    for _ in range(2):
+        storage.bootstrap(s3, environment)
+    assert storage.is_bootstrapped(s3, environment)
+    for name in (environment.state_bucket, environment.artifacts_bucket):
+        assert s3.get_bucket_versioning(Bucket=name)["Status"] == "Enabled"
+        assert all(s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"].values())
+        rules = s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
+        assert rules[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+        controls = s3.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]
+        assert controls["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+        [statement] = json.loads(s3.get_bucket_policy(Bucket=name)["Policy"])["Statement"]
+        assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        assert statement["Resource"] == [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"]
+
+
+class Foreign:
+    """S3 as it answers for a bucket of another account: the local AWS has one account only."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+    def head_bucket(self, **_: str) -> None:
+        error = {"Error": {"Code": str(self.status)}, "ResponseMetadata": {"HTTPStatusCode": self.status}}
+        raise ClientError(error, "HeadBucket")
+
+
+@pytest.mark.parametrize(("status", "message"), [(403, "belongs to somebody else"), (301, "another region")])
+def test_a_bucket_of_somebody_else_is_refused(environment: Environment, status: int, message: str) -> None:
+    with pytest.raises(ToolError, match=message):
+        storage.bootstrap(Foreign(status), environment)
+
+
+def test_removal_empties_every_version_and_leaves_nothing(s3, environment: Environment) -> None:
+    storage.bootstrap(s3, environment)
+    for content in (b"1", b"2"):
+        s3.put_object(Bucket=environment.state_bucket, Key="a", Body=content)
+    s3.delete_object(Bucket=environment.state_bucket, Key="a")
+    storage.remove(s3, environment)
+    assert not storage.is_bootstrapped(s3, environment)
+    storage.remove(s3, environment)
+
+
+def test_the_state_gives_the_outputs(s3, environment: Environment) -> None:
+    storage.bootstrap(s3, environment)
+    assert storage.read_state(s3, environment) is None
+    assert storage.outputs(None) == {}
+    state = {"version": 4, "outputs": {"api_url": {"value": "https://x", "type": "string"}}}
+    s3.put_object(Bucket=environment.state_bucket, Key="stack.tfstate", Body=json.dumps(state))
+    assert storage.outputs(storage.read_state(s3, environment)) == {"api_url": "https://x"}
+    s3.put_object(Bucket=environment.state_bucket, Key="stack.tfstate", Body=json.dumps({"version": 5}))
+    with pytest.raises(ToolError, match="unknown format 5"):
+        storage.read_state(s3, environment)
+
+
+# --- A local AWS of one's own ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Iterator[LocalTarget]:
+    """Up, entered, with its buckets, in a folder whose name has a space."""
+    values = load_environment(Project(ROOT), "dev", supplied=LOCAL_VALUES)
+    before = dict(os.environ)
+    found = LocalTarget(values, tmp_path / "a folder")
+    found.aws.start()
+    try:
+        found.enter()
+        storage.bootstrap(found.s3, values)
+        yield found
+    finally:
+        found.aws.stop()
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def tables(target: LocalTarget) -> list[str]:
+    return target.client("dynamodb").list_tables()["TableNames"]
+
+
+def make_table(target: LocalTarget, name: str) -> None:
+    target.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "PK", "AttributeType": "S"}],
+    )
+
+
+@pytest.fixture
+def deployed(target: LocalTarget) -> LocalTarget:
+    """The same, with a state of Terraform's and a table."""
+    target.s3.put_object(Bucket=target.environment.state_bucket, Key="stack.tfstate", Body=b'{"version": 4}')
+    make_table(target, "before")
+    return target
+
+
+def failure(status: int, summary: str) -> TerraformError:
+    report = Report(diagnostics=[Diagnostic("error", summary, "", "", "")])
+    return TerraformError("apply", report, Path(os.devnull), status)
+
+
+def test_an_apply_that_was_cut_off_is_undone(deployed: LocalTarget) -> None:
+    target = deployed
+    target.before_apply()
+    make_table(target, "orphan")
+    target._note(2**22 - 1)
+    LocalTarget(target.environment, target.folder).recover()
+    assert tables(target) == ["before"]
+    assert not (target.folder / "applying.json").exists()
+    assert not (target.folder / "before-apply").exists()
+    target.recover()
+    assert tables(target) == ["before"], "with nothing to recover nothing happens"
+
+
+def test_a_first_apply_that_was_cut_off_leaves_an_empty_local_aws(target: LocalTarget) -> None:
+    target.before_apply()
+    make_table(target, "orphan")
+    target.recover()
+    assert tables(target) == []
+    assert not storage.is_bootstrapped(target.s3, target.environment)
+
+
+def test_an_apply_that_came_to_its_end_unseen_stays(target: LocalTarget) -> None:
+    target.before_apply()
+    make_table(target, "made")
+    log = target.terraform.log("apply")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text('{"type": "change_summary", "changes": {"operation": "apply"}}\n')
+    target.recover()
+    assert tables(target) == ["made"]
+
+
+@pytest.mark.parametrize(
+    ("error", "left"),
+    [
+        (failure(1, "creating table: refused"), ["before", "made"]),
+        (failure(-9, "killed"), ["before"]),
+        (failure(1, "Failed to save state"), ["before"]),
+        (failure(1, "Failed to persist state to backend"), ["before"]),
+        (None, ["before", "made"]),
+    ],
+)
+def test_a_failed_apply_is_undone_only_when_its_state_is_lost(
+    deployed: LocalTarget, error: TerraformError | None, left: list[str]
+) -> None:
+    target = deployed
+    target.before_apply()
+    make_table(target, "made")
+    target.after_apply(error)
+    assert tables(target) == left
+    assert target.aws.is_running()
+
+
+def test_a_lock_that_nobody_holds_is_removed(target: LocalTarget) -> None:
+    target.release_stale_lock()
+    lock = {"ID": "1", "Who": "me@here", "Created": "2026-01-01T00:00:00Z"}
+    target.s3.put_object(Bucket=target.environment.state_bucket, Key="stack.tfstate.tflock", Body=json.dumps(lock))
+    assert storage.read_lock(target.s3, target.environment)["Who"] == "me@here"
+    target.release_stale_lock()
+    assert storage.read_lock(target.s3, target.environment) is None
+
+
+def test_what_the_tool_keeps_is_private(target: LocalTarget) -> None:
+    people.remember_password(target, "a@b.example", "secret")
+    people.remember_password(target, "c@d.example", "other")
+    path = target.folder / people.PASSWORDS
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(target.folder.stat().st_mode) == 0o700
+    assert people.remembered_password(target, "a@b.example") == "secret"
+    assert people.remembered_password(target, "x@y.example") is None
+
+
+def test_a_local_aws_that_is_not_there_is_named(tmp_path: Path) -> None:
+    values = load_environment(Project(ROOT), "dev", supplied=LOCAL_VALUES)
+    with pytest.raises(NotRunningError, match="There is no local AWS for dev") as caught:
+        running_target(LocalTarget(values, tmp_path / "none"))
+    assert caught.value.exit_code == 3
+    assert "bbws-access up --environment dev" in caught.value.hint
+
+
+# --- People ----------------------------------------------------------------------------------------------------------
+
+
+def make_pool(target: LocalTarget) -> dict[str, str]:
+    """The outputs of a user pool like the stack's."""
+    cognito = target.client("cognito-idp")
+    pool = cognito.create_user_pool(
+        PoolName="pool",
+        UsernameAttributes=["email"],
+        Schema=[{"Name": "organisation_id", "AttributeDataType": "String", "Mutable": True}],
+    )["UserPool"]["Id"]
+    client = cognito.create_user_pool_client(
+        UserPoolId=pool, ClientName="main", ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+    )["UserPoolClient"]["ClientId"]
+    return {"user_pool_id": pool, "client_id": client}
+
+
+def add_user(target: LocalTarget, pool: str, email: str, password: str, *, permanent: bool = True) -> None:
+    cognito = target.client("cognito-idp")
+    attributes = [{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}]
+    cognito.admin_create_user(
+        UserPoolId=pool, Username=email, UserAttributes=attributes, MessageAction="SUPPRESS", TemporaryPassword=password
+    )
+    if permanent:
+        cognito.admin_set_user_password(UserPoolId=pool, Username=email, Password=password, Permanent=True)
+
+
+def test_sign_in_gives_an_access_token(target: LocalTarget) -> None:
+    import jwt
+
+    outputs = make_pool(target)
+    password = people.generate_password()
+    add_user(target, outputs["user_pool_id"], "a@b.example", password)
+    token = people.sign_in(target, outputs, "A@b.example", password)
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert (claims["token_use"], claims["client_id"]) == ("access", outputs["client_id"])
+
+
+@pytest.mark.parametrize("email", ["a@b.example", "nobody@b.example"])
+def test_a_wrong_password_and_an_unknown_user_look_alike(target: LocalTarget, email: str) -> None:
+    outputs = make_pool(target)
+    add_user(target, outputs["user_pool_id"], "a@b.example", people.generate_password())
+    with pytest.raises(ToolError, match="cannot sign in: wrong e-mail address or password"):
+        people.sign_in(target, outputs, email, "Wrong-password-1")
+
+
+def test_a_new_password_is_asked_for_at_a_terminal_only(target: LocalTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = make_pool(target)
+    add_user(target, outputs["user_pool_id"], "a@b.example", "Temporary-1-password", permanent=False)
+    with pytest.raises(ToolError, match=r"asks for an answer \(New password\), and there is no terminal"):
+        people.sign_in(target, outputs, "a@b.example", "Temporary-1-password")
+    monkeypatch.setattr(people, "ask", lambda question, hidden=False: "Permanent-1-password")
+    assert people.sign_in(target, outputs, "a@b.example", "Temporary-1-password").count(".") == 2
+    monkeypatch.undo()
+    assert people.sign_in(target, outputs, "a@b.example", "Permanent-1-password").count(".") == 2
+
+
+@pytest.mark.parametrize("email", ["", "a", "a@", "@b.example", "a@b", "a b@c.example"])
+def test_what_is_no_address_is_refused(email: str) -> None:
+    with pytest.raises(UsageError, match="is not an e-mail address"):
+        people.check_email(email)
+
+
+def test_generated_passwords_satisfy_every_rule_of_the_pool() -> None:
+    made = {people.generate_password() for _ in range(200)}
+    assert len(made) == 200
+    for password in made:
+        assert len(password) >= 20
+        assert any(sign.islower() for sign in password)
+        assert any(sign.isupper() for sign in password)
+        assert any(sign.isdigit() for sign in password)
+        assert any(not sign.isalnum() for sign in password)
+
+
+def test_refusals_of_the_services_become_errors_of_the_tool() -> None:
+    from bbws_access.kernel.dynamodb import DatabaseUnavailable
+    from bbws_access.kernel.errors import BadRequest
+
+    with pytest.raises(UsageError, match="no such thing"), people.service_errors():
+        raise BadRequest("no such thing")
+    with pytest.raises(ToolError, match="tables do not answer"), people.service_errors():
+        raise DatabaseUnavailable("timeout")
+
+
+# --- AWS -------------------------------------------------------------------------------------------------------------
+
+
+def test_credentials_of_another_account_are_refused(target: LocalTarget) -> None:
+    values = load_environment(Project(ROOT), "dev", arguments=["account_id=111122223333"])
+    with pytest.raises(UsageError, match="are of account 000000000000, and dev belongs to account 111122223333"):
+        AwsTarget(values).check_account()
+    AwsTarget(target.environment).check_account()
+
+
+def test_the_certificate_of_the_local_aws_is_trusted_by_its_folder_alone(target: LocalTarget) -> None:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with pytest.raises(OSError, match="certificate verify failed"):
+        opener.open(target.aws.endpoint, timeout=5)
