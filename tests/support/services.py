@@ -24,7 +24,7 @@ from bbws_access.kernel.settings import Settings
 from bbws_access.local_aws import LocalAws
 from bbws_access.reference_data import seed_reference_data
 from bbws_access.role.organisations import assign_role, create_organisation
-from tests.support.tables import REGION
+from tests.support.tables import REGION, patient_database
 
 ENGINEER = "platform-engineer"
 
@@ -57,7 +57,7 @@ class Instance:
     """One instance of a function: its own connections, one request at a time."""
 
     def __init__(self, service: Service, settings: Settings, endpoint: str, log: object = None) -> None:
-        self.database = Database(settings.region, endpoint)
+        self.database = patient_database(endpoint)
         # The registered operations are the module's; connections and settings belong to an instance.
         instance = copy.copy(service)
         instance._settings = settings
@@ -195,7 +195,7 @@ def moment(text: str) -> datetime:
 @pytest.fixture(scope="session")
 def seeded_tables(local_aws: LocalAws, tables: dict[str, str]) -> dict[str, str]:
     """The tables, with the reference data in them."""
-    database = Database(REGION, local_aws.endpoint)
+    database = patient_database(local_aws.endpoint)
     seed_reference_data(database, tables["permissions"], ENGINEER)
     database.close()
     return tables

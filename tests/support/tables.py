@@ -46,9 +46,14 @@ def tables(local_aws: LocalAws) -> dict[str, str]:
 @pytest.fixture
 def database(local_aws: LocalAws) -> Iterator[Database]:
     """A client of the kernel's own kind."""
-    database = Database(REGION, local_aws.endpoint)
+    database = patient_database(local_aws.endpoint)
     yield database
     database.close()
+
+
+def patient_database(endpoint: str) -> Database:
+    """A client that bears a busy machine: twenty connections at once take their time where two cores do everything."""
+    return Database(REGION, endpoint, deadline=60.0, attempt_timeout=30.0)
 
 
 def create_table(client: object, name: str, table: dict) -> None:

@@ -100,7 +100,7 @@ def create_role(request: Request) -> Response:
 
 def _seed_reads(request: Request) -> list[Call]:
     table, org_id = request.settings.permissions_table, request.path["orgId"]
-    return [store.organisation(table, org_id), store.taken_names(table, org_id)]
+    return [store.organisation(table, org_id), *store.default_names(table, org_id)]
 
 
 @service.operation("seedRoles", prefetch=_seed_reads)
@@ -108,9 +108,9 @@ def seed_roles(request: Request) -> dict:
     table, org_id = request.settings.permissions_table, request.path["orgId"]
 
     def seed(reads: list) -> dict:
-        organisation, taken = reads
+        organisation, *taken = reads
         _check_organisation(request, organisation)
-        roles, existing = organisations.missing_defaults(org_id, taken.items, _change(request))
+        roles, existing = organisations.missing_defaults(org_id, taken, _change(request))
         for role in roles:
             check_ceiling(request.access, org_id, role["permissions"])
         if roles:

@@ -46,16 +46,16 @@ def create_organisation(
             "single hyphens between them."
         )
     change = Change.outside_a_request(actor, request_id, now)
-    reads = [store.organisation(table, org_id), store.taken_names(table, org_id)]
+    reads = [store.organisation(table, org_id), *store.default_names(table, org_id)]
 
     def complete(results: list) -> dict:
-        organisation, taken = results
+        organisation, *taken = results
         if organisation is not None and organisation["name"] != name:
             raise Conflict(
                 f"The organisation {org_id} is there already, with the name {organisation['name']!r}.",
                 code="ORGANISATION_EXISTS",
             )
-        roles, existing = missing_defaults(org_id, taken.items, change)
+        roles, existing = missing_defaults(org_id, taken, change)
         steps: list[Step] = []
         if organisation is None:
             record = {
@@ -123,15 +123,14 @@ def assign_role(
     return until_fresh([], list, attempt)
 
 
-def missing_defaults(org_id: str, taken: list[dict], change: Change) -> tuple[list[dict], list[str]]:
+def missing_defaults(org_id: str, taken: list[dict | None], change: Change) -> tuple[list[dict], list[str]]:
     """New records of those default roles whose name is free, and the names of the others.
 
-    taken: the records of the names of the organisation's active roles
+    taken: what was found of `store.default_names`
     """
-    names = {one["name"].casefold() for one in taken}
     roles, existing = [], []
-    for default in load_roles()["defaultOrganisationRoles"]:
-        if default["name"].casefold() in names:
+    for default, found in zip(load_roles()["defaultOrganisationRoles"], taken, strict=True):
+        if found is not None:
             existing.append(default["name"])
         else:
             roles.append(rules.new_role(org_id, new_id("role"), default, is_default=True, change=change))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bbws_access.access.reader import in_force
+from bbws_access.kernel.contract import load_roles
 from bbws_access.kernel.dynamodb import Check, Database, Get, Put, Query, Update
 from bbws_access.kernel.errors import Conflict
 from bbws_access.kernel.keys import index_key, key, partition, sort_prefix
@@ -61,9 +62,10 @@ def role_names(table: str, org_id: str) -> Query:
     return asked._replace(names={"#name": "name"})
 
 
-def taken_names(table: str, org_id: str) -> Query:
-    """The names of an organisation's active roles."""
-    return Query(table, partition("OrganisationRoleName", orgId=org_id), "NAME#")
+def default_names(table: str, org_id: str) -> list[Get]:
+    """The names of the default roles, where an active role of the organisation has them."""
+    names = (role["name"].casefold() for role in load_roles()["defaultOrganisationRoles"])
+    return [Get(table, key("OrganisationRoleName", orgId=org_id, name=name)) for name in names]
 
 
 def permission_sets(table: str, org_id: str) -> Query:

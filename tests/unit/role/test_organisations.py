@@ -15,7 +15,7 @@ from bbws_access.kernel.keys import key, partition
 from bbws_access.local_aws import LocalAws
 from bbws_access.role.organisations import assign_role, create_organisation
 from tests.support.services import ENGINEER, World, at_once
-from tests.support.tables import REGION
+from tests.support.tables import patient_database
 
 DEFAULTS = [role["name"] for role in load_roles()["defaultOrganisationRoles"]]
 
@@ -53,7 +53,7 @@ class TestCreateOrganisation:
 
     def test_at_the_same_moment(self, local_aws: LocalAws, database: Database, table: str) -> None:
         org_id = new_id("organisation")
-        clients = [Database(REGION, local_aws.endpoint) for _ in range(6)]
+        clients = [patient_database(local_aws.endpoint) for _ in range(6)]
         done = at_once([partial(create_organisation, one, table, "Acme", ENGINEER, org_id) for one in clients])
         assert sum(one["created"] for one in done) == 1
         roles = database.query_all(table, partition("OrganisationRole", orgId=org_id), sort_prefix="ROLE#")
