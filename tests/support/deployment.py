@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -106,40 +105,17 @@ class Deployment:
 
     # AWS
 
-    def client(self, service: str, *, role: str | None = None, region: str | None = None) -> Any:
-        """A client as the engineer, or with the policies of one of the stack's roles."""
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-        if role is not None:
-            found = self.client("sts").assume_role(RoleArn=self._double(role), RoleSessionName="test")["Credentials"]
-            keys = {
-                "aws_access_key_id": found["AccessKeyId"],
-                "aws_secret_access_key": found["SecretAccessKey"],
-                "aws_session_token": found["SessionToken"],
-            }
+    def client(self, service: str, *, region: str | None = None) -> Any:
+        """A client as the engineer."""
         return boto3.client(
             service,
             region_name=region or self.status["region"],
             endpoint_url=self.status["endpoint"],
             verify=self.status["ca_bundle"],
             config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
-            **keys,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
         )
-
-    def _double(self, role: str) -> str:
-        """ARN of a role with the policies of one of the stack's, which only Lambda may assume, and trust in us."""
-        iam, original = self.client("iam"), self.names.role_name(role)
-        double = f"test-{original}"
-        trust = {"Effect": "Allow", "Principal": {"AWS": self.names.account_id}, "Action": "sts:AssumeRole"}
-        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
-            iam.create_role(
-                RoleName=double,
-                AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
-            )
-        assert not iam.list_attached_role_policies(RoleName=original)["AttachedPolicies"], "inline policies only"
-        for policy in iam.list_role_policies(RoleName=original)["PolicyNames"]:
-            document = iam.get_role_policy(RoleName=original, PolicyName=policy)["PolicyDocument"]
-            iam.put_role_policy(RoleName=double, PolicyName=policy, PolicyDocument=json.dumps(document))
-        return f"arn:aws:iam::{self.names.account_id}:role/{double}"
 
     @cached_property
     def names(self) -> role_cases.Deployment:
