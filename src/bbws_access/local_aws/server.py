@@ -73,6 +73,7 @@ def server_environment(folder: Path, port: int, region: str) -> dict[str, str]:
         "DOCKER_HOST": f"unix://{folder}/no-docker",
         "STATE_DIR": str(folder / "keys"),
         "PERSIST_STATE": "0",
+        "MINISTACK_COGNITO_PRETOKEN_STRICT": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 

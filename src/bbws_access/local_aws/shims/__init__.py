@@ -33,6 +33,7 @@ def install_shims(function_interpreter: Path) -> None:
         apigateway_import,
         apigateway_requests,
         cloudwatch,
+        cognito,
         dynamodb,
         kms,
         lambda_functions,
@@ -44,6 +45,7 @@ def install_shims(function_interpreter: Path) -> None:
     apigateway_import.install()
     apigateway_requests.install()
     cloudwatch.install()
+    cognito.install()
     dynamodb.install()
     kms.install()
     s3.install()

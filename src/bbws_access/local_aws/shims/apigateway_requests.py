@@ -30,14 +30,16 @@ import jsonschema_rs
 from ministack.core import iam_evaluator
 from ministack.core.arn import execute_api_arn
 from ministack.services import apigateway_v1 as gateway
-from ministack.services import cloudwatch_logs, lambda_svc
+from ministack.services import cloudwatch_logs
 
 from bbws_access.local_aws.shims import velocity
 from bbws_access.local_aws.shims.apigateway_deployments import serving
 from bbws_access.local_aws.shims.cloudwatch import publish
+from bbws_access.local_aws.shims.permissions import function_permits, role_permits
 
 Response = tuple[int, dict[str, Any], bytes]
 
+_SERVICE = "apigateway.amazonaws.com"
 _REQUEST_BYTES = 10 * 1024 * 1024
 _FUNCTION_PAYLOAD_BYTES = 6 * 1024 * 1024
 _PROXY_ANSWER = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded", "cookies"}
@@ -427,59 +429,10 @@ def _checked_authorizer_answer(result: dict[str, Any] | None) -> dict[str, Any] 
     return result
 
 
-def _may_invoke(reference: str, source_arn: str, credentials: str | None, account: str, region: str) -> bool:
-    """Whether API Gateway may invoke a function: as the role it was given, or by the function's own policy."""
+def _may_invoke(function: str, source_arn: str, credentials: str | None, account: str, region: str) -> bool:
     if credentials:
-        # MiniStack's own words for a role's policies: those inline, those attached, and its boundary.
-        role_name = credentials.rsplit("/", 1)[-1]
-        from ministack.services import iam
-
-        role = iam._roles.get(role_name)
-        if role is None or role.get("Arn") != credentials:
-            return False
-        trust = role.get("AssumeRolePolicyDocument")
-        trust = json.loads(trust) if isinstance(trust, str) else trust or {}
-        if not _trusts(trust, "apigateway.amazonaws.com"):
-            return False
-        context = iam_evaluator.EvalContext(
-            principal_arn=f"arn:aws:sts::{account}:assumed-role/{role_name}/apigateway",
-            principal_type="AssumedRole",
-            principal_account=account,
-            action="lambda:InvokeFunction",
-            resource_arn=reference,
-            region=region,
-        )
-        policies = iam_evaluator._gather_role_policies(role_name, account)
-        return iam_evaluator.evaluate(context, policies).decision == "Allow"
-    record, config, name = lambda_svc._get_func_record_for_ref_in_scope(reference, account_id=account, region=region)
-    if record is None or config is None:
-        return False
-    # A version's record holds the policy of the moment it was published; statements live with the function.
-    function = lambda_svc._functions.get_scoped(account, region, name)
-    return any(_permits(statement, reference, source_arn, account) for statement in function["policy"]["Statement"])
-
-
-def _trusts(policy: dict[str, Any], service: str) -> bool:
-    statements = policy.get("Statement") or []
-    return any(
-        statement.get("Effect") == "Allow"
-        and iam_evaluator._service_principal_matches(statement.get("Principal"), service)
-        for statement in ([statements] if isinstance(statements, dict) else statements)
-    )
-
-
-def _permits(statement: dict[str, Any], reference: str, source_arn: str, account: str) -> bool:
-    condition = statement.get("Condition") or {}
-    wanted_source = (condition.get("ArnLike") or {}).get("AWS:SourceArn")
-    wanted_account = (condition.get("StringEquals") or {}).get("AWS:SourceAccount")
-    return (
-        statement.get("Effect") == "Allow"
-        and statement.get("Resource") == reference
-        and iam_evaluator._service_principal_matches(statement.get("Principal"), "apigateway.amazonaws.com")
-        and iam_evaluator.fnmatch_iam("lambda:InvokeFunction", statement.get("Action", ""))
-        and (wanted_source is None or iam_evaluator.fnmatch_iam_cs(source_arn, wanted_source))
-        and wanted_account in (None, account)
-    )
+        return role_permits(credentials, _SERVICE, function, account, region)
+    return function_permits(function, _SERVICE, source_arn, account, region)
 
 
 def _body_errors(api_id: str, method: dict[str, Any], headers: dict[str, Any], body: bytes | None) -> str:

@@ -1,0 +1,107 @@
+"""Cognito user pools.
+
+| AWS | MiniStack | test |
+|---|---|---|
+| a pool with deletion protection is not deleted | it is | `test_deletion_protection` |
+| a client writes only the attributes that it may | any | `test_a_client_cannot_write_...` |
+| a pool whose users are made by administrators takes no sign-up | it does | `test_no_sign_up_...` |
+| sign-in fails when the pre-token trigger fails or may not be invoked | tokens are given out | `test_..._trigger_...` |
+"""
+
+from typing import Any
+
+from ministack.core.responses import get_account_id
+from ministack.services import cognito
+
+from bbws_access.local_aws.shims.permissions import function_permits
+
+Response = tuple[int, dict[str, Any], bytes]
+
+_SERVICE = "cognito-idp.amazonaws.com"
+
+
+class _TriggerError(Exception):
+    """What a caller is told of a trigger that failed."""
+
+    def __init__(self, code: str, message: str):
+        super().__init__(message)
+        self.code = code
+
+
+def install() -> None:
+    """Complete the user pools."""
+    handle_request, run_trigger = cognito.handle_request, cognito._apply_pretoken_trigger
+    sign_up, update_attributes = cognito._sign_up, cognito._update_user_attributes
+    delete_pool = cognito._delete_user_pool
+
+    async def handle(*arguments: Any, **settings: Any) -> Response:
+        try:
+            return await handle_request(*arguments, **settings)
+        except _TriggerError as error:
+            return cognito.error_response_json(error.code, str(error), 400)
+
+    def trigger(pool_id: str, *arguments: Any, **settings: Any) -> dict[str, Any]:
+        configuration = (cognito._user_pools.get(pool_id) or {}).get("LambdaConfig") or {}
+        function = (configuration.get("PreTokenGenerationConfig") or {}).get("LambdaArn") or configuration.get(
+            "PreTokenGeneration"
+        )
+        if function:
+            region = pool_id.partition("_")[0]
+            source = f"arn:aws:cognito-idp:{region}:{get_account_id()}:userpool/{pool_id}"
+            if not function_permits(function, _SERVICE, source, get_account_id(), region):
+                raise _TriggerError(
+                    "UnexpectedLambdaException",
+                    "PreTokenGeneration invocation failed due to error AccessDeniedException.",
+                )
+        try:
+            return run_trigger(pool_id, *arguments, **settings)
+        except RuntimeError as error:
+            raise _TriggerError("UserLambdaValidationException", "PreTokenGeneration failed with an error.") from error
+
+    def checked_sign_up(data: dict[str, Any]) -> Response:
+        pool, client = _client(data.get("ClientId"))
+        if pool is not None and (pool.get("AdminCreateUserConfig") or {}).get("AllowAdminCreateUserOnly"):
+            return _refused("SignUp is not permitted for this user pool")
+        return _unwritable(client, data) or sign_up(data)
+
+    def checked_update(data: dict[str, Any]) -> Response:
+        claims = cognito._token_claims(data.get("AccessToken", ""))
+        _, client = _client(claims.get("client_id"))
+        return _unwritable(client, data) or update_attributes(data)
+
+    def checked_delete(data: dict[str, Any]) -> Response:
+        pool = cognito._user_pools.get(data.get("UserPoolId"))
+        if pool is not None and pool.get("DeletionProtection") == "ACTIVE":
+            return cognito.error_response_json(
+                "InvalidParameterException",
+                "The user pool cannot be deleted because deletion protection is activated. "
+                "Deletion protection must be inactivated first.",
+                400,
+            )
+        return delete_pool(data)
+
+    cognito.handle_request = handle
+    cognito._apply_pretoken_trigger = trigger
+    cognito._sign_up = checked_sign_up
+    cognito._update_user_attributes = checked_update
+    cognito._delete_user_pool = checked_delete
+
+
+def _client(client_id: str | None) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    for pool in cognito._user_pools.values():
+        if client_id in pool["_clients"]:
+            return pool, pool["_clients"][client_id]
+    return None, None
+
+
+def _unwritable(client: dict[str, Any] | None, data: dict[str, Any]) -> Response | None:
+    """The refusal of attributes that a client may not write; a client without a list may write all."""
+    allowed = (client or {}).get("WriteAttributes")
+    given = {attribute.get("Name") for attribute in data.get("UserAttributes") or []}
+    if allowed and not given <= set(allowed):
+        return _refused("A client attempted to write unauthorized attribute")
+    return None
+
+
+def _refused(message: str) -> Response:
+    return cognito.error_response_json("NotAuthorizedException", message, 400)

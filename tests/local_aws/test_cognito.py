@@ -1,0 +1,168 @@
+"""User pools: shim `cognito`, and what the project builds on beside it."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+import pytest
+import urllib3
+from botocore.exceptions import ClientError
+
+from bbws_access.cli import srp
+from tests.local_aws.conftest import ACCOUNT, REGION, Aws
+
+PASSWORD = "Correct-Horse-7"
+TRIGGER = """
+def handler(event, context):
+    attributes = event["request"]["userAttributes"]
+    if attributes.get("custom:organisation_id") == "fail":
+        raise RuntimeError("the tables do not answer")
+    claims = {"custom:organisation_id": attributes.get("custom:organisation_id", ""), "email": attributes["email"]}
+    event["response"]["claimsAndScopeOverrideDetails"] = {
+        "accessTokenGeneration": {"claimsToAddOrOverride": claims | {"organisations": "org-1,org-2"}}}
+    return event
+"""
+
+
+@dataclass
+class Pool:
+    aws: Aws
+    id: str
+    client_id: str
+    trigger: str
+
+    def user(self, email: str, organisation: str = "org-1") -> None:
+        cognito = self.aws.client("cognito-idp")
+        attributes = {"email": email, "email_verified": "true", "custom:organisation_id": organisation}
+        cognito.admin_create_user(
+            UserPoolId=self.id,
+            Username=email,
+            MessageAction="SUPPRESS",
+            UserAttributes=[{"Name": name, "Value": value} for name, value in attributes.items()],
+        )
+        cognito.admin_set_user_password(UserPoolId=self.id, Username=email, Password=PASSWORD, Permanent=True)
+
+    def sign_in(self, email: str, password: str = PASSWORD) -> dict[str, str]:
+        cognito, client = self.aws.client("cognito-idp"), srp.Client(self.id)
+        challenge = cognito.initiate_auth(
+            ClientId=self.client_id,
+            AuthFlow="USER_SRP_AUTH",
+            AuthParameters={"USERNAME": email, "SRP_A": client.public},
+        )["ChallengeParameters"]
+        user_id, block = challenge["USER_ID_FOR_SRP"], challenge["SECRET_BLOCK"]
+        proof = client.prove(user_id, password, challenge["SALT"], challenge["SRP_B"], block)
+        return cognito.respond_to_auth_challenge(
+            ClientId=self.client_id,
+            ChallengeName="PASSWORD_VERIFIER",
+            ChallengeResponses={
+                "USERNAME": user_id,
+                "PASSWORD_CLAIM_SECRET_BLOCK": block,
+                "PASSWORD_CLAIM_SIGNATURE": proof.signature,
+                "TIMESTAMP": proof.timestamp,
+            },
+        )["AuthenticationResult"]
+
+
+@pytest.fixture(scope="module")
+def pool(aws: Aws) -> Iterator[Pool]:
+    cognito, name = aws.client("cognito-idp"), f"pool-{time.time_ns()}"
+    trigger = aws.function(name, TRIGGER)
+    pool_id = cognito.create_user_pool(
+        PoolName=name,
+        UsernameAttributes=["email"],
+        DeletionProtection="ACTIVE",
+        AdminCreateUserConfig={"AllowAdminCreateUserOnly": True},
+        Schema=[{"Name": "organisation_id", "AttributeDataType": "String", "Mutable": True}],
+        LambdaConfig={"PreTokenGenerationConfig": {"LambdaArn": trigger, "LambdaVersion": "V2_0"}},
+    )["UserPool"]["Id"]
+    client_id = cognito.create_user_pool_client(
+        UserPoolId=pool_id,
+        ClientName="main",
+        ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+        WriteAttributes=["email"],
+    )["UserPoolClient"]["ClientId"]
+    made = Pool(aws, pool_id, client_id, trigger)
+    permit(made)
+    yield made
+
+
+def permit(pool: Pool, pool_id: str | None = None) -> None:
+    pool.aws.client("lambda").add_permission(
+        FunctionName=pool.trigger,
+        StatementId="pool",
+        Action="lambda:InvokeFunction",
+        Principal="cognito-idp.amazonaws.com",
+        SourceArn=f"arn:aws:cognito-idp:{REGION}:{ACCOUNT}:userpool/{pool_id or pool.id}",
+    )
+
+
+def claims(pool: Pool, token: str) -> dict[str, Any]:
+    """The claims of a token, checked against the keys that the pool publishes."""
+    http = urllib3.PoolManager(ca_certs=str(pool.aws.emulator.ca_bundle))
+    answer = http.request("GET", f"{pool.aws.emulator.endpoint}/{pool.id}/.well-known/jwks.json")
+    keys = {key["kid"]: jwt.PyJWK(key) for key in json.loads(answer.data)["keys"]}
+    issuer = f"https://cognito-idp.{REGION}.amazonaws.com/{pool.id}"
+    key = keys[jwt.get_unverified_header(token)["kid"]]
+    return jwt.decode(token, key, algorithms=["RS256"], issuer=issuer, options={"verify_aud": False})
+
+
+def test_srp_sign_in_gives_an_access_token_with_the_triggers_claims(pool: Pool) -> None:
+    pool.user("ann@example.org")
+    found = claims(pool, pool.sign_in("ann@example.org")["AccessToken"])
+    assert (found["token_use"], found["client_id"]) == ("access", pool.client_id)
+    assert found["custom:organisation_id"] == "org-1"
+    assert found["organisations"] == "org-1,org-2"
+    assert found["email"] == "ann@example.org"
+
+
+def test_a_wrong_password_is_refused(pool: Pool) -> None:
+    pool.user("eve@example.org")
+    with pytest.raises(ClientError, match="NotAuthorizedException"):
+        pool.sign_in("eve@example.org", "Wrong-Horse-7")
+
+
+def test_a_client_cannot_write_an_attribute_that_is_not_on_its_list(pool: Pool) -> None:
+    pool.user("bob@example.org")
+    token = pool.sign_in("bob@example.org")["AccessToken"]
+    cognito = pool.aws.client("cognito-idp")
+    organisation = {"Name": "custom:organisation_id", "Value": "org-2"}
+    with pytest.raises(ClientError, match="unauthorized attribute"):
+        cognito.update_user_attributes(AccessToken=token, UserAttributes=[organisation])
+    cognito.update_user_attributes(AccessToken=token, UserAttributes=[{"Name": "email", "Value": "bob@example.org"}])
+    assert claims(pool, pool.sign_in("bob@example.org")["AccessToken"])["custom:organisation_id"] == "org-1"
+
+
+def test_no_sign_up_where_administrators_make_users(pool: Pool) -> None:
+    with pytest.raises(ClientError, match="SignUp is not permitted"):
+        pool.aws.client("cognito-idp").sign_up(
+            ClientId=pool.client_id, Username="mallory@example.org", Password=PASSWORD
+        )
+
+
+def test_a_failing_trigger_fails_the_sign_in(pool: Pool) -> None:
+    pool.user("fail@example.org", organisation="fail")
+    with pytest.raises(ClientError, match="UserLambdaValidationException"):
+        pool.sign_in("fail@example.org")
+
+
+def test_a_trigger_needs_its_permission(pool: Pool) -> None:
+    pool.user("carl@example.org")
+    functions = pool.aws.client("lambda")
+    functions.remove_permission(FunctionName=pool.trigger, StatementId="pool")
+    permit(pool, "eu-west-1_another")
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        pool.sign_in("carl@example.org")
+    functions.remove_permission(FunctionName=pool.trigger, StatementId="pool")
+    permit(pool)
+    assert pool.sign_in("carl@example.org")["AccessToken"]
+
+
+def test_deletion_protection(pool: Pool, unique: Callable[[str], str]) -> None:
+    cognito = pool.aws.client("cognito-idp")
+    with pytest.raises(ClientError, match="deletion protection"):
+        cognito.delete_user_pool(UserPoolId=pool.id)
+    other = cognito.create_user_pool(PoolName=unique("pool"))["UserPool"]["Id"]
+    cognito.delete_user_pool(UserPoolId=other)
