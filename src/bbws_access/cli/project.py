@@ -6,6 +6,8 @@ from pathlib import Path
 
 from bbws_access.cli.errors import ToolError, UsageError
 
+_EFFECTIVE = os.access in os.supports_effective_ids
+
 
 @dataclass(frozen=True)
 class Project:
@@ -66,13 +68,12 @@ def find_project(start: Path | None = None) -> Project:
     for folder in (here, *here.parents, installed):
         try:
             found = (folder / "terraform" / "stack").is_dir() and (folder / "contract").is_dir()
+            usable = os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=_EFFECTIVE)
         except PermissionError:
-            continue
+            found, usable = folder == here, False
+        if found and not usable:
+            raise ToolError(f"The folder {folder} cannot be read and written.", "Give your user access to it.")
         if found:
-            if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-                raise ToolError(
-                    f"The project's folder {folder} cannot be read and written.", "Give your user access to it."
-                )
             return Project(folder)
     raise ToolError(
         f"{here} does not lie in a checkout of this project.", "Change to a folder that holds terraform/ and contract/."

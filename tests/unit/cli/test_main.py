@@ -1,0 +1,255 @@
+"""The tool as a user meets it: what it prints, and how it ends."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bbws_access.cli.errors import ToolError
+from bbws_access.cli.main import app
+from bbws_access.cli.project import find_project
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A checkout in a folder whose name has a space."""
+    root = tmp_path / "a checkout"
+    for name in ("terraform/stack", "terraform/environments", "contract", "requirements"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns(".terraform", "*.tfstate*"))
+    (root / "terraform" / "modules").symlink_to(ROOT / "terraform" / "modules")
+    (root / "src").symlink_to(ROOT / "src")
+    return root
+
+
+def tool(folder: Path, *arguments: str, path: str | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_", "BBWS_"))}
+    kept |= {
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_CONFIG_FILE": os.devnull,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "bbws_access.cli", *arguments],
+        cwd=folder,
+        env=kept | variables | ({"PATH": path} if path else {}),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr + done.stdout
+    return done
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_every_command_explains_itself() -> None:
+    runner = CliRunner()
+    commands = [[], ["org"], ["user"], ["org", "create"], ["user", "create"]]
+    commands += [[command.name or command.callback.__name__] for command in app.registered_commands]
+    assert len(commands) == 17
+    for command in commands:
+        done = runner.invoke(app, [*command, "--help"])
+        assert done.exit_code == 0, command
+        assert "Usage: " in done.stdout, command
+
+
+def test_exit_codes_are_documented(project: Path) -> None:
+    text = one_line(tool(project, "--help").stdout)
+    for words in ("0 done", "1 failure", "2 wrong usage", "3 the local AWS is not running", "130 interrupted"):
+        assert words in text
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["status", "--nonsense"], ["plan"], ["up", "--port", "99999"]])
+def test_wrong_usage_ends_with_2(project: Path, arguments: list[str]) -> None:
+    done = tool(project, *arguments)
+    assert done.returncode == 2
+    assert "Error" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["plan", "live"], "There is no environment 'live'."),
+        (["status", "-e", "live"], "There is no environment 'live'."),
+        (["package", "--target", "moon"], "There is no target 'moon'."),
+        (["package", "--target", "local", "teams"], "There is no function 'teams'."),
+        (["plan", "dev", "--var", "log_levle=INFO"], "did you mean 'log_level'?"),
+        (["plan", "dev", "--var-file", "none.tfvars"], "does not exist"),
+    ],
+)
+def test_wrong_values_end_with_2_and_say_what(project: Path, arguments: list[str], message: str) -> None:
+    done = tool(project, *arguments)
+    assert done.returncode == 2
+    assert message in one_line(done.stderr)
+
+
+def test_a_misspelt_key_stops_a_plan_before_terraform(project: Path) -> None:
+    path = project / "terraform" / "environments" / "dev.tfvars"
+    path.write_text(path.read_text().replace("days = 1", "dasy = 1"))
+    done = tool(project, "plan", "dev")
+    assert done.returncode == 2
+    assert "terraform/environments/dev.tfvars:" in done.stderr
+    assert "audit_object_lock has no key 'dasy'; did you mean 'days'?" in one_line(done.stderr)
+    assert not (project / ".build" / "terraform").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["env"],
+        ["token", "a@b.example"],
+        ["org", "create", "Mine"],
+        ["user", "create", "a@b.example", "-o", "org-x"],
+        ["seed", "dev"],
+        ["apply", "dev", "--local"],
+    ],
+)
+def test_what_needs_the_local_aws_ends_with_3_without_it(project: Path, arguments: list[str]) -> None:
+    done = tool(project, *arguments)
+    assert done.returncode == 3
+    assert "There is no local AWS for dev." in done.stderr
+    assert "bbws-access up --environment dev" in done.stderr
+    assert done.stdout == ""
+
+
+def test_status_says_that_nothing_runs(project: Path) -> None:
+    done = tool(project, "status", "--json")
+    assert done.returncode == 3
+    facts = json.loads(done.stdout)
+    assert facts["running"] is False
+    assert facts["environment"] == "dev"
+    assert facts["region"] == "eu-west-1"
+    assert facts["folder"] == str(project / ".local-aws" / "dev")
+    assert {"api_url", "user_pool_id", "client_id", "tables", "buckets", "endpoint", "ca_bundle"} <= set(facts)
+    assert tool(project, "status", "-e", "prod", "--json").stdout.count("af-south-1") == 1
+
+
+def test_down_without_anything_is_harmless(project: Path) -> None:
+    for arguments in (["down"], ["down", "--destroy"]):
+        done = tool(project, *arguments)
+        assert done.returncode == 0
+        assert "was not running" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["apply", "dev"], ["destroy", "dev"], ["bootstrap", "dev"]])
+def test_aws_needs_credentials(project: Path, command: list[str]) -> None:
+    done = tool(project, *command, "--var", "account_id=111122223333")
+    assert done.returncode == 1
+    assert "No AWS credentials were found." in done.stderr
+
+
+def test_a_folder_below_the_project_will_do(project: Path) -> None:
+    done = tool(project / "terraform" / "environments", "status", "--json")
+    assert json.loads(done.stdout)["folder"] == str(project / ".local-aws" / "dev")
+
+
+def path_without(tmp_path: Path, *names: str) -> str:
+    """A PATH with links to everything there is, apart from some programs."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for place in os.environ["PATH"].split(":"):
+        for program in Path(place).glob("*") if Path(place).is_dir() else ():
+            if program.name not in names and not (folder / program.name).exists():
+                (folder / program.name).symlink_to(program)
+    return str(folder)
+
+
+def test_up_names_a_missing_terraform(project: Path, tmp_path: Path) -> None:
+    done = tool(project, "up", path=path_without(tmp_path, "terraform"))
+    assert done.returncode == 1
+    assert "there is no `terraform` on the PATH" in one_line(done.stderr)
+    assert "Install Terraform" in done.stderr
+    assert not (project / ".local-aws").exists()
+
+
+def test_up_names_a_port_that_is_taken(project: Path) -> None:
+    import socket
+
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = tool(project, "up", "--port", str(port))
+    assert done.returncode == 1
+    assert f"Port {port} is taken by another program" in one_line(done.stderr)
+
+
+def test_a_project_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    root = tmp_path / "checkout"
+    (root / "terraform" / "stack").mkdir(parents=True)
+    (root / "contract").mkdir()
+    root.chmod(0o500)
+    opened = []
+    for folder in root.parents:
+        if folder.stat().st_mode & 0o005 != 0o005:
+            opened.append((folder, folder.stat().st_mode))
+            folder.chmod(folder.stat().st_mode | 0o055)
+    everybody = os.geteuid()
+    if everybody == 0:
+        # The superuser may write anywhere; somebody else may not.
+        root.chmod(0o555)
+        os.seteuid(65534)
+    try:
+        with pytest.raises(ToolError, match="cannot be read and written"):
+            find_project(root)
+    finally:
+        os.seteuid(everybody)
+        root.chmod(0o700)
+        for folder, mode in opened:
+            folder.chmod(mode)
+
+
+def test_a_broken_stack_is_named_with_file_and_line(project: Path) -> None:
+    (project / "terraform" / "stack" / "variables.tf").write_text("variable {\n")
+    done = tool(project, "status")
+    assert done.returncode == 2
+    assert "variables.tf:2: this is not valid Terraform language." in one_line(done.stderr)
+
+
+def test_doctor_looks_at_everything(project: Path, tmp_path: Path) -> None:
+    done = tool(project, "doctor", "--json")
+    assert done.returncode == 0
+    found = {item["what"]: item for item in json.loads(done.stdout)}
+    assert {"Python", "uv", "Terraform", "provider", "disk", "Node.js", "local AWS", "AWS credentials"} <= set(found)
+    assert all(item["state"] == "good" for item in found.values())
+
+    done = tool(project, "doctor", "--json", path=path_without(tmp_path, "terraform", "node"))
+    assert done.returncode == 1
+    found = {item["what"]: item for item in json.loads(done.stdout)}
+    assert found["Terraform"]["state"] == "bad"
+    assert found["Terraform"]["advice"] == "Install Terraform."
+    assert found["Node.js"]["state"] == "warning"
+
+
+def test_packaging_reports_sizes(project: Path) -> None:
+    done = tool(project, "package", "token-claims", "--target", "local", "--json")
+    assert done.returncode == 0
+    facts = json.loads(done.stdout)["token-claims"]
+    assert facts["built"] is True
+    assert Path(facts["path"]).stat().st_size == facts["size"]
+    assert "unchanged" in tool(project, "package", "token-claims", "--target", "local").stdout
+
+
+def test_output_that_nobody_reads_is_no_fault(project: Path) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m bbws_access.cli status --json | true; echo ${{PIPESTATUS[0]}}",
+        shell=True,
+        executable="/bin/bash",
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
