@@ -31,7 +31,8 @@ class Policy(NamedTuple):
     """A compiled policy document.
 
     detail: "exact"; "organisation" where a user's teams made an exact one too large, so that a whole organisation
-    of the user's is open at the gateway and the services decide; "truncated" where not even all organisations fit
+    of the user's is open at the gateway and the services decide; "truncated" where not even that fits and the rest
+    is refused
     """
 
     document: dict
@@ -296,22 +297,30 @@ class RouteMap:
         allow, deny = dict.fromkeys(lists[0]), dict.fromkeys(lists[1])
         for k in range(len(shape[2])):
             org = f"\0o{k}"
-            for prefix in self._stems:
-                method, *stem = prefix
-                pattern = [*stem, _STAR]
-                # The organisation's id is bound, so it counts as a parameter that is known.
-                needed = self._needed(self._reaches(method, pattern, None), {"orgId": org}, grants)
-                if any(self._shuts(other, constraint, grants) for other, constraint in needed):
-                    continue
-                start = "/".join(org if part == "{orgId}" else part for part in prefix) + "/"
-                replaced = [one for one in allow if one.startswith(start)]
-                denied = [one for one in (self._pattern(*entry) for entry in needed) if one not in deny]
-                if len(replaced) > len(denied) + 1:
-                    for one in replaced:
-                        del allow[one]
-                    allow[f"{start}*"] = None
-                    deny.update(dict.fromkeys(denied))
+            for method, *stem in self._stems:
+                start = "/".join([method, *(org if part == "{orgId}" else part for part in stem)])
+                self._widen(
+                    f"{start}/", self._reaches(method, [*stem, _STAR], None), {"orgId": org}, grants, allow, deny
+                )
+        for method in self._by_method:
+            # For those who may call nearly everything everywhere.
+            self._widen(f"{method}/", self._reaches(method, [_STAR], None), {}, grants, allow, deny)
         return list(allow), list(deny)
+
+    def _widen(
+        self, start: str, reached: list, binding: dict[str, str], grants: dict, allow: dict[str, None], deny: dict
+    ) -> None:
+        """Allow all that begins so and deny what is not granted of it, where this is shorter and shuts nothing."""
+        needed = self._needed(reached, binding, grants)
+        if any(self._shuts(other, constraint, grants) for other, constraint in needed):
+            return
+        replaced = [one for one in allow if one.startswith(start)]
+        denied = [one for one in (self._pattern(*entry) for entry in needed) if one not in deny]
+        if len(replaced) > len(denied) + 1:
+            for one in replaced:
+                del allow[one]
+            allow[f"{start}*"] = None
+            deny.update(dict.fromkeys(denied))
 
     def _find_stems(self) -> tuple[tuple[str, ...], ...]:
         """Methods with the segments up to and including {orgId}, of routes that have more below and none before."""
@@ -325,13 +334,19 @@ class RouteMap:
 
     def _open_organisations(self, shape: tuple, names: dict[str, str], arn_prefix: str) -> Policy:
         """Whole organisations in which the user is active; the services decide. As many as fit."""
-        allow, deny = self._compiled(shape)
+        allow, deny = self._compacted(shape)
         stems = {stem[1:] for stem in self._stems}
         # Denials that concern one organisation leave with the patterns that needed them.
         kept = _filled((one for one in allow if "\0o" not in one), names)
         denied = _filled((one for one in deny if "\0o" not in one), names)
         document, size = _document(arn_prefix, kept, denied)
         detail = "organisation"
+        while size > LARGEST_POLICY:
+            detail = "truncated"
+            if not kept:
+                return deny_all(arn_prefix)._replace(detail=detail)
+            kept.pop()
+            document, size = _document(arn_prefix, kept, denied)
         for k in range(len(shape[2])):
             org = f"\0o{k}"
             own = [one for one in allow if org in one.split("/")]

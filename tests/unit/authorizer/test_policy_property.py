@@ -309,3 +309,24 @@ def test_policy_equals_the_rules_for_any_mixture_of_scopes(access):
             expected = access.allows(operation, params).allowed
             arn = f"{PREFIX}{operation.method}/{_path(operation, params)}"
             assert policy.detail != "exact" or is_allowed(policy.document, arn) == expected, (arn, expected)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(access=_grants(), limit=st.sampled_from([500, 1000, 2000, 3000, 5000]))
+def test_a_policy_in_fewer_words_says_the_same_or_opens_whole_organisations(access, limit):
+    contract = full_contract()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bbws_access.authorizer.policy.LARGEST_POLICY", limit)
+        policy = RouteMap(contract.operations.values()).compile(access, PREFIX)
+    assert policy.size <= limit
+    world = {"organisations": dict.fromkeys(ORGS[:3]), "generated": True}
+    for operation in contract.operations.values():
+        for params in _instances(operation, world) if operation.access != "public" else ():
+            expected = access.allows(operation, params).allowed
+            allowed = is_allowed(policy.document, f"{PREFIX}{operation.method}/{_path(operation, params)}")
+            if policy.detail == "exact":
+                assert allowed == expected, (operation, params)
+            elif params.get("orgId") not in access.organisations():
+                assert expected or not allowed, (operation, params)
+            elif policy.detail == "organisation":
+                assert allowed or not expected, (operation, params)
