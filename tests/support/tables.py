@@ -6,6 +6,7 @@ meet those of another: every test makes organisations and users of its own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,7 +54,43 @@ def database(local_aws: LocalAws) -> Iterator[Database]:
 
 def patient_database(endpoint: str) -> Database:
     """A client that bears a busy machine: twenty connections at once take their time where two cores do everything."""
-    return Database(REGION, endpoint, deadline=60.0, attempt_timeout=30.0)
+    return StrictDatabase(REGION, endpoint, deadline=60.0, attempt_timeout=30.0)
+
+
+class StrictDatabase(Database):
+    """Refuses what DynamoDB refuses and the local AWS lets pass: reserved words, and keys in a filter."""
+
+    def _run(self, calls: list, deadline: float | None = None) -> list:
+        for call in calls:
+            _, body = call._request()
+            for part in [body, *(one for action in body.get("TransactItems", ()) for one in action.values())]:
+                _check_expressions(part)
+        return super()._run(calls, deadline)
+
+
+_EXPRESSIONS = (
+    "KeyConditionExpression",
+    "FilterExpression",
+    "ProjectionExpression",
+    "ConditionExpression",
+    "UpdateExpression",
+)
+_GRAMMAR = {"AND", "OR", "NOT", "BETWEEN", "SET", "ADD", "REMOVE", "DELETE"}
+_FUNCTIONS = {"attribute_exists", "attribute_not_exists", "if_not_exists", "begins_with"}
+_KEYS = {"PK", "SK", "GSI1PK", "GSI1SK", "GSI2PK", "GSI2SK"}
+
+
+def _check_expressions(body: dict) -> None:
+    for kind in _EXPRESSIONS:
+        expression = body.get(kind, "")
+        bare = set(re.findall(r"(?<![#:\w])[A-Za-z_]\w*", expression)) - _GRAMMAR - _FUNCTIONS
+        # All reserved words are single words; what is made of two, as in expiresAt, is none of them.
+        plain = {word for word in bare - _KEYS if not re.fullmatch(r"[a-z]+([A-Z][a-z]+)+", word)}
+        assert not plain, f"{kind}: {sorted(plain)} may be reserved words; name them by placeholders"
+        if kind == "FilterExpression":
+            named = {body["ExpressionAttributeNames"][name] for name in re.findall(r"#\w+", expression)}
+            own = ("GSI1PK", "GSI1SK") if "IndexName" in body else ("PK", "SK")
+            assert not (bare | named) & set(own), f"{kind}: a filter cannot look at the keys of what is queried"
 
 
 def create_table(client: object, name: str, table: dict) -> None:
