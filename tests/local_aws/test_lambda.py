@@ -1,6 +1,8 @@
 """Lambda functions: shim `lambda_functions`."""
 
+import base64
 import json
+import time
 from collections.abc import Callable
 
 from tests.local_aws.conftest import Aws
@@ -23,3 +25,32 @@ def handler(event, context):
         "AWS_REGION": aws.emulator.region,
         "AWS_PROFILE": None,
     }
+
+
+def test_logs_are_whole_and_no_answer_waits_for_them(aws: Aws, unique: Callable[[str], str]) -> None:
+    source = """
+import os
+def handler(event, context):
+    for number in range(event["lines"]):
+        print("line", number)
+    os.write(2, b"raw\\n")
+    if event.get("fail"):
+        raise ValueError("no")
+"""
+    name = unique("talkative")
+    aws.function(name, source)
+    invoke = aws.client("lambda").invoke
+    for lines in (300, 0, 1):
+        log = base64.b64decode(
+            invoke(FunctionName=name, LogType="Tail", Payload=json.dumps({"lines": lines}))["LogResult"]
+        )
+        invoke(FunctionName=name, Payload=json.dumps({"lines": 1, "fail": True}))
+        assert b"raw" in log
+    events = aws.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}", filterPattern="line")["events"]
+    printed = [event for event in events if event["message"].startswith("line ")]
+    assert len(printed) == 300 + 0 + 1 + 3
+    began = time.monotonic()
+    for _ in range(20):
+        invoke(FunctionName=name, Payload=b'{"lines": 0}')
+    # MiniStack alone waits 50 ms for lines of a silent function; a busy machine takes its time as well.
+    assert time.monotonic() - began < 20 * 0.05
