@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import importlib.metadata
 import shutil
 import tempfile
 import threading
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bbws_access import local_aws
 from bbws_access.cli import people, storage
 from bbws_access.cli.console import note, size, step
 from bbws_access.cli.environments import Environment
@@ -20,6 +22,7 @@ from bbws_access.cli.terraform import Report, TerraformError, find_provider, fin
 from bbws_access.packaging import Packages, package
 
 APPLIED = "applied.json"
+PROGRAM = "program.json"
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,9 @@ def up(target: LocalTarget) -> Deployment:
             people.seed(target, outputs)
             demo = people.ensure_demo(target, outputs)
             current.result = f"reference data; organisation {demo['organisation_id']} with {demo['email']}"
+        with step("API") as current:
+            current.say("asking how it is")
+            current.result = require_health(target, outputs)
         target.write(APPLIED, {"fingerprint": print_, "outputs": outputs})
         return Deployment(target, outputs, demo, time.monotonic() - started, changed=bool(report.changes))
 
@@ -89,7 +95,7 @@ def _start_and_package(target: LocalTarget) -> Packages:
     try:
         with step("Local AWS") as current:
             current.say("starting")
-            target.aws.start()
+            start_local_aws(target)
             current.result = f"{target.aws.endpoint}, {target.environment.region}"
         with step("Packages") as current:
             current.say("compiling")
@@ -103,6 +109,31 @@ def _start_and_package(target: LocalTarget) -> Packages:
     if failures:
         raise failures[0]
     return made[0]
+
+
+def start_local_aws(target: LocalTarget) -> None:
+    """Start the local AWS; one that runs an older version of its program is started again."""
+    program = Path(local_aws.__file__).parent
+    digest = hashlib.sha256(importlib.metadata.version("ministack").encode())
+    for path in sorted(program.rglob("*.py")):
+        digest.update(f"{path.relative_to(program)}\0{path.read_text()}\0".encode())
+    version = digest.hexdigest()
+    if target.read(PROGRAM).get("version") != version:
+        target.aws.stop()
+    target.aws.start()
+    target.write(PROGRAM, {"version": version})
+
+
+def require_health(target: LocalTarget, outputs: dict[str, Any]) -> str:
+    """One word about the API. Raises ToolError when it does not answer as it should."""
+    for attempt in range(3):
+        if people.health(target, outputs):
+            return "healthy"
+        time.sleep(attempt)
+    raise ToolError(
+        "Everything is deployed, and the API does not answer GET /health with 200.",
+        f"The log of the local AWS is {target.aws.log_file}; `bbws-access down --destroy` makes room for a fresh start.",
+    )
 
 
 def describe(packages: Packages) -> str:
