@@ -6,6 +6,7 @@ meet those of another: every test makes organisations and users of its own.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,17 +21,42 @@ from bbws_access.local_aws import LocalAws
 REGION = "eu-west-1"
 
 
+_running: list[LocalAws] = []
+_environment_before = pytest.StashKey[dict[str, str]]()
+
+
 @pytest.fixture(scope="session")
 def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    """An empty local AWS; ends with the tests."""
+    """An empty local AWS; ends with the tests.
+
+    While a test that uses it runs, the environment leads to it, as a function's environment in AWS leads to its own.
+    """
     aws = LocalAws(Path(tmp_path_factory.mktemp("aws")), REGION)
     aws.start()
-    # The session's other fixtures and the code under test find it as a function in AWS finds its own.
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in aws.environment().items():
-            patch.setenv(name, value)
-        yield aws
+    os.environ.update(aws.environment())
+    _running.append(aws)
+    yield aws
+    _running.clear()
     aws.stop()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before the fixtures of any scope: tests of other folders talk to an AWS of theirs, in the same process."""
+    definitions = getattr(item, "_fixtureinfo", None)
+    found = definitions.name2fixturedefs.get("local_aws") if definitions else None
+    if found and found[-1].func.__module__ == __name__:
+        item.stash[_environment_before] = dict(os.environ)
+        for aws in _running:
+            os.environ.update(aws.environment())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    before = item.stash.get(_environment_before, None)
+    if before is not None:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @pytest.fixture(scope="session")
@@ -84,8 +110,8 @@ def _check_expressions(body: dict) -> None:
     for kind in _EXPRESSIONS:
         expression = body.get(kind, "")
         bare = set(re.findall(r"(?<![#:\w])[A-Za-z_]\w*", expression)) - _GRAMMAR - _FUNCTIONS
-        # All reserved words are single words; what is made of two, as in expiresAt, is none of them.
-        plain = {word for word in bare - _KEYS if not re.fullmatch(r"[a-z]+([A-Z][a-z]+)+", word)}
+        # All reserved words are single words; a letter, or what is made of two words as in expiresAt, is none of them.
+        plain = {word for word in bare - _KEYS - {"version"} if not re.fullmatch(r"[a-z]+([A-Z][a-z]+)+|[a-z]", word)}
         assert not plain, f"{kind}: {sorted(plain)} may be reserved words; name them by placeholders"
         if kind == "FilterExpression":
             named = {body["ExpressionAttributeNames"][name] for name in re.findall(r"#\w+", expression)}
