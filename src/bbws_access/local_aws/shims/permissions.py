@@ -11,10 +11,11 @@ _INVOKE = "lambda:InvokeFunction"
 
 def function_permits(function: str, service: str, source_arn: str, account: str, region: str) -> bool:
     """Whether the policy of a function (an ARN, with its alias or version) lets a service invoke it for a source."""
-    record, config, _ = lambda_svc._get_func_record_for_ref_in_scope(function, account_id=account, region=region)
+    record, config, name = lambda_svc._get_func_record_for_ref_in_scope(function, account_id=account, region=region)
     if record is None or config is None:
         return False
-    statements = (record.get("policy") or {}).get("Statement", [])
+    # The record of a version has the policy of the moment it was published; today's is the function's own.
+    statements = lambda_svc._functions.get_scoped(account, region, name)["policy"]["Statement"]
     return any(_permits(statement, function, service, source_arn, account) for statement in statements)
 
 
