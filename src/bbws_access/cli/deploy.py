@@ -132,7 +132,7 @@ def require_health(target: LocalTarget, outputs: dict[str, Any]) -> str:
         time.sleep(attempt)
     raise ToolError(
         "Everything is deployed, and the API does not answer GET /health with 200.",
-        f"The log of the local AWS is {target.aws.log_file}; `bbws-access down --destroy` makes room for a fresh start.",
+        f"Its log is {target.aws.log_file}; `bbws-access down --destroy` makes room for a fresh start.",
     )
 
 
