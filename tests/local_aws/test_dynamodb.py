@@ -127,6 +127,41 @@ def test_a_scan_names_no_partition(restricted: Any, table: str) -> None:
         restricted.scan(TableName=table)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"FilterExpression": "name = :p"}, "FilterExpression: Attribute name is a reserved keyword.*name"),
+        ({"ProjectionExpression": "SK, status"}, "ProjectionExpression: Attribute name is a reserved keyword.*status"),
+        ({"FilterExpression": "SK = :p"}, "non-primary key attributes: Primary key attribute: SK"),
+        ({"FilterExpression": "#s = :p", "ExpressionAttributeNames": {"#s": "SK"}}, "Primary key attribute: SK"),
+        ({"IndexName": "by-g", "KeyConditionExpression": "GPK = :p", "FilterExpression": "GPK = :p"}, "attribute: GPK"),
+    ],
+)
+def test_expressions_that_dynamodb_refuses(aws: Aws, table: str, settings: dict[str, Any], message: str) -> None:
+    request = {"KeyConditionExpression": "PK = :p", "ExpressionAttributeValues": {":p": {"S": "nobody"}}} | settings
+    with pytest.raises(ClientError, match=message):
+        aws.client("dynamodb").query(TableName=table, **request)
+
+
+def test_expressions_that_dynamodb_takes(aws: Aws, table: str) -> None:
+    client, values = aws.client("dynamodb"), {":p": {"S": "nobody"}}
+    client.query(
+        TableName=table,
+        IndexName="by-g",
+        KeyConditionExpression="GPK = :p",
+        FilterExpression="begins_with(SK, :p) AND #n IN (:p)",
+        ExpressionAttributeNames={"#n": "name"},
+        ExpressionAttributeValues=values,
+    )
+    client.scan(TableName=table, FilterExpression="begins_with(PK, :p)", ExpressionAttributeValues=values)
+    client.query(
+        TableName=table,
+        KeyConditionExpression="PK = :p AND SK BETWEEN :p AND :p",
+        FilterExpression="attribute_not_exists(expiresAt) OR size(tag) > :n",
+        ExpressionAttributeValues=values | {":n": {"N": "1"}},
+    )
+
+
 def test_replica_has_its_own_key(aws: Aws) -> None:
     regions = ("eu-west-1", "af-south-1")
     keys = {region: aws.client("kms", region).create_key()["KeyMetadata"]["Arn"] for region in regions}

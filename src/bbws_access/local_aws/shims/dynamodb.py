@@ -4,6 +4,8 @@
 |---|---|---|
 | dynamodb:LeadingKeys holds the partition keys that a request names | it is absent | `test_leading_keys` |
 | point-in-time recovery has a recovery period | it is forgotten | `test_recovery_period` |
+| expressions of Query and Scan are checked | only when an item is found | `test_expressions_...` |
+| a filter of Query names no key of the table or index | it may | `test_expressions_...` |
 | a replica has a key of its own region | it keeps the key of the table's region | `test_replica_has_its_own_key` |
 """
 
@@ -20,6 +22,7 @@ Response = tuple[int, dict[str, Any], bytes]
 
 _RECOVERY_DAYS = range(1, 36)
 _KEY = "dynamodb:LeadingKeys"
+_WORD = re.compile(r"(?<![:\w#])#?[A-Za-z_]\w*")
 _EQUALITY = re.compile(r"([#\w][\w.-]*)\s*=\s*(:\w+)")
 
 # Table (or index) ARN -> the partition keys that the request at hand names in it.
@@ -85,6 +88,7 @@ def install() -> None:
     iam_evaluator.enforce = enforce_with_leading_keys
     _keep_recovery_period()
     _keep_replica_keys()
+    _check_expressions()
 
 
 def _keep_recovery_period() -> None:
@@ -149,6 +153,43 @@ def _keep_replica_keys() -> None:
     dynamodb._table_description = describe_with_keys
 
 
+def _check_expressions() -> None:
+    query, scan = dynamodb._query, dynamodb._scan
+
+    def refused(data: dict[str, Any], forbidden: set[str]) -> Response | None:
+        for slot in ("KeyConditionExpression", "FilterExpression"):
+            tokens = dynamodb._tokenize(data.get(slot) or "")
+            message = dynamodb._check_reserved_keyword_usage(tokens)
+            if message:
+                # MiniStack words it for UpdateExpression wherever it stands.
+                return _invalid(message.replace("UpdateExpression", slot))
+        message = dynamodb._validate_projection_expression_syntax(data.get("ProjectionExpression") or "")
+        if message:
+            return _invalid(message)
+        names = data.get("ExpressionAttributeNames") or {}
+        for word in _WORD.findall(data.get("FilterExpression") or ""):
+            if names.get(word, word) in forbidden:
+                return _invalid(
+                    "Filter Expression can only contain non-primary key attributes: "
+                    f"Primary key attribute: {names.get(word, word)}"
+                )
+        return None
+
+    def checked_query(data: dict[str, Any]) -> Response:
+        keys = {part["AttributeName"] for part in _key_schema(data.get("TableName", ""), data.get("IndexName"))}
+        return refused(data, keys) or query(data)
+
+    def checked_scan(data: dict[str, Any]) -> Response:
+        return refused(data, set()) or scan(data)
+
+    dynamodb._query = checked_query
+    dynamodb._scan = checked_scan
+
+
+def _invalid(message: str) -> Response:
+    return dynamodb.error_response_json("ValidationException", message, 400)
+
+
 def request_leading_keys(data: dict[str, Any]) -> dict[str, list[str]]:
     """The partition keys that a request names, by table, or by `table/index/name` for a query of an index."""
     table = data.get("TableName")
@@ -185,14 +226,18 @@ def _name(table: str) -> str:
     return table.partition(":table/")[2] or table
 
 
-def _partition_attribute(table: str, index: str | None = None) -> str | None:
-    record = dynamodb._tables.get(_name(table))
-    if record is None:
-        return None
-    schema = record.get("KeySchema") or []
+def _key_schema(table: str, index: str | None) -> list[dict[str, str]]:
+    """The key schema of a table, or of an index; empty if there is no such table."""
+    record = dynamodb._tables.get(_name(table)) or {}
     for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
-        schema = next((one["KeySchema"] for one in record.get(kind) or [] if one.get("IndexName") == index), schema)
-    return next((part["AttributeName"] for part in schema if part.get("KeyType") == "HASH"), None)
+        for one in record.get(kind) or []:
+            if index is not None and one.get("IndexName") == index:
+                return one["KeySchema"]
+    return record.get("KeySchema") or []
+
+
+def _partition_attribute(table: str, index: str | None = None) -> str | None:
+    return next((part["AttributeName"] for part in _key_schema(table, index) if part.get("KeyType") == "HASH"), None)
 
 
 def _item_keys(table: str, item: Any) -> list[str]:
