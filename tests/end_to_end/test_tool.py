@@ -56,7 +56,7 @@ def test_a_second_up_changes_nothing(dev: Deployment) -> None:
 
 def test_a_second_apply_changes_nothing(dev: Deployment) -> None:
     result = dev.tool("apply", "dev", "--local", "--yes", named=False)
-    assert "nothing" in result.stdout + result.stderr, result
+    assert "nothing to change" in result.stdout + result.stderr, result
 
 
 def test_up_after_the_local_aws_was_killed(dev: Deployment, admin: str, organisation: str) -> None:

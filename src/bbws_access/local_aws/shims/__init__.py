@@ -34,6 +34,7 @@ def install_shims(function_interpreter: Path) -> None:
         apigateway_requests,
         cloudwatch,
         cognito,
+        cognito_mfa,
         dynamodb,
         kms,
         lambda_functions,
@@ -46,6 +47,7 @@ def install_shims(function_interpreter: Path) -> None:
     apigateway_requests.install()
     cloudwatch.install()
     cognito.install()
+    cognito_mfa.install()
     dynamodb.install()
     kms.install()
     s3.install()

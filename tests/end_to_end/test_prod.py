@@ -1,0 +1,159 @@
+"""PROD's values on a local AWS: two regions, locks, deletion protection and a second factor."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hmac
+import struct
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.deployment import Deployment
+
+pytestmark = pytest.mark.xdist_group("prod")
+
+FAILOVER = "eu-west-1"
+
+
+def eventually(look: Callable[[], Any]) -> Any:
+    """What `look` finds; replication takes a moment."""
+    for _ in range(100):
+        found = look()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it never came")
+
+
+def test_it_stands_in_its_regions(prod: Deployment) -> None:
+    assert prod.status["region"] == "af-south-1"
+    assert prod.request("GET", "/health").status == 200
+    buckets = prod.status["buckets"]
+    assert buckets["audit-archive-replica"] == "bbws-access-prod-s3-audit-archive-replica"
+
+
+@pytest.mark.parametrize("table", ["permissions", "teams", "invitations", "audit"])
+def test_an_item_reaches_the_failover_region(prod: Deployment, table: str) -> None:
+    key = {"PK": {"S": f"TEST#{uuid.uuid4()}"}, "SK": {"S": "TEST"}}
+    name = prod.status["tables"][table]
+    prod.client("dynamodb").put_item(TableName=name, Item=key | {"value": {"S": "replicated"}})
+    replica = prod.client("dynamodb", region=FAILOVER)
+    item = eventually(lambda: replica.get_item(TableName=name, Key=key).get("Item"))
+    assert item["value"] == {"S": "replicated"}
+
+
+def test_an_object_reaches_the_failover_region(prod: Deployment) -> None:
+    buckets = prod.status["buckets"]
+    key, body = "archive/org-demo/2026/11/23.json.gz", gzip.compress(b"{}")
+    prod.client("s3").put_object(Bucket=buckets["audit-archive"], Key=key, Body=body)
+    s3 = prod.client("s3", region=FAILOVER)
+
+    def replicated() -> Any:
+        try:
+            return s3.get_object(Bucket=buckets["audit-archive-replica"], Key=key)
+        except ClientError:
+            return None
+
+    copy = eventually(replicated)
+    assert copy["Body"].read() == body
+    assert copy["ServerSideEncryption"] == "aws:kms"
+
+
+def test_what_is_archived_cannot_be_destroyed(prod: Deployment) -> None:
+    s3 = prod.client("s3")
+    bucket = prod.status["buckets"]["audit-archive"]
+    key = "archive/org-demo/2026/11/22.json.gz"
+    version = s3.put_object(Bucket=bucket, Key=key, Body=b"kept")["VersionId"]
+    held = s3.get_object_retention(Bucket=bucket, Key=key, VersionId=version)["Retention"]
+    assert held["Mode"] == "COMPLIANCE"
+    years = (held["RetainUntilDate"].timestamp() - time.time()) / (365.25 * 24 * 3600)
+    assert 6.9 < years < 7.1
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.delete_object(Bucket=bucket, Key=key, VersionId=version, BypassGovernanceRetention=True)
+
+
+@pytest.mark.parametrize("region", [None, FAILOVER])
+def test_tables_are_protected(prod: Deployment, region: str | None) -> None:
+    database = prod.client("dynamodb", region=region)
+    for name in prod.status["tables"].values():
+        table = database.describe_table(TableName=name)["Table"]
+        assert table["DeletionProtectionEnabled"] is True
+        assert table["SSEDescription"]["SSEType"] == "KMS"
+        assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+        backups = database.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+        assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+        with pytest.raises(ClientError, match="protect"):
+            database.delete_table(TableName=name)
+
+
+def test_archives_are_shut_to_the_public(prod: Deployment) -> None:
+    for purpose, region in (("audit-archive", None), ("audit-access-logs", None), ("audit-archive-replica", FAILOVER)):
+        s3 = prod.client("s3", region=region)
+        block = s3.get_public_access_block(Bucket=prod.status["buckets"][purpose])["PublicAccessBlockConfiguration"]
+        assert all(block.values()), purpose
+        assert len(block) == 4, purpose
+
+
+def test_the_authorizer_is_kept_warm(prod: Deployment) -> None:
+    found = prod.client("lambda").get_provisioned_concurrency_config(
+        FunctionName=prod.status["functions"]["authorizer"], Qualifier="live"
+    )
+    assert found["RequestedProvisionedConcurrentExecutions"] == 2
+
+
+def test_signing_in_takes_a_second_factor(prod: Deployment) -> None:
+    """No token for a password alone; with the code of an authenticator app the API answers."""
+    cognito = prod.client("cognito-idp")
+    pool = prod.status["user_pool_id"]
+    assert cognito.get_user_pool_mfa_config(UserPoolId=pool)["MfaConfiguration"] == "ON"
+    email, password = prod.status["admin_email"], "Correct-horse-7-battery"
+    cognito.admin_set_user_password(UserPoolId=pool, Username=email, Password=password, Permanent=True)
+    asked = prod.sign_in(email, password)
+    assert "AuthenticationResult" not in asked
+    assert asked["ChallengeName"] == "MFA_SETUP"
+    begun = cognito.associate_software_token(Session=asked["Session"])
+    session = cognito.verify_software_token(Session=begun["Session"], UserCode=_code(begun["SecretCode"]))["Session"]
+    done = cognito.respond_to_auth_challenge(
+        ClientId=prod.status["client_id"],
+        ChallengeName="MFA_SETUP",
+        Session=session,
+        ChallengeResponses={"USERNAME": asked["ChallengeParameters"].get("USER_ID_FOR_SRP", email)},
+    )
+    token = done["AuthenticationResult"]["AccessToken"]
+    organisation = prod.status["organisation_id"]
+    assert prod.request("GET", f"/organisations/{organisation}/roles", token).status == 200
+
+
+def _code(secret: str) -> str:
+    """The code that an authenticator app shows now (RFC 6238)."""
+    key = base64.b32decode(secret + "=" * (-len(secret) % 8), casefold=True)
+    digest = hmac.digest(key, struct.pack(">Q", int(time.time()) // 30), "sha1")
+    start = digest[-1] & 15
+    return f"{(struct.unpack('>I', digest[start : start + 4])[0] & 0x7FFFFFFF) % 1_000_000:06d}"
+
+
+def test_logs_and_alarms_are_watched_in_both_regions(prod: Deployment) -> None:
+    alarms = {alarm["AlarmName"] for alarm in prod.client("cloudwatch").describe_alarms()["MetricAlarms"]}
+    assert "bbws-access-prod-alarm-authorizer-errors" in alarms
+    elsewhere = prod.client("cloudwatch", region=FAILOVER).describe_alarms()["MetricAlarms"]
+    assert [alarm["AlarmName"] for alarm in elsewhere] == ["bbws-access-prod-alarm-archive-replication-lag"]
+    kept = {
+        group["logGroupName"]: group.get("retentionInDays")
+        for group in prod.client("logs").describe_log_groups()["logGroups"]
+    }
+    assert kept["/aws/lambda/bbws-access-prod-lambda-role"] == 30
+    assert kept["/aws/apigateway/bbws-access-prod-apigw/access"] == 90
+    assert None not in kept.values(), kept
+
+
+def test_a_second_apply_changes_nothing(prod: Deployment) -> None:
+    result = prod.tool("apply", "prod", "--local", "--yes", named=False)
+    assert "nothing to change" in result.stdout + result.stderr, result
