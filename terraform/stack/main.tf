@@ -168,7 +168,11 @@ locals {
   role_keys = {
     for name in keys(local.function_names) : name => merge(
       {
-        data      = { arn = module.keys.key_arns["data"], through = ["dynamodb"] }
+        data = {
+          arn       = module.keys.key_arns["data"]
+          through   = ["dynamodb"]
+          read_only = contains(["authorizer", "token-claims"], name)
+        }
         functions = { arn = module.keys.key_arns["functions"], through = ["lambda", "sqs"] }
       },
       name == "audit" ? { audit-archive = { arn = module.keys.key_arns["audit-archive"], through = ["s3"] } } : {}
