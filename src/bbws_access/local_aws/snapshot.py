@@ -104,22 +104,32 @@ class Snapshots:
             started = time.monotonic()
             try:
                 self.save()
-            except OSError:
+            except Exception:
+                # The next attempt may succeed, and without this thread nothing would ever be saved again.
                 logger.exception("The state could not be saved; is the disk full?")
+                self._changed.set()
             # Saving must never take a large part of the emulator's time, however much it holds.
             self._closed.wait(10 * (time.monotonic() - started))
 
     def _save(self) -> None:
+        left_out: set[str] = set()
         for attempt in range(_ATTEMPTS):
             buffer = io.BytesIO()
             pickler = _Pickler(buffer, self._hashes)
             try:
-                pickler.dump(_collect())
+                pickler.dump(_collect(left_out))
                 break
             except RuntimeError:
                 # A store changed size while it was being written down.
                 if attempt == _ATTEMPTS - 1:
                     raise
+            except (TypeError, AttributeError, pickle.PicklingError):
+                # One service that holds what cannot be written down must not cost the others their state.
+                failing = _unwritable(left_out)
+                if not failing:
+                    raise
+                logger.exception("The state of %s cannot be saved", ", ".join(sorted(failing)))
+                left_out |= failing
         content = buffer.getvalue()
         self._hashes = pickler.seen
         digest = hashlib.sha256(content).digest()
@@ -140,11 +150,16 @@ class Snapshots:
 
 def _loaded_modules() -> dict[str, ModuleType]:
     modules = {name: sys.modules.get(f"ministack.services.{name}") for name in sorted(_registry_module_names())}
-    return {name: module for name, module in modules.items() if module is not None}
+    # A module that is just being imported has some of its stores only, and all of them empty.
+    return {
+        name: module
+        for name, module in modules.items()
+        if module is not None and not getattr(module.__spec__, "_initializing", False)
+    }
 
 
-def _collect() -> dict[str, Any]:
-    modules = _loaded_modules()
+def _collect(left_out: set[str]) -> dict[str, Any]:
+    modules = {name: module for name, module in _loaded_modules().items() if name not in left_out}
     stores: dict[str, dict[str, Any]] = {}
     for name, module in modules.items():
         if name in _OWN_STATE:
@@ -159,6 +174,17 @@ def _collect() -> dict[str, Any]:
             stores[name] = found
     own = {name: modules[name].get_state() for name in _OWN_STATE if name in modules}
     return {"format": _FORMAT, "stores": stores, "own": own}
+
+
+def _unwritable(left_out: set[str]) -> set[str]:
+    """The modules whose stores cannot be written down."""
+    failing = set()
+    for name, stores in _collect(left_out)["stores"].items():
+        try:
+            _Pickler(io.BytesIO(), {}).dump(stores)
+        except (TypeError, AttributeError, pickle.PicklingError):
+            failing.add(name)
+    return failing
 
 
 def _fill(store: Any, content: Any) -> None:
