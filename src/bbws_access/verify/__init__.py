@@ -1,0 +1,1 @@
+"""Proves every module for every environment, and says what was looked at."""
