@@ -17,11 +17,10 @@ from bbws_access.cli import people, storage
 from bbws_access.cli.console import note, size, step
 from bbws_access.cli.environments import Environment
 from bbws_access.cli.errors import ToolError
-from bbws_access.cli.targets import LEAST_DISK, AwsTarget, LocalTarget, Target, check_disk, make_folder
+from bbws_access.cli.targets import APPLIED, LEAST_DISK, AwsTarget, LocalTarget, Target, check_disk, make_folder
 from bbws_access.cli.terraform import Report, TerraformError, find_provider, find_terraform
 from bbws_access.packaging import Packages, package
 
-APPLIED = "applied.json"
 PROGRAM = "program.json"
 
 
@@ -59,7 +58,7 @@ def up(target: LocalTarget) -> Deployment:
         applied = target.read(APPLIED)
         if applied.get("fingerprint") == print_ and (demo := _still_there(target, applied)):
             return Deployment(target, applied["outputs"], demo, time.monotonic() - started, changed=False)
-        (target.folder / APPLIED).unlink(missing_ok=True)
+        target.forget_applied()
         with step("Buckets") as current:
             storage.bootstrap(target.s3, target.environment)
             count = storage.upload(target.s3, target.environment, packages)
@@ -270,7 +269,7 @@ def _destroy_local(target: LocalTarget) -> None:
     target.enter()
     if not storage.is_bootstrapped(target.s3, target.environment):
         return
-    (target.folder / APPLIED).unlink(missing_ok=True)
+    target.forget_applied()
     target.release_stale_lock()
     if storage.read_state(target.s3, target.environment):
         unprotect(target)

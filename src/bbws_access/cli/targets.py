@@ -24,6 +24,7 @@ from bbws_access.local_aws import LocalAws
 
 LOCAL_ACCOUNT = "000000000000"
 LOCAL_VALUES = {"account_id": LOCAL_ACCOUNT}
+APPLIED = "applied.json"
 LEAST_DISK = 500 * 1024 * 1024
 
 
@@ -199,6 +200,7 @@ class LocalTarget(Target):
     def before_apply(self) -> None:
         """Copy the local AWS, and note that an apply is under way."""
         shutil.rmtree(self._saved, ignore_errors=True)
+        self.forget_applied()
         if storage.read_state(self.s3, self.environment) is None:
             # Nothing was ever deployed: going back means to an empty local AWS.
             self._saved.mkdir()
@@ -239,12 +241,16 @@ class LocalTarget(Target):
         shutil.rmtree(state, ignore_errors=True)
         if self._saved.is_dir():
             shutil.copytree(self._saved, state, copy_function=os.link)
-        (self.folder / "applied.json").unlink(missing_ok=True)
+        self.forget_applied()
         self.aws.start()
 
     def _forget(self) -> None:
         self._mark.unlink(missing_ok=True)
         shutil.rmtree(self._saved, ignore_errors=True)
+
+    def forget_applied(self) -> None:
+        """What `up` last deployed is no longer what is there."""
+        (self.folder / APPLIED).unlink(missing_ok=True)
 
     def release_stale_lock(self) -> None:
         """Remove the state's lock when whoever took it is gone: nothing else works on this local AWS now."""

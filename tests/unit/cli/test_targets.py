@@ -171,6 +171,36 @@ def test_an_apply_that_came_to_its_end_unseen_stays(target: LocalTarget) -> None
     assert tables(target) == ["made"]
 
 
+def test_any_apply_makes_up_look_again(target: LocalTarget) -> None:
+    target.write("applied.json", {"fingerprint": "x"})
+    target.before_apply()
+    assert target.read("applied.json") == {}
+
+
+def test_an_almost_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bbws_access.cli import deploy, targets
+
+    deploy.require_disk(tmp_path)
+    monkeypatch.setattr(targets, "LEAST_DISK", 2**60)
+    with pytest.raises(ToolError, match=r"Only .* are free where"):
+        deploy.require_disk(tmp_path)
+
+
+def test_a_local_aws_of_an_older_program_is_started_again(target: LocalTarget) -> None:
+    from bbws_access.cli import deploy
+
+    def process() -> int:
+        return target.read("process.json")["pid"]
+
+    deploy.start_local_aws(target)
+    first = process()
+    deploy.start_local_aws(target)
+    assert process() == first
+    target.write(deploy.PROGRAM, {"version": "older"})
+    deploy.start_local_aws(target)
+    assert process() != first
+
+
 @pytest.mark.parametrize(
     ("error", "left"),
     [
