@@ -62,3 +62,8 @@ def other_organisation(dev: Deployment) -> str:
     made = json.loads(dev.tool("org", "create", "Another company", "--json").stdout)
     dev.user("admin@another.example", made["organisationId"], "ORG_ADMIN")
     return made["organisationId"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes a deployment down comes after everything that needs it."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)

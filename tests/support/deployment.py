@@ -53,12 +53,14 @@ class Deployment:
 
     # The tool
 
-    def tool(self, *arguments: str, check: bool = True, named: bool = True) -> subprocess.CompletedProcess[str]:
+    def tool(
+        self, *arguments: str, check: bool = True, named: bool = True, folder: bool = True
+    ) -> subprocess.CompletedProcess[str]:
         """Run the command line against this deployment; the test fails where it fails, unless `check` is False.
 
-        `named`: the environment is an option; False where it is one of the arguments.
+        `named`: the environment is an option; False where it is one of the arguments. `folder`: so is the folder.
         """
-        where = ["--folder", str(self.folder)]
+        where = ["--folder", str(self.folder)] if folder else []
         if named:
             where += ["--environment", self.environment]
         command = [sys.executable, "-m", "bbws_access.cli", *arguments, *where]

@@ -1,0 +1,44 @@
+"""Destroying leaves nothing. Runs when all other tests of the deployment are done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.support.deployment import Deployment
+
+pytestmark = [pytest.mark.xdist_group("dev"), pytest.mark.last]
+
+
+def _left(dev: Deployment) -> dict[str, list[Any]]:
+    """What is there of each kind that the stack makes, but for the two buckets of `bootstrap`."""
+    client = dev.client
+    bootstrap = {dev.status["buckets"]["terraform-state"], dev.status["buckets"]["artifacts"]}
+    keys = client("kms").list_keys()["Keys"]
+    states = [client("kms").describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in keys]
+    return {
+        "tables": client("dynamodb").list_tables()["TableNames"],
+        "buckets": [b["Name"] for b in client("s3").list_buckets()["Buckets"] if b["Name"] not in bootstrap],
+        "functions": [f["FunctionName"] for f in client("lambda").list_functions()["Functions"]],
+        "roles": [r["RoleName"] for r in client("iam").list_roles()["Roles"] if "bbws-access" in r["RoleName"]],
+        "apis": client("apigateway").get_rest_apis()["items"],
+        "user pools": client("cognito-idp").list_user_pools(MaxResults=10)["UserPools"],
+        "log groups": [g["logGroupName"] for g in client("logs").describe_log_groups()["logGroups"]],
+        "alarms": [a["AlarmName"] for a in client("cloudwatch").describe_alarms()["MetricAlarms"]],
+        "dashboards": client("cloudwatch").list_dashboards()["DashboardEntries"],
+        "topics": client("sns").list_topics()["Topics"],
+        "queues": client("sqs").list_queues().get("QueueUrls", []),
+        "keys": [k["KeyId"] for k in states if k["KeyManager"] == "CUSTOMER" and k["KeyState"] != "PendingDeletion"],
+    }
+
+
+def test_destroy_leaves_nothing(dev: Deployment) -> None:
+    before = _left(dev)
+    for kind in ("tables", "buckets", "functions", "roles", "apis", "user pools", "log groups", "alarms", "keys"):
+        assert before[kind], f"the list of {kind} sees something as long as there is something"
+    dev.tool("destroy", "dev", "--local", "--yes", named=False)
+    assert {kind: found for kind, found in _left(dev).items() if found} == {}
+    dev.tool("down", "--destroy")
+    assert not dev.folder.exists()
