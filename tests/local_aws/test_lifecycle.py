@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 
 from bbws_access.local_aws import LocalAws, LocalAwsError
 from tests.local_aws.conftest import REGION, Aws
@@ -229,6 +230,7 @@ def test_only_the_ca_bundle_trusts_it(local_aws: LocalAws) -> None:
         aws_access_key_id="test",
         aws_secret_access_key="test",
         verify=True,
+        config=Config(retries={"max_attempts": 0}),
     )
     with pytest.raises(Exception, match="CERTIFICATE_VERIFY_FAILED"):
         client.get_caller_identity()

@@ -124,8 +124,10 @@ class LocalAws:
                 if process.region == self.region and self._given_port in (None, process.port) and self._answers(5.0):
                     return
                 self._end(process)
+            # A process that ended or was killed may hold its port for a moment.
+            patience = 3.0 if (self.folder / "process.json").exists() else 0.5
             (self.folder / "process.json").unlink(missing_ok=True)
-            self._spawn(self._choose_port(), timeout)
+            self._spawn(self._choose_port(patience), timeout)
 
     def stop(self) -> bool:
         """Stop the emulator, which saves its state; returns whether one was running."""
@@ -294,16 +296,16 @@ class LocalAws:
     def _remember_port(self, port: int) -> None:
         write_atomically(self.folder / "port", f"{port}\n".encode())
 
-    def _choose_port(self) -> int:
+    def _choose_port(self, patience: float) -> int:
         if self._given_port is not None:
-            if not _becomes_free(self._given_port):
+            if not _becomes_free(self._given_port, patience):
                 raise LocalAwsError(
                     f"Port {self._given_port} is taken by another program: end that program, or choose another port."
                 )
             return self._given_port
         remembered = self._remembered_port()
         if remembered is not None:
-            if not _becomes_free(remembered):
+            if not _becomes_free(remembered, patience):
                 raise LocalAwsError(
                     f"Port {remembered}, which the local AWS used before, is taken by another program: end that "
                     f"program, or remove {self.folder / 'port'} to have another port chosen."
@@ -328,9 +330,8 @@ def _python_path() -> dict[str, str]:
     return {"PYTHONPATH": value} if value else {}
 
 
-def _becomes_free(port: int) -> bool:
-    # The threads of a killed process hold its port for a moment after the process itself is gone.
-    deadline = time.monotonic() + 3.0
+def _becomes_free(port: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
     while not _is_free(port):
         if time.monotonic() > deadline:
             return False
