@@ -8,12 +8,12 @@
 | an authorizer's error other than "Unauthorized" is a 500 | any case of the word is a 401 | `test_authorizer_...` |
 | a statement of an authorizer counts for execute-api:Invoke only | its action is not read | `test_authorizer_...` |
 | a context with objects or lists is a fault of the authorizer | they are dropped | `test_authorizer_...` |
-| gateway responses know every $context variable | a few | `test_gateway_response_...` |
+| gateway responses know every $context variable | a few | `test_no_token_...` |
 | a function's fault, or an answer of another shape, are a 502 gateway response | its text, or 200 | `test_a_fault...` |
 | an integration's timeout is a 504 | waits on | `test_integration_timeout` |
 | a request above 10 MB is a 413 | is passed on | `test_too_large_request` |
 | the mapping template of a mock's answer is run | is answered as it stands | `test_preflight_...` |
-| Count, 4XXError, 5XXError, Latency and IntegrationLatency are published | nothing | `test_metrics.py` |
+| Count, 4XXError, 5XXError, Latency and IntegrationLatency are published | nothing | `test_metrics_...` |
 """
 
 import asyncio

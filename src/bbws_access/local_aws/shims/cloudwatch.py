@@ -2,7 +2,7 @@
 
 | AWS | MiniStack | test |
 |---|---|---|
-| an alarm is described whole | its XML leaves out most, metric math is not kept | `test_alarm_is_described_whole` |
+| an alarm is described whole | its XML leaves out most, metric math is not kept | `test_alarm_is_described_whole_...` |
 | alarms know M of N periods, dimensions, missing data, metric math | none of these | `test_alarm_...` |
 | alarms are evaluated on their own | when somebody puts a metric | `test_alarm_...` |
 | Lambda publishes its metrics | throttles only | `test_lambda_metrics` |
