@@ -5,6 +5,7 @@ import os
 import stat
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
@@ -97,12 +98,12 @@ def test_the_state_gives_the_outputs(s3, environment: Environment) -> None:
 # --- A local AWS of one's own ----------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def target(tmp_path: Path) -> Iterator[LocalTarget]:
-    """Up, entered, with its buckets, in a folder whose name has a space."""
+@contextmanager
+def running(folder: Path) -> Iterator[LocalTarget]:
+    """A local AWS that is up, entered, and has its buckets."""
     values = load_environment(Project(ROOT), "dev", supplied=LOCAL_VALUES)
     before = dict(os.environ)
-    found = LocalTarget(values, tmp_path / "a folder")
+    found = LocalTarget(values, folder)
     found.aws.start()
     try:
         found.enter()
@@ -112,6 +113,27 @@ def target(tmp_path: Path) -> Iterator[LocalTarget]:
         found.aws.stop()
         os.environ.clear()
         os.environ.update(before)
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Iterator[LocalTarget]:
+    """One for a test that stops or empties it, in a folder whose name has a space."""
+    with running(tmp_path / "a folder") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTarget]:
+    with running(tmp_path_factory.mktemp("shared")) as found:
+        yield found
+
+
+@pytest.fixture
+def shared(started: LocalTarget, monkeypatch: pytest.MonkeyPatch) -> LocalTarget:
+    """One for all tests that leave it as it is."""
+    for name, value in started.aws.environment().items():
+        monkeypatch.setenv(name, value)
+    return started
 
 
 def tables(target: LocalTarget) -> list[str]:
@@ -222,23 +244,23 @@ def test_a_failed_apply_is_undone_only_when_its_state_is_lost(
     assert target.aws.is_running()
 
 
-def test_a_lock_that_nobody_holds_is_removed(target: LocalTarget) -> None:
-    target.release_stale_lock()
+def test_a_lock_that_nobody_holds_is_removed(shared: LocalTarget) -> None:
+    shared.release_stale_lock()
     lock = {"ID": "1", "Who": "me@here", "Created": "2026-01-01T00:00:00Z"}
-    target.s3.put_object(Bucket=target.environment.state_bucket, Key="stack.tfstate.tflock", Body=json.dumps(lock))
-    assert storage.read_lock(target.s3, target.environment)["Who"] == "me@here"
-    target.release_stale_lock()
-    assert storage.read_lock(target.s3, target.environment) is None
+    shared.s3.put_object(Bucket=shared.environment.state_bucket, Key="stack.tfstate.tflock", Body=json.dumps(lock))
+    assert storage.read_lock(shared.s3, shared.environment)["Who"] == "me@here"
+    shared.release_stale_lock()
+    assert storage.read_lock(shared.s3, shared.environment) is None
 
 
-def test_what_the_tool_keeps_is_private(target: LocalTarget) -> None:
-    people.remember_password(target, "a@b.example", "secret")
-    people.remember_password(target, "c@d.example", "other")
-    path = target.folder / people.PASSWORDS
+def test_what_the_tool_keeps_is_private(shared: LocalTarget) -> None:
+    people.remember_password(shared, "a@b.example", "secret")
+    people.remember_password(shared, "c@d.example", "other")
+    path = shared.folder / people.PASSWORDS
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(target.folder.stat().st_mode) == 0o700
-    assert people.remembered_password(target, "a@b.example") == "secret"
-    assert people.remembered_password(target, "x@y.example") is None
+    assert stat.S_IMODE(shared.folder.stat().st_mode) == 0o700
+    assert people.remembered_password(shared, "a@b.example") == "secret"
+    assert people.remembered_password(shared, "x@y.example") is None
 
 
 def test_a_local_aws_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -276,34 +298,34 @@ def add_user(target: LocalTarget, pool: str, email: str, password: str, *, perma
         cognito.admin_set_user_password(UserPoolId=pool, Username=email, Password=password, Permanent=True)
 
 
-def test_sign_in_gives_an_access_token(target: LocalTarget) -> None:
+def test_sign_in_gives_an_access_token(shared: LocalTarget) -> None:
     import jwt
 
-    outputs = make_pool(target)
+    outputs = make_pool(shared)
     password = people.generate_password()
-    add_user(target, outputs["user_pool_id"], "a@b.example", password)
-    token = people.sign_in(target, outputs, "A@b.example", password)
+    add_user(shared, outputs["user_pool_id"], "a@b.example", password)
+    token = people.sign_in(shared, outputs, "A@b.example", password)
     claims = jwt.decode(token, options={"verify_signature": False})
     assert (claims["token_use"], claims["client_id"]) == ("access", outputs["client_id"])
 
 
 @pytest.mark.parametrize("email", ["a@b.example", "nobody@b.example"])
-def test_a_wrong_password_and_an_unknown_user_look_alike(target: LocalTarget, email: str) -> None:
-    outputs = make_pool(target)
-    add_user(target, outputs["user_pool_id"], "a@b.example", people.generate_password())
+def test_a_wrong_password_and_an_unknown_user_look_alike(shared: LocalTarget, email: str) -> None:
+    outputs = make_pool(shared)
+    add_user(shared, outputs["user_pool_id"], "a@b.example", people.generate_password())
     with pytest.raises(ToolError, match="cannot sign in: wrong e-mail address or password"):
-        people.sign_in(target, outputs, email, "Wrong-password-1")
+        people.sign_in(shared, outputs, email, "Wrong-password-1")
 
 
-def test_a_new_password_is_asked_for_at_a_terminal_only(target: LocalTarget, monkeypatch: pytest.MonkeyPatch) -> None:
-    outputs = make_pool(target)
-    add_user(target, outputs["user_pool_id"], "a@b.example", "Temporary-1-password", permanent=False)
+def test_a_new_password_is_asked_for_at_a_terminal_only(shared: LocalTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = make_pool(shared)
+    add_user(shared, outputs["user_pool_id"], "a@b.example", "Temporary-1-password", permanent=False)
     with pytest.raises(ToolError, match=r"asks for an answer \(New password\), and there is no terminal"):
-        people.sign_in(target, outputs, "a@b.example", "Temporary-1-password")
+        people.sign_in(shared, outputs, "a@b.example", "Temporary-1-password")
     monkeypatch.setattr(people, "ask", lambda question, hidden=False: "Permanent-1-password")
-    assert people.sign_in(target, outputs, "a@b.example", "Temporary-1-password").count(".") == 2
+    assert people.sign_in(shared, outputs, "a@b.example", "Temporary-1-password").count(".") == 2
     monkeypatch.undo()
-    assert people.sign_in(target, outputs, "a@b.example", "Permanent-1-password").count(".") == 2
+    assert people.sign_in(shared, outputs, "a@b.example", "Permanent-1-password").count(".") == 2
 
 
 @pytest.mark.parametrize("email", ["", "a", "a@", "@b.example", "a@b", "a b@c.example"])
@@ -336,14 +358,14 @@ def test_refusals_of_the_services_become_errors_of_the_tool() -> None:
 # --- AWS -------------------------------------------------------------------------------------------------------------
 
 
-def test_credentials_of_another_account_are_refused(target: LocalTarget) -> None:
+def test_credentials_of_another_account_are_refused(shared: LocalTarget) -> None:
     values = load_environment(Project(ROOT), "dev", arguments=["account_id=111122223333"])
     with pytest.raises(UsageError, match="are of account 000000000000, and dev belongs to account 111122223333"):
         AwsTarget(values).check_account()
-    AwsTarget(target.environment).check_account()
+    AwsTarget(shared.environment).check_account()
 
 
-def test_the_certificate_of_the_local_aws_is_trusted_by_its_folder_alone(target: LocalTarget) -> None:
+def test_the_certificate_of_the_local_aws_is_trusted_by_its_folder_alone(shared: LocalTarget) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with pytest.raises(OSError, match="certificate verify failed"):
-        opener.open(target.aws.endpoint, timeout=5)
+        opener.open(shared.aws.endpoint, timeout=5)
