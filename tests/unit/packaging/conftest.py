@@ -27,9 +27,9 @@ SOURCES = {
     "role/handler.py": "def handler(event, context):\n    from bbws_access.kernel import checks\n    return checks\n",
     "authorizer/__init__.py": "",
     "authorizer/handler.py": (
-        "import jwt\nfrom cryptography.hazmat.primitives import hashes\n\n"
+        "from cryptography.hazmat.primitives import hashes\n\n"
         "from bbws_access.kernel.text import GREETING\n\n\n"
-        "def handler(event, context):\n    return GREETING, hashes.SHA256().name, jwt.__name__\n"
+        "def handler(event, context):\n    return GREETING, hashes.SHA256().name\n"
     ),
     "authorizer/token_claims.py": (
         "from bbws_access.kernel import text\n\n\ndef handler(event, context):\n    return text.GREETING\n"

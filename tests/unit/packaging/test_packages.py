@@ -50,13 +50,13 @@ def test_a_package_holds_what_its_handler_imports_and_nothing_else(project: Path
 def test_each_package_carries_only_the_locks_that_it_needs(project: Path) -> None:
     packages = {item.function: names(item.path) for item in package("local", root=project)}
     carried = {
-        function: {name.partition("/")[0] for name in held} & {"jsonschema_rs", "jwt", "cryptography"}
+        function: {name.partition("/")[0] for name in held} & {"jsonschema_rs", "cryptography"}
         for function, held in packages.items()
     }
     assert carried == {
         "permission": {"jsonschema_rs"},
         "role": {"jsonschema_rs"},
-        "authorizer": {"jwt", "cryptography"},
+        "authorizer": {"cryptography"},
         "token-claims": set(),
     }
 
