@@ -35,14 +35,14 @@ test: lint ## Run every check and test (WORKERS=2)
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(ARGUMENTS)
 
 lint: $(READY) ## Check the style of Python and Terraform
-	@$(BIN)/ruff check --quiet
-	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/ruff check --quiet src tests benchmarks
+	@$(BIN)/ruff format --check --quiet src tests benchmarks
 	@terraform=$$(command -v terraform) || { echo "make: there is no terraform on the PATH; install 1.11 or newer" >&2; exit 1; }
 	@TF_CLI_CONFIG_FILE=/dev/null "$$terraform" fmt -check -recursive terraform
 
 format: $(READY) ## Rewrite Python and Terraform in the project's style
-	@$(BIN)/ruff check --quiet --fix
-	@$(BIN)/ruff format --quiet
+	@$(BIN)/ruff check --quiet --fix src tests benchmarks
+	@$(BIN)/ruff format --quiet src tests benchmarks
 	@TF_CLI_CONFIG_FILE=/dev/null terraform fmt -recursive terraform
 
 package: $(READY) ## Make the functions' packages (TARGET=aws or local)
