@@ -1,0 +1,236 @@
+"""The stage summary, in the form of the stage's plan."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bbws_access.verify.report import COMPLETE, Criterion, Report, Worker
+
+STAGE = "stage-2-infrastructure-terraform"
+PLAN = "project-plan-2-access-management"
+POLICY_LIMIT = 10_240
+DOCUMENTED_VALUES = ("region", "env_name", "pitr_enabled", "cross_region_replication", "failover_region")
+MOST_FINDINGS = 20
+
+
+def summary(report: Report, root: Path) -> str:
+    """The summary as Markdown. The same report and the same files below ``root`` give the same text."""
+    parts = [
+        _head(report),
+        _workers(report),
+        _outputs(report, root),
+        _criteria(report),
+        _environments(report),
+        _resources(report),
+        _next_stage(report),
+        _dependencies(),
+        _made_with(report),
+    ]
+    return "\n\n---\n\n".join(parts) + "\n"
+
+
+# --- Parts -----------------------------------------------------------------------------------------------------------
+
+
+def _head(report: Report) -> str:
+    status = "COMPLETE" if report.passed else "FAILED"
+    return "\n".join(
+        (
+            "# Stage 2: Infrastructure Terraform, Summary",
+            "",
+            f"**Stage ID**: {STAGE}  ",
+            f"**Project**: {PLAN}  ",
+            f"**Status**: {status}  ",
+            f"**Workers**: {len(report.workers)} (parallel execution)  ",
+            f"**Verified**: {plain(report.started)}, in {report.seconds:.1f} s",
+        )
+    )
+
+
+def _workers(report: Report) -> str:
+    rows = [
+        (plain(worker.name), plain(worker.task), _kinds(worker), worker.status, _seconds(worker))
+        for worker in report.workers
+    ]
+    lines = ["## Stage Workers", "", *table(("Worker", "Task", "Resources", "Status", "Time"), rows)]
+    failed = [worker for worker in report.workers if worker.status != COMPLETE]
+    if failed:
+        lines += ["", "What went wrong:", ""]
+        lines += [f"- {plain(worker.name)}: {plain(worker.message or worker.status)}" for worker in failed]
+    return "\n".join(lines)
+
+
+def _kinds(worker: Worker) -> str:
+    """What the worker's module makes in the environment where it makes most."""
+    most = max(worker.resources.values(), key=len, default=[])
+    counts = Counter(resource.type.removeprefix("aws_").replace("_", " ") for resource in most)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    shown = [f"{count} {plain(kind)}" for kind, count in ordered[:3]]
+    rest = len(most) - sum(count for _, count in ordered[:3])
+    return ", ".join(shown + ([f"{rest} more"] if rest else [])) or "none"
+
+
+def _seconds(worker: Worker) -> str:
+    return "cached" if worker.cached else f"{worker.seconds:.1f} s"
+
+
+def _outputs(report: Report, root: Path) -> str:
+    lines = ["## Stage Outputs"]
+    for worker in report.workers:
+        lines += ["", f"### {plain(worker.name)}", "", *_tree(root, worker.module)]
+        if worker.resources:
+            rows = [
+                (f"`{kind}`", *(str(Counter(item.type for item in found)[kind]) for found in worker.resources.values()))
+                for kind in sorted({item.type for found in worker.resources.values() for item in found})
+            ]
+            lines += ["", *table(("Resource", *(name.upper() for name in worker.resources)), rows, numbers=True)]
+    return "\n".join(lines)
+
+
+def _tree(root: Path, module: str) -> Iterator[str]:
+    folder = root / "terraform" / "modules" / module
+    names = sorted(path.name for path in folder.glob("*.tf")) if folder.is_dir() else []
+    if not names:
+        yield f"`terraform/modules/{module}` holds no Terraform files."
+        return
+    # In the order in which one reads a module.
+    first, last = ("main.tf",), ("variables.tf", "outputs.tf", "versions.tf")
+    names.sort(key=lambda name: (name in last, name not in first, last.index(name) if name in last else 0, name))
+    width = max(map(len, names))
+    yield "```text"
+    yield f"terraform/modules/{module}/"
+    for name in names:
+        branch = "└──" if name == names[-1] else "├──"
+        lines = len((folder / name).read_text(encoding="utf-8", errors="replace").splitlines())
+        yield f"{branch} {name:<{width}}  {lines:>4} lines"
+    yield "```"
+
+
+def _criteria(report: Report) -> str:
+    lines = ["## Success Criteria", ""]
+    lines += _ticked(report, (item for item in report.criteria if item.from_document))
+    beyond = [item for item in report.criteria if not item.from_document]
+    if beyond:
+        lines += ["", "Beyond the plan:", "", *_ticked(report, beyond)]
+    return "\n".join(lines)
+
+
+def _ticked(report: Report, criteria: Iterable[Criterion]) -> Iterator[str]:
+    for criterion in criteria:
+        held = _holds(report, criterion)
+        yield f"- [{'x' if held else ' '}] {plain(criterion.title)}"
+        evidence = [
+            f"{name.upper()} {_verdict(criterion, name)}" for name in report.environments if name in criterion.verdicts
+        ]
+        yield f"  - {plain(criterion.looked_at)}: {', '.join(evidence) or 'not judged'}"
+        found: dict[str, list[str]] = {}
+        for name, verdict in criterion.verdicts.items():
+            for finding in verdict.findings:
+                about = [f"`{_code(part)}`" for part in (finding.address, finding.place) if part]
+                found.setdefault(f"{plain(finding.message)}{' – ' if about else ''}{', '.join(about)}", []).append(name)
+        for number, (text, names) in enumerate(found.items()):
+            if number == MOST_FINDINGS:
+                yield f"  - … and {len(found) - MOST_FINDINGS} more findings"
+                break
+            yield f"  - **{', '.join(name.upper() for name in names)}**: {text}"
+
+
+def _holds(report: Report, criterion: Criterion) -> bool:
+    return criterion.passed and all(name in criterion.verdicts for name in report.environments)
+
+
+def _verdict(criterion: Criterion, environment: str) -> str:
+    verdict = criterion.verdicts[environment]
+    if verdict.passed:
+        return f"{verdict.looked_at_count} ✓"
+    return f"{verdict.looked_at_count} ✗" if verdict.looked_at_count else "nothing to look at ✗"
+
+
+def _environments(report: Report) -> str:
+    values = report.environment_values
+    names = [name for name in report.environments if name in values]
+    rest = sorted({key for name in names for key in values[name]} - set(DOCUMENTED_VALUES))
+    differing = [key for key in rest if len({json.dumps(values[name].get(key)) for name in names}) > 1]
+    rows = [
+        (key, *(value(values[name].get(key)) for name in names)) for key in (*DOCUMENTED_VALUES, *differing) if names
+    ]
+    lines = ["## Environment Configuration", "", "As planned.", ""]
+    lines += table(("Variable", *(name.upper() for name in names)), rows) if rows else ["Nothing was planned."]
+    return "\n".join(lines)
+
+
+def _resources(report: Report) -> str:
+    names = [name for name in report.environments if name in report.estimates]
+    estimates = [report.estimates[name] for name in names]
+    rows = [
+        ("Resources", *(f"{estimate.resources:,}" for estimate in estimates)),
+        ("API document, bytes", *(f"{estimate.api_document_bytes:,}" for estimate in estimates)),
+    ]
+    longest = [max(item.policy_characters.items(), key=lambda pair: pair[1], default=("none", 0)) for item in estimates]
+    rows.append(
+        (
+            f"Longest policies of a role, characters (AWS takes {POLICY_LIMIT:,})",
+            *(f"{length:,} ({plain(role)})" for role, length in longest),
+        )
+    )
+    lines = ["## Estimated Size", ""]
+    lines += table(("", *(name.upper() for name in names)), rows, numbers=True) if names else ["Nothing was planned."]
+    return "\n".join(lines)
+
+
+def _next_stage(report: Report) -> str:
+    lines = ["## Outputs for the Next Stage"]
+    for worker in report.workers:
+        if worker.outputs:
+            rows = [(f"`{output.name}`", plain(output.description)) for output in worker.outputs]
+            lines += ["", f"### `terraform/modules/{worker.module}`", "", *table(("Output", "Value"), rows)]
+    if len(lines) == 1:
+        lines += ["", "No module has outputs."]
+    return "\n".join(lines)
+
+
+def _dependencies() -> str:
+    return "\n".join(
+        (
+            "## Dependencies",
+            "",
+            "**Depends On**: Stage 1 (LLD Review & Analysis)",
+            "",
+            "**Blocks**: Stage 3 (Lambda Services Development)",
+        )
+    )
+
+
+def _made_with(report: Report) -> str:
+    versions = ", ".join(f"{plain(name)} {plain(version)}" for name, version in report.versions.items())
+    return f"**Created**: {plain(report.finished or report.started)}  \n**With**: {versions or 'unknown versions'}"
+
+
+# --- Markdown --------------------------------------------------------------------------------------------------------
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it is, on one line and in a table's cell too."""
+    return re.sub(r"([\\`*_\[\]<>|#~&])", r"\\\1", " ".join(text.split()))
+
+
+def value(content: Any) -> str:
+    """A variable's value: a dash where there is none."""
+    if content is None:
+        return "-"
+    return plain(content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, sort_keys=True))
+
+
+def _code(text: str) -> str:
+    """Text for a code span outside tables: a span of one backtick cannot hold another."""
+    return " ".join(text.split()).replace("`", "'")
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]], *, numbers: bool = False) -> list[str]:
+    """A table's lines; with ``numbers`` all columns but the first are aligned to the right."""
+    head = list(head)
+    rule = ["---"] + ["---:" if numbers else "---"] * (len(head) - 1)
+    return [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]
