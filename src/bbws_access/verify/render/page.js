@@ -27,7 +27,15 @@
   const seconds = (value) => (value < 60 ? `${value.toFixed(1)} s` : `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`);
   const holds = (criterion) => environments.every((name) => criterion.verdicts[name] && criterion.verdicts[name].passed);
   const bytes = (value) => (value < 1024 ? `${value} B` : `${(value / 1024).toFixed(1)} KB`);
-  const written = (value) => (value === null || value === undefined ? "–" : typeof value === "string" ? value : JSON.stringify(value));
+  // A value as Terraform writes it.
+  const literal = (value) => {
+    if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
+    if (value === null || typeof value !== "object") return JSON.stringify(value);
+    return `{ ${Object.keys(value).sort().map((key) => `${key} = ${literal(value[key])}`).join(", ")} }`;
+  };
+  const written = (value) => (value === null || value === undefined ? "–" : typeof value === "string" ? value : literal(value));
+  // Long names break where a reader would break them.
+  const breakable = (text) => text.split(/(?<=[/._])/).flatMap((part, index) => (index ? [make("wbr"), part] : [part]));
 
   const STATUS = {
     COMPLETE: ["pass", "good", "Complete"],
@@ -203,9 +211,9 @@
       verdict.findings.length ? make("div", {}, make("h4", {}, count(verdict.findings.length, "finding")),
         make("ul", { class: "findings" }, verdict.findings.map((finding) => make("li", {},
           make("span", {}, finding.message),
-          finding.address ? make("code", {}, finding.address) : null,
+          finding.address ? make("code", {}, breakable(finding.address)) : null,
           finding.value !== null && finding.value !== undefined ? make("span", { class: "muted" }, "found ", make("code", {}, finding.value)) : null,
-          finding.file ? make("code", { class: "muted" }, finding.line ? `${finding.file}:${finding.line}` : finding.file) : null)))) : null,
+          finding.file ? make("code", { class: "muted" }, breakable(finding.line ? `${finding.file}:${finding.line}` : finding.file)) : null)))) : null,
       verdict.evidence.length ? make("div", {}, make("h4", {}, "Evidence"),
         make("ul", { class: "evidence", tabindex: "0", "aria-label": "Evidence" }, verdict.evidence.map((line) => make("li", {}, line)))) : null);
   };
@@ -234,40 +242,52 @@
 
   // --- Pictures ------------------------------------------------------------------------------------------
 
-  const arrowHead = (id) => draw("defs", {}, draw("marker", { id, viewBox: "0 0 8 8", refX: "7", refY: "4", markerWidth: "7", markerHeight: "7", orient: "auto-start-reverse" },
+  const arrowHead = (id) => draw("defs", {}, draw("marker", { id, viewBox: "0 0 8 8", refX: "7", refY: "4", markerWidth: "8", markerHeight: "8", markerUnits: "userSpaceOnUse", orient: "auto-start-reverse" },
     draw("path", { class: "head", d: "M0 0.8 7.2 4 0 7.2z" })));
   const shorten = (text, room) => (text.length <= room ? text : `${text.slice(0, Math.max(1, room - 1))}…`);
 
-  // Boxes in columns, so that every arrow points to the right; long arrows pass between boxes and not behind them.
-  const layered = (nodes, edges, size) => {
-    const known = new Map(nodes.map((node) => [node.id, { ...node, needs: [], rank: 0 }]));
-    for (const edge of edges) {
-      if (edge.source !== edge.target && known.has(edge.source) && known.has(edge.target)) known.get(edge.source).needs.push(edge.target);
+  // An order in which few arrows point back (Eades, Lin and Smyth): modules may need each other in circles.
+  const inOrder = (ids, edges) => {
+    const left = new Set(ids);
+    const [first, last] = [[], []];
+    const degree = (id, from, to) => edges.filter((edge) => edge[from] === id && left.has(edge[to])).length;
+    const take = (id, into) => { left.delete(id); into.push(id); };
+    while (left.size) {
+      const rest = [...left];
+      const end = rest.find((id) => degree(id, "source", "target") === 0);
+      const start = rest.find((id) => degree(id, "target", "source") === 0);
+      if (end !== undefined) take(end, last);
+      else if (start !== undefined) take(start, first);
+      else {
+        const weight = (id) => degree(id, "source", "target") - degree(id, "target", "source");
+        take(rest.reduce((best, id) => (weight(id) > weight(best) ? id : best)), first);
+      }
     }
-    const state = new Map();
-    const order = [];
-    const visit = (id) => {
-      state.set(id, "open");
-      const node = known.get(id);
-      // An arrow back to where the walk is now would close a circle; it stays out of the columns.
-      node.needs = [...new Set(node.needs)].filter((target) => state.get(target) !== "open");
-      for (const target of node.needs) if (!state.has(target)) visit(target);
-      state.set(id, "done");
-      order.push(id);
-    };
-    const wanted = new Set(nodes.flatMap((node) => known.get(node.id).needs));
-    for (const node of [...nodes].sort((a, b) => wanted.has(a.id) - wanted.has(b.id))) if (!state.has(node.id)) visit(node.id);
-    // What follows from other arrows is left out.
+    return [...first, ...last.reverse()];
+  };
+
+  // Boxes in ranks, so that every arrow points onwards: to the right, or down. Long arrows pass between boxes.
+  const layered = (nodes, edges, size) => {
+    const down = size.down === true;
+    const [along, across] = down ? [size.height, size.width] : [size.width, size.height];
+    const known = new Map(nodes.map((node) => [node.id, { ...node, needs: [], rank: 0 }]));
+    const inside = edges.filter((edge) => edge.source !== edge.target && known.has(edge.source) && known.has(edge.target));
+    const order = inOrder([...known.keys()], inside);
+    const position = new Map(order.map((id, index) => [id, index]));
+    for (const edge of inside) if (position.get(edge.source) < position.get(edge.target)) known.get(edge.source).needs.push(edge.target);
     const reach = new Map();
-    for (const id of order) {
+    for (const id of [...order].reverse()) {
       const node = known.get(id);
       const beyond = new Set(node.needs.flatMap((target) => [...reach.get(target)]));
-      node.drawn = node.needs.filter((target) => !beyond.has(target));
+      node.drawn = [...new Set(node.needs)].filter((target) => !beyond.has(target));
       reach.set(id, new Set([...node.needs, ...beyond]));
     }
-    for (const id of [...order].reverse()) for (const target of known.get(id).drawn) known.get(target).rank = Math.max(known.get(target).rank, known.get(id).rank + 1);
-    const columns = [];
-    const place = (item) => { (columns[item.rank] ||= []).push(item); };
+    for (const id of order) for (const target of known.get(id).drawn) known.get(target).rank = Math.max(known.get(target).rank, known.get(id).rank + 1);
+    // What nothing needs stands just before what it needs.
+    const wanted = new Set([...known.values()].flatMap((node) => node.drawn));
+    for (const node of known.values()) if (!wanted.has(node.id) && node.drawn.length) node.rank = Math.min(...node.drawn.map((target) => known.get(target).rank)) - 1;
+    const ranks = [];
+    const place = (item) => { (ranks[item.rank] ||= []).push(item); };
     for (const node of nodes) place(known.get(node.id));
     const lines = [];
     for (const node of nodes) {
@@ -283,51 +303,55 @@
       }
     }
     const neighbours = new Map();
-    for (const { chain } of lines) chain.slice(1).forEach((item, index) => {
-      for (const [one, other] of [[chain[index], item], [item, chain[index]]]) neighbours.set(one, [...(neighbours.get(one) || []), other]);
-    });
-    const middle = (item) => item.y + item.height / 2;
+    for (const { chain } of lines) {
+      chain.slice(1).forEach((item, index) => {
+        for (const [one, other] of [[chain[index], item], [item, chain[index]]]) neighbours.set(one, [...(neighbours.get(one) || []), other]);
+      });
+    }
+    const middle = (item) => item.start + item.extent / 2;
     const spread = () => {
-      for (const column of columns) {
-        let y = 0;
-        for (const item of column) {
-          item.height = item.bend ? 10 : size.height;
-          item.y = y;
-          y += item.height + size.gap;
+      for (const rank of ranks) {
+        let next = 0;
+        for (const item of rank) {
+          item.extent = item.bend ? 12 : across;
+          item.start = next;
+          next += item.extent + size.gap;
         }
-        const shift = -(y - size.gap) / 2;
-        for (const item of column) item.y += shift;
+        for (const item of rank) item.start -= (next - size.gap) / 2;
       }
     };
     spread();
     for (let sweep = 0; sweep < 12; sweep++) {
-      for (const column of sweep % 2 ? [...columns].reverse() : columns) {
-        const wish = new Map(column.map((item) => {
+      for (const rank of sweep % 2 ? [...ranks].reverse() : ranks) {
+        const wish = new Map(rank.map((item) => {
           const others = neighbours.get(item) || [];
           return [item, others.length ? others.reduce((sum, other) => sum + middle(other), 0) / others.length : middle(item)];
         }));
-        column.sort((a, b) => wish.get(a) - wish.get(b));
+        rank.sort((a, b) => wish.get(a) - wish.get(b));
         spread();
       }
     }
-    const top = Math.min(...columns.flat().map((item) => item.y));
-    for (const item of columns.flat()) {
-      item.y -= top;
-      item.x = item.rank * (size.width + size.space);
+    const all = ranks.flat();
+    const first = Math.min(...all.map((item) => item.start));
+    for (const item of all) {
+      item.start -= first;
+      item.depth = item.rank * (along + size.space);
+      [item.x, item.y] = down ? [item.start, item.depth] : [item.depth, item.start];
     }
+    const breadth = Math.max(...all.map((item) => item.start + item.extent));
+    const length = ranks.length * (along + size.space) - size.space;
+    const point = (depth, start) => (down ? `${start} ${depth}` : `${depth} ${start}`);
     return {
       nodes: nodes.map((node) => known.get(node.id)),
       lines,
-      width: columns.length * (size.width + size.space) - size.space,
-      height: Math.max(...columns.flat().map((item) => item.y + item.height)),
+      width: down ? breadth : length,
+      height: down ? length : breadth,
       path: (chain) => chain.slice(1).reduce((path, item, index) => {
-        const from = chain[index];
-        const [x1, y1] = [from.bend ? from.x + size.width : from.x + size.width, from.y + from.height / 2];
-        const [x2, y2] = [item.x, item.y + item.height / 2];
-        const half = (x2 - x1) / 2;
-        const across = item.bend ? ` H${x2 + size.width}` : "";
-        return `${path} C${x1 + half} ${y1} ${x2 - half} ${y2} ${x2} ${y2}${across}`;
-      }, `M${chain[0].x + size.width} ${chain[0].y + chain[0].height / 2}`),
+        const from = chain[index].depth + along;
+        const half = (item.depth - from) / 2;
+        const curve = `C${point(from + half, middle(chain[index]))} ${point(item.depth - half, middle(item))} ${point(item.depth, middle(item))}`;
+        return `${path} ${curve}${item.bend ? ` L${point(item.depth + along, middle(item))}` : ""}`;
+      }, `M${point(chain[0].depth + along, middle(chain[0]))}`),
     };
   };
 
@@ -352,7 +376,7 @@
       at("modules").replaceChildren(make("p", { class: "empty" }, "The graph is empty: no stack was planned."));
       return;
     }
-    const size = { width: Math.max(118, ...modules.map((node) => node.label.length * 8 + 26)), height: 46, gap: 14, space: 54 };
+    const size = { down: true, width: Math.max(118, ...modules.map((node) => node.label.length * 7.4 + 24)), height: 46, gap: 18, space: 40 };
     const plan = layered(modules, moduleEdges, size);
     at("modules").replaceChildren(picture(plan, size, (node) => draw("g", {
       role: "button", tabindex: "0", "aria-pressed": "false", "data-module": node.id, transform: `translate(${node.x} ${node.y})`,
@@ -377,6 +401,9 @@
       line.classList.toggle("near", near);
       line.classList.toggle("far", !near);
     }
+    const box = [...at("modules").querySelectorAll("[data-module]")].find((each) => each.dataset.module === id).getBoundingClientRect();
+    const frame = at("modules").getBoundingClientRect();
+    at("modules").scrollLeft += box.x + box.width / 2 - frame.x - frame.width / 2;
     showModule(byId.get(id));
   };
 
@@ -399,7 +426,7 @@
           draw("title", {}, node.id), draw("rect", { width: size.width, height: size.height, rx: 6 }),
           draw("text", { class: "line", x: 11, y: 19 }, shorten(short(node), Math.floor((size.width - 18) / 6.9)))), "head-resources", `Resources of ${module.label}`));
     }
-    const cellOf = (name, ids_) => make("td", { "data-name": name }, ids_.length ? ids_.map((id) => label(id)).sort().join(", ") : "–");
+    const cellOf = (name, ids_) => make("td", { "data-name": name }, ids_.length ? breakable(ids_.map((id) => label(id)).sort().join(", ")) : "–");
     at("module").replaceChildren(make("div", { class: "module card" },
       make("div", { class: "module-head" }, make("strong", {}, module.label), make("span", { class: "muted" }, count(inside.length, "resource")),
         make("span", { class: "links" }, make("span", { class: "muted" }, "needs"), names(needs)),
@@ -407,7 +434,7 @@
       map,
       inside.length ? make("table", { class: "stacks" },
         make("thead", {}, make("tr", {}, ["Resource", "Needs", "Needed by"].map((name) => make("th", { scope: "col" }, name)))),
-        make("tbody", {}, inside.map((node) => make("tr", {}, make("th", { scope: "row" }, make("code", {}, node.label)),
+        make("tbody", {}, inside.map((node) => make("tr", {}, make("th", { scope: "row" }, make("code", {}, breakable(node.label))),
           cellOf("needs", graph.edges.filter((edge) => edge.source === node.id).map((edge) => edge.target)),
           cellOf("needed by", graph.edges.filter((edge) => edge.target === node.id).map((edge) => edge.source)))))) : make("p", { class: "empty" }, "It has no resources of its own.")));
   };
@@ -429,7 +456,7 @@
     const tables = named(environment, "aws_dynamodb_table");
     const buckets = named(environment, "aws_s3_bucket");
     const replicated = values(environment).cross_region_replication === true;
-    const main = buckets.filter((name) => !name.endsWith("-replica"));
+    const main = buckets.filter((name) => !name.includes("replica"));
     const nodes = [];
     const edges = [];
     const add = (id, rank, title, lines, from) => {
@@ -445,7 +472,7 @@
     if (tables.length) add("tables", 3, "DynamoDB", tables, ["token-claims", "authorizer", ...services.map((service) => `service ${service}`)]);
     if (main.length) add("archive", 3, "S3, audit", main, services.includes("audit") ? ["service audit"] : []);
     if (replicated && tables.length) add("table-replicas", 4, "Replica tables", [values(environment).failover_region || ""], ["tables"]);
-    if (replicated && main.length) add("archive-replica", 4, "Archive replica", [values(environment).failover_region || ""], ["archive"]);
+    if (replicated && main.length) add("archive-replica", 4, "S3, replica", buckets.filter((name) => name.includes("replica")), ["archive"]);
     const under = [
       ["Watching", [["aws_cloudwatch_log_group", "log group"], ["aws_cloudwatch_metric_alarm", "alarm"], ["aws_cloudwatch_dashboard", "dashboard"], ["aws_sns_topic", "alert topic"]]],
       ["Access", [["aws_iam_role", "role"]]],
@@ -476,7 +503,12 @@
       });
     } else {
       let y = 0;
-      for (const nodes of ranks) {
+      // A phone is two or three boxes wide.
+      const rows = ranks.flatMap((nodes) => {
+        const most = nodes.length === 4 ? 2 : 3;
+        return Array.from({ length: Math.ceil(nodes.length / most) }, (_, row) => nodes.slice(row * most, (row + 1) * most));
+      });
+      for (const nodes of rows) {
         const width = Math.min(170, (room - (nodes.length - 1) * 8) / nodes.length);
         const left = (room - nodes.length * (width + 8) + 8) / 2;
         const most = Math.max(...nodes.map(tall));
@@ -513,7 +545,7 @@
           draw("text", { class: "title", x: 12, y: 22 }, shorten(node.title, Math.floor((node.width - 16) / 7.3))),
           node.lines.map((line, index) => draw("text", { class: "small", x: 12, y: 40 + index * 16 }, shorten(line, Math.floor((node.width - 16) / 6.1)))))),
         bands),
-      make("p", { class: "muted legend" }, flow.region ? `Everything is in ${flow.region}${flow.failover ? `; dashed boxes are in ${flow.failover}` : "; nothing is replicated to another region"}.` : ""));
+      make("p", { class: "legend" }, flow.region ? `Everything is in ${flow.region}${flow.failover ? `; dashed boxes are in ${flow.failover}` : "; nothing is replicated to another region"}.` : ""));
   };
 
   const showFlowChoice = () => {
@@ -537,7 +569,7 @@
     at("values").replaceChildren(shown.length === 0 ? make("p", { class: "card empty" }, "All environments have the same values.") :
       make("div", { class: "card" }, make("table", { class: "values stacks" },
         make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Variable"), environments.map((name) => make("th", { scope: "col" }, name.toUpperCase())))),
-        make("tbody", {}, shown.map((key) => make("tr", { class: differs(key) ? "differs" : null }, make("th", { scope: "row" }, make("code", {}, key)),
+        make("tbody", {}, shown.map((key) => make("tr", { class: differs(key) ? "differs" : null }, make("th", { scope: "row" }, make("code", {}, breakable(key))),
           environments.map((name) => make("td", { "data-name": name }, make("code", {}, written(values(name)[key]))))))))));
   };
 
@@ -572,10 +604,10 @@
     let end = 0;
     for (const [start, length] of places) {
       if (start < end) continue;
-      parts.push(text.slice(end, start), make("mark", {}, text.slice(start, start + length)));
+      parts.push(...breakable(text.slice(end, start)), make("mark", {}, text.slice(start, start + length)));
       end = start + length;
     }
-    return [...parts, text.slice(end)];
+    return [...parts, ...breakable(text.slice(end))];
   };
 
   const showRoutes = () => {
