@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -128,6 +129,32 @@ def test_services_check_again(dev: Deployment, organisation: str) -> None:
     assert (refused.status, refused.code) == (403, "FORBIDDEN")
 
 
+def test_a_platform_role_reaches_every_organisation(
+    dev: Deployment, organisation: str, other_organisation: str
+) -> None:
+    made = json.loads(
+        dev.tool(
+            "user",
+            "create",
+            "support@platform.example",
+            "--organisation",
+            organisation,
+            "--role",
+            "SUPPORT_AGENT",
+            "--platform",
+            "--json",
+        ).stdout
+    )
+    assert made["roleId"] == "role-support-agent"
+    token = dev.token("support@platform.example")
+    for reached in (organisation, other_organisation):
+        assert dev.request("GET", f"/organisations/{reached}/roles", token).status == 200
+        changed = dev.request("POST", f"/organisations/{reached}/roles/seed", token)
+        assert (changed.status, changed.code) == (403, "FORBIDDEN")
+    nowhere = dev.request("GET", "/organisations/org-nowhere/roles", token)
+    assert (nowhere.status, nowhere.code) == (404, "ORGANISATION_NOT_FOUND")
+
+
 # --- Tokens --------------------------------------------------------------------------------------------
 
 
@@ -135,7 +162,6 @@ def _forged(dev: Deployment, kind: str, token: str) -> str:
     import base64
     import hashlib
     import hmac
-    import json
     import urllib.request
 
     from cryptography.hazmat.primitives import serialization

@@ -1,25 +1,16 @@
 """Second factor of user pools: shim `cognito_mfa`."""
 
-import base64
-import hmac
-import struct
 import time
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from bbws_access.cli.totp import code
 from tests.local_aws.conftest import Aws
 
 PASSWORD = "Correct-Horse-7"
 EMAIL = "admin@demo.example"
-
-
-def code(secret: str) -> str:
-    """What an authenticator app shows now (RFC 6238)."""
-    digest = hmac.digest(base64.b32decode(secret), struct.pack(">Q", int(time.time()) // 30), "sha1")
-    start = digest[-1] & 15
-    return f"{(struct.unpack('>I', digest[start : start + 4])[0] & 0x7FFFFFFF) % 1_000_000:06d}"
 
 
 def test_a_second_factor_is_set_up_then_asked_for(aws: Aws) -> None:

@@ -322,6 +322,9 @@ def user_create(
     email: Annotated[str, typer.Argument(help="E-mail address that the person signs in with.")],
     organisation: Annotated[str, typer.Option("--organisation", "-o", help="Id of the person's organisation.")],
     role: Annotated[str, typer.Option(help="Name or id of the role that the person gets there.")] = "ORG_ADMIN",
+    platform: Annotated[
+        bool, typer.Option("--platform", help="The role is one of the platform's and reaches every organisation.")
+    ] = False,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
@@ -343,7 +346,7 @@ def user_create(
     generated = password is None and isinstance(target, LocalTarget)
     if generated:
         password = people.remembered_password(target, address) or people.generate_password()
-    made = people.create_user(target, outputs, address, organisation, role, password)
+    made = people.create_user(target, outputs, address, organisation, role, password, platform=platform)
     if made["created"] and isinstance(target, LocalTarget):
         people.remember_password(target, address, password)
     if json_:

@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bbws_access.cli import totp
 from bbws_access.cli.console import err
 from bbws_access.cli.errors import ToolError, UsageError
 from bbws_access.cli.srp import Client, SrpError
@@ -19,6 +20,7 @@ from bbws_access.cli.targets import LocalTarget, Target
 
 DEMO = "demo.json"
 PASSWORDS = "passwords.json"
+AUTHENTICATORS = "authenticators.json"
 DEMO_ORGANISATION = {"id": "org-demo", "name": "Demo organisation", "email": "admin@demo.example"}
 PASSWORD_LENGTH = 24
 
@@ -94,10 +96,18 @@ def create_organisation(
 
 
 def create_user(
-    target: Target, outputs: Mapping[str, Any], email: str, organisation: str, role: str, password: str | None
+    target: Target,
+    outputs: Mapping[str, Any],
+    email: str,
+    organisation: str,
+    role: str,
+    password: str | None,
+    *,
+    platform: bool = False,
 ) -> dict[str, Any]:
     """Make a user of the pool who belongs to ``organisation`` and has ``role`` in it; again changes nothing.
 
+    With ``platform`` the role is one of the platform's, and reaches every organisation.
     Without ``password``, AWS sends an invitation by e-mail. Returns userId, email, organisationId, roleId, created.
     """
     from bbws_access.role.organisations import assign_role
@@ -107,7 +117,7 @@ def create_user(
     cognito = target.client("cognito-idp")
     with service_errors():
         # Whether organisation and role exist shows before anything is made.
-        _require_role(target, outputs, organisation, role)
+        _require_role(target, outputs, organisation, role, platform=platform)
         user, created = _ensure_user(cognito, pool, email, organisation, invite=password is None)
         if password is not None and created:
             cognito.admin_set_user_password(UserPoolId=pool, Username=user["sub"], Password=password, Permanent=True)
@@ -117,7 +127,7 @@ def create_user(
             user_id=user["sub"],
             role=role,
             actor=actor(),
-            organisation_id=organisation,
+            organisation_id=None if platform else organisation,
         )
     return {
         "userId": user["sub"],
@@ -128,7 +138,8 @@ def create_user(
     }
 
 
-def _require_role(target: Target, outputs: Mapping[str, Any], organisation: str, role: str) -> None:
+def _require_role(target: Target, outputs: Mapping[str, Any], organisation: str, role: str, *, platform: bool) -> None:
+    from bbws_access.kernel.contract import load_roles
     from bbws_access.role import store
 
     table = outputs["table_names"]["permissions"]
@@ -137,10 +148,10 @@ def _require_role(target: Target, outputs: Mapping[str, Any], organisation: str,
     found, page = tables.parallel([store.organisation(table, organisation), asked])
     if found is None:
         raise UsageError(f"There is no organisation {organisation}.", "Make it with `bbws-access org create NAME`.")
-    roles = tables.rest_of(asked, page)
+    roles = load_roles()["platformRoles"] if platform else tables.rest_of(asked, page)
     if not any(role in (item["roleId"], item["name"]) for item in roles):
         names = ", ".join(sorted(item["name"] for item in roles))
-        raise UsageError(f"{organisation} has no role {role}; it has {names}.")
+        raise UsageError(f"{'The platform' if platform else organisation} has no role {role}; it has {names}.")
 
 
 def _ensure_user(
@@ -223,6 +234,7 @@ def sign_in(target: Target, outputs: Mapping[str, Any], email: str, password: st
     cognito = target.client("cognito-idp")
     client_id = outputs["client_id"]
     srp = Client(outputs["user_pool_id"])
+    authenticator = _LocalAuthenticator(target, email) if isinstance(target, LocalTarget) else _Authenticator()
     with service_errors():
         try:
             answer = cognito.initiate_auth(
@@ -231,7 +243,7 @@ def sign_in(target: Target, outputs: Mapping[str, Any], email: str, password: st
                 AuthParameters={"USERNAME": email, "SRP_A": srp.public},
             )
             while "AuthenticationResult" not in answer:
-                responses = _respond(cognito, answer, srp, password)
+                responses = _respond(cognito, answer, srp, password, authenticator)
                 session = {"Session": answer["Session"]} if answer.get("Session") else {}
                 answer = cognito.respond_to_auth_challenge(
                     ClientId=client_id, ChallengeName=answer["ChallengeName"], ChallengeResponses=responses, **session
@@ -243,7 +255,35 @@ def sign_in(target: Target, outputs: Mapping[str, Any], email: str, password: st
     return answer["AuthenticationResult"]["AccessToken"]
 
 
-def _respond(cognito: Any, answer: dict[str, Any], srp: Client, password: str) -> dict[str, str]:
+class _Authenticator:
+    """The authenticator app of the person at the terminal."""
+
+    def code(self) -> str:
+        return ask("Code: ")
+
+    def bind(self, secret: str) -> None:
+        """Give the app the secret that its codes are made from."""
+        err.print(f"Enter this key in an authenticator app: {secret}", markup=False)
+
+
+class _LocalAuthenticator(_Authenticator):
+    """Stands in for the app of a user of the local AWS; its secret lies in a file that only you can read."""
+
+    def __init__(self, target: LocalTarget, email: str) -> None:
+        self._target = target
+        self._email = email
+
+    def code(self) -> str:
+        secret = self._target.read(AUTHENTICATORS).get(self._email)
+        return totp.code(secret) if secret else super().code()
+
+    def bind(self, secret: str) -> None:
+        self._target.write(AUTHENTICATORS, self._target.read(AUTHENTICATORS) | {self._email: secret})
+
+
+def _respond(
+    cognito: Any, answer: dict[str, Any], srp: Client, password: str, authenticator: _Authenticator
+) -> dict[str, str]:
     """What to answer to a challenge of the pool."""
     name, given = answer["ChallengeName"], answer["ChallengeParameters"]
     user = given.get("USER_ID_FOR_SRP") or given.get("USERNAME") or ""
@@ -255,22 +295,21 @@ def _respond(cognito: Any, answer: dict[str, Any], srp: Client, password: str) -
             "PASSWORD_CLAIM_SIGNATURE": proof.signature,
             "TIMESTAMP": proof.timestamp,
         }
-    if name in ("SOFTWARE_TOKEN_MFA", "SMS_MFA", "EMAIL_OTP"):
-        code = {"SOFTWARE_TOKEN_MFA": "SOFTWARE_TOKEN_MFA_CODE", "SMS_MFA": "SMS_MFA_CODE"}.get(name, "EMAIL_OTP_CODE")
-        return {"USERNAME": user, code: ask("Code: ")}
+    if name == "SOFTWARE_TOKEN_MFA":
+        return {"USERNAME": user, "SOFTWARE_TOKEN_MFA_CODE": authenticator.code()}
     if name == "MFA_SETUP":
-        answer["Session"] = _set_up_authenticator(cognito, answer["Session"])
+        answer["Session"] = _set_up_authenticator(cognito, answer["Session"], authenticator)
         return {"USERNAME": user}
     if name == "NEW_PASSWORD_REQUIRED":
         return {"USERNAME": user, "NEW_PASSWORD": ask("New password: ", hidden=True)}
     raise ToolError(f"The user pool asks for {name}, which this tool cannot answer.")
 
 
-def _set_up_authenticator(cognito: Any, session: str) -> str:
+def _set_up_authenticator(cognito: Any, session: str, authenticator: _Authenticator) -> str:
     """Bind an authenticator app to the user, who has no second factor yet; returns the session to go on with."""
     begun = cognito.associate_software_token(Session=session)
-    err.print(f"Enter this key in an authenticator app: {begun['SecretCode']}", markup=False)
-    return cognito.verify_software_token(Session=begun["Session"], UserCode=ask("Code: "))["Session"]
+    authenticator.bind(begun["SecretCode"])
+    return cognito.verify_software_token(Session=begun["Session"], UserCode=authenticator.code())["Session"]
 
 
 def ask(question: str, *, hidden: bool = False) -> str:
