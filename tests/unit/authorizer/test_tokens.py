@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import io
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -101,6 +102,7 @@ def test_missing(pool, authorization):
         f"Bearer {raw_token({'alg': 'RS256', 'kid': 5}, claims(), b'x')}",
         f"Bearer {raw_token({'alg': 'RS256', 'kid': 'k' * 129}, claims(), b'x')}",
     ],
+    ids=itertools.count(),
 )
 def test_malformed(pool, authorization):
     assert pool.failure(authorization) is Failure.MALFORMED
@@ -324,6 +326,7 @@ def test_requests_at_the_same_time_fetch_once(pool):
         key_set("one", n="AQAB"),
         key_set("one", n=5),
     ],
+    ids=itertools.count(),
 )
 def test_key_sets_without_a_usable_key(body):
     with pytest.raises(ValueError, match=r"."):
