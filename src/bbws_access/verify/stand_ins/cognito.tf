@@ -1,0 +1,24 @@
+locals {
+  pool = coalesce(var.existing_user_pool_id, "${var.region}_StandIn01")
+}
+
+output "user_pool_id" {
+  value = local.pool
+}
+
+output "user_pool_arn" {
+  value = "arn:aws:cognito-idp:${var.region}:${var.account_id}:userpool/${local.pool}"
+}
+
+output "client_ids" {
+  value = { for name in keys(var.app_clients) : name => substr(sha256(name), 0, 26) }
+}
+
+output "authorizer" {
+  value = {
+    name                           = "${var.project_name}-${var.env_name}-authorizer"
+    uri                            = "arn:aws:apigateway:${var.region}:lambda:path/2015-03-31/functions/${var.authorizer.function_arn}/invocations"
+    credentials_arn                = var.authorizer.invocation_role_arn
+    identity_validation_expression = "^Bearer .+$"
+  }
+}
