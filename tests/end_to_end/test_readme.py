@@ -1,0 +1,48 @@
+"""The README's tour, run as it stands there."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shlex
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.deployment import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.deployment import Deployment
+
+pytestmark = pytest.mark.xdist_group("dev")
+
+
+def test_the_tour(dev: Deployment, tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    tour = re.search(r"^## A tour$.*?^```bash\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
+    # The same tool, pointed at this deployment; and names that no earlier run has taken.
+    tool = tmp_path / "bbws-access"
+    python, folder = shlex.quote(sys.executable), shlex.quote(str(dev.folder))
+    tool.write_text(f'#!/bin/sh\nexec {python} -m bbws_access.cli "$@" --folder {folder}\n')
+    tool.chmod(0o755)
+    suffix = secrets.token_hex(4)
+    for there, here in (
+        (".venv/bin/bbws-access", shlex.quote(str(tool))),
+        ("PUBLISHER", f"PUBLISHER_{suffix.upper()}"),
+        ("ada@", f"ada-{suffix}@"),
+    ):
+        assert there in tour
+        tour = tour.replace(there, here)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", tour], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran
+    promised = re.findall(r"# (\d{3})$", tour, re.MULTILINE)
+    assert len(promised) > 5
+    assert re.findall(r"\[(\d{3})\]", ran.stdout) == promised, ran.stdout
