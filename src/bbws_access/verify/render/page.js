@@ -451,7 +451,8 @@
   };
   const named = (environment, type) => [...new Set(planned(environment, type).map((resource) => bare(environment, resource.name || resource.address.replace(/^.*\["(.*)"\]$/, "$1"))))].sort();
 
-  const flowOf = (environment) => {
+  // `together`: one box for all services, where there is no room for one each.
+  const flowOf = (environment, together) => {
     const services = [...new Set(report.routes.map((route) => route.service))].sort();
     const tables = named(environment, "aws_dynamodb_table");
     const buckets = named(environment, "aws_s3_bucket");
@@ -468,9 +469,11 @@
     add("api", 1, "API Gateway", [count(report.routes.length, "route"), "/v1"], ["people"]);
     if (nodes.some((node) => node.id === "cognito")) add("token-claims", 2, "token-claims", ["before each token"], ["cognito"]);
     add("authorizer", 2, "authorizer", ["who may do what"], ["api"]);
-    for (const service of services) add(`service ${service}`, 2, service, [count(report.routes.filter((route) => route.service === service).length, "route")], ["api"]);
-    if (tables.length) add("tables", 3, "DynamoDB", tables, ["token-claims", "authorizer", ...services.map((service) => `service ${service}`)]);
-    if (main.length) add("archive", 3, "S3, audit", main, services.includes("audit") ? ["service audit"] : []);
+    const boxes = together ? [["services", "services", services]]
+      : services.map((service) => [`service ${service}`, service, [count(report.routes.filter((route) => route.service === service).length, "route")]]);
+    if (services.length) for (const [id, title, lines] of boxes) add(id, 2, title, lines, ["api"]);
+    if (tables.length) add("tables", 3, "DynamoDB", tables, ["token-claims", "authorizer", ...boxes.map(([id]) => id)]);
+    if (main.length) add("archive", 3, "S3, audit", main, services.includes("audit") ? [together ? "services" : "service audit"] : []);
     if (replicated && tables.length) add("table-replicas", 4, "Replica tables", [values(environment).failover_region || ""], ["tables"]);
     if (replicated && main.length) add("archive-replica", 4, "S3, replica", buckets.filter((name) => name.includes("replica")), ["archive"]);
     const under = [
@@ -483,10 +486,10 @@
 
   const showFlow = () => {
     const room = at("flow").clientWidth - (innerWidth <= 640 ? 14 : 34);
-    const flow = flowOf(flowEnvironment);
+    const wide = room >= 720;
+    const flow = flowOf(flowEnvironment, !wide);
     const ranks = [0, 1, 2, 3, 4].map((rank) => flow.nodes.filter((node) => node.rank === rank)).filter((nodes) => nodes.length);
     const tall = (node) => 34 + node.lines.length * 16;
-    const wide = room >= 720;
     let height = 0;
     if (wide) {
       const space = 56;
@@ -503,12 +506,7 @@
       });
     } else {
       let y = 0;
-      // A phone is two or three boxes wide.
-      const rows = ranks.flatMap((nodes) => {
-        const most = nodes.length === 4 ? 2 : 3;
-        return Array.from({ length: Math.ceil(nodes.length / most) }, (_, row) => nodes.slice(row * most, (row + 1) * most));
-      });
-      for (const nodes of rows) {
+      for (const nodes of ranks) {
         const width = Math.min(170, (room - (nodes.length - 1) * 8) / nodes.length);
         const left = (room - nodes.length * (width + 8) + 8) / 2;
         const most = Math.max(...nodes.map(tall));

@@ -130,7 +130,7 @@ def _ticked(report: Report, criteria: Iterable[Criterion]) -> Iterator[str]:
         for name, verdict in criterion.verdicts.items():
             for finding in verdict.findings:
                 about = [f"`{_code(part)}`" for part in (finding.address, finding.place) if part]
-                found.setdefault(f"{plain(finding.message)}{' – ' if about else ''}{', '.join(about)}", []).append(name)
+                found.setdefault(f"{plain(finding.message)}{': ' if about else ''}{', '.join(about)}", []).append(name)
         for number, (text, names) in enumerate(found.items()):
             if number == MOST_FINDINGS:
                 yield f"  - … and {len(found) - MOST_FINDINGS} more findings"

@@ -1,0 +1,1 @@
+"""What differs: between two environments' plans, and between a deployment and what Terraform knows of it."""
