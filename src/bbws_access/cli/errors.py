@@ -1,11 +1,13 @@
 """What the tool says when it cannot go on.
 
-Exit codes: 0 done; 1 failure; 2 wrong usage or wrong values; 3 the local AWS is not running; 130 interrupted.
+Exit codes: 0 done; 1 failure; 2 wrong usage or wrong values; 3 the local AWS is not running;
+4 `drift` found drift; 130 interrupted.
 """
 
 FAILURE = 1
 USAGE = 2
 NOT_RUNNING = 3
+DRIFT_FOUND = 4
 INTERRUPTED = 130
 
 

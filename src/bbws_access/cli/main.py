@@ -22,6 +22,7 @@ from typer.exceptions import TyperException
 from bbws_access.cli.console import confirm, err, note, out, seconds, show_error, size, step
 from bbws_access.cli.environments import Environment, load_environment
 from bbws_access.cli.errors import (
+    DRIFT_FOUND,
     FAILURE,
     InterruptedByUserError,
     NotRunningError,
@@ -41,7 +42,10 @@ from bbws_access.cli.targets import (
 from bbws_access.local_aws import LocalAwsError
 from bbws_access.packaging import FUNCTIONS, PackagingError
 
-EXIT_CODES = "Exit codes: 0 done, 1 failure, 2 wrong usage or values, 3 the local AWS is not running, 130 interrupted."
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 failure, 2 wrong usage or values, 3 the local AWS is not running, 4 drift was found, "
+    "130 interrupted."
+)
 
 app = typer.Typer(
     help=f"Access management on AWS, and an AWS on your own machine to try it on.\n\n{EXIT_CODES}",
@@ -268,6 +272,57 @@ def destroy(
         report = deploy.make_plan(target, deploy.make_packages(target), destroy=True)
         if _show_plan(report) and _agreed(target, "Destroy all of this", yes):
             deploy.apply_plan(target, report, "Destroy")
+
+
+@app.command()
+def drift(
+    environment: EnvironmentArgument,
+    local: LocalOption = False,
+    folder: FolderOption = None,
+    var: VarOption = None,
+    var_file: VarFileOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Show what was changed in an environment without Terraform. Exits with 4 when anything was; changes nothing."""
+    from bbws_access.cli import deploy
+    from bbws_access.verify.compare.drift import find_drift
+    from bbws_access.verify.compare.show import show_drift
+
+    with _working_target(environment, local, folder, var, var_file) as target:
+        deploy.require_buckets(target)
+        target.outputs()
+        found = find_drift(target)
+    if json_:
+        print(json.dumps([item.to_json() for item in found], indent=2))
+    else:
+        show_drift(found)
+    if found:
+        raise typer.Exit(DRIFT_FOUND)
+
+
+@app.command()
+def diff(
+    left: Annotated[str, typer.Argument(metavar="ENV", help="An environment, such as the one to promote from.")],
+    right: Annotated[str, typer.Argument(metavar="ENV", help="The one to compare it with.")],
+    var: VarOption = None,
+    var_file: VarFileOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Show what differs between two environments' plans, their names and regions aside. Needs no AWS credentials."""
+    from bbws_access.verify.compare.plans import compare, plan_without_credentials
+    from bbws_access.verify.compare.show import show_comparison
+
+    project = find_project()
+    pair = [
+        load_environment(project, name, arguments=_without_account(var), files=var_file or (), supplied=LOCAL_VALUES)
+        for name in (left, right)
+    ]
+    plans = [plan_without_credentials(values, project.build / "plans") for values in pair]
+    comparison = compare(pair[0], plans[0], pair[1], plans[1])
+    if json_:
+        print(json.dumps(comparison.to_json(), indent=2))
+    else:
+        show_comparison(comparison)
 
 
 @app.command()

@@ -16,9 +16,6 @@ from bbws_access.cli.terraform import Change
 from bbws_access.verify.compare.attributes import ABSENT, AttributeDifference, differences, known
 from bbws_access.verify.compare.plans import planned
 
-# For CI: told apart from a failure (1), from wrong usage (2) and from a local AWS that is not up (3).
-DRIFT_FOUND = 4
-
 
 @dataclass(frozen=True)
 class Drift:

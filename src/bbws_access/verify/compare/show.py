@@ -14,10 +14,12 @@ from bbws_access.verify.compare.drift import Drift
 from bbws_access.verify.compare.plans import Comparison
 
 LONGEST_VALUE = 48
+WIDEST = 200
 
 
 def show_comparison(comparison: Comparison) -> None:
     """What differs between two environments, on standard output."""
+    _widen()
     left, right = comparison.left, comparison.right
     taken = (f"{what} {ours or 'none'} → {theirs or 'none'}" for what, (ours, theirs) in comparison.names.items())
     out.print(f"[dim]Taken for the same: {escape(', '.join(taken))}[/dim]\n")
@@ -59,6 +61,7 @@ def show_comparison(comparison: Comparison) -> None:
 
 def show_drift(drift: list[Drift]) -> None:
     """What was changed without Terraform, on standard output."""
+    _widen()
     if not drift:
         out.print("No drift: everything is as Terraform left it.")
         return
@@ -83,6 +86,12 @@ def value(content: Any) -> str:
     text = plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
     text = " ".join(text.split()) or '""'
     return escape(text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…")
+
+
+def _widen() -> None:
+    """A file or a pipe has no edge to fold at."""
+    if not out.is_terminal:
+        out.width = max(out.width, WIDEST)
 
 
 def _table(*columns: str) -> Table:
