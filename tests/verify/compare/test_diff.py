@@ -1,0 +1,86 @@
+"""`bbws-access diff`, on the plans of the real stack."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+pytestmark = pytest.mark.xdist_group("diff")
+
+
+def diff(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    command = [sys.executable, "-m", "bbws_access.cli", "diff", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def comparison() -> dict[str, Any]:
+    result = diff("dev", "prod", "--json")
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_values_that_differ(comparison: dict[str, Any]) -> None:
+    values = {item["path"]: (item["dev"], item["prod"]) for item in comparison["values"]}
+    assert values["region"] == ("eu-west-1", "af-south-1")
+    assert values["cross_region_replication"] == (False, True)
+    assert values["audit_object_lock.days"] == (1, 2557)
+    assert "pitr_enabled" not in values
+
+
+def test_resources_of_one_alone(comparison: dict[str, Any]) -> None:
+    """PROD has all that DEV has, and the failover region besides."""
+    assert comparison["only"]["dev"] == []
+    modules = {address.split(".")[1].partition("[")[0] for address in comparison["only"]["prod"]}
+    assert {"dynamodb_replica", "s3_audit_replica", "failover_keys", "failover_cloudwatch"} <= modules
+
+
+def test_attributes_that_differ(comparison: dict[str, Any]) -> None:
+    found = {
+        (item["address"], attribute["path"]): (attribute["dev"], attribute["prod"])
+        for item in comparison["different"]
+        for attribute in item["attributes"]
+    }
+    for table in ("permissions", "teams", "invitations", "audit"):
+        assert found[f'module.dynamodb.aws_dynamodb_table.this["{table}"]', "deletion_protection_enabled"] == (
+            False,
+            True,
+        )
+    retention = "module.s3_audit.aws_s3_bucket_object_lock_configuration.archive"
+    assert found[retention, "rule.default_retention.mode"] == ("GOVERNANCE", "COMPLIANCE")
+    assert found["module.cognito.aws_cognito_user_pool.this[0]", "mfa_configuration"] == ("OPTIONAL", "ON")
+
+
+def test_names_and_regions_are_no_differences(comparison: dict[str, Any]) -> None:
+    """What is left has no name of one environment against the same name of the other."""
+    assert comparison["names"]["prefix"] == {"dev": "bbws-access-dev", "prod": "bbws-access-prod"}
+    assert comparison["same_but_for_names"] > 50
+    for item in comparison["different"]:
+        for attribute in item["attributes"]:
+            left, right = json.dumps(attribute["dev"]), json.dumps(attribute["prod"])
+            renamed = left.replace("bbws-access-dev", "bbws-access-prod").replace("eu-west-1", "af-south-1")
+            assert renamed != right, (item["address"], attribute["path"])
+
+
+def test_an_environment_that_is_not_there() -> None:
+    result = diff("dev", "nowhere")
+    assert result.returncode == 2
+    assert "no environment 'nowhere'" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_table_is_for_people() -> None:
+    result = diff("dev", "sit")
+    assert result.returncode == 0, result.stderr
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["log_level", "DEBUG", "INFO"] in lines
+    assert "0 resources only in dev, 0 only in sit" in result.stdout
