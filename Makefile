@@ -15,12 +15,13 @@ ARGUMENTS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SCANNERS := $(VENV)/scanners
 TOOL := $(BIN)/bbws-access
 INPUTS := $(wildcard requirements/*.in)
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 	--universal --python-version 3.11
 
-.PHONY: help up down test lint format package benchmark lock setup clean
+.PHONY: help up down verify test lint format package benchmark lock setup clean
 
 help: ## List what there is
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +32,10 @@ up: $(READY) ## Start the local AWS and deploy everything to it (ENVIRONMENT=dev
 down: $(READY) ## Stop the local AWS; ARGUMENTS=--destroy takes everything down first
 	@$(TOOL) down --environment $(ENVIRONMENT) $(ARGUMENTS)
 
-test: lint ## Run every check and test (WORKERS=2)
+verify: $(SCANNERS)/.ready ## Prove every module for DEV, SIT and PROD (ARGUMENTS=--fresh asks no cache)
+	@$(TOOL) verify $(ARGUMENTS)
+
+test: lint $(SCANNERS)/.ready ## Run every check and test (WORKERS=2)
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(ARGUMENTS)
 
 lint: $(READY) ## Check the style of Python and Terraform
@@ -54,6 +58,7 @@ benchmark: $(READY) ## Measure the authorizer, the packages and `up`
 lock: $(READY) ## Pin the newest allowed version of every dependency, with hashes
 	@for name in authorizer service uv; do $(LOCK) --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
 	$(LOCK) --upgrade requirements/{authorizer,service,tool,dev}.in --output-file requirements/dev.txt
+	$(LOCK) --upgrade requirements/verify.in --output-file requirements/verify.txt
 	npm install --package-lock-only --ignore-scripts --silent
 
 setup: $(READY) ## Make the Python environment that everything runs in
@@ -71,6 +76,12 @@ $(READY): requirements/dev.txt requirements/uv.txt pyproject.toml $(INPUTS)
 	$(BIN)/python -m pip --quiet --no-input install --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/uv.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Checkov and Parliament need other versions than the tool does, so they get an environment within it.
+$(SCANNERS)/.ready: requirements/verify.txt $(READY)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SCANNERS)
+	$(BIN)/uv pip install --quiet --python $(SCANNERS)/bin/python --require-hashes --no-deps -r $<
 	touch $@
 
 clean: ## Remove what was built; the local AWS and the Python environment stay

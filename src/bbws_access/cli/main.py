@@ -275,6 +275,33 @@ def destroy(
 
 
 @app.command()
+def verify(
+    env: Annotated[
+        list[str] | None, typer.Option("--env", metavar="ENV", help="Environment to prove; may be repeated.")
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="WORKER", help="Worker, or module, to run alone; may be repeated."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Folder of the summary and the page; .build/verify unless given.")
+    ] = None,
+    json_: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write the report as JSON; - for standard output.")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML for CI.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Answer nothing from earlier runs.")] = False,
+    time_limit: Annotated[float, typer.Option("--time-limit", min=1, help="Seconds that a worker may take.")] = 900,
+) -> None:
+    """Prove every module for every environment, offline, by its plans, tests and scanners, and write it down."""
+    from bbws_access.verify import command
+    from bbws_access.verify.engine import Options
+
+    options = Options(tuple(env or ()), tuple(only or ()), output, fresh, time_limit)
+    raise typer.Exit(command.run(options, json_, junit))
+
+
+@app.command()
 def drift(
     environment: EnvironmentArgument,
     local: LocalOption = False,

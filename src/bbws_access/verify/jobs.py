@@ -26,6 +26,7 @@ SUPPORTING = {"supporting-kms": "kms", "supporting-lambda": "lambda"}
 """Modules that the six rest on: proven in the same way, beside the stage's own workers."""
 
 FORMAT, VALIDATE, PLAN, TESTS = "format", "validate", "plan", "native tests"
+PLAN_ELSEWHERE = "plan as a stranger's"
 SCAN, POLICIES = "Checkov", "policy analysis"
 
 
@@ -137,7 +138,7 @@ class Job:
         self.status = FAILED if self.facts.broken else COMPLETE
 
     def _expected(self) -> list[tuple[str, str | None]]:
-        plans = [(PLAN, environment) for environment in self.values]
+        plans = [(PLAN_ELSEWHERE, None) if name == slices.ANOTHER else (PLAN, name) for name in self.values]
         return [(FORMAT, None), (VALIDATE, None), *plans, (TESTS, None), (SCAN, None), (POLICIES, None)]
 
     def _step(self, name: str, environment: str | None = None) -> Step:
@@ -199,7 +200,9 @@ class Job:
 
     def _plan(self, stack: Path, root: Path, deadline: Deadline) -> None:
         """Plan for every environment, and for a stranger, in one process that reads the provider's schema once."""
-        calls = {call.name for call in slices.module_calls(self.project) if slices.top(call.source) == self.facts.module}
+        calls = {
+            call.name for call in slices.module_calls(self.project) if slices.top(call.source) == self.facts.module
+        }
         self.doing = PLAN
         steps: dict[str, Step] = {}
         began = time.monotonic()
@@ -218,7 +221,8 @@ class Job:
             if event.get("type") == "test_run" and event["test_run"].get("progress") == "complete" and name:
                 now = time.monotonic()
                 status = COMPLETE if event["test_run"].get("status") == "pass" else FAILED
-                steps[name] = Step(PLAN, name, status, now - began)
+                shown = (PLAN_ELSEWHERE, None) if name == slices.ANOTHER else (PLAN, name)
+                steps[name] = Step(*shown, status, now - began)
                 began = now
 
         self._init(stack, root, deadline)
@@ -236,7 +240,7 @@ class Job:
         missing = [name for name in self.values if name not in steps]
         failed = [step for step in steps.values() if step.status == FAILED]
         if failed:
-            raise CheckError(f"plan for {failed[0].environment}: {failed[0].detail}")
+            raise CheckError(failed[0].detail)
         if missing or outcome.status:
             raise CheckError(_first(outcome, "plan"))
 

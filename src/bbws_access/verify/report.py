@@ -107,6 +107,11 @@ class Worker:
     outputs: list[Output] = field(default_factory=list)
     cached: bool = False
 
+    @property
+    def passed(self) -> bool:
+        """Whether it did all of its checks, and none found a fault."""
+        return self.status == COMPLETE and all(step.status == COMPLETE for step in self.steps)
+
 
 @dataclass
 class Estimate:
@@ -168,7 +173,11 @@ class Report:
     """By environment: region, env_name, pitr_enabled, cross_region_replication, failover_region and what else its plan
     was made with."""
     workers: list[Worker] = field(default_factory=list)
+    supporting: list[Worker] = field(default_factory=list)
+    """Modules that the workers' modules rest on, proven in the same way."""
     criteria: list[Criterion] = field(default_factory=list)
+    not_judged: list[str] = field(default_factory=list)
+    """Criteria left out because not all that they are about was asked for."""
     estimates: dict[str, Estimate] = field(default_factory=dict)
     routes: list[Route] = field(default_factory=list)
     graph: Graph = field(default_factory=Graph)
@@ -178,7 +187,7 @@ class Report:
     def passed(self) -> bool:
         return (
             bool(self.workers)
-            and all(worker.status == COMPLETE for worker in self.workers)
+            and all(worker.passed for worker in (*self.workers, *self.supporting))
             and bool(self.criteria)
             and all(criterion.passed for criterion in self.criteria)
         )

@@ -207,7 +207,7 @@ def read_diagnostic(item: Mapping[str, Any], folder: Path, root: Path, run: str 
 
 
 def _event(raw: bytes) -> dict[str, Any] | None:
-    if not raw.startswith(b"{\"@"):
+    if not raw.startswith(b'{"@'):
         return None
     try:
         return json.loads(raw)

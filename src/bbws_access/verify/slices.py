@@ -85,9 +85,8 @@ def module_calls(project: Project) -> list[Call]:
     """The stack's module blocks. Raises ToolError with file and line where a file is not valid."""
     calls = []
     for path in sorted(project.stack.glob("*.tf")):
-        for block in read_blocks(path):
-            if block.kind == "module" and block.labels:
-                calls.append(_call(block, path, project))
+        blocks = [block for block in read_blocks(path) if block.kind == "module" and block.labels]
+        calls += [_call(block, path, project) for block in blocks]
     if not calls:
         raise ToolError("terraform/stack calls no module.", "Restore terraform/stack/main.tf.")
     return calls

@@ -1,0 +1,314 @@
+"""Runs the workers, judges what they found, and writes it down."""
+
+import json
+import platform
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from bbws_access.cli.environments import load_environment
+from bbws_access.cli.errors import ToolError, UsageError
+from bbws_access.cli.project import Project
+from bbws_access.cli.terraform import locked_version
+from bbws_access.verify import facts as shown
+from bbws_access.verify import slices
+from bbws_access.verify.cache import Cache, digest, processors
+from bbws_access.verify.criteria import RULES, Evidence, judge
+from bbws_access.verify.jobs import SCAN, SUPPORTING, WORKERS, Facts, Job
+from bbws_access.verify.report import COMPLETE, FAILED, RUNNING, Criterion, Graph, Report, Worker
+from bbws_access.verify.runner import CheckError, Deadline, Runner
+from bbws_access.verify.scanners import Scanners
+
+DEFAULT_ENVIRONMENTS = ("dev", "sit", "prod")
+REPORT = "report.json"
+# What the table of environments shows first.
+FIRST = ("region", "env_name", "pitr_enabled", "cross_region_replication", "failover_region")
+NOT_SHOWN = {"packages", "artifacts_bucket", "account_id"}
+
+
+@dataclass
+class Options:
+    """What the user asked for. `only` are workers or modules, all when empty; `time_limit` is in seconds per worker."""
+
+    environments: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    output: Path | None = None
+    fresh: bool = False
+    time_limit: float = 900.0
+    one_after_another: bool = False
+    """Each check only when the one before is done: to compare with."""
+
+
+@dataclass
+class Run:
+    """A verification under way: what the terminal shows."""
+
+    jobs: list[Job] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+
+
+def verify(project: Project, options: Options, watch: Callable[[Run], Any] | None = None) -> Report:
+    """Do what `options` say and write it down; `watch` is called with the run before it starts, and may look at it.
+
+    Raises UsageError for a wrong name or wrong values, ToolError where nothing can be run at all.
+    """
+    started, began = datetime.now(UTC), time.monotonic()
+    environments = _environments(project, options.environments)
+    chosen = _chosen(options.only)
+    values, effective = _values(project, environments)
+    runner = Runner(project, 1 if options.one_after_another else processors() + 1)
+    scanners = Scanners(project, runner)
+    versions = _versions(project, runner, scanners)
+    cache = Cache(project.build / "verify-cache")
+    jobs = [Job(name, module, project, runner, values, options.time_limit) for name, module in chosen.items()]
+    run = Run(jobs)
+
+    scan_key = _key(versions, digest(project.root, [project.root / "terraform"]))
+    scanning = scanners.start(options.time_limit, None if options.fresh else cache.read("checkov", scan_key))
+    if options.one_after_another:
+        scanning.join()
+    base = project.build / "verify-work"
+    base.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=base))
+    stop_watching = watch(run) if watch else None
+    try:
+        with ThreadPoolExecutor(1 if options.one_after_another else len(jobs)) as pool:
+            try:
+                futures = [
+                    pool.submit(
+                        _work, job, work / job.facts.module, scanners, cache, versions, effective, options.fresh
+                    )
+                    for job in jobs
+                ]
+                for future in futures:
+                    while not future.done():
+                        # Short waits, so that Ctrl-C is heard.
+                        threading.Event().wait(0.05)
+                    future.result()
+            except BaseException:
+                runner.stop()
+                raise
+    finally:
+        if stop_watching:
+            stop_watching()
+        shutil.rmtree(work, ignore_errors=True)
+    scanning.join(timeout=1)
+    if scanners.result is not None:
+        cache.write("checkov", scan_key, scanners.result)
+
+    evidence = Evidence(project, values, [job.facts for job in jobs])
+    modules = set(chosen.values())
+    rules = [rule for rule in RULES if set(rule.needs) <= modules]
+    report = Report(
+        started=_time(started),
+        project=values[environments[0]]["project_name"],
+        versions=versions,
+        environments=environments,
+        environment_values={name: _shown(values[name]) for name in environments},
+        workers=[_worker(job, environments) for job in jobs if job.facts.name in WORKERS],
+        supporting=[_worker(job, environments) for job in jobs if job.facts.name not in WORKERS],
+        criteria=judge(evidence, environments, [rule for rule in rules if rule.id != "summary"]),
+        not_judged=[rule.id for rule in RULES if rule not in rules],
+        estimates={name: shown.estimate(evidence, name) for name in environments},
+        routes=shown.routes(project),
+        graph=_graph(evidence),
+    )
+    summary = [rule for rule in rules if rule.id == "summary"]
+    place = len([rule for rule in rules if rule.from_document and rule.id != "summary"])
+    report.finished = _time(datetime.now(UTC))
+    report.seconds = time.monotonic() - began
+    _write(report, options.output or project.build / "verify", evidence, environments, summary, place)
+    return report
+
+
+def _work(
+    job: Job,
+    work: Path,
+    scanners: Scanners,
+    cache: Cache,
+    versions: dict[str, str],
+    effective: str,
+    fresh: bool,
+) -> None:
+    module = job.facts.module
+    key = _key(versions, effective, _inputs(job))
+    kept = None if fresh else _kept(cache, job, key)
+    if kept is None:
+        job.run(work / module, scanners.scan, scanners.analyse)
+        if job.status == COMPLETE and not [step for step in job.facts.faults if step.name != SCAN]:
+            cache.write(job.facts.name, key, job.facts.to_json())
+        return
+    # Checkov looks at all modules at once, and answers for itself.
+    job.facts, job.cached, job.status = kept, True, RUNNING
+    for step in job.facts.steps:
+        step.cached, step.seconds = True, 0.0
+    job.doing = SCAN
+    (step,) = [step for step in job.facts.steps if step.name == SCAN]
+    try:
+        passed, step.detail = scanners.scan(module, Deadline(job.time_limit))
+        step.status = COMPLETE if passed else FAILED
+    except CheckError as error:
+        step.status, step.detail, job.facts.broken = FAILED, str(error), str(error)
+    job.facts.seconds = 0.0
+    job.status = FAILED if job.facts.broken else COMPLETE
+
+
+def _inputs(job: Job) -> str:
+    """Everything in the project that a worker's answer comes from."""
+    project = job.project
+    folders = [project.modules / job.facts.module, project.stack, project.contract, Path(__file__).parent]
+    return digest(Path(project.root.anchor), folders)
+
+
+def _kept(cache: Cache, job: Job, key: str) -> Facts | None:
+    answer = cache.read(job.facts.name, key)
+    try:
+        return Facts.from_json(answer) if answer else None
+    except ValueError:
+        return None
+
+
+def _key(versions: dict[str, str], *parts: str) -> str:
+    facts = {name: value for name, value in versions.items() if name != "commit"}
+    return sha256(json.dumps([facts, *parts], sort_keys=True).encode()).hexdigest()
+
+
+# --- What was asked for ----------------------------------------------------------------------------------------------
+
+
+def _environments(project: Project, asked: Iterable[str]) -> list[str]:
+    names = list(dict.fromkeys(asked)) or [name for name in DEFAULT_ENVIRONMENTS if name in project.environments]
+    for name in names:
+        project.tfvars(name)
+    if not names:
+        raise ToolError("terraform/environments holds no values of dev, sit or prod.", "Restore the files.")
+    return names
+
+
+def _chosen(only: Iterable[str]) -> dict[str, str]:
+    """Worker => module, in the stage's order."""
+    everything = {name: module for name, (module, _) in WORKERS.items()} | SUPPORTING
+    names = set(only)
+    for name in names:
+        if name not in everything and name not in everything.values():
+            raise UsageError(
+                f"There is no worker {name!r}.", f"The workers are {', '.join(everything)}; their modules will do, too."
+            )
+    return {name: module for name, module in everything.items() if not names or {name, module} & names}
+
+
+def _values(project: Project, environments: list[str]) -> tuple[dict[str, dict[str, Any]], str]:
+    """The stack's inputs by environment, a stranger's among them, and all of them as one text to compare."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in environments:
+        loaded = load_environment(project, name, stand_ins={"account_id": slices.ACCOUNT_ID})
+        found[name] = loaded.values | {
+            "artifacts_bucket": loaded.artifacts_bucket,
+            "packages": slices.packages(project),
+        }
+    found[slices.ANOTHER] = found[environments[0]] | slices.ANOTHER_PROJECT
+    return found, json.dumps(found, sort_keys=True)
+
+
+def _versions(project: Project, runner: Runner, scanners: Scanners) -> dict[str, str]:
+    found = {"terraform": runner.binary.version, "aws provider": locked_version(project)}
+    found |= scanners.versions | {"python": platform.python_version()}
+    git = shutil.which("git")
+    if git:
+        shown_ = subprocess.run(  # noqa: S603 - own argv
+            [git, "rev-parse", "--short", "HEAD"], cwd=project.root, capture_output=True, text=True, check=False
+        )
+        if shown_.returncode == 0:
+            found["commit"] = shown_.stdout.strip()
+    return found
+
+
+# --- What is written down --------------------------------------------------------------------------------------------
+
+
+def _worker(job: Job, environments: list[str]) -> Worker:
+    facts = job.facts
+    faults = facts.faults
+    if facts.broken:
+        message = facts.broken
+    elif faults:
+        message = "; ".join(f"{step.name}: {step.detail}" for step in faults)
+    else:
+        count = {name: sum(item.managed for item in facts.planned.get(name, [])) for name in environments}
+        message = ", ".join(f"{name}: {number} resources" for name, number in count.items())
+    return Worker(
+        name=facts.name,
+        module=facts.module,
+        status=job.status,
+        seconds=facts.seconds,
+        message=message,
+        task=WORKERS[facts.name][1] if facts.name in WORKERS else "What the workers' modules rest on",
+        steps=facts.steps,
+        resources={
+            name: [shown.resource(item) for item in facts.planned.get(name, []) if item.managed]
+            for name in environments
+        },
+        outputs=facts.outputs,
+        cached=job.cached,
+    )
+
+
+def _shown(values: dict[str, Any]) -> dict[str, Any]:
+    order = [*FIRST, *sorted(set(values) - set(FIRST) - NOT_SHOWN)]
+    return {name: values[name] for name in order if name in values}
+
+
+def _graph(evidence: Evidence) -> Any:
+    try:
+        return shown.graph(evidence)
+    except (ToolError, OSError):
+        # The stack cannot be read: every worker says so in its row.
+        return Graph()
+
+
+def _write(
+    report: Report, folder: Path, evidence: Evidence, environments: list[str], summary: list[Any], place: int
+) -> None:
+    """Write everything, look whether the summary is there, and write again with what was seen."""
+    from bbws_access.verify import render
+
+    def write() -> Path:
+        path, _ = render.write(report, folder, evidence.project.root)
+        (folder / REPORT).write_text(json.dumps(report.to_json(), indent=1) + "\n", encoding="utf-8")
+        return path
+
+    def look(text: str | None, error: str = "") -> Criterion:
+        evidence.summary = text
+        (criterion,) = judge(evidence, environments, summary)
+        for verdict in criterion.verdicts.values():
+            for finding in verdict.findings:
+                finding.message = error or finding.message
+        return criterion
+
+    try:
+        path = write()
+        if summary:
+            report.criteria.insert(place, look(path.read_text(encoding="utf-8")))
+            write()
+    except OSError as error:
+        reason = f"The summary cannot be written: {error.strerror or error}: {error.filename or folder}"
+        if summary:
+            report.criteria[place : place + 1] = [
+                look(None, reason),
+                *[item for item in report.criteria[place : place + 1] if item.id != "summary"],
+            ]
+        else:
+            raise ToolError(reason + ".", "Give another folder with --output.") from error
+
+
+def _time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
