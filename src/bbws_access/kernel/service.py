@@ -370,7 +370,11 @@ class _Validators:
             raise BadRequest(
                 "The body is not valid JSON.", details=[_violation("body", "must be one JSON document")]
             ) from None
-        _raise(_violations("body", self._body, body), "The body is not valid.")
+        try:
+            violations = _violations("body", self._body, body)
+        except ValueError:  # nested deeper than the validator goes, and than any schema of ours
+            violations = [_violation("body", "is nested too deeply")]
+        _raise(violations, "The body is not valid.")
         return body
 
 
