@@ -14,7 +14,7 @@ from bbws_access.kernel.paging import decode_cursor
 
 AUDIT_COLUMNS = ("dateCreated", "dateLastUpdated", "createdBy", "lastUpdatedBy")
 _ATTEMPTS = 10
-_LONGEST_KEY = 1024
+_LONGEST_KEY = 1024  # bytes of a sort key; more, and DynamoDB refuses the query
 
 Action = Put | Update | Delete | Check
 Step = tuple[Action, ServiceError]
@@ -136,10 +136,17 @@ def start_key(scope: list[str], cursor: str | None, query: Query) -> dict | None
         key_found.keys() != set(names)
         or key_found[partition_name] != query.partition
         or not key_found[sort_name].startswith(query.sort_prefix or "")
-        or not all(1 <= len(value) <= _LONGEST_KEY for value in key_found.values())
+        or not all(map(_can_be_key, key_found.values()))
     ):
         raise BadRequest("startAt is not a cursor of this list.", code="INVALID_CURSOR")
     return key_found
+
+
+def _can_be_key(value: str) -> bool:
+    try:
+        return 1 <= len(value.encode()) <= _LONGEST_KEY
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
 
 
 def _key_names(query: Query) -> tuple[str, ...]:

@@ -149,6 +149,8 @@ class TestStartKey:
             {"PK": "ROLE#ORG#org-1", "SK": "NAME#x"},
             {"PK": "ROLE#ORG#org-1", "SK": ""},
             {"PK": "ROLE#ORG#org-1", "SK": "ROLE#" + "x" * 1024},
+            {"PK": "ROLE#ORG#org-1", "SK": "ROLE#" + "x" * 1000 + "€" * 10},
+            {"PK": "ROLE#ORG#org-1", "SK": "ROLE#\ud800"},
             {"PK": "ROLE#ORG#org-1"},
             {"PK": "ROLE#ORG#org-1", "SK": "ROLE#role-1", "X": "x"},
         ],
