@@ -30,9 +30,9 @@ _STAR = "*"
 class Policy(NamedTuple):
     """A compiled policy document.
 
-    detail: "exact"; "organisation" where a user's teams made an exact one too large, so that a whole organisation
-    of the user's is open at the gateway and the services decide; "truncated" where not even that fits and the rest
-    is refused
+    detail: "exact"; "organisation" where a user's teams made an exact one too large, so that whole organisations of
+    the user's, as few as it takes, are open at the gateway and the services decide; "truncated" where not even that
+    fits and the rest is refused
     """
 
     document: dict
@@ -333,34 +333,53 @@ class RouteMap:
         return tuple(stems)
 
     def _open_organisations(self, shape: tuple, names: dict[str, str], arn_prefix: str) -> Policy:
-        """Whole organisations in which the user is active; the services decide. As many as fit."""
+        """Whole organisations in which the user is active; the services decide there.
+
+        As few as it takes, those with the longest lists first: many teams in one must not open another. If not
+        even all of them are enough, as many as fit.
+        """
         allow, deny = self._compacted(shape)
-        stems = {stem[1:] for stem in self._stems}
-        # Denials that concern one organisation leave with the patterns that needed them.
+        stems = sorted({stem[1:] for stem in self._stems})
+        starts = [
+            [f"{'/'.join(f'{chr(0)}o{k}' if part == '{orgId}' else part for part in stem)}/" for stem in stems]
+            for k in range(len(shape[2]))
+        ]
+
+        def below(pattern: str, opened: Iterable[int]) -> bool:
+            path = pattern.partition("/")[2]
+            return any(path.startswith(start) for k in opened for start in starts[k])
+
+        lengths = [sum(len(one) for one in (*allow, *deny) if below(one, (k,))) for k in range(len(starts))]
+        opened: list[int] = []
+        for k in sorted(filter(lengths.__getitem__, range(len(starts))), key=lambda k: -lengths[k]):
+            opened.append(k)
+            kept = [one for one in allow if not below(one, opened)]
+            kept += [f"*/{start}*" for k in opened for start in starts[k]]
+            # Denials that concern an open organisation leave with the patterns that needed them.
+            denied = [one for one in deny if not below(one, opened)]
+            document, size = _document(arn_prefix, _filled(kept, names), _filled(denied, names))
+            if size <= LARGEST_POLICY:
+                return Policy(document, "organisation", size)
+        # Not even so: what concerns no organisation, then one organisation after the other.
         kept = _filled((one for one in allow if "\0o" not in one), names)
         denied = _filled((one for one in deny if "\0o" not in one), names)
         document, size = _document(arn_prefix, kept, denied)
-        detail = "organisation"
         while size > LARGEST_POLICY:
-            detail = "truncated"
             if not kept:
-                return deny_all(arn_prefix)._replace(detail=detail)
+                return deny_all(arn_prefix)._replace(detail="truncated")
             kept.pop()
             document, size = _document(arn_prefix, kept, denied)
-        for k in range(len(shape[2])):
-            org = f"\0o{k}"
-            own = [one for one in allow if org in one.split("/")]
-            opened = {"/".join(org if part == "{orgId}" else part for part in stem) + "/" for stem in stems}
-            more = [one for one in own if not any(one.partition("/")[2].startswith(start) for start in opened)]
+        for k in range(len(starts)):
+            own = [one for one in allow if f"\0o{k}" in one.split("/")]
+            more = [one for one in own if not below(one, (k,))]
             if len(more) < len(own):
-                more += [f"*/{start}*" for start in sorted(opened)]
+                more += [f"*/{start}*" for start in starts[k]]
             bigger, bigger_size = _document(arn_prefix, kept + _filled(more, names), denied)
             if bigger_size > LARGEST_POLICY:
-                detail = "truncated"
                 break
             kept += _filled(more, names)
             document, size = bigger, bigger_size
-        return Policy(document, detail, size)
+        return Policy(document, "truncated", size)
 
 
 def deny_all(arn_prefix: str) -> Policy:

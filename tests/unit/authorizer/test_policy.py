@@ -115,6 +115,21 @@ def test_a_leader_of_too_many_teams_is_let_into_the_organisation_and_no_further(
         assert expected or not allowed or any(org in arn for org in orgs), arn
 
 
+def test_many_teams_in_one_organisation_open_no_other():
+    crowded, quiet = new_id("organisation"), new_id("organisation")
+    access = Access(
+        ME,
+        (_grant({"role:read"}, org=quiet), _grant({"team:read"}, "TEAM", quiet, "team-1")),
+        tuple(Membership(crowded, new_id("team"), LEAD) for _ in range(200)),
+    )
+    policy = FULL.compile(access, PREFIX, preferred=crowded)
+    assert policy.detail == "organisation"
+    for expected, allowed, arn in _all_routes(access, policy, [quiet], ["team-1", "team-2"]):
+        assert allowed == expected, arn
+    for expected, allowed, arn in _all_routes(access, policy, [crowded], [access.memberships[0].team_id]):
+        assert allowed or not expected, arn
+
+
 def test_organisations_that_do_not_fit_are_left_out_the_default_one_last():
     orgs = sorted(new_id("organisation") for _ in range(150))
     access = Access(ME, tuple(_grant({"role:read"}, org=org) for org in orgs))
