@@ -66,6 +66,7 @@ def passing() -> Report:
             )
             for id_, title, documented, count in CRITERIA
         ],
+        supporting=[_worker(6, "supporting-kms", "kms", "Keys of our own")],
         estimates={
             name: Estimate(154 if name == "prod" else 110, {"audit": 4378, "team": 2201, "role": 9400}, 41_230)
             for name in ENVIRONMENTS
@@ -92,6 +93,9 @@ def failing() -> Report:
     report.workers[3].status = FAILED
     report.workers[3].message = "It took longer than 300 s and was ended."
     report.workers[3].steps = []
+    report.supporting[0].steps[-1].status = FAILED
+    report.supporting[0].steps[-1].detail = "2 of 14 runs failed"
+    report.not_judged = ["parameterised"]
     by_id = {criterion.id: criterion for criterion in report.criteria}
     for name in ENVIRONMENTS:
         finding = Finding(
@@ -164,6 +168,7 @@ def _resources(module: str, name: str) -> list[Resource]:
         "cloudwatch": [
             Resource('module.cloudwatch.aws_sns_topic.this["dlq"]', "aws_sns_topic", f"{prefix}-sns-alerts-dlq")
         ],
+        "kms": [Resource('module.keys.aws_kms_key.this["data"]', "aws_kms_key")],
     }[module]
     if module == "s3-audit" and name == "prod":
         address = 'module.s3_audit_replica["failover"].aws_s3_bucket.archive'

@@ -69,14 +69,18 @@
   // --- Verdict -------------------------------------------------------------------------------------------
 
   const broken = report.criteria.filter((criterion) => !holds(criterion));
-  const unfinished = report.workers.filter((worker) => worker.status !== "COMPLETE");
-  const complete = report.workers.length - unfinished.length;
+  const everyone = [...report.workers, ...report.supporting];
+  const faulty = (worker) => worker.status === "COMPLETE" && worker.steps.some((step) => step.status !== "COMPLETE");
+  const unfinished = everyone.filter((worker) => worker.status !== "COMPLETE");
+  const complete = report.workers.filter((worker) => worker.status === "COMPLETE").length;
 
   const headline = () => {
     if (report.passed) return "Everything holds";
     const parts = [];
     if (broken.length) parts.push(`${count(broken.length, "criterion").replace("criterions", "criteria")} ${broken.length === 1 ? "does" : "do"} not hold`);
     if (unfinished.length) parts.push(`${count(unfinished.length, "worker")} did not complete`);
+    const faults = everyone.filter(faulty).length;
+    if (faults) parts.push(`${count(faults, "worker")} found faults`);
     return parts.join("; ") || "Nothing was verified";
   };
   const showVerdict = () => {
@@ -110,22 +114,27 @@
   // --- Workers -------------------------------------------------------------------------------------------
 
   const showWorkers = () => {
-    const longest = Math.max(...report.workers.map((worker) => worker.seconds), 0.001);
-    fill(at("worker-list"), {}, report.workers.map((worker) => {
+    const longest = Math.max(...everyone.map((worker) => worker.seconds), 0.001);
+    const card = (worker) => {
       const bar = make("i");
       bar.style.width = `${Math.max(1, (worker.seconds / longest) * 100)}%`;
-      const failed = worker.status === "FAILED";
+      const failed = worker.status === "FAILED" || faulty(worker);
       return make("details", { class: "worker card", open: failed, "data-worker": worker.name },
         make("summary", {},
           make("div", { class: "who" }, make("div", { class: "name" }, worker.name), make("div", { class: "task" }, worker.task)),
-          badge(worker.status),
+          faulty(worker) ? make("span", { class: "badge bad" }, icon("fail"), "Faults") : badge(worker.status),
           make("span", { class: "time" }, worker.cached ? "cached" : seconds(worker.seconds)),
           failed && worker.message ? make("div", { class: "message bad" }, worker.message) : null,
           make("div", { class: "track", "aria-hidden": "true" }, bar)),
         make("div", { class: "body" },
           !failed && worker.message ? make("p", { class: "muted" }, worker.message) : null,
           steps(worker)));
-    }));
+    };
+    fill(at("worker-list"), {}, [
+      report.workers.map(card),
+      report.supporting.length ? make("h3", {}, "Modules that they rest on") : null,
+      report.supporting.map(card),
+    ]);
   };
 
   const steps = (worker) => worker.steps.length === 0 ? make("p", { class: "empty" }, "It came to no step.") :
@@ -161,13 +170,15 @@
         make("th", { scope: "row" }, criterion.title),
         environments.map((name) => make("td", { class: "cell" }, cell(criterion, name))))));
     opened = null;
+    const left = report.not_judged.length
+      ? make("p", { class: "lead" }, `Not judged, because not everything that they are about was asked for: ${list(report.not_judged)}.`) : "";
     at("matrix").replaceChildren(shown.length === 0
       ? make("p", { class: "card empty" }, failing && broken.length === 0 ? "Every criterion holds." : "No criterion matches.")
       : make("div", { class: "card" }, make("table", { class: "matrix" },
         make("caption", { class: "skip" }, "Criteria by environment"),
         make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Criterion"), environments.map((name) => make("th", { scope: "col", class: "cell" }, name)))),
         group("From the stage's plan", shown.filter((criterion) => criterion.from_document)),
-        group("Beyond the plan", shown.filter((criterion) => !criterion.from_document)))));
+        group("Beyond the plan", shown.filter((criterion) => !criterion.from_document)))), left);
   };
 
   const cell = (criterion, environment) => {
@@ -442,7 +453,7 @@
   // --- The flow ------------------------------------------------------------------------------------------
 
   let flowEnvironment = environments.at(-1);
-  const planned = (environment, type) => report.workers.flatMap((worker) => worker.resources[environment] || []).filter((resource) => resource.type === type);
+  const planned = (environment, type) => everyone.flatMap((worker) => worker.resources[environment] || []).filter((resource) => resource.type === type);
   const inGraph = (type) => graph.nodes.filter((node) => node.type === type);
   const values = (environment) => report.environment_values[environment] || {};
   const bare = (environment, text) => {
@@ -478,7 +489,7 @@
     if (replicated && main.length) add("archive-replica", 4, "S3, replica", buckets.filter((name) => name.includes("replica")), ["archive"]);
     const under = [
       ["Watching", [["aws_cloudwatch_log_group", "log group"], ["aws_cloudwatch_metric_alarm", "alarm"], ["aws_cloudwatch_dashboard", "dashboard"], ["aws_sns_topic", "alert topic"]]],
-      ["Access", [["aws_iam_role", "role"]]],
+      ["Access", [["aws_iam_role", "role"], ["aws_kms_key", "key"]]],
     ].map(([title, kinds]) => [title, kinds.map(([type, noun]) => [planned(environment, type).length, noun]).filter(([number]) => number).map(([number, noun]) => count(number, noun))])
       .filter(([, parts]) => parts.length);
     return { nodes, edges, under, region: values(environment).region, failover: replicated ? values(environment).failover_region : null };
@@ -573,7 +584,7 @@
 
   const showOnly = () => {
     const where = new Map();
-    for (const worker of report.workers) {
+    for (const worker of everyone) {
       for (const name of environments) {
         for (const resource of worker.resources[name] || []) {
           const address = resource.address;
@@ -644,7 +655,7 @@
       make("div", { class: "card" }, make("table", { class: "meters stacks" }, head("", null), make("tbody", {},
         make("tr", {}, make("th", { scope: "row" }, "All resources"), numbers((name) => report.estimates[name].resources.toLocaleString("en"))),
         make("tr", {}, make("th", { scope: "row" }, "Document that API Gateway imports"), numbers((name) => bytes(report.estimates[name].api_document_bytes))),
-        report.workers.map((worker) => make("tr", {}, make("th", { scope: "row" }, "Resources of ", make("code", {}, worker.module)),
+        everyone.map((worker) => make("tr", {}, make("th", { scope: "row" }, "Resources of ", make("code", {}, worker.module)),
           numbers((name) => String((worker.resources[name] || []).length))))))),
       make("h3", {}, "Policies"),
       make("p", { class: "lead" }, `Characters of each role's inline policies together. AWS takes ${POLICY_LIMIT.toLocaleString("en")}.`),

@@ -51,16 +51,29 @@ def _head(report: Report) -> str:
 
 
 def _workers(report: Report) -> str:
-    rows = [
-        (plain(worker.name), plain(worker.task), _kinds(worker), worker.status, _seconds(worker))
-        for worker in report.workers
-    ]
-    lines = ["## Stage Workers", "", *table(("Worker", "Task", "Resources", "Status", "Time"), rows)]
-    failed = [worker for worker in report.workers if worker.status != COMPLETE]
+    head = ("Worker", "Task", "Resources", "Status", "Time")
+    lines = ["## Stage Workers", "", *table(head, map(_row, report.workers))]
+    if report.supporting:
+        lines += ["", "Modules that they rest on, proven in the same way:", ""]
+        lines += table(("Module", *head[1:]), map(_row, report.supporting))
+    failed = [worker for worker in (*report.workers, *report.supporting) if not worker.passed]
     if failed:
         lines += ["", "What went wrong:", ""]
-        lines += [f"- {plain(worker.name)}: {plain(worker.message or worker.status)}" for worker in failed]
+        lines += [f"- {plain(worker.name)}: {plain(_why(worker))}" for worker in failed]
     return "\n".join(lines)
+
+
+def _row(worker: Worker) -> tuple[str, ...]:
+    status = worker.status if worker.passed or worker.status != COMPLETE else f"{COMPLETE}, with faults"
+    return plain(worker.name), plain(worker.task), _kinds(worker), status, _seconds(worker)
+
+
+def _why(worker: Worker) -> str:
+    if worker.message:
+        return worker.message
+    faults = [step for step in worker.steps if step.status != COMPLETE]
+    names = [f"{step.name}{f' of {step.environment}' if step.environment else ''}" for step in faults]
+    return f"{', '.join(names)}: {faults[0].detail or faults[0].status}" if faults else worker.status
 
 
 def _kinds(worker: Worker) -> str:
@@ -79,7 +92,7 @@ def _seconds(worker: Worker) -> str:
 
 def _outputs(report: Report, root: Path) -> str:
     lines = ["## Stage Outputs"]
-    for worker in report.workers:
+    for worker in (*report.workers, *report.supporting):
         lines += ["", f"### {plain(worker.name)}", "", *_tree(root, worker.module)]
         if worker.resources:
             rows = [
@@ -115,6 +128,9 @@ def _criteria(report: Report) -> str:
     beyond = [item for item in report.criteria if not item.from_document]
     if beyond:
         lines += ["", "Beyond the plan:", "", *_ticked(report, beyond)]
+    if report.not_judged:
+        left = ", ".join(map(plain, report.not_judged))
+        lines += ["", f"Not judged, because not everything that they are about was asked for: {left}."]
     return "\n".join(lines)
 
 
@@ -183,7 +199,7 @@ def _resources(report: Report) -> str:
 
 def _next_stage(report: Report) -> str:
     lines = ["## Outputs for the Next Stage"]
-    for worker in report.workers:
+    for worker in (*report.workers, *report.supporting):
         if worker.outputs:
             rows = [(f"`{output.name}`", plain(output.description)) for output in worker.outputs]
             lines += ["", f"### `terraform/modules/{worker.module}`", "", *table(("Output", "Value"), rows)]
