@@ -120,6 +120,8 @@ class Connection:
         """Whether it can carry a request: recently used, and nothing (an end, or stray bytes) waits to be read."""
         if time.monotonic() - self.used > _IDLE_SECONDS:
             return False
+        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            return False  # already decrypted: the operating system does not know of it
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         return not poll.poll(0)

@@ -1,6 +1,7 @@
 """How the database client behaves when DynamoDB throttles, fails, hangs or hangs up."""
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from bbws_access.kernel.dynamodb import (
     TransactionCancelled,
     environment_credentials,
 )
+from bbws_access.local_aws.certificate import ensure_certificate
 from tests.unit.kernel.loopback import Answer, Loopback, error, http
 
 KEY = {"PK": "a", "SK": "b"}
@@ -188,6 +190,20 @@ def test_ways_of_ending_an_answer(answer):
         database = _database(server)
         assert [database.get("t", KEY) for _ in range(3)] == [{"n": 7}] * 3
         assert server.connections == (3 if b"close" in answer else 1)
+
+
+def test_what_follows_an_answer_in_its_tls_record_is_never_taken_for_the_next_answer(tmp_path, monkeypatch):
+    certificate, key, bundle = ensure_certificate(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
+    # Longer than two records: the end of the answer and what follows it share the third.
+    long = http(200, {"Item": {"text": {"S": "x" * 40_000}}})
+    stray = http(200, {"Item": {"n": {"N": "666"}}})
+    with Loopback(_script(long + stray, FOUND), context) as server:
+        database = _database(server)
+        assert len(database.get("t", KEY)["text"]) == 40_000
+        assert database.get("t", KEY) == {"n": 7}
 
 
 def test_parallel_requests_are_all_sent_before_the_first_answer():
