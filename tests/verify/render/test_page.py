@@ -138,6 +138,8 @@ def test_the_verdict_leads_to_what_does_not_hold(browser: Browser) -> None:
     browser.open(samples.failing())
     browser.click("#verdict a[href='#criterion-naming-prod']")
     assert "Follows BBWS naming conventions in PROD" in browser.text("#criterion-detail")
+    browser.click("#verdict a[href='#worker-4-cognito-integration-module']")
+    assert browser.run("return location.hash") == "#worker-4-cognito-integration-module"
     browser.open(samples.failing(), address="#criterion-on-demand-sit")
     assert "On-demand capacity for DynamoDB in SIT" in browser.text("#criterion-detail")
 

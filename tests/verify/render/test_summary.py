@@ -63,7 +63,7 @@ def test_what_fails_is_not_ticked_and_says_where() -> None:
     assert "SIT nothing to look at ✗" in text
     assert "- worker-4-cognito-integration-module: It took longer than 300 s and was ended." in text
     assert text.count("- [ ]") == 3
-    assert "| supporting-kms | Keys of our own | 1 kms key | COMPLETE, with faults | " in text
+    assert "| supporting-kms | Keys of our own | 1 `aws_kms_key` | COMPLETE, with faults | " in text
     assert "- supporting-kms: native tests: 2 of 14 runs failed" in text
     assert "was asked for: parameterised." in text
 

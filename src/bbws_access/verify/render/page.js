@@ -34,6 +34,8 @@
     return `{ ${Object.keys(value).sort().map((key) => `${key} = ${literal(value[key])}`).join(", ")} }`;
   };
   const written = (value) => (value === null || value === undefined ? "–" : typeof value === "string" ? value : literal(value));
+  // Text in which backquotes mark code.
+  const prose = (text) => text.split(/(`[^`]+`)/).map((part) => (/^`[^`]+`$/.test(part) ? make("code", {}, part.slice(1, -1)) : part));
   // Long names break where a reader would break them.
   const breakable = (text) => text.split(/(?<=[/._])/).flatMap((part, index) => (index ? [make("wbr"), part] : [part]));
 
@@ -89,8 +91,10 @@
     box.classList.add(report.passed ? "passes" : "fails");
     const links = broken.flatMap((criterion) =>
       environments.filter((name) => !(criterion.verdicts[name] || {}).passed).slice(0, 1)
-        .map((name) => make("li", {}, make("a", { href: `#${cellId(criterion, name)}` }, criterion.title),
+        .map((name) => make("li", {}, make("a", { href: `#${cellId(criterion, name)}` }, prose(criterion.title)),
           make("span", { class: "muted" }, ` in ${list(environments.filter((other) => !(criterion.verdicts[other] || {}).passed))}`))));
+    links.push(...everyone.filter((worker) => worker.status !== "COMPLETE" || faulty(worker)).map((worker) => make("li", {},
+      make("a", { href: `#${worker.name}` }, worker.name), worker.message ? make("span", { class: "muted" }, `: ${worker.message}`) : null)));
     fill(box, {}, [
       make("span", { class: `sign ${tone}` }, icon(report.passed ? "pass" : "fail")),
       make("strong", {}, headline()),
@@ -117,9 +121,9 @@
     const longest = Math.max(...everyone.map((worker) => worker.seconds), 0.001);
     const card = (worker) => {
       const bar = make("i");
-      bar.style.width = `${Math.max(1, (worker.seconds / longest) * 100)}%`;
+      bar.style.width = worker.cached ? "0" : `${Math.max(1, (worker.seconds / longest) * 100)}%`;
       const failed = worker.status === "FAILED" || faulty(worker);
-      return make("details", { class: "worker card", open: failed, "data-worker": worker.name },
+      return make("details", { class: "worker card", open: failed, id: worker.name },
         make("summary", {},
           make("div", { class: "who" }, make("div", { class: "name" }, worker.name), make("div", { class: "task" }, worker.task)),
           faulty(worker) ? make("span", { class: "badge bad" }, icon("fail"), "Faults") : badge(worker.status),
@@ -167,7 +171,7 @@
     const group = (title, members) => members.length === 0 ? null : make("tbody", {},
       make("tr", { class: "group" }, make("th", { scope: "rowgroup", colspan: environments.length + 1 }, title)),
       members.map((criterion) => make("tr", { "data-criterion": criterion.id },
-        make("th", { scope: "row" }, criterion.title),
+        make("th", { scope: "row" }, prose(criterion.title)),
         environments.map((name) => make("td", { class: "cell" }, cell(criterion, name))))));
     opened = null;
     const left = report.not_judged.length
@@ -212,11 +216,11 @@
     const nothing = verdict.looked_at_count === 0 && !verdict.passed && verdict.findings.length === 0;
     return make("div", { class: "detail-body" },
       make("div", { class: "headline" },
-        make("strong", {}, `${criterion.title} in ${environment.toUpperCase()}`),
+        make("strong", {}, prose(criterion.title), ` in ${environment.toUpperCase()}`),
         make("span", { class: `badge ${verdict.passed ? "good" : "bad"}` }, icon(verdict.passed ? "pass" : "fail"), verdict.passed ? "Holds" : "Does not hold")),
       make("div", { class: "facts" },
-        make("div", {}, make("h4", {}, "Rule"), make("p", {}, criterion.rule)),
-        make("div", {}, make("h4", {}, `Looked at: ${verdict.looked_at_count.toLocaleString("en")}`), make("p", {}, criterion.looked_at),
+        make("div", {}, make("h4", {}, "Rule"), make("p", {}, prose(criterion.rule))),
+        make("div", {}, make("h4", {}, `Looked at: ${verdict.looked_at_count.toLocaleString("en")}`), make("p", {}, prose(criterion.looked_at)),
           criterion.worker ? make("p", { class: "muted" }, `Proved by ${criterion.worker}`) : null)),
       nothing ? make("p", { class: "bad" }, "There was nothing to look at, so nothing is proved.") : null,
       verdict.findings.length ? make("div", {}, make("h4", {}, count(verdict.findings.length, "finding")),
@@ -244,6 +248,7 @@
 
   const followAddress = () => {
     const button = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (button && button.tagName === "DETAILS") button.open = true;
     if (button && button.closest(".matrix") && button.getAttribute("aria-expanded") === "false") {
       button.click();
       button.focus({ preventScroll: true });
@@ -396,7 +401,7 @@
       onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); choose(node.id); } },
     }, draw("rect", { width: size.width, height: size.height, rx: 8 }),
     draw("text", { class: "title", x: 12, y: 19 }, node.label),
-    draw("text", { class: "small", x: 12, y: 36 }, count(resourcesOf(node.id).length, "resource"))), "head-modules", "Modules, each pointing at what it needs"));
+    draw("text", { class: "small", x: 12, y: 36 }, resourcesOf(node.id).length ? count(resourcesOf(node.id).length, "resource") : "nothing planned")), "head-modules", "Modules, each pointing at what it needs"));
     const choice = at("module-choice");
     fill(choice, {}, modules.map((node) => make("option", { value: node.id }, `${node.label} (${resourcesOf(node.id).length})`)));
     choice.addEventListener("change", () => choose(choice.value));
@@ -437,7 +442,7 @@
           draw("title", {}, node.id), draw("rect", { width: size.width, height: size.height, rx: 6 }),
           draw("text", { class: "line", x: 11, y: 19 }, shorten(short(node), Math.floor((size.width - 18) / 6.9)))), "head-resources", `Resources of ${module.label}`));
     }
-    const cellOf = (name, ids_) => make("td", { "data-name": name }, ids_.length ? breakable(ids_.map((id) => label(id)).sort().join(", ")) : "–");
+    const cellOf = (name, ids_) => make("td", { "data-name": name }, ids_.length ? ids_.map((id) => label(id)).sort().map((text) => make("div", {}, breakable(text))) : "–");
     at("module").replaceChildren(make("div", { class: "module card" },
       make("div", { class: "module-head" }, make("strong", {}, module.label), make("span", { class: "muted" }, count(inside.length, "resource")),
         make("span", { class: "links" }, make("span", { class: "muted" }, "needs"), names(needs)),

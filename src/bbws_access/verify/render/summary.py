@@ -79,9 +79,9 @@ def _why(worker: Worker) -> str:
 def _kinds(worker: Worker) -> str:
     """What the worker's module makes in the environment where it makes most."""
     most = max(worker.resources.values(), key=len, default=[])
-    counts = Counter(resource.type.removeprefix("aws_").replace("_", " ") for resource in most)
+    counts = Counter(resource.type for resource in most)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    shown = [f"{count} {plain(kind)}" for kind, count in ordered[:3]]
+    shown = [f"{count} `{_code(kind)}`" for kind, count in ordered[:3]]
     rest = len(most) - sum(count for _, count in ordered[:3])
     return ", ".join(shown + ([f"{rest} more"] if rest else [])) or "none"
 
@@ -137,11 +137,11 @@ def _criteria(report: Report) -> str:
 def _ticked(report: Report, criteria: Iterable[Criterion]) -> Iterator[str]:
     for criterion in criteria:
         held = _holds(report, criterion)
-        yield f"- [{'x' if held else ' '}] {plain(criterion.title)}"
+        yield f"- [{'x' if held else ' '}] {prose(criterion.title)}"
         evidence = [
             f"{name.upper()} {_verdict(criterion, name)}" for name in report.environments if name in criterion.verdicts
         ]
-        yield f"  - {plain(criterion.looked_at)}: {', '.join(evidence) or 'not judged'}"
+        yield f"  - {prose(criterion.looked_at)}: {', '.join(evidence) or 'not judged'}"
         found: dict[str, list[str]] = {}
         for name, verdict in criterion.verdicts.items():
             for finding in verdict.findings:
@@ -231,6 +231,18 @@ def _made_with(report: Report) -> str:
 def plain(text: str) -> str:
     """Text that Markdown shows as it is, on one line and in a table's cell too."""
     return re.sub(r"([\\`*_\[\]<>|#~&])", r"\\\1", " ".join(text.split()))
+
+
+def prose(text: str) -> str:
+    """The same, with what stands in backquotes left as code. Not for a table's cell."""
+    parts = re.split(r"(`[^`\n]+`)", text)
+    return "".join(part if number % 2 else _spaced(part) for number, part in enumerate(parts))
+
+
+def _spaced(part: str) -> str:
+    """Plain text in the middle of a line, which keeps the space at its ends."""
+    inner = plain(part)
+    return f"{' ' if part[:1].isspace() else ''}{inner}{' ' if inner and part[-1:].isspace() else ''}"
 
 
 def value(content: Any) -> str:
