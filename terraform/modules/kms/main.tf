@@ -71,6 +71,8 @@ locals {
 }
 
 data "aws_iam_policy_document" "this" {
+  #checkov:skip=CKV_AWS_111:In a key's own policy the resource "*" is the key that it is attached to
+  #checkov:skip=CKV_AWS_356:In a key's own policy the resource "*" is the key that it is attached to
   for_each = var.keys
 
   # Administration is the account's to delegate by IAM, so that the key can never become unmanageable. Use is not:

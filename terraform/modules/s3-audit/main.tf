@@ -162,6 +162,7 @@ locals {
 resource "aws_s3_bucket" "access_logs" {
   #checkov:skip=CKV_AWS_18:A bucket of access logs that logs its own accesses would never stop
   #checkov:skip=CKV_AWS_145:S3 delivers server access logs only to buckets encrypted with SSE-S3
+  #checkov:skip=CKV2_AWS_62:Nothing waits for access logs: they are read when something is looked into
   #checkov:skip=CKV_AWS_144:Access logs are no audit events; the archive they describe is what is replicated
   bucket        = local.access_log_bucket
   force_destroy = var.force_destroy
