@@ -43,8 +43,9 @@ locals {
   table_grants = {
     for service, facts in local.services : service => {
       for table in keys(local.tables) : table => {
-        arn                 = local.table_arns[table]
-        read_leading_keys   = toset([for entity in facts.reads : local.leading_keys[entity] if local.data_model.entities[entity].table == table])
+        arn = local.table_arns[table]
+        # Reading several items at once is judged by one statement, so it names what is written too.
+        read_leading_keys   = toset([for entity in concat(facts.reads, facts.writes) : local.leading_keys[entity] if local.data_model.entities[entity].table == table])
         write_leading_keys  = toset([for entity in facts.writes : local.leading_keys[entity] if local.data_model.entities[entity].table == table])
         create_leading_keys = toset([for entity in facts.creates : local.leading_keys[entity] if local.data_model.entities[entity].table == table])
         indexes = {
