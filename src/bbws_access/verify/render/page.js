@@ -142,7 +142,7 @@
   };
 
   const steps = (worker) => worker.steps.length === 0 ? make("p", { class: "empty" }, "It came to no step.") :
-    make("div", { class: "sheet", tabindex: "0", role: "region", "aria-label": `Steps of ${worker.name}` }, make("table", {},
+    make("div", { class: "sheet", tabindex: "0", role: "region", "aria-label": `Steps of ${worker.name}` }, make("table", { class: "steps" },
       make("thead", {}, make("tr", {}, ["Step", "Environment", "Status"].map((name) => make("th", { scope: "col" }, name)), make("th", { scope: "col", class: "number" }, "Time"))),
       make("tbody", {}, worker.steps.map((step) => make("tr", {},
         make("th", { scope: "row" }, step.name, step.detail ? make("div", { class: "muted" }, step.detail) : null),
@@ -648,8 +648,11 @@
     }
     const head = (first, last) => make("thead", {}, make("tr", {}, make("th", { scope: "col" }, first), known.map((name) => make("th", { scope: "col", class: "number" }, name.toUpperCase())), last ? make("th", { scope: "col" }, last) : null));
     const numbers = (read) => known.map((name) => make("td", { class: "number", "data-name": name }, read(name)));
-    const roles = [...new Set(known.flatMap((name) => Object.keys(report.estimates[name].policy_characters)))].sort();
-    const most = (role) => Math.max(...known.map((name) => report.estimates[name].policy_characters[role] || 0));
+    // A role has the environment in its name, and is the same role in each.
+    const lengths = new Map(known.map((name) => [name, Object.fromEntries(
+      Object.entries(report.estimates[name].policy_characters).map(([role, length]) => [bare(name, role), length]))]));
+    const roles = [...new Set(known.flatMap((name) => Object.keys(lengths.get(name))))].sort();
+    const most = (role) => Math.max(...known.map((name) => lengths.get(name)[role] || 0));
     const meter = (value) => {
       const bar = make("i", { class: value > POLICY_LIMIT * 0.8 ? "near" : null });
       bar.style.width = `${Math.min(100, (value / POLICY_LIMIT) * 100)}%`;
@@ -666,7 +669,7 @@
       make("p", { class: "lead" }, `Characters of each role's inline policies together. AWS takes ${POLICY_LIMIT.toLocaleString("en")}.`),
       make("div", { class: "card" }, roles.length === 0 ? make("p", { class: "empty" }, "No role has a policy.") : make("table", { class: "meters stacks" }, head("Role", "Part of the limit"),
         make("tbody", {}, [...roles].sort((a, b) => most(b) - most(a) || (a < b ? -1 : 1)).map((role) => make("tr", {}, make("th", { scope: "row" }, role),
-          numbers((name) => role in report.estimates[name].policy_characters ? report.estimates[name].policy_characters[role].toLocaleString("en") : "–"), meter(most(role))))))));
+          numbers((name) => role in lengths.get(name) ? lengths.get(name)[role].toLocaleString("en") : "–"), meter(most(role))))))));
   };
 
   // --- Where the reader is -------------------------------------------------------------------------------
