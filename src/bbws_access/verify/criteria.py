@@ -487,6 +487,8 @@ def _regions(evidence: Evidence, environment: str, look: Look) -> None:
     replicas = evidence.planned(environment, "aws_dynamodb_table_replica")
     archives = evidence.planned(environment, "aws_s3_bucket_replication_configuration")
     look.at(f"{len(tables)} tables, {len(replicas)} replicas of tables, {len(archives)} replication of buckets")
+    if not tables:
+        look.findings.append(Finding("There was nothing to look at: no tables are planned."))
     wanted_count = len(tables) if values["cross_region_replication"] else 0
     if len(replicas) != wanted_count:
         look.findings.append(Finding(f"{len(replicas)} tables are replicated, and {wanted_count} should be"))

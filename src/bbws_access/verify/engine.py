@@ -32,6 +32,8 @@ DEFAULT_ENVIRONMENTS = ("dev", "sit", "prod")
 REPORT = "report.json"
 # What the table of environments shows first.
 FIRST = ("region", "env_name", "pitr_enabled", "cross_region_replication", "failover_region")
+# The code that facts come from; criteria are judged anew each time.
+FACTS_FROM = ("jobs.py", "slices.py", "hcl.py", "runner.py", "scanners.py", "parliament_policies.py", "stand_ins")
 NOT_SHOWN = {"packages", "artifacts_bucket", "account_id"}
 
 
@@ -165,8 +167,10 @@ def _work(
 def _inputs(job: Job) -> str:
     """Everything in the project that a worker's answer comes from."""
     project = job.project
-    folders = [project.modules / job.facts.module, project.stack, project.contract, Path(__file__).parent]
-    return digest(Path(project.root.anchor), folders)
+    here = Path(__file__).parent
+    return digest(project.root, [project.modules / job.facts.module, project.stack, project.contract]) + digest(
+        here, [here / name for name in FACTS_FROM]
+    )
 
 
 def _kept(cache: Cache, job: Job, key: str) -> Facts | None:

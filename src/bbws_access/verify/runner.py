@@ -118,7 +118,7 @@ class Runner:
         Raises TimeLimitError when the deadline passes, CheckError when the program cannot be started or is killed.
         """
         if not self._slots.acquire(timeout=max(deadline.left, 0)):
-            raise TimeLimitError(f"the time limit of {deadline.limit:.0f} s passed while waiting for a processor")
+            raise TimeLimitError(f"the time limit of {deadline.limit:g} s passed while waiting for a processor")
         try:
             return self._run(command, folder, root, deadline, environment or self.environment, given, on_event)
         finally:
@@ -190,7 +190,7 @@ class Runner:
                 self._processes.discard(process)
         outcome.text = "".join(rest)
         if expired.is_set():
-            raise TimeLimitError(f"{what} was ended: the time limit of {deadline.limit:.0f} s passed")
+            raise TimeLimitError(f"{what} was ended: the time limit of {deadline.limit:g} s passed")
         if outcome.status < 0:
             raise CheckError("interrupted" if self._stopped else f"{what} was killed by signal {-outcome.status}")
         return outcome

@@ -114,9 +114,9 @@ class Scanners:
                 f"{identifier} at terraform/{file}:{line}: {name}" for (identifier, file, line), name in failed.items()
             ]
             return False, "; ".join(shown[:5]) + (f"; and {len(shown) - 5} more" if len(shown) > 5 else "")
-        if not passed:
-            return False, "Checkov found nothing to look at"
-        return True, f"{passed} checks pass"
+        if not self._result["passed"]:
+            return False, "Checkov found nothing to look at in any module"
+        return True, f"{passed} checks pass" if passed else "none of its checks is about what the module makes"
 
     # --- Parliament -----------------------------------------------------------------------------------------------
 

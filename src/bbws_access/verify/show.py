@@ -87,11 +87,15 @@ def _status(status: str) -> str:
 def result(report: Report, console: Console) -> None:
     """What was found: a table of workers, a table of criteria, and every finding."""
     table = Table(box=None, pad_edge=False)
-    for title in ("Worker", "Status", "Seconds", ""):
-        table.add_column(title, justify="right" if title == "Seconds" else "left", overflow="fold")
+    for title in ("Worker", "Status", "Seconds"):
+        table.add_column(title, justify="right" if title == "Seconds" else "left", no_wrap=True)
+    table.add_column("", overflow="fold")
     for worker in (*report.workers, *report.supporting):
-        table.add_row(worker.name, _status(worker.status), _took(worker), escape(worker.message))
+        table.add_row(worker.name, _status(worker.status), _took(worker), "" if worker.passed else "[red]✗[/red]")
     console.print(table)
+    for worker in (*report.workers, *report.supporting):
+        if not worker.passed:
+            console.print(f"[red]✗[/red] {worker.name}: {escape(worker.message)}")
     console.print()
     table = Table(box=None, pad_edge=False)
     table.add_column("Criterion", overflow="fold")
