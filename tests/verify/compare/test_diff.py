@@ -1,4 +1,4 @@
-"""`bbws-access diff`, on the plans of the real stack."""
+"""`bbws-access diff` on the plans of the real stack, and `drift` where there is nothing to look at."""
 
 from __future__ import annotations
 
@@ -17,8 +17,12 @@ pytestmark = pytest.mark.xdist_group("diff")
 
 
 def diff(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return tool("diff", *arguments)
+
+
+def tool(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    command = [sys.executable, "-m", "bbws_access.cli", "diff", *arguments]
+    command = [sys.executable, "-m", "bbws_access.cli", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -76,6 +80,15 @@ def test_an_environment_that_is_not_there() -> None:
     assert result.returncode == 2
     assert "no environment 'nowhere'" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_drift_of_what_is_not_there(tmp_path: Path) -> None:
+    nowhere = tool("drift", "nowhere", "--local")
+    assert (nowhere.returncode, nowhere.stdout) == (2, "")
+    assert "no environment 'nowhere'" in nowhere.stderr
+    down = tool("drift", "dev", "--local", "--folder", str(tmp_path / "none"))
+    assert (down.returncode, down.stdout) == (3, "")
+    assert "There is no local AWS for dev." in down.stderr
 
 
 def test_the_table_is_for_people() -> None:
