@@ -76,5 +76,5 @@ def _fill(entity: str, pattern: str, parts: dict[str, str]) -> str:
             raise InvalidKey(f"The key of {entity} needs a non-empty {name}")
         if "#" in value:
             raise InvalidKey(f"The {name} of {entity} may not contain '#'")
-        pattern = pattern.replace(f"{{{name}}}", value, 1)
-    return pattern
+    # All at once: a value with braces in it stays what it is.
+    return _PLACEHOLDER.sub(lambda match: parts[match[1]], pattern)

@@ -86,6 +86,11 @@ def test_parts_that_would_make_another_key(value):
         key("OrganisationRole", orgId=value, roleId="r")
 
 
+def test_a_value_is_never_taken_for_a_placeholder():
+    parts = {"userId": "u", "orgId": "{roleId}", "roleId": "r", "teamId": "-"}
+    assert key("UserRoleAssignment", **parts)["SK"] == "ORG#{roleId}#ROLE#r#TEAM#-"
+
+
 def test_unknown_entities_and_indexes():
     with pytest.raises(InvalidKey, match="Unknown entity"):
         key("Nothing")
