@@ -431,16 +431,17 @@
     const ids = new Set(inside.map((node) => node.id));
     const inner = graph.edges.filter((edge) => ids.has(edge.source) && ids.has(edge.target));
     const names = (targets) => targets.length ? targets.map((target) => make("a", { href: "#modules", onclick: (event) => { event.preventDefault(); choose(target); } }, label(target))) : [make("span", { class: "muted" }, "nothing")];
-    const short = (node) => node.label.replace(/^aws_/, "");
+    const parts = (node) => node.label.replace(/^aws_/, "").split(/\.(.*)/);
     let map = null;
     if (inner.length && inside.length <= 60) {
       const tied = inside.filter((node) => inner.some((edge) => edge.source === node.id || edge.target === node.id));
-      const size = { width: Math.min(300, Math.max(...tied.map((node) => short(node).length * 6.95 + 22))), height: 30, gap: 9, space: 44 };
+      const size = { width: Math.max(90, ...tied.map((node) => Math.max(parts(node)[0].length * 6.1, parts(node)[1].length * 7) + 24)), height: 42, gap: 10, space: 44 };
       const plan = layered(tied, inner, size);
       map = make("div", { class: "picture scroll", tabindex: "0", role: "region", "aria-label": `Graph of the resources of ${module.label}` },
         picture(plan, size, (node) => draw("g", { transform: `translate(${node.x} ${node.y})` },
           draw("title", {}, node.id), draw("rect", { width: size.width, height: size.height, rx: 6 }),
-          draw("text", { class: "line", x: 11, y: 19 }, shorten(short(node), Math.floor((size.width - 18) / 6.9)))), "head-resources", `Resources of ${module.label}`));
+          draw("text", { class: "small", x: 11, y: 17 }, parts(node)[0]),
+          draw("text", { class: "line", x: 11, y: 33 }, parts(node)[1])), "head-resources", `Resources of ${module.label}`));
     }
     const cellOf = (name, ids_) => make("td", { "data-name": name }, ids_.length ? ids_.map((id) => label(id)).sort().map((text) => make("div", {}, breakable(text))) : "–");
     at("module").replaceChildren(make("div", { class: "module card" },
@@ -448,11 +449,11 @@
         make("span", { class: "links" }, make("span", { class: "muted" }, "needs"), names(needs)),
         make("span", { class: "links" }, make("span", { class: "muted" }, "needed by"), names(needed))),
       map,
-      inside.length ? make("table", { class: "stacks" },
+      inside.length ? make("details", { class: "every", open: inside.length < 8 }, make("summary", {}, "Every resource, and what it needs"), make("table", { class: "stacks" },
         make("thead", {}, make("tr", {}, ["Resource", "Needs", "Needed by"].map((name) => make("th", { scope: "col" }, name)))),
         make("tbody", {}, inside.map((node) => make("tr", {}, make("th", { scope: "row" }, make("code", {}, breakable(node.label))),
           cellOf("needs", graph.edges.filter((edge) => edge.source === node.id).map((edge) => edge.target)),
-          cellOf("needed by", graph.edges.filter((edge) => edge.target === node.id).map((edge) => edge.source)))))) : make("p", { class: "empty" }, "It has no resources of its own.")));
+          cellOf("needed by", graph.edges.filter((edge) => edge.target === node.id).map((edge) => edge.source))))))) : make("p", { class: "empty" }, "It has no resources of its own.")));
   };
 
   // --- The flow ------------------------------------------------------------------------------------------
