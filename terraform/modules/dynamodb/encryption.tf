@@ -41,6 +41,8 @@ data "aws_iam_policy_document" "key" {
       "kms:Encrypt",
       "kms:GenerateDataKey*",
       "kms:ReEncrypt*",
+      # AWS Backup retires its grant again when it makes a vault.
+      "kms:RetireGrant",
     ]
     resources = ["*"]
 

@@ -107,8 +107,9 @@ data "aws_iam_policy_document" "this" {
     for_each = length(each.value.via_services) > 0 ? [1] : []
 
     content {
-      sid       = "UseThroughServices"
-      actions   = local.usage
+      sid = "UseThroughServices"
+      # AWS Backup retires its grant again when it makes a vault.
+      actions   = concat(local.usage, ["kms:RetireGrant"])
       resources = ["*"]
 
       principals {
