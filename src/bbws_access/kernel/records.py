@@ -153,6 +153,24 @@ def _key_names(query: Query) -> tuple[str, ...]:
     return ("PK", "SK") if query.index is None else ("PK", "SK", "GSI1PK", "GSI1SK")
 
 
+def size_of(table: str, partition: str, prefix: str) -> Query:
+    """How many records of a partition have sort keys that begin with `prefix`, inactive ones too."""
+    return Query(table, partition, prefix, select="COUNT")
+
+
+def check_room(size: Page, most: int, what: str) -> None:
+    """Raises LIMIT_REACHED when there are `most` already. Callers at the same moment may pass it by a few.
+
+    Limits are there because whoever reads all of a list for a decision waits for all of it.
+    """
+    if size.last_key is not None or size.count >= most:
+        raise Conflict(
+            f"There are {most} {what} already, those that ended included, and there can be no more.",
+            code="LIMIT_REACHED",
+            details={"limit": most},
+        )
+
+
 class Named(NamedTuple):
     """A kind of record of an organisation that has a version, can be inactive, and a name that is unique while active.
 

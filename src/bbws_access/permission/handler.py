@@ -8,7 +8,7 @@ from bbws_access.kernel.errors import NotFound
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.links import Links, cursor_scope, link, page_links
 from bbws_access.kernel.paging import decode_cursor, encode_cursor, list_response, page_size
-from bbws_access.kernel.records import Change, commit, start_key, take, timestamp, until_fresh
+from bbws_access.kernel.records import Change, check_room, commit, start_key, take, timestamp, until_fresh
 from bbws_access.kernel.service import Request, Response, Service
 from bbws_access.permission import rules, store
 
@@ -112,11 +112,15 @@ def list_permission_sets(request: Request) -> dict:
 
 @service.operation(
     "createPermissionSet",
-    prefetch=lambda request: [store.organisation(request.settings.permissions_table, request.path["orgId"])],
+    prefetch=lambda request: [
+        store.organisation(request.settings.permissions_table, request.path["orgId"]),
+        store.size_of_sets(request.settings.permissions_table, request.path["orgId"]),
+    ],
 )
 def create_permission_set(request: Request) -> Response:
     org_id, table = request.path["orgId"], request.settings.permissions_table
     _check_organisation(request, request.prefetched[0])
+    check_room(request.prefetched[1], rules.MOST_SETS, "permission sets")
     set_id = new_id("permission-set")
     record = rules.new_set(org_id, set_id, request.body, request.access, _change(request))
     record = {**store.permission_set(table, org_id, set_id).key, **record}

@@ -10,6 +10,9 @@ from bbws_access.kernel.contract import load_roles
 from bbws_access.kernel.errors import Conflict, Forbidden
 from bbws_access.kernel.records import Change, audit_columns, check_version
 
+# Every decision about a member of the organisation reads all of them.
+MOST_SETS = 500
+
 
 def new_set(org_id: str, set_id: str, body: dict, access: Access, change: Change) -> dict:
     """The record of a new set. Raises UNKNOWN_PERMISSIONS, PERMISSION_CEILING or NAME_TAKEN."""

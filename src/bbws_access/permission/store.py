@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bbws_access.kernel.dynamodb import Get, Query
 from bbws_access.kernel.keys import key, partition
-from bbws_access.kernel.records import Named
+from bbws_access.kernel.records import Named, size_of
 
 SETS = Named("PermissionSet", "PermissionSetName", "setId")
 
@@ -40,6 +40,10 @@ def organisation_sets(table: str, org_id: str, query: dict) -> Query:
     """The sets of an organisation in the order asked for: ids begin with the time of their making."""
     asked = Query(table, partition("PermissionSet", orgId=org_id), "SET#", forward=query["order"] == "oldest")
     return _where(asked, {"active": query["active"]})
+
+
+def size_of_sets(table: str, org_id: str) -> Query:
+    return size_of(table, partition("PermissionSet", orgId=org_id), "SET#")
 
 
 def _where(query: Query, wanted: dict[str, object]) -> Query:

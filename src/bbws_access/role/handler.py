@@ -13,7 +13,7 @@ from bbws_access.kernel.errors import NotFound
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.links import Links, base_path, cursor_scope, link, own_link, page_links
 from bbws_access.kernel.paging import encode_cursor, list_response, page_size
-from bbws_access.kernel.records import Change, commit, start_key, take, timestamp, until_fresh
+from bbws_access.kernel.records import Change, check_room, commit, start_key, take, timestamp, until_fresh
 from bbws_access.kernel.service import Request, Response, Service
 from bbws_access.role import effective, organisations, rules, store
 
@@ -78,7 +78,7 @@ def list_roles(request: Request) -> dict:
 
 def _new_role_reads(request: Request) -> list[Call]:
     table, org_id = request.settings.permissions_table, request.path["orgId"]
-    return [store.organisation(table, org_id), store.permission_sets(table, org_id)]
+    return [store.organisation(table, org_id), store.permission_sets(table, org_id), store.size_of_roles(table, org_id)]
 
 
 @service.operation("createRole", prefetch=_new_role_reads)
@@ -88,6 +88,7 @@ def create_role(request: Request) -> Response:
 
     def create(reads: list) -> dict:
         _check_organisation(request, reads[0])
+        check_room(reads[2], rules.MOST_ROLES, "roles")
         record = rules.new_role(org_id, role_id, request.body, is_default=False, change=_change(request))
         rules.check_grants(None, record, _sets(request, reads[1]), request.access)
         item = {**store.role(table, org_id, role_id).key, **record}
@@ -238,6 +239,7 @@ def _assign_reads(request: Request) -> list[Call]:
         store.role(table, org_id, body["roleId"]),
         store.permission_sets(table, org_id),
         store.assignment(table, org_id, request.path["userId"], body["roleId"], body.get("teamId")),
+        store.size_of_assignments(table, org_id, request.path["userId"]),
     ]
 
 
@@ -248,7 +250,7 @@ def assign_role(request: Request) -> Response:
     rules.check_assignable_here(role_id)
 
     def assign(reads: list) -> tuple[dict, str]:
-        organisation, role, sets, stored = reads
+        organisation, role, sets, stored, size = reads
         _check_organisation(request, organisation)
         if role is None or not role["active"]:
             raise rules.no_active_role(role_id)
@@ -257,6 +259,8 @@ def assign_role(request: Request) -> Response:
         check_ceiling(request.access, role["organisationId"], rules.granted(role, _sets(request, sets)))
         if stored is not None and in_force(stored, request.now):
             raise rules.already_assigned(stored)
+        if stored is None:
+            check_room(size, rules.MOST_ASSIGNMENTS, "roles of this user in the organisation")
         record = rules.new_assignment(role, request.path["userId"], team_id, ends, stored, change)
         return store.assign(request.database, table, record, stored, change), role["name"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from bbws_access.access.granting import check_ceiling, check_known
@@ -14,6 +14,10 @@ from bbws_access.kernel.errors import BadRequest, Conflict, Forbidden, NotFound
 from bbws_access.kernel.records import Change, audit_columns, check_version, timestamp
 
 DEFAULT_PRIORITY = 500
+# Every decision about somebody reads all of these, so nobody may pile them up for a stranger.
+MOST_ROLES = 500
+MOST_ASSIGNMENTS = 100
+ENDED_ASSIGNMENTS_STAY = timedelta(days=90)
 
 # Permission sets by id, each with the permissions that it grants: inactive ones are not among them.
 Sets = Mapping[str, Iterable[str]]
@@ -248,8 +252,9 @@ def new_assignment(
 
 
 def ended_assignment(stored: dict, change: Change) -> dict:
-    """The next version of an assignment: not in force any more."""
-    return {**stored, "active": False, **change.next(stored)}
+    """The next version of an assignment: not in force any more, and gone from the table some time later."""
+    forgotten = int((change.now + ENDED_ASSIGNMENTS_STAY).timestamp())
+    return {**stored, "active": False, "ttl": forgotten, **change.next(stored)}
 
 
 def key_team(team_id: str | None) -> str:

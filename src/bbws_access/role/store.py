@@ -9,7 +9,7 @@ from bbws_access.kernel.contract import load_roles
 from bbws_access.kernel.dynamodb import Check, Database, Get, Put, Query, Update
 from bbws_access.kernel.errors import Conflict
 from bbws_access.kernel.keys import index_key, key, partition, sort_prefix
-from bbws_access.kernel.records import Change, Named, Stale, Step, commit, timestamp
+from bbws_access.kernel.records import Change, Named, Stale, Step, commit, size_of, timestamp
 from bbws_access.role import rules
 
 ROLES = Named("OrganisationRole", "OrganisationRoleName", "roleId")
@@ -77,6 +77,16 @@ def permission_sets(table: str, org_id: str) -> Query:
         projection="setId,#permissions,#active",
         names={"#permissions": "permissions", "#active": "active"},
     )
+
+
+def size_of_roles(table: str, org_id: str) -> Query:
+    return size_of(table, partition("OrganisationRole", orgId=org_id), "ROLE#")
+
+
+def size_of_assignments(table: str, org_id: str, user_id: str) -> Query:
+    """How many assignments a user has or had in an organisation."""
+    prefix = sort_prefix("UserRoleAssignment", orgId=org_id)
+    return size_of(table, partition("UserRoleAssignment", userId=user_id), prefix)
 
 
 def assignments_of_user(table: str, org_id: str, user_id: str, active: bool, now: str) -> Query:

@@ -498,3 +498,58 @@ class TestRoundTrips:
         ):
             answer = api.call(method, where, admin, content)
             assert answer.round_trips == count, (method, where, answer)
+
+
+class TestLimits:
+    """Every decision about a user reads all of the user's assignments, so nobody can pile them up for a stranger."""
+
+    def test_a_user_has_at_most_so_many_assignments_in_an_organisation(
+        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("bbws_access.role.rules.MOST_ASSIGNMENTS", 3)
+        somebody, role = world.user(), roles["SITE_VIEWER"]
+        path = USER_ROLES.format(org, somebody)
+
+        def assign(team: str) -> Answer:
+            return api.call("POST", path, admin, {"roleId": role, "teamId": team})
+
+        for team in ("team-1", "team-2", "team-3"):
+            assign(team).expect(201)
+        full = assign("team-4").expect(409, "LIMIT_REACHED")
+        assert full["error"]["details"] == {"limit": 3}
+        # Taking one away makes no room, so that no number of turns does; but the same one may come back.
+        api.call("DELETE", f"{path}/{role}", admin, query={"teamId": "team-1"}).expect(204)
+        assign("team-4").expect(409, "LIMIT_REACHED")
+        assign("team-1").expect(201)
+
+    def test_what_ended_is_forgotten_some_time_later(
+        self,
+        api: Instance,
+        world: World,
+        org: str,
+        admin: str,
+        roles: dict[str, str],
+        database: Database,
+        seeded_tables: dict[str, str],
+    ) -> None:
+        somebody, role = world.user(), roles["ORG_MANAGER"]
+        path = USER_ROLES.format(org, somebody)
+
+        def stored() -> dict:
+            [item] = database.query_all(seeded_tables["permissions"], f"ASSIGNMENT#USER#{somebody}")
+            return item
+
+        api.call("POST", path, admin, {"roleId": role}).expect(201)
+        assert "ttl" not in stored()
+        api.call("DELETE", f"{path}/{role}", admin).expect(204)
+        days = (stored()["ttl"] - datetime.now(UTC).timestamp()) / 86_400
+        assert 89.9 < days < 90.1
+        api.call("POST", path, admin, {"roleId": role}).expect(201)
+        assert "ttl" not in stored()
+
+    def test_an_organisation_has_at_most_so_many_roles(
+        self, api: Instance, org: str, admin: str, roles: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("bbws_access.role.rules.MOST_ROLES", len(roles))
+        content = {"name": "ONE_MORE", "displayName": "One more", "permissions": ["site:read"]}
+        api.call("POST", f"/organisations/{org}/roles", admin, content).expect(409, "LIMIT_REACHED")
