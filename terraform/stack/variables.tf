@@ -267,7 +267,7 @@ variable "custom_domain" {
 }
 
 variable "manage_api_gateway_account" {
-  description = "Sets API Gateway's log role. There is one per account and region, shared with every other API there."
+  description = "Sets API Gateway's log role. There is one per account and region, shared with every other API there; where nobody has set it yet, the stage cannot be made without it."
   type        = bool
   default     = false
   nullable    = false
