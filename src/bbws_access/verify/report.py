@@ -186,7 +186,7 @@ class Report:
     @property
     def passed(self) -> bool:
         return (
-            bool(self.workers)
+            bool(self.workers or self.supporting)
             and all(worker.passed for worker in (*self.workers, *self.supporting))
             and bool(self.criteria)
             and all(criterion.passed for criterion in self.criteria)
