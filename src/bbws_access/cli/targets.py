@@ -1,5 +1,6 @@
 """Where a command works: an AWS account, or the local AWS of an environment."""
 
+import abc
 import contextlib
 import fcntl
 import json
@@ -28,7 +29,7 @@ APPLIED = "applied.json"
 LEAST_DISK = 500 * 1024 * 1024
 
 
-class Target:
+class Target(abc.ABC):
     """What every command needs of a place to work in."""
 
     packages: str
@@ -39,13 +40,13 @@ class Target:
         self.project = environment.project
 
     @property
+    @abc.abstractmethod
     def key(self) -> str:
         """Names the target's files below ``.build``."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def process_environment(self) -> Mapping[str, str]:
         """The environment of processes that talk to it."""
-        raise NotImplementedError
 
     def enter(self) -> None:
         """Make this process talk to it."""
@@ -77,12 +78,13 @@ class Target:
         return found
 
     @property
+    @abc.abstractmethod
     def deploy_hint(self) -> str:
-        raise NotImplementedError
+        """How to deploy there, for whoever finds nothing."""
 
+    @abc.abstractmethod
     def api_url(self, outputs: Mapping[str, Any]) -> str:
         """The address that clients call."""
-        raise NotImplementedError
 
 
 class AwsTarget(Target):
