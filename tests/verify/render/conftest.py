@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.expected_conditions import element_to_be_clickable
+from selenium.webdriver.support.wait import WebDriverWait
 
 from bbws_access.verify.render.page import page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from bbws_access.verify.report import Report
 
+PATIENCE = 20.0
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -33,7 +37,11 @@ def _program(*names: str) -> str:
 
 
 class Browser:
-    """A browser with one page in it."""
+    """A browser with one page in it.
+
+    The page answers some actions later than the driver does: a link's click is done before its `hashchange` is heard.
+    So what an action leads to is awaited: `shows`, `lists` and `gives` fail only when it does not come.
+    """
 
     def __init__(self, driver: webdriver.Chrome, folder: Path) -> None:
         self.driver = driver
@@ -52,6 +60,11 @@ class Browser:
         self.requests()
         self.errors()
         self.driver.get(path.as_uri() + address)
+        # Another width reaches the page some frames later, and it draws its pictures anew.
+        self.gives("return matchMedia(`(width: ${arguments[0]}px)`).matches", True, width)
+        self.driver.execute_async_script(
+            "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()))"
+        )
 
     def _command(self, name: str, **arguments: Any) -> None:
         self.driver.execute_cdp_cmd(name, arguments)
@@ -72,14 +85,49 @@ class Browser:
         events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         return [event["params"] for event in events if event["method"] == method]
 
-    def text(self, selector: str) -> str:
-        return self.run("return document.querySelector(arguments[0]).innerText", selector)
+    def happened(self, method: str) -> list[dict[str, Any]]:
+        """Wait until something of one kind happened on the network; what it was."""
+        return self._await(lambda: self.network(method), bool, f"{method} happens")
+
+    def shows(self, selector: str, *texts: str) -> str:
+        """Wait until the first element that matches shows all the texts; what it shows."""
+        script = "return document.querySelector(arguments[0])?.innerText ?? null"
+        return self._await(
+            lambda: self.run(script, selector),
+            lambda shown: shown is not None and all(text in shown for text in texts),
+            f"{selector} shows {' and '.join(map(repr, texts)) or 'anything'}",
+        )
+
+    def lists(self, selector: str, texts: list[str]) -> None:
+        """Wait until the elements that match show exactly these texts, one each."""
+        self._await(lambda: self.texts(selector), lambda shown: shown == texts, f"{selector} lists {texts}")
+
+    def gives(self, script: str, value: Any, *arguments: Any) -> None:
+        """Wait until a script returns the value."""
+        self._await(lambda: self.run(script, *arguments), lambda got: got == value, f"{script} gives {value!r}")
+
+    def _await(self, read: Callable[[], Any], holds: Callable[[Any], bool], what: str) -> Any:
+        seen = None
+
+        def look(_: webdriver.Chrome) -> bool:
+            nonlocal seen
+            seen = read()
+            return holds(seen)
+
+        try:
+            WebDriverWait(self.driver, PATIENCE, poll_frequency=0.05).until(look)
+        except TimeoutException:
+            pytest.fail(f"{what}: not within {PATIENCE:g} s, but {seen!r}")
+        return seen
 
     def texts(self, selector: str) -> list[str]:
+        """What the elements that match show now."""
         return self.run("return [...document.querySelectorAll(arguments[0])].map((item) => item.innerText)", selector)
 
     def click(self, selector: str) -> None:
-        element = self.driver.find_element("css selector", selector)
+        """Wait until an element can be clicked, and do it."""
+        wait = WebDriverWait(self.driver, PATIENCE, poll_frequency=0.05)
+        element = wait.until(element_to_be_clickable(("css selector", selector)), f"{selector} cannot be clicked")
         self.run("arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })", element)
         element.click()
 

@@ -708,6 +708,11 @@
   at("routes-search").addEventListener("input", showRoutes);
   at("values-different").addEventListener("change", showValues);
   addEventListener("hashchange", followAddress);
+  // A link to where the address already leads changes nothing that could be heard.
+  at("verdict").addEventListener("click", (event) => {
+    const link = event.target.closest("a");
+    if (link && link.hash === location.hash) followAddress();
+  });
   let width = innerWidth;
   addEventListener("resize", () => {
     if (innerWidth !== width) {
