@@ -19,7 +19,12 @@ class Settings:
     log_level: DEBUG, INFO, WARN or ERROR region: AWS region
     endpoint: address of every AWS service when it is not AWS itself, else None
     allowed_origins: origins that browsers may call from (`*` allows any)
-    user_pool_id, client_ids: the Cognito pool and the app clients whose tokens are accepted (authorizer only)
+    user_pool_id: the Cognito pool (authorizer and invitation)
+    client_ids: the app clients of the pool whose tokens are accepted (authorizer only)
+    And of the invitation service only:
+    mail_queue_url: the queue of the mails to send          mail_sender: their From; None: no mail can be sent
+    mail_configuration_set: SES's, or None                  invitation_link: the page that the invited open
+    mail_template_prefix: the template of the mail `invitation` is `{prefix}-invitation`
     """
 
     __slots__ = (
@@ -28,7 +33,12 @@ class Settings:
         "client_ids",
         "endpoint",
         "environment",
+        "invitation_link",
         "log_level",
+        "mail_configuration_set",
+        "mail_queue_url",
+        "mail_sender",
+        "mail_template_prefix",
         "region",
         "service",
         "user_pool_id",
@@ -46,6 +56,11 @@ class Settings:
         allowed_origins: tuple[str, ...] = (),
         user_pool_id: str | None = None,
         client_ids: tuple[str, ...] = (),
+        mail_queue_url: str | None = None,
+        mail_sender: str | None = None,
+        mail_configuration_set: str | None = None,
+        mail_template_prefix: str = "",
+        invitation_link: str | None = None,
     ) -> None:
         self.region = region
         self.environment = environment
@@ -55,6 +70,11 @@ class Settings:
         self.allowed_origins = allowed_origins
         self.user_pool_id = user_pool_id
         self.client_ids = client_ids
+        self.mail_queue_url = mail_queue_url
+        self.mail_sender = mail_sender
+        self.mail_configuration_set = mail_configuration_set
+        self.mail_template_prefix = mail_template_prefix
+        self.invitation_link = invitation_link
         self._tables = tables or {}
 
     @classmethod
@@ -77,6 +97,11 @@ class Settings:
             allowed_origins=_split(env.get("ALLOWED_ORIGINS", "")),
             user_pool_id=env.get("USER_POOL_ID") or None,
             client_ids=_split(env.get("CLIENT_IDS", "")),
+            mail_queue_url=env.get("MAIL_QUEUE_URL") or None,
+            mail_sender=env.get("MAIL_SENDER") or None,
+            mail_configuration_set=env.get("MAIL_CONFIGURATION_SET") or None,
+            mail_template_prefix=env.get("MAIL_TEMPLATE_PREFIX", ""),
+            invitation_link=env.get("INVITATION_LINK") or None,
         )
 
     def table(self, name: str) -> str:

@@ -39,6 +39,25 @@ def test_what_the_environment_says():
     assert not settings.has_table("teams")
 
 
+def test_what_the_mail_needs():
+    settings = Settings.from_environment(
+        {
+            **GOOD,
+            "MAIL_QUEUE_URL": "https://sqs.example/queue",
+            "MAIL_SENDER": "BBWS <access@example.com>",
+            "MAIL_CONFIGURATION_SET": "set",
+            "MAIL_TEMPLATE_PREFIX": "bbws-access-dev-mail",
+            "INVITATION_LINK": "https://portal.example/invitation",
+        }
+    )
+    assert (settings.mail_queue_url, settings.mail_sender) == ("https://sqs.example/queue", "BBWS <access@example.com>")
+    assert (settings.mail_configuration_set, settings.mail_template_prefix) == ("set", "bbws-access-dev-mail")
+    assert settings.invitation_link == "https://portal.example/invitation"
+    without = Settings.from_environment({**GOOD, "MAIL_SENDER": ""})
+    assert (without.mail_queue_url, without.mail_sender, without.mail_configuration_set) == (None, None, None)
+    assert (without.mail_template_prefix, without.invitation_link) == ("", None)
+
+
 def test_the_default_region_serves_too():
     assert (
         Settings.from_environment({**GOOD, "AWS_REGION": "", "AWS_DEFAULT_REGION": "af-south-1"}).region == "af-south-1"
