@@ -140,12 +140,13 @@ def create_user(
 
 def _require_role(target: Target, outputs: Mapping[str, Any], organisation: str, role: str, *, platform: bool) -> None:
     from bbws_access.kernel.contract import load_roles
+    from bbws_access.kernel.records import organisation_read
     from bbws_access.role import store
 
     table = outputs["table_names"]["permissions"]
     tables = database(target)
     asked = store.roles(table, organisation, {"active": True, "order": "oldest"})
-    found, page = tables.parallel([store.organisation(table, organisation), asked])
+    found, page = tables.parallel([organisation_read(table, organisation), asked])
     if found is None:
         raise UsageError(f"There is no organisation {organisation}.", "Make it with `bbws-access org create NAME`.")
     roles = load_roles()["platformRoles"] if platform else tables.rest_of(asked, page)

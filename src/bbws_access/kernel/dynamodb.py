@@ -162,6 +162,10 @@ class Query(NamedTuple):
             ProjectionExpression=self.projection,
         )
 
+    def key_attributes(self) -> tuple[str, str]:
+        """The names of the partition key and the sort key of what is queried: the table or the index."""
+        return self._index()[1:]
+
     def _index(self) -> tuple[str | None, str, str]:
         if self.index is None:
             return None, "PK", "SK"

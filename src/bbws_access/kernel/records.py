@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
-from bbws_access.kernel.dynamodb import Check, Database, Delete, Page, Put, Query, TransactionCancelled, Update
+from bbws_access.kernel.dynamodb import Check, Database, Delete, Get, Page, Put, Query, TransactionCancelled, Update
 from bbws_access.kernel.errors import BadRequest, Conflict, ServiceError, Unavailable
 from bbws_access.kernel.keys import key
 from bbws_access.kernel.paging import decode_cursor
@@ -150,7 +150,31 @@ def _can_be_key(value: str) -> bool:
 
 
 def _key_names(query: Query) -> tuple[str, ...]:
-    return ("PK", "SK") if query.index is None else ("PK", "SK", "GSI1PK", "GSI1SK")
+    return ("PK", "SK") if query.index is None else ("PK", "SK", *query.key_attributes())
+
+
+def organisation_read(table: str, org_id: str) -> Get:
+    """The read of an organisation's record, in the table `permissions`."""
+    return Get(table, key("Organisation", orgId=org_id))
+
+
+def where(query: Query, wanted: Mapping[str, object]) -> Query:
+    """The query, with only those items whose attributes have the wanted values."""
+    # No limit: it would count what the filter drops, and cost a round trip for every few items that pass.
+    if not wanted:
+        return query
+    return query._replace(
+        filter=" AND ".join(f"#{name} = :{name}" for name in wanted),
+        names={f"#{name}": name for name in wanted},
+        values={f":{name}": value for name, value in wanted.items()},
+    )
+
+
+def put_over(table: str, item: dict, replaced: dict | None) -> Put:
+    """Stores an item in the place of the version that was read (None: of nothing)."""
+    if replaced is None:
+        return Put(table, item, "attribute_not_exists(PK)")
+    return Put(table, item, "#version = :version", {"#version": "version"}, {":version": replaced["version"]})
 
 
 def size_of(table: str, partition: str, prefix: str) -> Query:
@@ -171,6 +195,33 @@ def check_room(size: Page, most: int, what: str) -> None:
         )
 
 
+def count(
+    table: str, entity: str, ids: Mapping[str, str], differences: Mapping[str, int], change: Change, condition: str = ""
+) -> Update:
+    """Adds to the numbers of a record of use, which comes to be with the first of them.
+
+    ids: the record's own attributes, such as organisationId and roleId, that also make its key (orgId for
+    organisationId)      differences: what to add to which number
+    condition: what must hold of the numbers, such as "#count > :one"
+    """
+    parts = {"orgId" if name == "organisationId" else name: value for name, value in ids.items()}
+    fixed = {"entityType": entity, **ids, "active": True, "requestId": change.request_id}
+    adds = {**differences, "version": 1}
+    sets = ", ".join(f"#{name} = :{name}" for name in fixed)
+    return Update(
+        table,
+        key(entity, **parts),
+        f"SET {sets}, dateCreated = if_not_exists(dateCreated, :now), createdBy = if_not_exists(createdBy, :actor), "
+        f"dateLastUpdated = :now, lastUpdatedBy = :actor ADD {', '.join(f'#{name} :{name}' for name in adds)}",
+        names={f"#{name}": name for name in (*fixed, *adds)},
+        values={
+            **{f":{name}": value for name, value in (*fixed.items(), *adds.items())},
+            ":now": timestamp(change.now),
+            ":actor": change.actor,
+        },
+    )
+
+
 class Named(NamedTuple):
     """A kind of record of an organisation that has a version, can be inactive, and a name that is unique while active.
 
@@ -184,14 +235,14 @@ class Named(NamedTuple):
     def create(self, table: str, item: dict) -> list[Step]:
         """The steps that store a new, active record."""
         return [
-            (Put(table, item, "attribute_not_exists(PK)"), Stale()),
+            (put_over(table, item, None), Stale()),
             (self._take_name(table, item), self.taken(item["name"])),
         ]
 
     def replace(self, table: str, old: dict, new: dict) -> list[Step]:
         """The steps that store the next version, where nobody stored another one since `old` was read."""
         steps: list[Step] = [
-            (Put(table, new, "#v = :v", {"#v": "version"}, {":v": old["version"]}), Stale()),
+            (put_over(table, new, old), Stale()),
         ]
         had = old["active"] and self._name_key(old)
         gets = new["active"] and self._name_key(new)
@@ -215,7 +266,7 @@ class Named(NamedTuple):
     def _take_name(self, table: str, item: dict) -> Put:
         kept = ("organisationId", self.id_name, "name", *AUDIT_COLUMNS, "requestId", "version", "active")
         record = {**self._name_key(item), "entityType": self.name_entity, **{name: item[name] for name in kept}}
-        return Put(table, record, "attribute_not_exists(PK)")
+        return put_over(table, record, None)
 
     def _name_key(self, item: dict) -> dict[str, str]:
         # Names that differ only in case look alike to people.

@@ -7,8 +7,9 @@ from bbws_access.kernel.dynamodb import Call
 from bbws_access.kernel.errors import NotFound
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.links import Links, cursor_scope, link, page_links
+from bbws_access.kernel.operations import change_of, check_organisation, from_cursor, page_of, settle
 from bbws_access.kernel.paging import decode_cursor, encode_cursor, list_response, page_size
-from bbws_access.kernel.records import Change, check_room, commit, start_key, take, timestamp, until_fresh
+from bbws_access.kernel.records import check_room, commit, organisation_read, take, timestamp
 from bbws_access.kernel.service import Request, Response, Service
 from bbws_access.permission import rules, store
 
@@ -39,15 +40,13 @@ def get_health(request: Request) -> dict:
 
 
 def _catalogue(request: Request) -> list[Call]:
-    query = store.permissions(request.settings.permissions_table, request.query.get("category"))
-    return [query._replace(start_key=start_key(cursor_scope(request), request.query.get("startAt"), query))]
+    return [from_cursor(request, store.permissions(request.settings.permissions_table, request.query.get("category")))]
 
 
 @service.operation("listPermissions", prefetch=_catalogue)
 def list_permissions(request: Request) -> dict:
     [query], [page] = _catalogue(request), request.prefetched
-    found, last = take(request.database, query, page, page_size(request.query))
-    cursor = encode_cursor(cursor_scope(request), last)
+    found, cursor = page_of(request, query, page)
     items = [rules.permission_answer(one, _permission_links(one)) for one in found]
     return list_response(items, cursor, page_links(request, cursor))
 
@@ -80,18 +79,17 @@ def _list_reads(request: Request) -> list[Call]:
         parts.append(store.organisation_sets(table, org_id, query))
     cursor = query.get("startAt")
     if cursor:
-        scope = cursor_scope(request)
-        inside = (decode_cursor(scope, cursor) or {}).get("PK")
+        inside = (decode_cursor(cursor_scope(request), cursor) or {}).get("PK")
         while len(parts) > 1 and parts[0].partition != inside:
             del parts[0]
-        parts[0] = parts[0]._replace(start_key=start_key(scope, cursor, parts[0]))
-    return [store.organisation(table, org_id), *parts]
+        parts[0] = from_cursor(request, parts[0])
+    return [organisation_read(table, org_id), *parts]
 
 
 @service.operation("listPermissionSets", prefetch=_list_reads)
 def list_permission_sets(request: Request) -> dict:
     """The platform's sets, then the organisation's own, as one list."""
-    _check_organisation(request, request.prefetched[0])
+    check_organisation(request, request.prefetched[0])
     size = page_size(request.query)
     found: list[dict] = []
     last = None
@@ -113,16 +111,16 @@ def list_permission_sets(request: Request) -> dict:
 @service.operation(
     "createPermissionSet",
     prefetch=lambda request: [
-        store.organisation(request.settings.permissions_table, request.path["orgId"]),
+        organisation_read(request.settings.permissions_table, request.path["orgId"]),
         store.size_of_sets(request.settings.permissions_table, request.path["orgId"]),
     ],
 )
 def create_permission_set(request: Request) -> Response:
     org_id, table = request.path["orgId"], request.settings.permissions_table
-    _check_organisation(request, request.prefetched[0])
+    check_organisation(request, request.prefetched[0])
     check_room(request.prefetched[1], rules.MOST_SETS, "permission sets")
     set_id = new_id("permission-set")
-    record = rules.new_set(org_id, set_id, request.body, request.access, _change(request))
+    record = rules.new_set(org_id, set_id, request.body, request.access, change_of(request))
     record = {**store.permission_set(table, org_id, set_id).key, **record}
     commit(request.database, store.SETS.create(table, record))
     return _answer(request, record, status=201)
@@ -131,8 +129,8 @@ def create_permission_set(request: Request) -> Response:
 def _set_reads(request: Request) -> list[Call]:
     table, org_id, set_id = request.settings.permissions_table, request.path["orgId"], request.path["setId"]
     if set_id in rules.platform_sets():
-        return [store.organisation(table, org_id), store.platform_set(table, set_id)]
-    return [store.organisation(table, org_id), store.permission_set(table, org_id, set_id)]
+        return [organisation_read(table, org_id), store.platform_set(table, set_id)]
+    return [organisation_read(table, org_id), store.permission_set(table, org_id, set_id)]
 
 
 @service.operation("getPermissionSet", prefetch=_set_reads)
@@ -146,11 +144,11 @@ def update_permission_set(request: Request) -> Response:
 
     def replace(reads: list) -> dict:
         stored = _existing(request, reads)
-        record = rules.changed_set(stored, request.body, request.access, _change(request))
+        record = rules.changed_set(stored, request.body, request.access, change_of(request))
         commit(request.database, store.SETS.replace(request.settings.permissions_table, stored, record))
         return record
 
-    return _answer(request, until_fresh(request.prefetched, lambda: _read_again(request), replace))
+    return _answer(request, settle(request, _set_reads, replace))
 
 
 @service.operation("deletePermissionSet", prefetch=_set_reads)
@@ -160,31 +158,18 @@ def delete_permission_set(request: Request) -> Response:
     def deactivate(reads: list) -> None:
         stored = _existing(request, reads)
         if stored["active"]:
-            record = {**stored, "active": False, **_change(request).next(stored)}
+            record = {**stored, "active": False, **change_of(request).next(stored)}
             commit(request.database, store.SETS.replace(request.settings.permissions_table, stored, record))
 
-    until_fresh(request.prefetched, lambda: _read_again(request), deactivate)
+    settle(request, _set_reads, deactivate)
     return Response(204)
 
 
-def _read_again(request: Request) -> list:
-    return request.database.parallel(_set_reads(request))
-
-
 def _existing(request: Request, reads: list) -> dict:
-    _check_organisation(request, reads[0])
+    check_organisation(request, reads[0])
     if reads[1] is None:
         raise NotFound(f"There is no permission set {request.path['setId']}.", code="PERMISSION_SET_NOT_FOUND")
     return reads[1]
-
-
-def _check_organisation(request: Request, organisation: dict | None) -> None:
-    if organisation is None:
-        raise NotFound(f"There is no organisation {request.path['orgId']}.", code="ORGANISATION_NOT_FOUND")
-
-
-def _change(request: Request) -> Change:
-    return Change(request.caller.user_id, request.request_id, request.now)
 
 
 def _answer(request: Request, stored: dict, status: int = 200) -> Response:

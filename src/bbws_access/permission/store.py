@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from bbws_access.kernel.dynamodb import Get, Query
 from bbws_access.kernel.keys import key, partition
-from bbws_access.kernel.records import Named, size_of
+from bbws_access.kernel.records import Named, size_of, where
 
 SETS = Named("PermissionSet", "PermissionSetName", "setId")
-
-
-def organisation(table: str, org_id: str) -> Get:
-    return Get(table, key("Organisation", orgId=org_id))
 
 
 def permission(table: str, permission_id: str, *, consistent: bool = True) -> Get:
@@ -20,7 +16,7 @@ def permission(table: str, permission_id: str, *, consistent: bool = True) -> Ge
 def permissions(table: str, category: str | None) -> Query:
     """The active permissions of the catalogue, by id; all categories for None."""
     wanted = {"active": True} if category is None else {"active": True, "category": category}
-    return _where(Query(table, partition("Permission"), "PERMISSION#"), wanted)
+    return where(Query(table, partition("Permission"), "PERMISSION#"), wanted)
 
 
 def permission_set(table: str, org_id: str, set_id: str) -> Get:
@@ -33,23 +29,14 @@ def platform_set(table: str, set_id: str) -> Get:
 
 def platform_sets(table: str, query: dict) -> Query:
     """The platform's sets, by id."""
-    return _where(Query(table, partition("PlatformPermissionSet"), "SET#"), {"active": query["active"]})
+    return where(Query(table, partition("PlatformPermissionSet"), "SET#"), {"active": query["active"]})
 
 
 def organisation_sets(table: str, org_id: str, query: dict) -> Query:
     """The sets of an organisation in the order asked for: ids begin with the time of their making."""
     asked = Query(table, partition("PermissionSet", orgId=org_id), "SET#", forward=query["order"] == "oldest")
-    return _where(asked, {"active": query["active"]})
+    return where(asked, {"active": query["active"]})
 
 
 def size_of_sets(table: str, org_id: str) -> Query:
     return size_of(table, partition("PermissionSet", orgId=org_id), "SET#")
-
-
-def _where(query: Query, wanted: dict[str, object]) -> Query:
-    # No limit: it would count what the filter drops, and cost a round trip for every few items that pass.
-    return query._replace(
-        filter=" AND ".join(f"#{name} = :{name}" for name in wanted),
-        names={f"#{name}": name for name in wanted},
-        values={f":{name}": value for name, value in wanted.items()},
-    )

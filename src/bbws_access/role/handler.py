@@ -11,9 +11,10 @@ from bbws_access.kernel.contract import load_contract
 from bbws_access.kernel.dynamodb import Call, Query
 from bbws_access.kernel.errors import NotFound
 from bbws_access.kernel.ids import new_id
-from bbws_access.kernel.links import Links, base_path, cursor_scope, link, own_link, page_links
-from bbws_access.kernel.paging import encode_cursor, list_response, page_size
-from bbws_access.kernel.records import Change, check_room, commit, start_key, take, timestamp, until_fresh
+from bbws_access.kernel.links import Links, base_path, link, own_link, page_links
+from bbws_access.kernel.operations import change_of, check_organisation, from_cursor, page_of, settle
+from bbws_access.kernel.paging import list_response
+from bbws_access.kernel.records import check_room, commit, organisation_read, timestamp
 from bbws_access.kernel.service import Request, Response, Service
 from bbws_access.role import effective, organisations, rules, store
 
@@ -31,13 +32,13 @@ _ROLE_ACTIONS = {
 
 
 def _platform_roles(request: Request) -> list[Call]:
-    return [_from_cursor(request, store.platform_roles(request.settings.permissions_table))]
+    return [from_cursor(request, store.platform_roles(request.settings.permissions_table))]
 
 
 @service.operation("listPlatformRoles", prefetch=_platform_roles)
 def list_platform_roles(request: Request) -> dict:
     [query], [page] = _platform_roles(request), request.prefetched
-    found, cursor = _page(request, query, page)
+    found, cursor = page_of(request, query, page)
     items = [rules.platform_role_answer(one, _platform_role_links(one)) for one in found]
     return list_response(items, cursor, page_links(request, cursor))
 
@@ -62,14 +63,14 @@ def _platform_role_links(stored: dict) -> dict:
 
 def _roles(request: Request) -> list[Call]:
     table, org_id = request.settings.permissions_table, request.path["orgId"]
-    return [store.organisation(table, org_id), _from_cursor(request, store.roles(table, org_id, request.query))]
+    return [organisation_read(table, org_id), from_cursor(request, store.roles(table, org_id, request.query))]
 
 
 @service.operation("listRoles", prefetch=_roles)
 def list_roles(request: Request) -> dict:
     organisation, page = request.prefetched
-    _check_organisation(request, organisation)
-    found, cursor = _page(request, _roles(request)[1], page)
+    check_organisation(request, organisation)
+    found, cursor = page_of(request, _roles(request)[1], page)
     links = Links(request.access)
     items = [rules.role_answer(one, _role_links(links, one)) for one in found]
     actions = {"create": "createRole", "seed": "seedRoles"}
@@ -78,7 +79,7 @@ def list_roles(request: Request) -> dict:
 
 def _new_role_reads(request: Request) -> list[Call]:
     table, org_id = request.settings.permissions_table, request.path["orgId"]
-    return [store.organisation(table, org_id), store.permission_sets(table, org_id), store.size_of_roles(table, org_id)]
+    return [organisation_read(table, org_id), store.permission_sets(table, org_id), store.size_of_roles(table, org_id)]
 
 
 @service.operation("createRole", prefetch=_new_role_reads)
@@ -87,21 +88,21 @@ def create_role(request: Request) -> Response:
     role_id = new_id("role")
 
     def create(reads: list) -> dict:
-        _check_organisation(request, reads[0])
+        check_organisation(request, reads[0])
         check_room(reads[2], rules.MOST_ROLES, "roles")
-        record = rules.new_role(org_id, role_id, request.body, is_default=False, change=_change(request))
+        record = rules.new_role(org_id, role_id, request.body, is_default=False, change=change_of(request))
         rules.check_grants(None, record, _sets(request, reads[1]), request.access)
         item = {**store.role(table, org_id, role_id).key, **record}
         steps = store.ROLES.create(table, item)
         commit(request.database, [*steps, *store.sets_stay_active(table, org_id, record["permissionSets"])])
         return item
 
-    return _answer(request, _until_fresh(request, _new_role_reads, create), status=201)
+    return _answer(request, settle(request, _new_role_reads, create), status=201)
 
 
 def _seed_reads(request: Request) -> list[Call]:
     table, org_id = request.settings.permissions_table, request.path["orgId"]
-    return [store.organisation(table, org_id), *store.default_names(table, org_id)]
+    return [organisation_read(table, org_id), *store.default_names(table, org_id)]
 
 
 @service.operation("seedRoles", prefetch=_seed_reads)
@@ -110,8 +111,8 @@ def seed_roles(request: Request) -> dict:
 
     def seed(reads: list) -> dict:
         organisation, *taken = reads
-        _check_organisation(request, organisation)
-        roles, existing = organisations.missing_defaults(org_id, taken, _change(request))
+        check_organisation(request, organisation)
+        roles, existing = organisations.missing_defaults(org_id, taken, change_of(request))
         for role in roles:
             check_ceiling(request.access, org_id, role["permissions"])
         if roles:
@@ -120,13 +121,13 @@ def seed_roles(request: Request) -> dict:
         created = [role["name"] for role in roles]
         return {"organisationId": org_id, "created": created, "existing": existing, "_links": links}
 
-    return _until_fresh(request, _seed_reads, seed)
+    return settle(request, _seed_reads, seed)
 
 
 def _role_reads(request: Request) -> list[Call]:
     table, org_id, role_id = request.settings.permissions_table, request.path["orgId"], request.path["roleId"]
     return [
-        store.organisation(table, org_id),
+        organisation_read(table, org_id),
         store.role(table, org_id, role_id),
         store.permission_sets(table, org_id),
         store.usage(table, org_id, role_id),
@@ -140,12 +141,12 @@ def get_role(request: Request) -> Response:
 
 @service.operation("updateRole", prefetch=_role_reads)
 def update_role(request: Request) -> Response:
-    return _replace_role(request, lambda stored: rules.changed_role(stored, request.body, _change(request)))
+    return _replace_role(request, lambda stored: rules.changed_role(stored, request.body, change_of(request)))
 
 
 @service.operation("replaceRolePermissions", prefetch=_role_reads)
 def replace_role_permissions(request: Request) -> Response:
-    return _replace_role(request, lambda stored: rules.regranted_role(stored, request.body, _change(request)))
+    return _replace_role(request, lambda stored: rules.regranted_role(stored, request.body, change_of(request)))
 
 
 @service.operation("deleteRole", prefetch=_role_reads)
@@ -155,9 +156,9 @@ def delete_role(request: Request) -> Response:
     def deactivate(reads: list) -> None:
         stored = _existing(request, reads)
         if stored["active"]:
-            _store_role(request, stored, {**stored, "active": False, **_change(request).next(stored)}, reads)
+            _store_role(request, stored, {**stored, "active": False, **change_of(request).next(stored)}, reads)
 
-    _until_fresh(request, _role_reads, deactivate)
+    settle(request, _role_reads, deactivate)
     return Response(204)
 
 
@@ -171,7 +172,7 @@ def _replace_role(request: Request, next_version: Callable[[dict], dict]) -> Res
         _store_role(request, stored, record, reads)
         return record
 
-    return _answer(request, _until_fresh(request, _role_reads, replace))
+    return _answer(request, settle(request, _role_reads, replace))
 
 
 def _store_role(request: Request, stored: dict, record: dict, reads: list) -> None:
@@ -182,7 +183,7 @@ def _store_role(request: Request, stored: dict, record: dict, reads: list) -> No
         *store.sets_stay_active(table, org_id, added),
     ]
     if stored["active"] and not record["active"]:
-        store.check_unused(request.database, table, org_id, role_id, reads[3], _change(request))
+        store.check_unused(request.database, table, org_id, role_id, reads[3], change_of(request))
         steps.append(store.unused(table, org_id, role_id))
     commit(request.database, steps)
 
@@ -194,16 +195,16 @@ def _role_users(request: Request) -> list[Call]:
     table, org_id, role_id = request.settings.permissions_table, request.path["orgId"], request.path["roleId"]
     active, now = request.query["active"], timestamp(request.now)
     return [
-        store.organisation(table, org_id),
+        organisation_read(table, org_id),
         store.role(table, org_id, role_id),
-        _from_cursor(request, store.assignments_of_role(table, org_id, role_id, active, now)),
+        from_cursor(request, store.assignments_of_role(table, org_id, role_id, active, now)),
     ]
 
 
 @service.operation("listRoleUsers", prefetch=_role_users)
 def list_role_users(request: Request) -> dict:
     role = _existing(request, request.prefetched)
-    found, cursor = _page(request, _role_users(request)[2], request.prefetched[2])
+    found, cursor = page_of(request, _role_users(request)[2], request.prefetched[2])
     links = Links(request.access)
     items = [_assignment(request, links, one, role["name"]) for one in found]
     return list_response(items, cursor, page_links(request, cursor, {"role": "getRole"}))
@@ -213,19 +214,19 @@ def _user_roles(request: Request) -> list[Call]:
     table, org_id, user_id = request.settings.permissions_table, request.path["orgId"], request.path["userId"]
     active, now = request.query["active"], timestamp(request.now)
     return [
-        store.organisation(table, org_id),
+        organisation_read(table, org_id),
         store.role_names(table, org_id),
-        _from_cursor(request, store.assignments_of_user(table, org_id, user_id, active, now)),
+        from_cursor(request, store.assignments_of_user(table, org_id, user_id, active, now)),
     ]
 
 
 @service.operation("listUserRoles", prefetch=_user_roles)
 def list_user_roles(request: Request) -> dict:
-    _check_organisation(request, request.prefetched[0])
+    check_organisation(request, request.prefetched[0])
     _, names_query, query = _user_roles(request)
     roles = request.database.rest_of(names_query, request.prefetched[1])
     names = {role["roleId"]: role["name"] for role in roles}
-    found, cursor = _page(request, query, request.prefetched[2])
+    found, cursor = page_of(request, query, request.prefetched[2])
     links = Links(request.access)
     items = [_assignment(request, links, one, names.get(one["roleId"], one["roleName"])) for one in found]
     actions = {"assign": "assignRole", "permissions": "getUserPermissions"}
@@ -235,7 +236,7 @@ def list_user_roles(request: Request) -> dict:
 def _assign_reads(request: Request) -> list[Call]:
     table, org_id, body = request.settings.permissions_table, request.path["orgId"], request.body
     return [
-        store.organisation(table, org_id),
+        organisation_read(table, org_id),
         store.role(table, org_id, body["roleId"]),
         store.permission_sets(table, org_id),
         store.assignment(table, org_id, request.path["userId"], body["roleId"], body.get("teamId")),
@@ -246,12 +247,12 @@ def _assign_reads(request: Request) -> list[Call]:
 @service.operation("assignRole", prefetch=_assign_reads)
 def assign_role(request: Request) -> Response:
     table, body = request.settings.permissions_table, request.body
-    role_id, team_id, change = body["roleId"], body.get("teamId"), _change(request)
+    role_id, team_id, change = body["roleId"], body.get("teamId"), change_of(request)
     rules.check_assignable_here(role_id)
 
     def assign(reads: list) -> tuple[dict, str]:
         organisation, role, sets, stored, size = reads
-        _check_organisation(request, organisation)
+        check_organisation(request, organisation)
         if role is None or not role["active"]:
             raise rules.no_active_role(role_id)
         rules.check_team(role, team_id)
@@ -264,7 +265,7 @@ def assign_role(request: Request) -> Response:
         record = rules.new_assignment(role, request.path["userId"], team_id, ends, stored, change)
         return store.assign(request.database, table, record, stored, change), role["name"]
 
-    record, name = _until_fresh(request, _assign_reads, assign)
+    record, name = settle(request, _assign_reads, assign)
     answer = _assignment(request, Links(request.access), record, name)
     return Response(201, answer, {"Location": answer["_links"]["self"]["href"]})
 
@@ -273,7 +274,7 @@ def _remove_reads(request: Request) -> list[Call]:
     table, path = request.settings.permissions_table, request.path
     org_id, role_id = path["orgId"], path["roleId"]
     return [
-        store.organisation(table, org_id),
+        organisation_read(table, org_id),
         store.role(table, org_id, role_id),
         store.assignment(table, org_id, path["userId"], role_id, request.query.get("teamId")),
     ]
@@ -288,9 +289,9 @@ def remove_role(request: Request) -> Response:
         rules.check_team(role, request.query.get("teamId"))
         if stored is None or not in_force(stored, request.now):
             raise NotFound("The user has not got this role.", code="ASSIGNMENT_NOT_FOUND")
-        store.end(request.database, request.settings.permissions_table, [stored], _change(request))
+        store.end(request.database, request.settings.permissions_table, [stored], change_of(request))
 
-    _until_fresh(request, _remove_reads, remove)
+    settle(request, _remove_reads, remove)
     return Response(204)
 
 
@@ -312,7 +313,7 @@ def _access_of(request: Request, user_id: str, pages: list) -> Access:
 
 
 def _permissions_reads(request: Request) -> list[Call]:
-    organisation = store.organisation(request.settings.permissions_table, request.path["orgId"])
+    organisation = organisation_read(request.settings.permissions_table, request.path["orgId"])
     return [organisation, *_other_user_reads(request, request.path["userId"])]
 
 
@@ -320,7 +321,7 @@ def _permissions_reads(request: Request) -> list[Call]:
 def get_user_permissions(request: Request) -> dict:
     org_id, user_id = request.path["orgId"], request.path["userId"]
     organisation, *pages = request.prefetched
-    _check_organisation(request, organisation)
+    check_organisation(request, organisation)
     access = _access_of(request, user_id, pages)
     links = Links(request.access).of(own_link(request), {"roles": "listUserRoles"}, orgId=org_id, userId=user_id)
     return {
@@ -333,7 +334,7 @@ def get_user_permissions(request: Request) -> dict:
 
 
 def _check_reads(request: Request) -> list[Call]:
-    organisation = store.organisation(request.settings.permissions_table, request.path["orgId"])
+    organisation = organisation_read(request.settings.permissions_table, request.path["orgId"])
     return [organisation, *_other_user_reads(request, request.body["userId"])]
 
 
@@ -341,7 +342,7 @@ def _check_reads(request: Request) -> list[Call]:
 def check_access(request: Request) -> dict:
     org_id, body = request.path["orgId"], request.body
     organisation, *pages = request.prefetched
-    _check_organisation(request, organisation)
+    check_organisation(request, organisation)
     path, base = body["path"], base_path()
     if path.startswith(f"{base}/"):
         path = path.removeprefix(base)
@@ -361,38 +362,16 @@ def check_access(request: Request) -> dict:
 # Shared by the operations
 
 
-def _from_cursor(request: Request, query: Query) -> Query:
-    return query._replace(start_key=start_key(cursor_scope(request), request.query.get("startAt"), query))
-
-
-def _page(request: Request, query: Query, first: object) -> tuple[list[dict], str | None]:
-    found, last = take(request.database, query, first, page_size(request.query))
-    return found, encode_cursor(cursor_scope(request), last)
-
-
-def _until_fresh(request: Request, reads: Callable[[Request], list[Call]], attempt: Callable[[list], object]):
-    return until_fresh(request.prefetched, lambda: request.database.parallel(reads(request)), attempt)
-
-
 def _sets(request: Request, page: object) -> rules.Sets:
     query = store.permission_sets(request.settings.permissions_table, request.path["orgId"])
     return rules.with_platform_sets(request.database.rest_of(query, page))
 
 
 def _existing(request: Request, reads: list) -> dict:
-    _check_organisation(request, reads[0])
+    check_organisation(request, reads[0])
     if reads[1] is None:
         raise rules.no_role(request.path["roleId"])
     return reads[1]
-
-
-def _check_organisation(request: Request, organisation: dict | None) -> None:
-    if organisation is None:
-        raise NotFound(f"There is no organisation {request.path['orgId']}.", code="ORGANISATION_NOT_FOUND")
-
-
-def _change(request: Request) -> Change:
-    return Change(request.caller.user_id, request.request_id, request.now)
 
 
 def _answer(request: Request, stored: dict, status: int = 200) -> Response:

@@ -14,7 +14,7 @@ from bbws_access.kernel.dynamodb import Database, Put
 from bbws_access.kernel.errors import BadRequest, Conflict, NotFound
 from bbws_access.kernel.ids import is_user_id, is_valid_id, new_id
 from bbws_access.kernel.keys import key
-from bbws_access.kernel.records import Change, Stale, Step, commit, until_fresh
+from bbws_access.kernel.records import Change, Stale, Step, commit, organisation_read, until_fresh
 from bbws_access.role import rules, store
 
 _LONGEST_NAME = 100
@@ -46,7 +46,7 @@ def create_organisation(
             "single hyphens between them."
         )
     change = Change.outside_a_request(actor, request_id, now)
-    reads = [store.organisation(table, org_id), *store.default_names(table, org_id)]
+    reads = [organisation_read(table, org_id), *store.default_names(table, org_id)]
 
     def complete(results: list) -> dict:
         organisation, *taken = results
@@ -157,7 +157,7 @@ def _organisation_role(database: Database, table: str, org_id: str, role: str) -
         raise BadRequest(f"{org_id!r} is no organisation id.")
     query = {"active": True, "order": "oldest"}
     asked = store.roles(table, org_id, query)
-    organisation, page = database.parallel([store.organisation(table, org_id), asked])
+    organisation, page = database.parallel([organisation_read(table, org_id), asked])
     if organisation is None:
         raise NotFound(f"There is no organisation {org_id}.", code="ORGANISATION_NOT_FOUND")
     for found in database.rest_of(asked, page):

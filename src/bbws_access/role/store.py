@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from bbws_access.access.reader import in_force
 from bbws_access.kernel.contract import load_roles
-from bbws_access.kernel.dynamodb import Check, Database, Get, Put, Query, Update
+from bbws_access.kernel.dynamodb import Check, Database, Get, Query
 from bbws_access.kernel.errors import Conflict
 from bbws_access.kernel.keys import index_key, key, partition, sort_prefix
-from bbws_access.kernel.records import Change, Named, Stale, Step, commit, size_of, timestamp
+from bbws_access.kernel.records import Change, Named, Stale, Step, commit, count, put_over, size_of, timestamp, where
 from bbws_access.role import rules
 
 ROLES = Named("OrganisationRole", "OrganisationRoleName", "roleId")
@@ -17,10 +17,6 @@ _ENDED_AT_ONCE = 50
 
 
 # Reads
-
-
-def organisation(table: str, org_id: str) -> Get:
-    return Get(table, key("Organisation", orgId=org_id))
 
 
 def role(table: str, org_id: str, role_id: str) -> Get:
@@ -42,7 +38,7 @@ def assignment(table: str, org_id: str, user_id: str, role_id: str, team_id: str
 
 def platform_roles(table: str) -> Query:
     """The platform's active roles, by id."""
-    return _where(Query(table, partition("PlatformRole"), "ROLE#"), {"active": True})
+    return where(Query(table, partition("PlatformRole"), "ROLE#"), {"active": True})
 
 
 def roles(table: str, org_id: str, query: dict) -> Query:
@@ -53,7 +49,7 @@ def roles(table: str, org_id: str, query: dict) -> Query:
         "ROLE#",
         forward=query["order"] == "oldest",
     )
-    return _where(asked, {name: query[name] for name in ("active", "scope", "name") if name in query})
+    return where(asked, {name: query[name] for name in ("active", "scope", "name") if name in query})
 
 
 def role_names(table: str, org_id: str) -> Query:
@@ -107,15 +103,6 @@ def assignments_of_role(table: str, org_id: str, role_id: str, active: bool, now
         index="assignments-by-role",
     )
     return _in_force(asked, active, now)
-
-
-def _where(query: Query, wanted: dict[str, object]) -> Query:
-    # No limit: it would count what the filter drops, and cost a round trip for every few items that pass.
-    return query._replace(
-        filter=" AND ".join(f"#{name} = :{name}" for name in wanted),
-        names={f"#{name}": name for name in wanted},
-        values={f":{name}": value for name, value in wanted.items()},
-    )
 
 
 def _in_force(query: Query, active: bool, now: str) -> Query:
@@ -177,7 +164,7 @@ def assign(database: Database, table: str, record: dict, replaced: dict | None, 
         **index_key("UserRoleAssignment", "assignments-by-role", **parts),
         **record,
     }
-    steps = [(_put_over(table, item, replaced), Stale())]
+    steps = [(put_over(table, item, replaced), Stale())]
     if not rules.is_platform_role(role_id):
         active = {":true": True}
         role_key = key("OrganisationRole", orgId=org_id, roleId=role_id)
@@ -191,7 +178,7 @@ def assign(database: Database, table: str, record: dict, replaced: dict | None, 
 def end(database: Database, table: str, stored: list[dict], change: Change) -> None:
     """End assignments of one role, all of them or none. Raises Stale where one was changed since it was read."""
     org_id, role_id = stored[0]["organisationId"], stored[0]["roleId"]
-    steps = [(_put_over(table, rules.ended_assignment(one, change), one), Stale()) for one in stored]
+    steps = [(put_over(table, rules.ended_assignment(one, change), one), Stale()) for one in stored]
     commit(database, [*steps, _count(table, org_id, role_id, -len(stored), change)])
 
 
@@ -225,31 +212,8 @@ def check_unused(database: Database, table: str, org_id: str, role_id: str, usag
         raise rules.in_use(count)
 
 
-def _put_over(table: str, item: dict, replaced: dict | None) -> Put:
-    if replaced is None:
-        return Put(table, item, "attribute_not_exists(PK)")
-    return Put(table, item, "#version = :version", {"#version": "version"}, {":version": replaced["version"]})
-
-
 def _count(table: str, org_id: str, role_id: str, difference: int, change: Change) -> Step:
     """A step that changes how often a role is assigned. It has no condition: taking a role away must always work."""
-    action = Update(
-        table,
-        key("RoleUsage", orgId=org_id, roleId=role_id),
-        "SET entityType = :entity, organisationId = :org, roleId = :role, #active = :true, requestId = :request, "
-        "dateCreated = if_not_exists(dateCreated, :now), createdBy = if_not_exists(createdBy, :actor), "
-        "dateLastUpdated = :now, lastUpdatedBy = :actor ADD #count :difference, #version :one",
-        names={"#active": "active", "#count": "count", "#version": "version"},
-        values={
-            ":entity": "RoleUsage",
-            ":org": org_id,
-            ":role": role_id,
-            ":true": True,
-            ":request": change.request_id,
-            ":now": timestamp(change.now),
-            ":actor": change.actor,
-            ":difference": difference,
-            ":one": 1,
-        },
-    )
+    ids = {"organisationId": org_id, "roleId": role_id}
+    action = count(table, "RoleUsage", ids, {"count": difference}, change)
     return action, Conflict("The use of the role could not be counted.")

@@ -80,7 +80,7 @@ class TestNames:
         self, old: dict, new: dict, taken: str | None, freed: str | None
     ) -> None:
         (record, _), *names = ROLES.replace("table", {**old, "version": 7}, new)
-        assert (record.condition, record.values) == ("#v = :v", {":v": 7})
+        assert (record.condition, record.values) == ("#version = :version", {":version": 7})
         puts = [step.item["SK"] for step, _ in names if isinstance(step, Put)]
         deletes = [step.key["SK"] for step, _ in names if isinstance(step, Delete)]
         assert puts == ([f"NAME#{taken}"] if taken else [])

@@ -1,0 +1,42 @@
+"""What the operations of services have in common: who changes what, pages of lists, attempts that settle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from bbws_access.kernel.dynamodb import Call, Query
+from bbws_access.kernel.errors import NotFound
+from bbws_access.kernel.links import cursor_scope
+from bbws_access.kernel.paging import encode_cursor, page_size
+from bbws_access.kernel.records import Change, Result, start_key, take, until_fresh
+from bbws_access.kernel.service import Request
+
+
+def change_of(request: Request) -> Change:
+    """The change that a request makes: by its caller, now."""
+    return Change(request.caller.user_id, request.request_id, request.now)
+
+
+def check_organisation(request: Request, found: dict | None) -> None:
+    """Raises ORGANISATION_NOT_FOUND where the read of the organisation found none."""
+    if found is None:
+        raise NotFound(f"There is no organisation {request.path['orgId']}.", code="ORGANISATION_NOT_FOUND")
+
+
+def from_cursor(request: Request, query: Query) -> Query:
+    """The query, from where the request's `startAt` says to go on. Raises INVALID_CURSOR."""
+    return query._replace(start_key=start_key(cursor_scope(request), request.query.get("startAt"), query))
+
+
+def page_of(request: Request, query: Query, first: object) -> tuple[list[dict], str | None]:
+    """The items of the page that the request asks for, and the cursor to the next one.
+
+    first: the result of `query`
+    """
+    found, last = take(request.database, query, first, page_size(request.query))
+    return found, encode_cursor(cursor_scope(request), last)
+
+
+def settle(request: Request, reads: Callable[[Request], Iterable[Call]], attempt: Callable[[list], Result]) -> Result:
+    """The result of `attempt(results of reads)`: with what was prefetched, then anew while it is stale."""
+    return until_fresh(request.prefetched, lambda: request.database.parallel(reads(request)), attempt)
