@@ -147,6 +147,12 @@ def load_roles() -> dict:
     return _read("roles")
 
 
+@lru_cache(maxsize=1)
+def load_events() -> dict:
+    """What reaches the services beside requests: `events` by type and `queues` by name."""
+    return _read("events")
+
+
 def _read(name: str) -> dict:
     folder = _folder()
     try:

@@ -6,8 +6,6 @@ docs/decisions/0007-own-dynamodb-client.md
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import os
 import random
@@ -17,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from bbws_access.kernel.http import Connection, Pool
+from bbws_access.kernel.signature import Credentials, MissingCredentials, Signer, environment_credentials
 
 _SERVICE = "dynamodb"
 _TARGET = "DynamoDB_20120810."
@@ -275,24 +274,6 @@ class _Transact(NamedTuple):
 Call = Get | Query
 
 
-class Credentials(NamedTuple):
-    """Keys of AWS. `token` is the session token of temporary ones."""
-
-    access_key: str
-    secret_key: str
-    token: str | None = None
-
-
-def environment_credentials() -> Credentials:
-    """The credentials that the Lambda runtime puts in the environment; read for every request, so rotation is seen."""
-    try:
-        return Credentials(
-            os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"], os.environ.get("AWS_SESSION_TOKEN")
-        )
-    except KeyError as error:
-        raise DatabaseError(f"The environment variable {error.args[0]} is not set", "NoCredentials") from None
-
-
 class Database:
     """DynamoDB in one region.
 
@@ -315,7 +296,7 @@ class Database:
         self._deadline = deadline
         self._attempt_timeout = attempt_timeout
         self._pool = Pool(endpoint or f"https://{_SERVICE}.{region}.amazonaws.com")
-        self._signer = Signer(region, self._pool.authority)
+        self._signer = Signer(_SERVICE, region, self._pool.authority, _CONTENT_TYPE)
         self.round_trips = 0  # waits for the database, one after another; parallel requests count once
 
     def get(self, table: str, key: dict, *, consistent: bool = True) -> dict | None:
@@ -391,14 +372,17 @@ class Database:
 
     def _attempt(self, calls: list, requests: list, waiting: list[int], results: list, end: float) -> dict:
         """Send what is waiting, then read the answers; returns what may be tried again."""
-        credentials = self._credentials()
+        try:
+            credentials = self._credentials()
+        except MissingCredentials as error:
+            raise DatabaseError(str(error), "NoCredentials") from None
         failures: dict[int, DatabaseError] = {}
         sent: list[tuple[int, Connection]] = []
         self.round_trips += 1
         try:
             for n in waiting:
                 operation, body = requests[n]
-                data = self._signer.request(_TARGET + operation, body, credentials)
+                data = self._signer.request(body, credentials, target=_TARGET + operation)
                 try:
                     sent.append((n, self._pool.send(data, self._timeout(end))))
                 except OSError as error:
@@ -548,54 +532,3 @@ def _retryable(call: object, status: int, answer: bytes) -> DatabaseError:
 
 def _describe(error: Exception) -> str:
     return str(error) or type(error).__name__
-
-
-class Signer:
-    """AWS Signature Version 4 for POST requests to one host. The signing key is derived once a day."""
-
-    def __init__(self, region: str, host: str, service: str = _SERVICE) -> None:
-        self._scope_end = f"{region}/{service}/aws4_request"
-        self._region = region
-        self._service = service
-        self._host = host
-        self._derived: tuple[str, str, bytes] = ("", "", b"")
-        self._second = 0
-        self._stamp = ""
-
-    def request(self, target: str, body: bytes, credentials: Credentials, now: float | None = None) -> bytes:
-        """The whole HTTP request."""
-        second = int(time.time() if now is None else now)
-        if second != self._second:
-            self._stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
-            self._second = second
-        stamp = self._stamp
-        token = credentials.token
-        signed = f"content-type:{_CONTENT_TYPE}\nhost:{self._host}\nx-amz-date:{stamp}\n"
-        names = "content-type;host;x-amz-date"
-        if token:
-            signed += f"x-amz-security-token:{token}\n"
-            names += ";x-amz-security-token"
-        signed += f"x-amz-target:{target}\n"
-        names += ";x-amz-target"
-        canonical = f"POST\n/\n\n{signed}\n{names}\n{hashlib.sha256(body).hexdigest()}"
-        scope = f"{stamp[:8]}/{self._scope_end}"
-        digest = hashlib.sha256(canonical.encode()).hexdigest()
-        to_sign = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}"
-        signature = hmac.new(self._key(stamp[:8], credentials.secret_key), to_sign.encode(), "sha256").hexdigest()
-        head = (
-            f"POST / HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: {_CONTENT_TYPE}\r\nX-Amz-Date: {stamp}\r\n"
-            f"X-Amz-Target: {target}\r\nContent-Length: {len(body)}\r\n"
-            f"Authorization: AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "
-            f"SignedHeaders={names}, Signature={signature}\r\n"
-        )
-        if token:
-            head += f"X-Amz-Security-Token: {token}\r\n"
-        return head.encode() + b"\r\n" + body
-
-    def _key(self, day: str, secret: str) -> bytes:
-        if self._derived[:2] != (day, secret):
-            key = f"AWS4{secret}".encode()
-            for part in (day, self._region, self._service, "aws4_request"):
-                key = hmac.digest(key, part.encode(), "sha256")
-            self._derived = (day, secret, key)
-        return self._derived[2]

@@ -1,9 +1,12 @@
-"""One service behind API Gateway: routing from the contract, validation, the second access check, errors, logs.
+"""One service: routing from the contract, validation, the second access check, errors, logs.
 
 service = Service("role")
 
 @service.operation("getRole", prefetch=lambda request: [Get(...)])
 def get_role(request: Request) -> dict: ...
+
+@service.event("OrganisationCreated")
+def organisation_created(event: Event) -> None: ...
 
 handler = service.handler
 """
@@ -20,9 +23,19 @@ from typing import NamedTuple
 
 from bbws_access.access.grants import Access, Reason
 from bbws_access.access.reader import read_access_in
+from bbws_access.kernel.aws import Aws
 from bbws_access.kernel.contract import Contract, ContractError, Operation, Parameter, load_contract
 from bbws_access.kernel.dynamodb import Call, Database, DatabaseUnavailable, Throttled
 from bbws_access.kernel.errors import BadRequest, Forbidden, NotFound, ServiceError, TooLarge, Unauthorized, Unavailable
+from bbws_access.kernel.events import (
+    Event,
+    Message,
+    checked_detail,
+    consumed_events,
+    consumed_queues,
+    message_content,
+    queue_of,
+)
 from bbws_access.kernel.http import tls_context
 from bbws_access.kernel.ids import is_valid_id
 from bbws_access.kernel.logs import Logger
@@ -68,6 +81,7 @@ class Request:
 
     __slots__ = (
         "access",
+        "aws",
         "body",
         "caller",
         "database",
@@ -94,6 +108,7 @@ class Request:
     source_ip: str
     user_agent: str
     database: Database
+    aws: Aws
     settings: Settings
     log: Logger
     now: datetime
@@ -101,6 +116,8 @@ class Request:
 
 Handler = Callable[[Request], Response | dict]
 Prefetch = Callable[[Request], Sequence[Call]]
+EventHandler = Callable[[Event], None]
+MessageHandler = Callable[[Message], None]
 
 
 class Service:
@@ -120,7 +137,10 @@ class Service:
         self._settings = settings
         self._database = database
         self._log = log
+        self._aws: Aws | None = None
         self._handlers: dict[str, tuple[Handler, Prefetch | None]] = {}
+        self._events: dict[str, EventHandler] = {}
+        self._queues: dict[str, MessageHandler] = {}
         self._validators: dict[str, _Validators] = {}
         self._routes = {
             (operation.method, operation.path): operation
@@ -144,11 +164,23 @@ class Service:
 
         return register
 
+    def event(self, kind: str) -> Callable[[EventHandler], EventHandler]:
+        """Register the function that takes the events of a type. It raises to get the event again later.
+
+        It may get an event twice, and two at once, so doing the same again must change nothing.
+        """
+        return _registration(self._events, kind)
+
+    def messages(self, queue: str) -> Callable[[MessageHandler], MessageHandler]:
+        """Register the function that takes the messages of a queue, one at a time. It raises to get one again later."""
+        return _registration(self._queues, queue)
+
     @property
-    def handler(self) -> Callable[[dict, object], dict]:
-        """The Lambda handler. Raises ContractError unless exactly the contract's operations are registered."""
+    def handler(self) -> Callable[[dict, object], dict | None]:
+        """The Lambda handler. Raises ContractError unless exactly what the contract says is registered."""
         wanted = {operation.operation_id for operation in self._routes.values()}
-        have = set(self._handlers)
+        wanted |= consumed_events(self.name) | consumed_queues(self.name)
+        have = self._handlers.keys() | self._events.keys() | self._queues.keys()
         if wanted != have:
             raise ContractError(
                 f"The service {self.name} and the contract differ: "
@@ -169,10 +201,57 @@ class Service:
             self._log = Logger(self.name, self._settings.environment, self._settings.log_level)
         if self._database is None:
             self._database = Database(self._settings.region, self._settings.endpoint)
+        if self._aws is None:
+            self._aws = Aws(self._settings.region, self._settings.endpoint)
 
-    def _handle(self, event: dict, context: object) -> dict:
-        started = time.perf_counter()
+    def _handle(self, event: dict, context: object) -> dict | None:
         self._prepare()
+        if "detail-type" in event:
+            return self._handle_event(event, context)
+        if "Records" in event:
+            return self._handle_messages(event["Records"])
+        return self._handle_request(event, context)
+
+    def _handle_event(self, event: dict, context: object) -> None:
+        """Raises what the registered function raises: Lambda then tries again, and in the end keeps a dead letter."""
+        started = time.perf_counter()
+        event_id = event.get("id") or getattr(context, "aws_request_id", "")
+        log = self._log.bind(requestId=event_id, eventName=event.get("detail-type"))
+        outcome = "FAILURE"
+        try:
+            detail = checked_detail(event)
+            function = self._events[event["detail-type"]]
+            now = datetime.now(UTC)
+            function(Event(event_id, event["detail-type"], detail, now, self._database, self._aws, self._settings, log))
+            outcome = "SUCCESS"
+        except Exception as error:
+            log.fault("The event was not handled", error)
+            raise
+        finally:
+            log.record("Event", outcome=outcome, latencyMs=_since(started))
+
+    def _handle_messages(self, records: list[dict]) -> dict:
+        """The answer that makes SQS deliver again those messages, and only those, that could not be handled."""
+        failed = []
+        for record in records:
+            started = time.perf_counter()
+            message_id = record.get("messageId", "")
+            log = self._log.bind(requestId=message_id)
+            outcome = "FAILURE"
+            try:
+                function = self._queues[queue_of(record, frozenset(self._queues))]
+                body, count, sent = message_content(record)
+                now = datetime.now(UTC)
+                function(Message(message_id, body, count, sent, now, self._database, self._aws, self._settings, log))
+                outcome = "SUCCESS"
+            except Exception as error:
+                log.fault("The message was not handled", error)
+                failed.append({"itemIdentifier": message_id})
+            log.record("Message", outcome=outcome, latencyMs=_since(started))
+        return {"batchItemFailures": failed}
+
+    def _handle_request(self, event: dict, context: object) -> dict:
+        started = time.perf_counter()
         http = event.get("requestContext") or {}
         headers = {str(name).lower(): value for name, value in (event.get("headers") or {}).items()}
         request = Request()
@@ -204,7 +283,7 @@ class Service:
             resource=event.get("resource"),
             status=response.status,
             errorCode=_code_of(response),
-            latencyMs=round((time.perf_counter() - started) * 1000, 1),
+            latencyMs=_since(started),
             principal=request.caller.user_id if request.caller else None,
             organisationId=request.path.get("orgId"),
         )
@@ -218,6 +297,7 @@ class Service:
         request.operation = operation
         request.settings = self._settings
         request.database = self._database
+        request.aws = self._aws
         request.now = datetime.now(UTC)
         request.source_ip = (http.get("identity") or {}).get("sourceIp") or ""
         request.user_agent = headers.get("user-agent") or ""
@@ -281,6 +361,20 @@ class Service:
                 headers["Access-Control-Allow-Origin"] = origin if origin in allowed else "*"
                 headers["Access-Control-Expose-Headers"] = "Location,Retry-After"
         return {"statusCode": response.status, "headers": headers, "body": text, "isBase64Encoded": False}
+
+
+def _registration(registered: dict[str, Callable], name: str) -> Callable[[Callable], Callable]:
+    def register(function: Callable) -> Callable:
+        if name in registered:
+            raise ContractError(f"{name} is registered twice")
+        registered[name] = function
+        return function
+
+    return register
+
+
+def _since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 1)
 
 
 class _Validators:

@@ -18,7 +18,6 @@ from bbws_access.kernel.dynamodb import (
     Put,
     Throttled,
     TransactionCancelled,
-    environment_credentials,
 )
 from bbws_access.local_aws.certificate import ensure_certificate
 from tests.unit.kernel.loopback import Answer, Loopback, error, http
@@ -265,7 +264,7 @@ def test_rotated_credentials_are_used_at_once(monkeypatch):
 def test_missing_credentials_are_named(monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
     with pytest.raises(DatabaseError, match="AWS_ACCESS_KEY_ID is not set"):
-        environment_credentials()
+        Database("eu-west-1").get("t", KEY)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,14 @@ from botocore.credentials import Credentials as BotoCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bbws_access.kernel.dynamodb import Credentials, Signer
+from bbws_access.kernel.signature import Credentials, Signer
 
 HOST = "dynamodb.eu-west-1.amazonaws.com"
 _TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
+
+
+def _signer() -> Signer:
+    return Signer("dynamodb", "eu-west-1", HOST, "application/x-amz-json-1.0")
 
 
 def _headers(request: bytes) -> tuple[dict[str, str], bytes]:
@@ -44,8 +48,8 @@ def _botocore(monkeypatch, headers: dict[str, str], body: bytes, credentials: Cr
 )
 def test_equal_to_botocore(operation, content, credentials, now):
     body = json.dumps(content).encode()
-    signer = Signer("eu-west-1", HOST)
-    request = signer.request(f"DynamoDB_20120810.{operation}", body, credentials, now)
+    signer = _signer()
+    request = signer.request(body, credentials, target=f"DynamoDB_20120810.{operation}", now=now)
     headers, sent = _headers(request)
     assert sent == body
     assert headers["Content-Length"] == str(len(body))
@@ -54,6 +58,8 @@ def test_equal_to_botocore(operation, content, credentials, now):
         assert headers["Authorization"] == _botocore(patch, headers, body, credentials)
     # The kept key of the day does not outlive the day or the secret.
     later = now + 86_400
-    again = _headers(signer.request("DynamoDB_20120810.Query", body, credentials, later))[0]
-    fresh = _headers(Signer("eu-west-1", HOST).request("DynamoDB_20120810.Query", body, credentials, later))[0]
+    again, fresh = (
+        _headers(one.request(body, credentials, target="DynamoDB_20120810.Query", now=later))[0]
+        for one in (signer, _signer())
+    )
     assert again == fresh

@@ -1,0 +1,161 @@
+"""Other services of AWS than DynamoDB: signed JSON requests over kept connections, one at a time.
+
+Aws("eu-west-1", None).sqs("SendMessage", {"QueueUrl": ..., "MessageBody": ...})
+
+The operations and bodies are those of each service's own API reference. Why not boto3: docs/decisions/0007.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from bbws_access.kernel.http import Pool
+from bbws_access.kernel.signature import Credentials, MissingCredentials, Signer, environment_credentials
+
+_FIRST_BACKOFF = 0.05
+_LONGEST_BACKOFF = 1.0
+_THROTTLES = ("Throttl", "TooManyRequests", "RequestLimitExceeded", "LimitExceeded", "SlowDown")
+
+
+class AwsError(Exception):
+    """A service refused a request. `code` is its own, such as UsernameExistsException."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(f"{code}: {message}" if code else message)
+        self.code = code
+
+
+class AwsUnavailable(AwsError):
+    """A service did not answer in time, or only with faults or requests to slow down, until the deadline.
+
+    Whether the request was carried out is unknown.
+    """
+
+
+class _Api(NamedTuple):
+    host: str  # {region} is filled in
+    signing_name: str
+    content_type: str
+    target: str | None  # what stands before the operation in X-Amz-Target; None where the path says it
+
+
+_APIS = {
+    "sqs": _Api("sqs.{region}.amazonaws.com", "sqs", "application/x-amz-json-1.0", "AmazonSQS"),
+    "events": _Api("events.{region}.amazonaws.com", "events", "application/x-amz-json-1.1", "AWSEvents"),
+    "cognito": _Api(
+        "cognito-idp.{region}.amazonaws.com",
+        "cognito-idp",
+        "application/x-amz-json-1.1",
+        "AWSCognitoIdentityProviderService",
+    ),
+    "ses": _Api("email.{region}.amazonaws.com", "ses", "application/json", None),
+}
+
+
+class Aws:
+    """Services of AWS in one region.
+
+    endpoint: another address than AWS's own, such as https://127.0.0.1:4566
+    deadline: seconds for a call with all its retries; attempt_timeout: seconds without an answer for one attempt
+    Every method returns the answer's JSON, and raises AwsError or AwsUnavailable.
+    """
+
+    def __init__(
+        self,
+        region: str,
+        endpoint: str | None = None,
+        credentials: Callable[[], Credentials] = environment_credentials,
+        *,
+        deadline: float = 8.0,
+        attempt_timeout: float = 4.0,
+    ) -> None:
+        self._region = region
+        self._endpoint = endpoint
+        self._credentials = credentials
+        self._deadline = deadline
+        self._attempt_timeout = attempt_timeout
+        self._clients: dict[str, tuple[Pool, Signer]] = {}
+
+    def sqs(self, operation: str, body: dict) -> dict:
+        return self._call("sqs", operation, body)
+
+    def cognito(self, operation: str, body: dict) -> dict:
+        return self._call("cognito", operation, body)
+
+    def send_email(self, body: dict) -> dict:
+        """SES v2's SendEmail. After AwsUnavailable the mail may be on its way."""
+        return self._call("ses", None, body, path="/v2/email/outbound-emails")
+
+    def put_event(self, source: str, detail_type: str, detail: dict, bus: str = "default") -> None:
+        """Put one event on a bus of EventBridge."""
+        entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail), "EventBusName": bus}
+        answer = self._call("events", "PutEvents", {"Entries": [entry]})
+        if answer.get("FailedEntryCount"):
+            failed = answer["Entries"][0]
+            raise AwsUnavailable(failed.get("ErrorMessage", ""), failed.get("ErrorCode", "PutEventsFailed"))
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        for pool, _ in self._clients.values():
+            pool.close()
+
+    def _client(self, name: str) -> tuple[Pool, Signer]:
+        if name not in self._clients:
+            api = _APIS[name]
+            pool = Pool(self._endpoint or f"https://{api.host.format(region=self._region)}")
+            self._clients[name] = pool, Signer(api.signing_name, self._region, pool.authority, api.content_type)
+        return self._clients[name]
+
+    def _call(self, name: str, operation: str | None, body: dict, *, path: str = "/") -> dict:
+        pool, signer = self._client(name)
+        target = f"{_APIS[name].target}.{operation}" if operation else None
+        content = json.dumps(body, separators=(",", ":")).encode()
+        what = operation or path
+        end = time.monotonic() + self._deadline
+        attempt = 0
+        while True:
+            try:
+                request = signer.request(content, self._credentials(), target=target, path=path)
+            except MissingCredentials as error:
+                raise AwsError(str(error), "NoCredentials") from None
+            try:
+                status, answer = _exchange(pool, request, min(self._attempt_timeout, end - time.monotonic()))
+                if 200 <= status < 300:
+                    return json.loads(answer) if answer else {}
+                failure = _failure(what, status, answer)
+                if not isinstance(failure, AwsUnavailable):
+                    raise failure
+            except (OSError, ValueError) as error:
+                failure = AwsUnavailable(f"{what}: {error or type(error).__name__}", "ConnectionFailed")
+            attempt += 1
+            pause = random.uniform(0, min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2**attempt))  # noqa: S311 - spreads load
+            if time.monotonic() + pause >= end:
+                raise failure
+            time.sleep(pause)
+
+
+def _exchange(pool: Pool, request: bytes, timeout: float) -> tuple[int, bytes]:
+    connection = pool.send(request, max(0.001, timeout))
+    try:
+        answer = connection.read_answer()
+    except (OSError, ValueError):
+        connection.close()
+        raise
+    pool.keep(connection)
+    return answer
+
+
+def _failure(what: str, status: int, answer: bytes) -> AwsError:
+    try:
+        body = json.loads(answer)
+        # SQS and SES name the type in the body or, SES v2, in a header only.
+        code = str(body.get("__type") or body.get("code") or f"Http{status}").rpartition("#")[2]
+        message = str(body.get("message") or body.get("Message") or "")
+    except (ValueError, AttributeError):
+        code, message = f"Http{status}", "the answer was not JSON"
+    passing = status >= 500 or status == 429 or code.startswith(_THROTTLES)
+    return (AwsUnavailable if passing else AwsError)(f"{what}: {message}", code)
