@@ -155,6 +155,24 @@ def _hung(evidence: Evidence) -> None:
     evidence.facts[2].broken = "terraform test was ended: the time limit of 60 s passed"
 
 
+def fail_native_test(evidence: Evidence) -> None:
+    """A fault of the tables' worker that its plans do not show."""
+    facts = next(facts for facts in evidence.facts if facts.module == "dynamodb")
+    step = next(step for step in facts.steps if step.name == "native tests")
+    step.status, step.detail = FAILED, "terraform/modules/dynamodb/tests/validations.tftest.hcl:9: Missing failure"
+
+
+@breaks("workers", "dev", "native tests: terraform/modules/dynamodb/tests/validations.tftest.hcl:9")
+def _native_test(evidence: Evidence) -> None:
+    fail_native_test(evidence)
+
+
+@breaks("on-demand", "dev", "teams")
+def _provisioned_as_a_native_test_says_too(evidence: Evidence) -> None:
+    _provisioned(evidence)
+    fail_native_test(evidence)
+
+
 @breaks("summary", "dev", "There was nothing to look at: summary.md")
 def _no_summary(evidence: Evidence) -> None:
     evidence.summary = None
@@ -313,6 +331,13 @@ def test_a_finding_says_where_it_stands(planned, project: Project) -> None:
     text = (project.root / finding.file).read_text(encoding="utf-8").splitlines()
     assert finding.file.startswith("terraform/modules/dynamodb/")
     assert "billing_mode" in text[finding.line - 1]
+
+
+def test_another_modules_finding_tells_nothing_of_a_fault(planned, project: Project) -> None:
+    evidence = planned.evidence(project)
+    _public_policy(evidence)
+    fail_native_test(evidence)
+    assert set(red(evidence)) == {"public-access", "workers"}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)

@@ -1,18 +1,20 @@
 """What a worker says when its module cannot be proven: one sentence, with file and line, in its own row."""
 
+import io
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from bbws_access.cli.errors import ToolError, UsageError
 from bbws_access.cli.project import Project
-from bbws_access.verify import engine
+from bbws_access.verify import engine, show
 from bbws_access.verify.cache import Cache
 from bbws_access.verify.jobs import Job, Planned
-from bbws_access.verify.report import COMPLETE, FAILED, SKIPPED
+from bbws_access.verify.report import COMPLETE, FAILED, SKIPPED, WITH_FAULTS
 from bbws_access.verify.runner import CheckError, Deadline, Runner
 
 
@@ -171,6 +173,13 @@ def test_a_native_test_that_fails_is_named_with_file_and_line(job, project: Proj
     (step,) = made.facts.faults
     assert step.name == "native tests"
     assert "terraform/modules/kms/tests/wrong.tftest.hcl:" in step.detail
+    assert made.verdict == WITH_FAULTS
+    screen = Console(file=io.StringIO(), width=200, force_terminal=True, color_system="standard")
+    screen.print(show.workers(engine.Run([made])))
+    (row,) = [line for line in screen.file.getvalue().splitlines() if "worker of kms" in line]
+    assert f"\x1b[31m{WITH_FAULTS}" in row
+    assert "\x1b[32m" not in row, "nothing in the row is green"
+    assert "native tests" in row
 
 
 def test_wrong_names_are_refused(project: Project) -> None:

@@ -15,7 +15,7 @@ from bbws_access.cli.project import Project
 from bbws_access.verify import slices
 from bbws_access.verify.hcl import Block, read_blocks, read_literals
 from bbws_access.verify.jobs import PLAN, VALIDATE, WORKERS, Facts, Planned
-from bbws_access.verify.report import COMPLETE, Criterion, Finding, Verdict
+from bbws_access.verify.report import COMPLETE, FAILED, WITH_FAULTS, Criterion, Finding, Verdict
 
 PROD = "prod"
 TABLE_OF_ENVIRONMENTS = {
@@ -112,6 +112,19 @@ class Evidence:
     @property
     def workers(self) -> list[Facts]:
         return [facts for facts in self.facts if facts.name in WORKERS]
+
+    @cached_property
+    def told(self) -> set[str]:
+        """Modules that a criterion about what they make finds something wrong with, in any environment."""
+        environments = [name for name in self.values if name != slices.ANOTHER]
+        rules = [item for item in RULES if item.id not in ("workers", "summary")]
+        found = set()
+        for criterion in judge(self, environments, rules):
+            for finding in (item for verdict in criterion.verdicts.values() for item in verdict.findings):
+                call = self.calls.get(Planned(finding.address or "", "", {}).call)
+                path = re.match(r"terraform/modules/([a-z0-9-]+)/", finding.file or "")
+                found |= {slices.top(call.source)} if call else {path[1]} if path else set()
+        return found
 
     def prefix(self, environment: str) -> str:
         values = self.values[environment]
@@ -237,7 +250,7 @@ def _steps(evidence: Evidence, name: str, environment: str | None, look: Look) -
         for step in steps:
             look.at(f"{facts.module}: {step.detail or step.status}")
             if step.status != COMPLETE:
-                reason = step.detail if step.status == "FAILED" else facts.broken or step.detail
+                reason = step.detail if step.status == FAILED else facts.broken or step.detail
                 file, line = _place(reason)
                 look.findings.append(Finding(f"{facts.module}: {reason}", None, file, line))
         if not steps:
@@ -429,7 +442,8 @@ def _public_access(evidence: Evidence, environment: str, look: Look) -> None:
 @rule(
     "workers",
     "All 6 workers completed",
-    "Each of the six workers did every one of its checks: none crashed, hung or was stopped by an error.",
+    "Each of the six workers did every one of its checks: none crashed, hung or was stopped by an error. A fault that a"
+    " check found, as a native test that fails, turns another criterion of its module red, or else this one.",
     "the six workers",
     from_document=True,
     needs=tuple(folder for folder, _ in WORKERS.values()),
@@ -441,9 +455,12 @@ def _workers(evidence: Evidence, environment: str, look: Look) -> None:
         if facts is None:
             look.findings.append(Finding(f"{name} did not run."))
             continue
-        look.at(f"{name}: {'FAILED' if facts.broken else 'COMPLETE'}")
+        look.at(f"{name}: {FAILED if facts.broken else WITH_FAULTS if facts.faults else COMPLETE}")
         if facts.broken:
             look.findings.append(Finding(f"{name}: {facts.broken}", None, *_place(facts.broken)))
+        elif facts.faults and facts.module not in evidence.told:
+            for step in facts.faults:
+                look.findings.append(Finding(f"{name}: {step.name}: {step.detail}", None, *_place(step.detail)))
 
 
 @rule(

@@ -11,7 +11,7 @@ from typing import Any
 from bbws_access.cli.project import Project
 from bbws_access.verify import slices
 from bbws_access.verify.hcl import read_blocks
-from bbws_access.verify.report import COMPLETE, FAILED, RUNNING, SKIPPED, Output, Step, from_json
+from bbws_access.verify.report import COMPLETE, FAILED, RUNNING, SKIPPED, WITH_FAULTS, Output, Step, from_json
 from bbws_access.verify.runner import CheckError, Deadline, Diagnostic, Outcome, Runner
 
 WORKERS = {
@@ -113,6 +113,11 @@ class Job:
         self.doing = ""
         self.started = 0.0
         self.cached = False
+
+    @property
+    def verdict(self) -> str:
+        """Its status for people, as a finished worker's is."""
+        return WITH_FAULTS if self.status == COMPLETE and self.facts.faults else self.status
 
     def run(
         self,

@@ -13,6 +13,8 @@ RUNNING = "RUNNING"
 COMPLETE = "COMPLETE"
 FAILED = "FAILED"
 SKIPPED = "SKIPPED"
+WITH_FAULTS = "COMPLETE, with faults"
+"""What a worker's COMPLETE is shown as when it did all of its checks and one found a fault. Never green."""
 STATUSES = (PENDING, RUNNING, COMPLETE, FAILED, SKIPPED)
 """A worker is never SKIPPED, only a step of it: what it needed failed before."""
 
@@ -111,6 +113,11 @@ class Worker:
     def passed(self) -> bool:
         """Whether it did all of its checks, and none found a fault."""
         return self.status == COMPLETE and all(step.status == COMPLETE for step in self.steps)
+
+    @property
+    def verdict(self) -> str:
+        """Its status for people: COMPLETE only where it passed."""
+        return WITH_FAULTS if self.status == COMPLETE and not self.passed else self.status
 
 
 @dataclass

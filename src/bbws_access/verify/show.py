@@ -11,9 +11,9 @@ from rich.table import Table
 
 from bbws_access.verify.engine import Run
 from bbws_access.verify.jobs import Job
-from bbws_access.verify.report import COMPLETE, FAILED, PENDING, RUNNING, Report, Worker
+from bbws_access.verify.report import COMPLETE, FAILED, PENDING, RUNNING, WITH_FAULTS, Report, Worker
 
-_COLOURS = {PENDING: "dim", RUNNING: "cyan", COMPLETE: "green", FAILED: "red"}
+_COLOURS = {PENDING: "dim", RUNNING: "cyan", COMPLETE: "green", WITH_FAULTS: "red", FAILED: "red"}
 
 
 def watch(console: Console) -> Callable[[Run], Callable[[], None]]:
@@ -43,9 +43,10 @@ def _lines(run: Run, console: Console, done: threading.Event) -> None:
     while True:
         last = done.is_set()
         for job in run.jobs:
-            if job.status != seen.get(job.facts.name, PENDING):
-                seen[job.facts.name] = job.status
-                console.print(f"{job.facts.name} {job.status}")
+            verdict = job.verdict
+            if verdict != seen.get(job.facts.name, PENDING):
+                seen[job.facts.name] = verdict
+                console.print(f"{job.facts.name} {verdict}")
         if last:
             return
         done.wait(0.2)
@@ -57,7 +58,7 @@ def workers(run: Run) -> Table:
     for title in ("Worker", "Status", "Checks", "Seconds", "Now"):
         table.add_column(title, no_wrap=True, overflow="ellipsis", justify="right" if title == "Seconds" else "left")
     for job in run.jobs:
-        table.add_row(job.facts.name, _status(job.status), _bar(job), _seconds(job), escape(_now(job)))
+        table.add_row(job.facts.name, _status(job.verdict), _bar(job), _seconds(job), escape(_now(job)))
     return table
 
 
@@ -65,7 +66,8 @@ def _bar(job: Job) -> str:
     total = 6 + len(job.values)
     done = len([step for step in list(job.facts.steps) if step.status in (COMPLETE, FAILED)])
     done = total if job.status in (COMPLETE, FAILED) else min(done, total - 1)
-    return f"[green]{'━' * done}[/green][dim]{'━' * (total - done)}[/dim]"
+    tone = "red" if _COLOURS[job.verdict] == "red" else "green"
+    return f"[{tone}]{'━' * done}[/{tone}][dim]{'━' * (total - done)}[/dim]"
 
 
 def _seconds(job: Job) -> str:
@@ -89,9 +91,8 @@ def result(report: Report, console: Console) -> None:
     table = Table(box=None, pad_edge=False)
     for title in ("Worker", "Status", "Seconds"):
         table.add_column(title, justify="right" if title == "Seconds" else "left", no_wrap=True)
-    table.add_column("", overflow="fold")
     for worker in (*report.workers, *report.supporting):
-        table.add_row(worker.name, _status(worker.status), _took(worker), "" if worker.passed else "[red]✗[/red]")
+        table.add_row(worker.name, _status(worker.verdict), _took(worker))
     console.print(table)
     for worker in (*report.workers, *report.supporting):
         if not worker.passed:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from bbws_access.verify.report import FAILED
 from tests.verify.render import samples
 
 if TYPE_CHECKING:
@@ -80,6 +81,12 @@ def test_the_verdict_stands_first(browser: Browser) -> None:
     browser.shows("#verdict", "6 of 6 workers complete, 8 of 8 criteria hold in DEV, SIT and PROD.")
     browser.open(samples.failing())
     browser.shows("#verdict", "3 criteria do not hold; 2 workers did not complete; 1 worker found faults")
+    faults = samples.passing()
+    faults.workers[1].steps[-1].status = FAILED
+    browser.open(faults)
+    browser.shows(
+        "#verdict", "1 worker found faults", "6 of 6 workers complete, 1 of them with faults, 8 of 8 criteria"
+    )
     browser.open(samples.empty())
     browser.shows("#verdict", "6 workers did not complete")
 
@@ -88,7 +95,7 @@ def test_workers_show_their_status_their_time_and_why_they_failed(browser: Brows
     browser.open(samples.failing())
     rows = browser.texts(".worker > summary")
     assert [row.splitlines()[0] for row in rows] == [*(name for name, _, _ in samples.WORKERS), "supporting-kms"]
-    assert "Faults" in rows[6]
+    assert "Complete, with faults" in rows[6]
     assert "Failed" in rows[0]
     assert "terraform/modules/dynamodb/main.tf:31" in rows[0]
     assert "Complete" in rows[1]

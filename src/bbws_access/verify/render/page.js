@@ -76,6 +76,8 @@
   const unfinished = everyone.filter((worker) => worker.status !== "COMPLETE");
   const complete = report.workers.filter((worker) => worker.status === "COMPLETE").length;
 
+  const withFaults = report.workers.some(faulty) ? `, ${report.workers.filter(faulty).length} of them with faults` : "";
+
   const headline = () => {
     if (report.passed) return "Everything holds";
     const parts = [];
@@ -98,7 +100,7 @@
     fill(box, {}, [
       make("span", { class: `sign ${tone}` }, icon(report.passed ? "pass" : "fail")),
       make("strong", {}, headline()),
-      make("p", { class: "muted" }, `${complete} of ${count(report.workers.length, "worker")} complete, ` +
+      make("p", { class: "muted" }, `${complete} of ${count(report.workers.length, "worker")} complete${withFaults}, ` +
         `${report.criteria.length - broken.length} of ${report.criteria.length} criteria hold in ${list(environments.map((name) => name.toUpperCase()))}.`),
       links.length ? make("ul", {}, links) : null,
     ]);
@@ -126,7 +128,7 @@
       return make("details", { class: "worker card", open: failed, id: worker.name },
         make("summary", {},
           make("div", { class: "who" }, make("div", { class: "name" }, worker.name), make("div", { class: "task" }, worker.task)),
-          faulty(worker) ? make("span", { class: "badge bad" }, icon("fail"), "Faults") : badge(worker.status),
+          faulty(worker) ? make("span", { class: "badge bad" }, icon("fail"), "Complete, with faults") : badge(worker.status),
           make("span", { class: "time" }, worker.cached ? "cached" : seconds(worker.seconds)),
           failed && worker.message ? make("div", { class: "message bad" }, worker.message) : null,
           make("div", { class: "track", "aria-hidden": "true" }, bar)),

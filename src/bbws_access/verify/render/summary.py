@@ -64,8 +64,7 @@ def _workers(report: Report) -> str:
 
 
 def _row(worker: Worker) -> tuple[str, ...]:
-    status = worker.status if worker.passed or worker.status != COMPLETE else f"{COMPLETE}, with faults"
-    return plain(worker.name), plain(worker.task), _kinds(worker), status, _seconds(worker)
+    return plain(worker.name), plain(worker.task), _kinds(worker), worker.verdict, _seconds(worker)
 
 
 def _why(worker: Worker) -> str:
