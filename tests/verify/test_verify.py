@@ -56,7 +56,9 @@ def test_green_then_known_then_red_where_it_is_broken(project: Project, tmp_path
     assert report.passed
     assert [worker.status for worker in report.workers] == ["COMPLETE", "COMPLETE"]
     assert not ElementTree.parse(junit).findall(".//failure")
-    assert (project.build / "verify" / "index.html").is_file()
+    assert not (project.build / "verify" / "index.html").exists(), "kept for a report of everything"
+    assert (project.build / "verify" / "partial" / "index.html").is_file()
+    assert "partial/summary.md" in "".join(said.split())
 
     status, said, again = verify(project, *ONLY, "--json", str(found))
     assert status == 0, said

@@ -189,6 +189,18 @@ def test_wrong_names_are_refused(project: Project) -> None:
         engine.verify(project, engine.Options(environments=("moon",)))
 
 
+def test_only_a_run_of_everything_replaces_the_report_of_everything(project: Project, tmp_path: Path) -> None:
+    whole, part = project.build / "verify", project.build / "verify" / "partial"
+    for options, folder in (
+        ({}, whole),
+        ({"environments": ("prod", "sit", "dev")}, whole),
+        ({"environments": ("prod",)}, part),
+        ({"only": ("iam",)}, part),
+        ({"only": ("iam",), "output": tmp_path}, tmp_path),
+    ):
+        assert engine.output_folder(project, engine.Options(**options)) == folder
+
+
 def test_a_module_without_stand_in_is_named(project: Project, tmp_path: Path) -> None:
     from bbws_access.verify import slices
 

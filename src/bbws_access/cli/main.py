@@ -284,7 +284,8 @@ def verify(
         typer.Option("--only", metavar="WORKER", help="Worker, or module, to run alone; may be repeated."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", help="Folder of the summary and the page; .build/verify unless given.")
+        Path | None,
+        typer.Option("--output", help="Folder for the files; else .build/verify, in it partial/ for a part of it."),
     ] = None,
     json_: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write the report as JSON; - for standard output.")

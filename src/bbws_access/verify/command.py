@@ -7,7 +7,7 @@ from bbws_access.cli.console import err, note, out, seconds
 from bbws_access.cli.errors import FAILURE, InterruptedByUserError, ToolError
 from bbws_access.cli.project import find_project
 from bbws_access.verify import show
-from bbws_access.verify.engine import Options, verify
+from bbws_access.verify.engine import Options, output_folder, verify
 from bbws_access.verify.junit import junit
 
 
@@ -26,7 +26,7 @@ def run(options: Options, json_: str | None, junit_: Path | None) -> int:
         _write(Path(json_), text, "--json")
     if junit_:
         _write(junit_, junit(report), "--junit")
-    folder = options.output or project.build / "verify"
+    folder = output_folder(project, options)
     if (folder / "index.html").is_file():
         note(f"{folder / 'summary.md'} and {folder / 'index.html'} say more.")
     verdict = "[green]✓[/green] Everything holds" if report.passed else "[red]✗[/red] Not everything holds"

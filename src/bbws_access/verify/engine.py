@@ -29,6 +29,7 @@ from bbws_access.verify.runner import CheckError, Deadline, Runner
 from bbws_access.verify.scanners import Scanners
 
 DEFAULT_ENVIRONMENTS = ("dev", "sit", "prod")
+PARTIAL = "partial"
 REPORT = "report.json"
 # What the table of environments shows first.
 FIRST = ("region", "env_name", "pitr_enabled", "cross_region_replication", "failover_region")
@@ -128,8 +129,15 @@ def verify(project: Project, options: Options, watch: Callable[[Run], Any] | Non
     place = len([rule for rule in rules if rule.from_document and rule.id != "summary"])
     report.finished = _time(datetime.now(UTC))
     report.seconds = time.monotonic() - began
-    _write(report, options.output or project.build / "verify", evidence, environments, summary, place)
+    _write(report, output_folder(project, options), evidence, environments, summary, place)
     return report
+
+
+def output_folder(project: Project, options: Options) -> Path:
+    """Where the files go. What looked at a part only leaves the last report of everything as it is."""
+    folder = project.build / "verify"
+    everything = not options.only and set(_environments(project, options.environments)) >= set(DEFAULT_ENVIRONMENTS)
+    return options.output or (folder if everything else folder / PARTIAL)
 
 
 def _work(
