@@ -35,6 +35,7 @@ ROLES = f"ROLE#ORG#{ORGANISATION}"
 ROLE_USAGE = f"ROLE_USAGE#ORG#{ORGANISATION}"
 ASSIGNMENTS = f"ASSIGNMENT#USER#{USER}"
 ASSIGNMENTS_BY_ROLE = f"ASSIGNMENT#ORG#{ORGANISATION}#ROLE#{ROLE}"
+PLATFORM_ASSIGNMENTS = f"PLATFORM_ASSIGNMENT#USER#{USER}"
 TEAMS = f"TEAM#ORG#{ORGANISATION}"
 TEAM_ROLES = f"TEAM_ROLE#ORG#{ORGANISATION}"
 MEMBERSHIPS = f"MEMBER#USER#{USER}"
@@ -47,7 +48,16 @@ EVENTS_BY_USER = f"EVENT#USER#{USER}"
 
 # Every partition of every table, for what holds for all of them.
 PARTITIONS = {
-    "permissions": (CATALOGUE, PLATFORM_SETS, SETS, PLATFORM_ROLES, ROLES, ROLE_USAGE, ASSIGNMENTS),
+    "permissions": (
+        CATALOGUE,
+        PLATFORM_SETS,
+        SETS,
+        PLATFORM_ROLES,
+        ROLES,
+        ROLE_USAGE,
+        ASSIGNMENTS,
+        PLATFORM_ASSIGNMENTS,
+    ),
     "teams": (TEAMS, TEAM_ROLES, MEMBERSHIPS),
     "invitations": (INVITATIONS, TOKENS),
     "audit": (EVENTS,),
@@ -278,6 +288,14 @@ EVERY_ROLE = [
             ),
         )
     ),
+    # What reaches every organisation is given by engineers alone: who decides on access reads it, and nobody writes it.
+    *(case for role in ROLE_NAMES for case in _may_not(role, CHANGE, "table/permissions", PLATFORM_ASSIGNMENTS)),
+    *(
+        case
+        for role in ("permission", "role", "team", "invitation", "authorizer")
+        for case in _may(role, READ, "table/permissions", PLATFORM_ASSIGNMENTS)
+    ),
+    *_may_not("token-claims", READ, "table/permissions", PLATFORM_ASSIGNMENTS),
     # Nobody but audit touches what audit keeps.
     *(
         case

@@ -13,9 +13,7 @@ from bbws_access.kernel.ids import is_valid_id
 from bbws_access.kernel.keys import partition
 from bbws_access.kernel.settings import Settings
 
-# The organisation of platform roles and the team of roles without one, as parts of an assignment's key.
-PLATFORM_ORGANISATION = "PLATFORM"
-NO_TEAM = "-"
+NO_TEAM = "-"  # the team of a role without one, as part of an assignment's key
 _ORGANISATIONS_AT_ONCE = 11  # the default one and ten hinted
 
 _ROLE_NAMES = {"#n": "name", "#s": "scope", "#p": "permissions", "#t": "permissionSets", "#a": "active"}
@@ -43,8 +41,8 @@ def read_access(
         calls += organisation_calls(settings, org_id)
     results = _complete(database, calls, database.parallel(calls, deadline=deadline))
     now = now or datetime.now(UTC)
-    assignments, members, rest = _split_user(settings, results)
-    held = _Held(user_id, assignments, members, now)
+    own, rest = _split_user(settings, results)
+    held = _Held(user_id, own, now)
     definitions = _Definitions(settings, read, rest)
     unread = [org_id for org_id in held.organisations() if org_id not in definitions.organisations]
     for start in range(0, len(unread), _ORGANISATIONS_AT_ONCE):
@@ -93,8 +91,8 @@ def access_in(
     now: datetime | None = None,
 ) -> Access:
     """What a user holds in one organisation, from the answers to `calls_in`. Raises DatabaseError."""
-    assignments, members, rest = _split_user(settings, _complete(database, calls, pages))
-    held = _Held(user_id, assignments, members, now or datetime.now(UTC))
+    own, rest = _split_user(settings, _complete(database, calls, pages))
+    held = _Held(user_id, own, now or datetime.now(UTC))
     return held.access(_Definitions(settings, [] if org_id is None else [org_id], rest))
 
 
@@ -146,7 +144,11 @@ def in_force(record: dict, now: datetime) -> bool:
 def _user_calls(settings: Settings, user_id: str) -> list[Call]:
     if not is_valid_id(user_id):
         raise ValueError(f"{user_id!r} is no user id")
-    calls: list[Call] = [Query(settings.permissions_table, partition("UserRoleAssignment", userId=user_id), "ORG#")]
+    # What reaches every organisation lies where no service writes (docs/decisions/0011-platform-assignments.md).
+    calls: list[Call] = [
+        Query(settings.permissions_table, partition("UserRoleAssignment", userId=user_id), "ORG#"),
+        Query(settings.permissions_table, partition("PlatformRoleAssignment", userId=user_id), "ROLE#"),
+    ]
     if settings.has_table("teams"):
         calls.append(Query(settings.teams_table, partition("TeamMember", userId=user_id), "ORG#"))
     return calls
@@ -159,10 +161,11 @@ def _complete(database: Database, calls: list[Query], pages: list[Page]) -> list
     ]
 
 
-def _split_user(settings: Settings, results: list[list[dict]]) -> tuple[list[dict], list[dict], list[list[dict]]]:
+def _split_user(settings: Settings, results: list[list[dict]]) -> tuple[list[list[dict]], list[list[dict]]]:
+    """Assignments, platform assignments and memberships of the user; and what was read of organisations."""
     if settings.has_table("teams"):
-        return results[0], results[1], results[2:]
-    return results[0], [], results[1:]
+        return results[:3], results[3:]
+    return [*results[:2], []], results[2:]
 
 
 class _Definitions:
@@ -206,31 +209,26 @@ class _Definitions:
 class _Held:
     """The records of one user that are in force."""
 
-    def __init__(self, user_id: str, assignments: list[dict], members: list[dict], now: datetime) -> None:
+    def __init__(self, user_id: str, records: list[list[dict]], now: datetime) -> None:
         self.user_id = user_id
-        self.known = bool(assignments or members)
-        self.assignments = [one for one in assignments if in_force(one, now)]
-        self.members = [one for one in members if in_force(one, now)]
+        self.known = any(records)
+        assignments, platform, members = ([one for one in kind if in_force(one, now)] for kind in records)
+        self.platform = platform
+        self.assignments = [one for one in assignments if is_valid_id(one.get("organisationId"))]
+        self.members = [one for one in members if is_valid_id(one.get("organisationId"))]
 
     def organisations(self) -> list[str]:
-        records = [*self.assignments, *self.members]
-        found = dict.fromkeys(record["organisationId"] for record in records)
-        found.pop(PLATFORM_ORGANISATION, None)
-        return [org_id for org_id in found if is_valid_id(org_id)]
+        return list(dict.fromkeys(record["organisationId"] for record in (*self.assignments, *self.members)))
 
     def access(self, definitions: _Definitions) -> Access:
-        grants, memberships, elsewhere = [], [], False
+        memberships, elsewhere = [], False
+        grants = [_platform_grant(assignment) for assignment in self.platform]
         for assignment in self.assignments:
             org_id = assignment["organisationId"]
-            if org_id == PLATFORM_ORGANISATION:
-                grant = _platform_grant(assignment)
-            elif org_id in definitions.organisations:
-                grant = _grant(assignment, org_id, definitions)
+            if org_id in definitions.organisations:
+                grants.append(_grant(assignment, org_id, definitions))
             else:
                 elsewhere = True
-                continue
-            if grant is not None:
-                grants.append(grant)
         for member in self.members:
             org_id = member["organisationId"]
             if org_id not in definitions.organisations:
@@ -241,7 +239,8 @@ class _Held:
             role_id = member.get("teamRoleId", "")
             capabilities = definitions.team_roles.get((org_id, role_id), frozenset())
             memberships.append(Membership(org_id, member["teamId"], capabilities, role_id))
-        return Access(self.user_id, tuple(grants), tuple(memberships), known=self.known, active_elsewhere=elsewhere)
+        held = tuple(grant for grant in grants if grant is not None)
+        return Access(self.user_id, held, tuple(memberships), known=self.known, active_elsewhere=elsewhere)
 
 
 def _grant(assignment: dict, org_id: str, definitions: _Definitions) -> Grant | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 
-from bbws_access.access.reader import PLATFORM_ORGANISATION, in_force
+from bbws_access.access.reader import in_force
 from bbws_access.kernel.dynamodb import Database, Query
 from bbws_access.kernel.http import tls_context
 from bbws_access.kernel.ids import is_user_id, is_valid_id
@@ -84,7 +84,6 @@ class TokenClaims:
         except Exception as error:  # whatever it was, a hint is not worth a failed sign-in
             self._log.warning("No organisations in the token: the tables did not answer", error=str(error))
             return []
-        found.pop(PLATFORM_ORGANISATION, None)
         return [org_id for org_id in found if is_valid_id(org_id)][:MOST_ORGANISATIONS]
 
 

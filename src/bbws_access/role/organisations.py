@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from bbws_access.access.grants import PLATFORM
-from bbws_access.access.reader import PLATFORM_ORGANISATION, in_force
+from bbws_access.access.reader import in_force
 from bbws_access.kernel.contract import load_roles
 from bbws_access.kernel.dynamodb import Database, Put
 from bbws_access.kernel.errors import BadRequest, Conflict, NotFound
@@ -100,8 +100,7 @@ def assign_role(
     Returns {"created": bool, "assignment": the stored record}.
     Raises BadRequest, or NotFound for an organisation or role that is not there.
     """
-    if not is_user_id(user_id):
-        raise BadRequest(f"{user_id!r} is no user id: use the sub of the Cognito account, a lower-case UUID.")
+    _check_user_id(user_id)
     if team_id is not None and not is_valid_id(team_id):
         raise BadRequest(f"{team_id!r} is no team id.")
     change = Change.outside_a_request(actor, request_id, now)
@@ -109,18 +108,51 @@ def assign_role(
     def attempt(_: list) -> dict:
         if organisation_id is None:
             found = _platform_role(role)
+            place = store.platform_assignment(table, user_id, found["roleId"])
         else:
             found = _organisation_role(database, table, organisation_id, role)
+            place = store.assignment(table, organisation_id, user_id, found["roleId"], team_id)
         rules.check_team(found, team_id)
         ends = rules.check_expiry(expires_at, change.now)
-        org_id = found["organisationId"]
-        [stored] = database.parallel([store.assignment(table, org_id, user_id, found["roleId"], team_id)])
+        [stored] = database.parallel([place])
         if stored is not None and in_force(stored, change.now):
             return {"created": False, "assignment": stored}
         record = rules.new_assignment(found, user_id, team_id, ends, stored, change)
-        return {"created": True, "assignment": store.assign(database, table, record, stored, change)}
+        if organisation_id is None:
+            item = {**place.key, **record}
+            store.put_platform_assignments(database, table, [(item, stored)])
+        else:
+            item = store.assign(database, table, record, stored, change)
+        return {"created": True, "assignment": item}
 
     return until_fresh([], list, attempt)
+
+
+def end_platform_roles(
+    database: Database,
+    table: str,
+    user_id: str,
+    actor: str,
+    *,
+    now: datetime | None = None,
+    request_id: str | None = None,
+) -> list[str]:
+    """Take every platform role away from a user; returns the names of those that were taken. Raises BadRequest.
+
+    The event `UserDeactivated` does not: the role service may not write platform assignments.
+    """
+    _check_user_id(user_id)
+    change = Change.outside_a_request(actor, request_id, now)
+    query = store.platform_assignments(table, user_id)
+
+    def attempt(reads: list) -> list[str]:
+        held = [one for one in database.rest_of(query, reads[0]) if one["active"]]
+        if held:
+            ended = [(rules.ended_assignment(one, change), one) for one in held]
+            store.put_platform_assignments(database, table, ended)
+        return [one["roleName"] for one in held]
+
+    return until_fresh(database.parallel([query]), lambda: database.parallel([query]), attempt)
 
 
 def missing_defaults(org_id: str, taken: list[dict | None], change: Change) -> tuple[list[dict], list[str]]:
@@ -143,11 +175,16 @@ def seed_steps(table: str, roles: list[dict]) -> list[Step]:
     return [(action, Stale()) for item in items for action, _ in store.ROLES.create(table, item)]
 
 
+def _check_user_id(user_id: str) -> None:
+    if not is_user_id(user_id):
+        raise BadRequest(f"{user_id!r} is no user id: use the sub of the Cognito account, a lower-case UUID.")
+
+
 def _platform_role(role: str) -> dict:
     roles = rules.platform_roles().values()
     for found in roles:
         if role in (found["roleId"], found["name"]):
-            return {**found, "scope": PLATFORM, "organisationId": PLATFORM_ORGANISATION}
+            return {**found, "scope": PLATFORM}
     names = ", ".join(one["name"] for one in roles)
     raise NotFound(f"There is no platform role {role}; there are {names}.", code="ROLE_NOT_FOUND")
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from bbws_access.access.granting import check_ceiling, check_known
-from bbws_access.access.grants import ORGANISATION, TEAM, Access
-from bbws_access.access.reader import NO_TEAM, PLATFORM_ORGANISATION, in_force
+from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access
+from bbws_access.access.reader import NO_TEAM, in_force
 from bbws_access.kernel.contract import load_roles
 from bbws_access.kernel.errors import BadRequest, Conflict, Forbidden, NotFound
 from bbws_access.kernel.records import Change, audit_columns, check_version, timestamp
@@ -230,9 +230,10 @@ def new_assignment(
     change: Change,
 ) -> dict:
     """The record of an assignment. `replaced` is the ended one whose place it takes, whose versions it goes on with."""
+    of_platform = role["scope"] == PLATFORM
     record = {
-        "entityType": "UserRoleAssignment",
-        "organisationId": role.get("organisationId", PLATFORM_ORGANISATION),
+        "entityType": "PlatformRoleAssignment" if of_platform else "UserRoleAssignment",
+        **({} if of_platform else {"organisationId": role["organisationId"]}),
         "userId": user_id,
         "roleId": role["roleId"],
         "roleName": role["name"],

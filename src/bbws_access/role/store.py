@@ -36,6 +36,15 @@ def assignment(table: str, org_id: str, user_id: str, role_id: str, team_id: str
     return Get(table, key("UserRoleAssignment", **parts))
 
 
+def platform_assignment(table: str, user_id: str, role_id: str) -> Get:
+    return Get(table, key("PlatformRoleAssignment", userId=user_id, roleId=role_id))
+
+
+def platform_assignments(table: str, user_id: str) -> Query:
+    """Every platform role that a user has or had."""
+    return Query(table, partition("PlatformRoleAssignment", userId=user_id), "ROLE#")
+
+
 def platform_roles(table: str) -> Query:
     """The platform's active roles, by id."""
     return where(Query(table, partition("PlatformRole"), "ROLE#"), {"active": True})
@@ -164,15 +173,23 @@ def assign(database: Database, table: str, record: dict, replaced: dict | None, 
         **index_key("UserRoleAssignment", "assignments-by-role", **parts),
         **record,
     }
-    steps = [(put_over(table, item, replaced), Stale())]
-    if not rules.is_platform_role(role_id):
-        active = {":true": True}
-        role_key = key("OrganisationRole", orgId=org_id, roleId=role_id)
-        steps.append((Check(table, role_key, "#active = :true", {"#active": "active"}, active), Stale()))
-        if replaced is None or not replaced["active"]:
-            steps.append(_count(table, org_id, role_id, 1, change))
+    role_key = key("OrganisationRole", orgId=org_id, roleId=role_id)
+    steps = [
+        (put_over(table, item, replaced), Stale()),
+        (Check(table, role_key, "#active = :true", {"#active": "active"}, {":true": True}), Stale()),
+    ]
+    if replaced is None or not replaced["active"]:
+        steps.append(_count(table, org_id, role_id, 1, change))
     commit(database, steps)
     return item
+
+
+def put_platform_assignments(database: Database, table: str, items: Iterable[tuple[dict, dict | None]]) -> None:
+    """Store platform assignments, each over the one that was read in its place (None for none). All of them or none.
+
+    With an engineer's credentials: no service may. Raises Stale where one is not as it was read.
+    """
+    commit(database, [(put_over(table, item, replaced), Stale()) for item, replaced in items])
 
 
 def end(database: Database, table: str, stored: list[dict], change: Change) -> None:

@@ -52,6 +52,11 @@ class People:
         keys = key("UserRoleAssignment", userId=self.user, orgId=org, roleId=role_id, teamId=team)
         self.database.put(self.tables["permissions"], {**keys, **item, **changes})
 
+    def assign_platform(self, role_id: str, **changes: object) -> None:
+        item = {"userId": self.user, "roleId": role_id, "scope": "PLATFORM", "active": True}
+        keys = key("PlatformRoleAssignment", userId=self.user, roleId=role_id)
+        self.database.put(self.tables["permissions"], {**keys, **item, **changes})
+
     def permission_set(self, org: str, *permissions: str, active: bool = True) -> str:
         set_id = new_id("permission-set")
         item = {"setId": set_id, "permissions": list(permissions), "active": active}
@@ -161,8 +166,8 @@ def test_what_gives_nothing(people, org, role, assignment):
 
 
 def test_a_platform_role_counts_everywhere_and_makes_active_nowhere(people, org):
-    people.assign("PLATFORM", "role-support-agent", scope="PLATFORM")
-    people.assign("PLATFORM", people.role(org, "*"), scope="PLATFORM")
+    people.assign_platform("role-support-agent")
+    people.assign_platform(people.role(org, "*"))
     access = people.read(org)
     assert len(access.grants) == 1
     assert "role:read" in access.permissions_in(org)
@@ -173,7 +178,19 @@ def test_a_platform_role_counts_everywhere_and_makes_active_nowhere(people, org)
 def test_an_organisations_role_never_counts_as_a_platform_role(people, org):
     people.assign(org, "role-platform-admin", scope="PLATFORM")
     people.assign(org, "role-platform-admin")
+    people.assign_platform("role-platform-admin", scope="ORGANISATION")
+    people.assign_platform("role-platform-admin", active=False)
     assert people.read(org).grants == ()
+
+
+def test_a_platform_role_among_an_organisations_assignments_is_nothing(people, org):
+    """That is where services write."""
+    for name in ("PLATFORM", "*", None):
+        people.assign(
+            "PLATFORM", "role-platform-admin", team=f"team-{name}", scope="PLATFORM", teamId=None, organisationId=name
+        )
+    access = people.read(org)
+    assert (access.grants, access.known, access.active) == ((), True, False)
 
 
 def test_a_team_assignment_counts_for_its_team(people, org):
@@ -228,7 +245,7 @@ def test_a_service_without_the_teams_table(people, org):
 
 
 def test_platform_roles_alone(people, org):
-    people.assign("PLATFORM", "role-security-officer", scope="PLATFORM")
+    people.assign_platform("role-security-officer")
     people.assign(org, people.role(org, "*"))
     access, _ = read_access_in(people.database, people.settings, people.user, None)
     assert access.permissions_in(None) == {"audit:read", "audit:export"}

@@ -185,7 +185,9 @@ def test_permission_sets_platform_roles_and_team_capabilities_count(scene):
         },
     )
     scene.assign(scene.role(permissionSets=[set_id]))
-    scene.assign("role-security-officer", "PLATFORM", "PLATFORM")
+    keys = item_key("PlatformRoleAssignment", userId=scene.user, roleId="role-security-officer")
+    item = {"userId": scene.user, "roleId": "role-security-officer", "scope": "PLATFORM", "active": True}
+    scene.database.put(permissions, {**keys, **item})
     scene.database.put(
         teams,
         {
@@ -274,7 +276,7 @@ def test_the_handler_from_the_environment(environment, capsys):
         assert answer["policyDocument"]["Statement"][0]["Effect"] == "Deny"
         assert server.requests[0][0].startswith(f"GET /{POOL}/.well-known/jwks.json ")
         tables = [json.loads(body)["TableName"] for _, body in server.requests[1:]]
-        assert sorted(tables) == ["permissions"] * 3 + ["teams"] * 2
+        assert sorted(tables) == ["permissions"] * 4 + ["teams"] * 2
     assert json.loads(capsys.readouterr().out)["reason"] == "UNKNOWN_USER"
 
 

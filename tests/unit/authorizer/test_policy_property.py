@@ -83,7 +83,7 @@ def _organisation(draw) -> dict:
 def _world(draw) -> dict:
     orgs = draw(st.lists(st.sampled_from(ORGS), min_size=1, max_size=3, unique=True))
     organisations = {org: draw(_organisation()) for org in orgs}
-    assignments, members = [], []
+    assignments, platform, members = [], [], []
     for org in orgs:
         for _ in range(draw(st.integers(0, 3))):
             scope = draw(st.sampled_from(["ORGANISATION", "TEAM"]))
@@ -110,18 +110,16 @@ def _world(draw) -> dict:
         ]
     if draw(st.integers(0, 3)) == 0:
         role = draw(st.sampled_from([*(role["roleId"] for role in load_roles()["platformRoles"]), "role-0"]))
-        assignments.append(
+        platform.append(
             {
                 "userId": ME,
-                "organisationId": "PLATFORM",
                 "roleId": role,
                 "scope": "PLATFORM",
-                "teamId": "-",
                 "active": draw(_ACTIVE),
                 "expiresAt": draw(_EXPIRY),
             }
         )
-    return {"organisations": organisations, "assignments": assignments, "members": members}
+    return {"organisations": organisations, "assignments": assignments, "platform": platform, "members": members}
 
 
 def _access(world: dict):
@@ -129,7 +127,7 @@ def _access(world: dict):
     for content in world["organisations"].values():
         results += [content["roles"], content["sets"], content["team_roles"]]
     definitions = _Definitions(TABLES, list(world["organisations"]), results)
-    return _Held(ME, world["assignments"], world["members"], NOW).access(definitions)
+    return _Held(ME, [world["assignments"], world["platform"], world["members"]], NOW).access(definitions)
 
 
 # The oracle.
@@ -150,14 +148,13 @@ def _in_force(record: dict) -> bool:
 def _held(world: dict) -> list[tuple[str, str | None, str | None, set[str]]]:
     """(scope, organisation, team, permissions) of everything that counts."""
     held = []
+    for one in filter(_in_force, world["platform"]):
+        held += [
+            ("PLATFORM", None, None, set(role["permissions"]))
+            for role in load_roles()["platformRoles"]
+            if role["roleId"] == one["roleId"]
+        ]
     for one in filter(_in_force, world["assignments"]):
-        if one["organisationId"] == "PLATFORM":
-            held += [
-                ("PLATFORM", None, None, set(role["permissions"]))
-                for role in load_roles()["platformRoles"]
-                if role["roleId"] == one["roleId"]
-            ]
-            continue
         content = world["organisations"][one["organisationId"]]
         for role in content["roles"]:
             if role["roleId"] != one["roleId"] or not role["active"]:

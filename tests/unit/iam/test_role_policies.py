@@ -15,6 +15,7 @@ from tests.support.role_cases import (
     CASES,
     INVITATIONS,
     MEMBERSHIPS,
+    PLATFORM_ASSIGNMENTS,
     ROLE_NAMES,
     ROLE_USAGE,
     ROLES,
@@ -118,6 +119,11 @@ def test_role_service_may_assign_a_role_in_one_transaction(policies: Policies) -
         part("role", "ConditionCheckItem", "permissions", ROLES),
         part("role", "UpdateItem", "permissions", ROLE_USAGE),
     )
+    assert not judge(
+        policies,
+        part("role", "PutItem", "permissions", ASSIGNMENTS),
+        part("role", "PutItem", "permissions", PLATFORM_ASSIGNMENTS),
+    )
 
 
 def test_invitation_service_may_accept_in_one_transaction(policies: Policies) -> None:
@@ -131,6 +137,7 @@ def test_invitation_service_may_accept_in_one_transaction(policies: Policies) ->
     assert judge(policies, *acceptance)
     # One part too many, and the whole is refused.
     assert not judge(policies, *acceptance, part("invitation", "UpdateItem", "permissions", ROLES))
+    assert not judge(policies, *acceptance, part("invitation", "PutItem", "permissions", PLATFORM_ASSIGNMENTS))
 
 
 def test_permission_service_may_not_smuggle_an_assignment_into_a_transaction(policies: Policies) -> None:

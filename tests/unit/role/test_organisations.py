@@ -7,15 +7,17 @@ from functools import partial
 
 import pytest
 
+from bbws_access.access.reader import read_access
 from bbws_access.kernel.contract import load_roles
 from bbws_access.kernel.dynamodb import Database
 from bbws_access.kernel.errors import BadRequest, Conflict, NotFound
 from bbws_access.kernel.ids import is_valid_id, new_id
 from bbws_access.kernel.keys import key, partition
+from bbws_access.kernel.settings import Settings
 from bbws_access.local_aws import LocalAws
-from bbws_access.role.organisations import assign_role, create_organisation
+from bbws_access.role.organisations import assign_role, create_organisation, end_platform_roles
 from tests.support.services import ENGINEER, World, at_once
-from tests.support.tables import patient_database
+from tests.support.tables import REGION, patient_database
 
 DEFAULTS = [role["name"] for role in load_roles()["defaultOrganisationRoles"]]
 
@@ -89,7 +91,28 @@ class TestAssignRole:
         for name, created in (("PLATFORM_ADMIN", True), ("role-platform-admin", False)):
             done = assign_role(database, table, user_id=user, role=name, actor=ENGINEER)
             assert done["created"] is created
-        assert (done["assignment"]["scope"], done["assignment"]["organisationId"]) == ("PLATFORM", "PLATFORM")
+        assert done["assignment"]["scope"] == "PLATFORM"
+        parts = {"userId": user, "roleId": "role-platform-admin"}
+        assert database.get(table, key("PlatformRoleAssignment", **parts)) == done["assignment"]
+        # Nothing of it lies where services write.
+        assert database.query_all(table, partition("UserRoleAssignment", userId=user)) == []
+        with pytest.raises(BadRequest, match="teamId"):
+            assign_role(database, table, user_id=user, role="SUPPORT_AGENT", team_id="team-1", actor=ENGINEER)
+
+    def test_platform_roles_are_taken_away_and_given_again(self, world: World, database: Database, table: str) -> None:
+        user, org_id = world.user(), world.organisation()
+        world.assign(user, "ORG_ADMIN", org_id)
+        assert end_platform_roles(database, table, user, ENGINEER) == []
+        for name in ("PLATFORM_ADMIN", "SUPPORT_AGENT"):
+            world.assign(user, name)
+        assert sorted(end_platform_roles(database, table, user, ENGINEER)) == ["PLATFORM_ADMIN", "SUPPORT_AGENT"]
+        assert end_platform_roles(database, table, user, ENGINEER) == []
+        access = read_access(database, Settings(region=REGION, tables={"permissions": table}), user)
+        assert [grant.role_name for grant in access.grants] == ["ORG_ADMIN"]
+        done = assign_role(database, table, user_id=user, role="SUPPORT_AGENT", actor=ENGINEER)
+        assert (done["created"], done["assignment"]["version"]) == (True, 3)
+        with pytest.raises(BadRequest, match="sub"):
+            end_platform_roles(database, table, "me@example.com", ENGINEER)
 
     def test_in_a_team(self, world: World, database: Database, table: str) -> None:
         org_id, user = world.organisation(), world.user()
