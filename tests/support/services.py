@@ -16,8 +16,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from jsonschema_rs import Draft202012Validator
 
-from bbws_access.kernel.contract import json_schema, load_contract
+from bbws_access.kernel.contract import json_schema, load_contract, load_events
 from bbws_access.kernel.dynamodb import Database
+from bbws_access.kernel.ids import new_id
+from bbws_access.kernel.keys import key
 from bbws_access.kernel.logs import Logger
 from bbws_access.kernel.service import Service
 from bbws_access.kernel.settings import Settings
@@ -64,6 +66,11 @@ class Instance:
         instance._database = self.database
         instance._log = Logger(service.name, settings.environment, stream=log or _Nowhere())
         self._handle = instance.handler
+
+    def deliver(self, kind: str, **detail: object) -> None:
+        """Bring an event as EventBridge does; raises what the function raises."""
+        source = load_events()["events"][kind]["source"]
+        self._handle({"id": str(uuid.uuid4()), "source": source, "detail-type": kind, "detail": detail}, None)
 
     def call(
         self,
@@ -139,9 +146,10 @@ class _Nowhere:
 class World:
     """Organisations and users of one test."""
 
-    def __init__(self, database: Database, table: str) -> None:
+    def __init__(self, database: Database, tables: dict[str, str]) -> None:
         self.database = database
-        self.table = table
+        self.table = tables["permissions"]
+        self.teams_table = tables["teams"]
 
     def organisation(self) -> str:
         """A new organisation with the default roles; its id."""
@@ -169,6 +177,13 @@ class World:
         user = self.user()
         self.assign(user, role)
         return user
+
+    def team(self, org_id: str, team_id: str | None = None, *, active: bool = True) -> str:
+        """A team of an organisation; its id."""
+        team_id = team_id or new_id("team")
+        item = {"organisationId": org_id, "teamId": team_id, "name": "Team", "active": active}
+        self.database.put(self.teams_table, {**key("Team", orgId=org_id, teamId=team_id), **item})
+        return team_id
 
     def put(self, item: dict) -> None:
         """Store a record as it is, for states that the services do not make themselves."""
@@ -220,4 +235,4 @@ def start_instance(local_aws: LocalAws, seeded_tables: dict[str, str]) -> Iterat
 @pytest.fixture
 def world(database: Database, seeded_tables: dict[str, str]) -> World:
     """Makes organisations and users of the test's own."""
-    return World(database, seeded_tables["permissions"])
+    return World(database, seeded_tables)

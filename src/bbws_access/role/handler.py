@@ -9,7 +9,8 @@ from bbws_access.access.grants import Access
 from bbws_access.access.reader import access_in, calls_in, in_force
 from bbws_access.kernel.contract import load_contract
 from bbws_access.kernel.dynamodb import Call, Query
-from bbws_access.kernel.errors import NotFound
+from bbws_access.kernel.errors import Conflict, NotFound
+from bbws_access.kernel.events import Event
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.links import Links, base_path, link, own_link, page_links
 from bbws_access.kernel.operations import change_of, check_organisation, from_cursor, page_of, settle
@@ -241,29 +242,32 @@ def _assign_reads(request: Request) -> list[Call]:
         store.permission_sets(table, org_id),
         store.assignment(table, org_id, request.path["userId"], body["roleId"], body.get("teamId")),
         store.size_of_assignments(table, org_id, request.path["userId"]),
+        *([store.team(request.settings.teams_table, org_id, body["teamId"])] if "teamId" in body else []),
     ]
 
 
 @service.operation("assignRole", prefetch=_assign_reads)
 def assign_role(request: Request) -> Response:
-    table, body = request.settings.permissions_table, request.body
+    table, org_id, body = request.settings.permissions_table, request.path["orgId"], request.body
     role_id, team_id, change = body["roleId"], body.get("teamId"), change_of(request)
     rules.check_assignable_here(role_id)
 
     def assign(reads: list) -> tuple[dict, str]:
-        organisation, role, sets, stored, size = reads
+        organisation, role, sets, stored, size, *teams = reads
         check_organisation(request, organisation)
         if role is None or not role["active"]:
             raise rules.no_active_role(role_id)
         rules.check_team(role, team_id)
+        rules.check_teams_active(teams, team_id)
         ends = rules.check_expiry(body.get("expiresAt"), request.now)
-        check_ceiling(request.access, role["organisationId"], rules.granted(role, _sets(request, sets)))
+        check_ceiling(request.access, org_id, rules.granted(role, _sets(request, sets)))
         if stored is not None and in_force(stored, request.now):
             raise rules.already_assigned(stored)
         if stored is None:
             check_room(size, rules.MOST_ASSIGNMENTS, "roles of this user in the organisation")
         record = rules.new_assignment(role, request.path["userId"], team_id, ends, stored, change)
-        return store.assign(request.database, table, record, stored, change), role["name"]
+        checks = [store.team_stays_active(request.settings.teams_table, org_id, team_id)] if teams else []
+        return store.assign(request.database, table, record, stored, change, checks), role["name"]
 
     record, name = settle(request, _assign_reads, assign)
     answer = _assignment(request, Links(request.access), record, name)
@@ -357,6 +361,47 @@ def check_access(request: Request) -> dict:
     )
     asked = {"organisationId": org_id, "userId": body["userId"], "method": body["method"], "path": path}
     return {**asked, **answer, "_links": links}
+
+
+# What happens elsewhere on the platform
+
+
+@service.event("OrganisationCreated")
+def organisation_created(event: Event) -> None:
+    org_id, name, change = event.detail["organisationId"], event.detail["name"], event.change
+    try:
+        done = organisations.create_organisation(
+            event.database,
+            event.settings.permissions_table,
+            name,
+            change.actor,
+            org_id,
+            now=change.now,
+            request_id=change.request_id,
+        )
+    except Conflict as error:
+        if error.code != "ORGANISATION_EXISTS":
+            raise
+        # The event would be refused again each time it came: a warning, and what is there stays.
+        event.log.warning("The organisation is there already, with another name", organisationId=org_id, name=name)
+        return
+    event.log.info("Organisation", organisationId=org_id, created=done["created"])
+
+
+@service.event("UserDeactivated")
+def user_deactivated(event: Event) -> None:
+    table = event.settings.permissions_table
+    user_id, org_id = event.detail["userId"], event.detail.get("organisationId")
+    held = store.all_assignments_of_user(table, user_id, org_id)
+    ended = store.end_found(event.database, table, held, event.change)
+    event.log.info("Assignments of a user ended", userId=user_id, organisationId=org_id, ended=ended)
+
+
+@service.event("TeamDeactivated")
+def team_deactivated(event: Event) -> None:
+    table, org_id, team_id = event.settings.permissions_table, event.detail["organisationId"], event.detail["teamId"]
+    ended = store.end_found(event.database, table, store.assignments_in_team(table, org_id, team_id), event.change)
+    event.log.info("Assignments in a team ended", organisationId=org_id, teamId=team_id, ended=ended)
 
 
 # Shared by the operations

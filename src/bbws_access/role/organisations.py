@@ -56,7 +56,6 @@ def create_organisation(
                 code="ORGANISATION_EXISTS",
             )
         roles, existing = missing_defaults(org_id, taken, change)
-        steps: list[Step] = []
         if organisation is None:
             record = {
                 **key("Organisation", orgId=org_id),
@@ -66,10 +65,10 @@ def create_organisation(
                 "active": True,
                 **change.first(),
             }
-            steps.append((Put(table, record, "attribute_not_exists(PK)"), Stale()))
-        steps += seed_steps(table, roles)
-        if steps:
-            commit(database, steps)
+            put = (Put(table, record, "attribute_not_exists(PK)"), Stale())
+            commit(database, [put, *seed_steps(table, roles)])
+        else:
+            roles = []  # it got them with its record; those that it renamed or deactivated since are its own affair
         return {
             "organisationId": org_id,
             "name": name,

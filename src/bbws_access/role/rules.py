@@ -199,6 +199,12 @@ def check_team(role: dict, team_id: str | None) -> None:
         )
 
 
+def check_teams_active(teams: Iterable[dict | None], team_id: str | None) -> None:
+    """Raises TEAM_NOT_FOUND unless what was read of the assignment's team, if it has one, is an active team."""
+    if not all(team is not None and team["active"] for team in teams):
+        raise NotFound(f"There is no active team {team_id} in this organisation.", code="TEAM_NOT_FOUND")
+
+
 def check_expiry(text: str | None, now: datetime) -> str | None:
     """The moment when an assignment ends, in UTC; None for never. Raises VALIDATION_ERROR unless it is to come."""
     if text is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from bbws_access.access.reader import in_force
@@ -9,11 +10,24 @@ from bbws_access.kernel.contract import load_roles
 from bbws_access.kernel.dynamodb import Check, Database, Get, Query
 from bbws_access.kernel.errors import Conflict
 from bbws_access.kernel.keys import index_key, key, partition, sort_prefix
-from bbws_access.kernel.records import Change, Named, Stale, Step, commit, count, put_over, size_of, timestamp, where
+from bbws_access.kernel.records import (
+    Change,
+    Named,
+    Stale,
+    Step,
+    commit,
+    count,
+    put_over,
+    size_of,
+    timestamp,
+    until_fresh,
+    where,
+)
 from bbws_access.role import rules
 
 ROLES = Named("OrganisationRole", "OrganisationRoleName", "roleId")
-_ENDED_AT_ONCE = 50
+_ENDED_AT_ONCE = 50  # each with its role's count at worst: a transaction has room for 100
+_PLACES_OF_THE_ASSIGNED = ("GSI2PK", "GSI2SK", "GSI3PK", "GSI3SK")
 
 
 # Reads
@@ -34,6 +48,11 @@ def usage(table: str, org_id: str, role_id: str) -> Get:
 def assignment(table: str, org_id: str, user_id: str, role_id: str, team_id: str | None) -> Get:
     parts = {"orgId": org_id, "userId": user_id, "roleId": role_id, "teamId": rules.key_team(team_id)}
     return Get(table, key("UserRoleAssignment", **parts))
+
+
+def team(table: str, org_id: str, team_id: str) -> Get:
+    """A team, in the table `teams`."""
+    return Get(table, key("Team", orgId=org_id, teamId=team_id))
 
 
 def platform_assignment(table: str, user_id: str, role_id: str) -> Get:
@@ -114,6 +133,18 @@ def assignments_of_role(table: str, org_id: str, role_id: str, active: bool, now
     return _in_force(asked, active, now)
 
 
+def all_assignments_of_user(table: str, user_id: str, org_id: str | None) -> Query:
+    """The assignments of a user that nobody ended, everywhere or in one organisation."""
+    prefix = "ORG#" if org_id is None else sort_prefix("UserRoleAssignment", orgId=org_id)
+    return where(Query(table, partition("UserRoleAssignment", userId=user_id), prefix), {"active": True})
+
+
+def assignments_in_team(table: str, org_id: str, team_id: str) -> Query:
+    """The assignments in a team that nobody ended. A moment behind the writes."""
+    place = partition("UserRoleAssignment", index="assignments-by-team", orgId=org_id, teamId=team_id)
+    return Query(table, place, index="assignments-by-team")
+
+
 def _in_force(query: Query, active: bool, now: str) -> Query:
     condition = "#active = :active AND (attribute_not_exists(expiresAt) OR expiresAt > :now)"
     return query._replace(
@@ -128,20 +159,8 @@ def _in_force(query: Query, active: bool, now: str) -> Query:
 
 def sets_stay_active(table: str, org_id: str, set_ids: Iterable[str]) -> list[Step]:
     """Steps that fail where one of an organisation's sets was deactivated meanwhile."""
-    return [
-        (
-            Check(
-                table,
-                key("PermissionSet", orgId=org_id, setId=set_id),
-                "#active = :true",
-                {"#active": "active"},
-                {":true": True},
-            ),
-            Stale(),
-        )
-        for set_id in set_ids
-        if not rules.is_platform_set(set_id)
-    ]
+    own = [set_id for set_id in set_ids if not rules.is_platform_set(set_id)]
+    return [_stays_active(table, key("PermissionSet", orgId=org_id, setId=set_id)) for set_id in own]
 
 
 def unused(table: str, org_id: str, role_id: str) -> Step:
@@ -156,32 +175,52 @@ def unused(table: str, org_id: str, role_id: str) -> Step:
     return action, Stale()
 
 
-def assign(database: Database, table: str, record: dict, replaced: dict | None, change: Change) -> dict:
+def assign(
+    database: Database, table: str, record: dict, replaced: dict | None, change: Change, checks: Iterable[Step] = ()
+) -> dict:
     """Store an assignment; returns it. Raises Stale where its role or its place is not as it was read.
 
     replaced: the record that is in its place: removed, or expired but still counted; None for none
+    checks: steps of what else must hold
     """
-    org_id, role_id = record["organisationId"], record["roleId"]
+    item = _assignment_item(record)
+    role_key = key("OrganisationRole", orgId=item["organisationId"], roleId=item["roleId"])
+    commit(database, [*assign_steps(table, item, replaced, change), *checks, _stays_active(table, role_key)])
+    return item
+
+
+def assign_steps(table: str, record: dict, replaced: dict | None, change: Change) -> list[Step]:
+    """The steps that store an assignment and count it; that its role stays active is for others to check."""
+    item = _assignment_item(record)
+    steps: list[Step] = [(put_over(table, item, replaced), Stale())]
+    if replaced is None or not replaced["active"]:
+        steps.append(_count(table, item["organisationId"], item["roleId"], 1, change))
+    return steps
+
+
+def team_stays_active(table: str, org_id: str, team_id: str) -> Step:
+    """A step that fails where a team was deactivated meanwhile. `table` is the table `teams`."""
+    return _stays_active(table, key("Team", orgId=org_id, teamId=team_id))
+
+
+def _stays_active(table: str, item_key: dict) -> Step:
+    return Check(table, item_key, "#active = :true", {"#active": "active"}, {":true": True}), Stale()
+
+
+def _assignment_item(record: dict) -> dict:
     parts = {
-        "orgId": org_id,
-        "roleId": role_id,
+        "orgId": record["organisationId"],
+        "roleId": record["roleId"],
         "userId": record["userId"],
         "teamId": rules.key_team(record.get("teamId")),
     }
-    item = {
-        **key("UserRoleAssignment", **parts),
-        **index_key("UserRoleAssignment", "assignments-by-role", **parts),
-        **record,
-    }
-    role_key = key("OrganisationRole", orgId=org_id, roleId=role_id)
-    steps = [
-        (put_over(table, item, replaced), Stale()),
-        (Check(table, role_key, "#active = :true", {"#active": "active"}, {":true": True}), Stale()),
-    ]
-    if replaced is None or not replaced["active"]:
-        steps.append(_count(table, org_id, role_id, 1, change))
-    commit(database, steps)
-    return item
+    indexes = ["assignments-by-role", "assignments-by-organisation"]
+    if "teamId" in record:
+        indexes.append("assignments-by-team")
+    item = key("UserRoleAssignment", **parts)
+    for index in indexes:
+        item |= index_key("UserRoleAssignment", index, **parts)
+    return item | record
 
 
 def put_platform_assignments(database: Database, table: str, items: Iterable[tuple[dict, dict | None]]) -> None:
@@ -193,10 +232,45 @@ def put_platform_assignments(database: Database, table: str, items: Iterable[tup
 
 
 def end(database: Database, table: str, stored: list[dict], change: Change) -> None:
-    """End assignments of one role, all of them or none. Raises Stale where one was changed since it was read."""
-    org_id, role_id = stored[0]["organisationId"], stored[0]["roleId"]
-    steps = [(put_over(table, rules.ended_assignment(one, change), one), Stale()) for one in stored]
-    commit(database, [*steps, _count(table, org_id, role_id, -len(stored), change)])
+    """End assignments, at most 50, all of them or none. Raises Stale where one was changed since it was read."""
+    steps: list[Step] = []
+    for one in stored:
+        ended = rules.ended_assignment(one, change)
+        # What has ended is found by its user and its role only: the lists of what there is stay short.
+        left = {name: value for name, value in ended.items() if name not in _PLACES_OF_THE_ASSIGNED}
+        steps.append((put_over(table, left, one), Stale()))
+    uses = Counter((one["organisationId"], one["roleId"]) for one in stored)
+    commit(database, [*steps, *(_count(table, *role, -uses[role], change) for role in uses)])
+
+
+def end_found(database: Database, table: str, query: Query, change: Change) -> int:
+    """End all that a query finds of what nobody ended, piece by piece; returns how many.
+
+    What is ended stays ended when a later piece fails, so doing it again goes on. Raises Stale, DatabaseError.
+    """
+
+    done = 0
+
+    def pieces(reads: list) -> int:
+        nonlocal done
+        found = database.rest_of(query, reads[0])
+        for start in range(0, len(found), _ENDED_AT_ONCE):
+            piece = found[start : start + _ENDED_AT_ONCE]
+            if query.index is not None:
+                piece = _as_stored(database, table, piece)
+            held = [one for one in piece if one["active"]]
+            if held:
+                end(database, table, held, change)
+                done += len(held)
+        return done
+
+    return until_fresh(database.parallel([query]), lambda: database.parallel([query]), pieces)
+
+
+def _as_stored(database: Database, table: str, found: list[dict]) -> list[dict]:
+    """The items of an index as they are: it is a moment behind, and may show what was removed just now."""
+    read = database.parallel([Get(table, {"PK": one["PK"], "SK": one["SK"]}) for one in found])
+    return [one for one in read if one is not None]
 
 
 def end_expired(database: Database, table: str, org_id: str, role_id: str, change: Change) -> bool:
@@ -210,10 +284,8 @@ def end_expired(database: Database, table: str, org_id: str, role_id: str, chang
     found = database.rest_of(query, database.parallel([query])[0])
     ended = False
     for start in range(0, len(found), _ENDED_AT_ONCE):
-        # The index is a moment behind: it may still show what was ended or removed just now.
-        keys = [{"PK": one["PK"], "SK": one["SK"]} for one in found[start : start + _ENDED_AT_ONCE]]
-        read = database.parallel([Get(table, one) for one in keys])
-        expired = [one for one in read if one and one["active"] and not in_force(one, change.now)]
+        read = _as_stored(database, table, found[start : start + _ENDED_AT_ONCE])
+        expired = [one for one in read if one["active"] and not in_force(one, change.now)]
         if expired:
             end(database, table, expired, change)
             ended = True

@@ -88,11 +88,42 @@ class TestAssign:
     def test_in_teams(self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]) -> None:
         user, path = world.user(), None
         for team in ("team-1", "team-2"):
+            world.team(org, team)
             path = USER_ROLES.format(org, user)
             made = api.call("POST", path, admin, {"roleId": roles["SITE_EDITOR"], "teamId": team}).expect(201)
             assert (made["scope"], made["teamId"]) == ("TEAM", team)
             assert made["_links"]["remove"]["href"].endswith(f"?teamId={team}")
         assert [one["teamId"] for one in pages(api, path, admin, 1)] == ["team-1", "team-2"]
+
+    def test_in_an_active_team_of_the_organisation_only(
+        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]
+    ) -> None:
+        path = USER_ROLES.format(org, world.user())
+        for team in (world.team(org, active=False), world.team(world.organisation()), "team-none"):
+            content = {"roleId": roles["SITE_EDITOR"], "teamId": team}
+            api.call("POST", path, admin, content).expect(404, "TEAM_NOT_FOUND")
+        assert pages(api, path, admin, 10) == []
+
+    def test_a_team_that_ends_at_the_same_moment(
+        self,
+        api: Instance,
+        world: World,
+        org: str,
+        admin: str,
+        roles: dict[str, str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        team, path = world.team(org), USER_ROLES.format(org, world.user())
+        transact = api.database.transact
+
+        def after_the_team(actions: list, **more: object) -> None:
+            world.team(org, team, active=False)
+            transact(actions, **more)
+
+        monkeypatch.setattr(api.database, "transact", after_the_team)
+        content = {"roleId": roles["SITE_EDITOR"], "teamId": team}
+        api.call("POST", path, admin, content).expect(404, "TEAM_NOT_FOUND")
+        assert pages(api, path, admin, 10) == []
 
     def test_until_a_moment(self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]) -> None:
         user = world.user()
@@ -136,7 +167,7 @@ class TestAssign:
         content = {"name": "ASSIGNER", "displayName": "A", "permissions": ["role:assign", "site:read"]}
         role = api.call("POST", f"/organisations/{org}/roles", admin, content).expect(201)
         assigner = world.member(org, role["roleId"])
-        world.assign(assigner, "SITE_ADMIN", org, team_id="team-1")
+        world.assign(assigner, "SITE_ADMIN", org, team_id=world.team(org, "team-1"))
         user = world.user()
         answer = api.call("POST", USER_ROLES.format(org, user), assigner, {"roleId": roles["ORG_ADMIN"]})
         answer.expect(403, "PERMISSION_CEILING")
@@ -513,6 +544,8 @@ class TestLimits:
         def assign(team: str) -> Answer:
             return api.call("POST", path, admin, {"roleId": role, "teamId": team})
 
+        for team in ("team-1", "team-2", "team-3", "team-4"):
+            world.team(org, team)
         for team in ("team-1", "team-2", "team-3"):
             assign(team).expect(201)
         full = assign("team-4").expect(409, "LIMIT_REACHED")
