@@ -20,13 +20,18 @@ def check_known(permissions: Iterable[str]) -> None:
         )
 
 
+def lacking_for(access: Access, org_id: str, wanted: Iterable[str], *, had: Iterable[str] = ()) -> list[str]:
+    """What a user would have to hold, and does not, to hand out `wanted` where `had` is granted already; by name."""
+    return missing(access.permissions_in(org_id), missing(had, sorted(wanted)))
+
+
 def check_ceiling(access: Access, org_id: str, wanted: Iterable[str], *, had: Iterable[str] = ()) -> None:
     """Refuse to let a user hand out what they do not hold themselves in the whole organisation.
 
     had: what the receiving role or set grants already, which its change does not add
     Roles held in one team only do not count. Raises Forbidden PERMISSION_CEILING, listing what is lacking.
     """
-    lacking = missing(access.permissions_in(org_id), missing(had, sorted(wanted)))
+    lacking = lacking_for(access, org_id, wanted, had=had)
     if lacking:
         raise Forbidden(
             f"You cannot grant what you do not hold in the whole organisation: {', '.join(lacking)}.",

@@ -26,6 +26,11 @@ def expand(held: str) -> frozenset[str]:
     return frozenset(name for name in _catalogue() if covers(held, name))
 
 
+def expand_all(held: Iterable[str]) -> frozenset[str]:
+    """The catalogue's permissions that several names and wildcards stand for."""
+    return frozenset().union(*map(expand, held))
+
+
 def is_known(name: str) -> bool:
     """Whether it is a permission of the catalogue, or a wildcard that stands for at least one."""
     return isinstance(name, str) and bool(expand(name))

@@ -15,6 +15,7 @@ from bbws_access.kernel.settings import Settings
 
 NO_TEAM = "-"  # the team of a role without one, as part of an assignment's key
 _ORGANISATIONS_AT_ONCE = 11  # the default one and ten hinted
+_USERS_AT_ONCE = 8  # each takes up to three connections
 
 _ROLE_NAMES = {"#n": "name", "#s": "scope", "#p": "permissions", "#t": "permissionSets", "#a": "active"}
 _SET_NAMES = {"#p": "permissions", "#a": "active"}
@@ -94,6 +95,30 @@ def access_in(
     own, rest = _split_user(settings, _complete(database, calls, pages))
     held = _Held(user_id, own, now or datetime.now(UTC))
     return held.access(_Definitions(settings, [] if org_id is None else [org_id], rest))
+
+
+def read_others_in(
+    database: Database, settings: Settings, user_ids: Iterable[str], org_id: str, *, now: datetime
+) -> dict[str, Access]:
+    """What several users hold in one organisation, by user. Raises DatabaseError."""
+    shared = organisation_calls(settings, org_id)
+    definitions: _Definitions | None = None
+    found: dict[str, Access] = {}
+    users = list(dict.fromkeys(user_ids))
+    for start in range(0, len(users), _USERS_AT_ONCE):
+        some = users[start : start + _USERS_AT_ONCE]
+        calls = [] if definitions else list(shared)
+        for user_id in some:
+            calls += _user_calls(settings, user_id)
+        results = _complete(database, calls, database.parallel(calls))
+        if definitions is None:
+            definitions = _Definitions(settings, [org_id], results[: len(shared)])
+            results = results[len(shared) :]
+        width = len(results) // len(some)
+        for n, user_id in enumerate(some):
+            own, _ = _split_user(settings, results[n * width : (n + 1) * width])
+            found[user_id] = _Held(user_id, own, now).access(definitions)
+    return found
 
 
 def organisation_calls(settings: Settings, org_id: str) -> list[Query]:

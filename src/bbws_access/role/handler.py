@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from bbws_access.access.granting import check_ceiling
 from bbws_access.access.grants import Access
-from bbws_access.access.reader import access_in, calls_in, in_force
+from bbws_access.access.reader import access_in, calls_in, in_force, read_others_in
 from bbws_access.kernel.contract import load_contract
 from bbws_access.kernel.dynamodb import Call, Query
 from bbws_access.kernel.errors import Conflict, NotFound
@@ -17,7 +17,7 @@ from bbws_access.kernel.operations import change_of, check_organisation, from_cu
 from bbws_access.kernel.paging import list_response
 from bbws_access.kernel.records import check_room, commit, organisation_read, timestamp
 from bbws_access.kernel.service import Request, Response, Service
-from bbws_access.role import effective, organisations, rules, store
+from bbws_access.role import effective, organisations, preview, rules, store
 
 service = Service("role")
 
@@ -25,6 +25,7 @@ _ROLE_ACTIONS = {
     "users": "listRoleUsers",
     "update": "updateRole",
     "permissions": "replaceRolePermissions",
+    "preview": "previewRole",
     "delete": "deleteRole",
 }
 
@@ -187,6 +188,44 @@ def _store_role(request: Request, stored: dict, record: dict, reads: list) -> No
         store.check_unused(request.database, table, org_id, role_id, reads[3], change_of(request))
         steps.append(store.unused(table, org_id, role_id))
     commit(request.database, steps)
+
+
+def _preview_reads(request: Request) -> list[Call]:
+    table, org_id, role_id = request.settings.permissions_table, request.path["orgId"], request.path["roleId"]
+    return [
+        organisation_read(table, org_id),
+        store.role(table, org_id, role_id),
+        store.permission_sets(table, org_id),
+        from_cursor(request, store.assignments_of_role(table, org_id, role_id, True, timestamp(request.now))),
+    ]
+
+
+@service.operation("previewRole", prefetch=_preview_reads)
+def preview_role(request: Request) -> dict:
+    """What a change would do. Nothing is written."""
+    rules.check_changeable(request.path["roleId"])
+    stored = _existing(request, request.prefetched)
+    proposed, sets = rules.proposed_role(stored, request.body), _sets(request, request.prefetched[2])
+    rules.check_content(stored, proposed, sets)
+    then, now = rules.granted_then_and_now(stored, proposed, sets)
+    found, cursor = page_of(request, _preview_reads(request)[3], request.prefetched[3])
+    users = [one["userId"] for one in found]
+    held = read_others_in(request.database, request.settings, users, stored["organisationId"], now=request.now)
+    items = [preview.effect(one, held[one["userId"]], then, now) for one in found]
+    in_use = stored["active"] and not proposed["active"] and bool(found or "startAt" in request.query)
+    lacking = rules.lacking(stored, proposed, sets, request.access)
+    actions = {"update": "updateRole", "permissions": "replaceRolePermissions", "users": "listRoleUsers"}
+    return {
+        "organisationId": stored["organisationId"],
+        "roleId": stored["roleId"],
+        "version": stored["version"],
+        "allowed": not lacking and not in_use,
+        "missing": lacking,
+        "roleInUse": in_use,
+        "gaining": sum(bool(one["gained"]) for one in items),
+        "losing": sum(bool(one["lost"]) for one in items),
+        **list_response(items, cursor, page_links(request, cursor, {"role": "getRole", **actions})),
+    }
 
 
 # Assignments

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from bbws_access.access.granting import check_ceiling, check_known
+from bbws_access.access.granting import check_ceiling, check_known, lacking_for
 from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access
 from bbws_access.access.reader import NO_TEAM, in_force
 from bbws_access.kernel.contract import load_roles
@@ -72,12 +72,35 @@ def regranted_role(stored: dict, body: dict, change: Change) -> dict:
     }
 
 
+def proposed_role(stored: dict, body: dict) -> dict:
+    """A role as a change would make it, for a look at what would come of it."""
+    return {
+        **stored,
+        "permissions": list(body["permissions"]),
+        "permissionSets": list(body.get("permissionSets", stored["permissionSets"])),
+        "active": body.get("active", stored["active"]),
+    }
+
+
 def check_grants(old: dict | None, new: dict, sets: Sets, access: Access) -> None:
     """Whether this user may give a role what it then grants.
 
     old: the role as it is, None for a new one
     Raises UNKNOWN_PERMISSIONS, VALIDATION_ERROR for sets that are not there, or PERMISSION_CEILING.
     """
+    check_content(old, new, sets)
+    wanted, had = granted_then_and_now(old, new, sets)
+    check_ceiling(access, new["organisationId"], wanted, had=had)
+
+
+def lacking(old: dict, new: dict, sets: Sets, access: Access) -> list[str]:
+    """What this user lacks for changing a role so."""
+    wanted, had = granted_then_and_now(old, new, sets)
+    return lacking_for(access, new["organisationId"], wanted, had=had)
+
+
+def check_content(old: dict | None, new: dict, sets: Sets) -> None:
+    """Whether what a role grants is there. Raises UNKNOWN_PERMISSIONS, or VALIDATION_ERROR for sets that are not."""
     check_known(new["permissions"])
     kept = old["permissionSets"] if old is not None else ()
     absent = [set_id for set_id in new["permissionSets"] if set_id not in sets and set_id not in kept]
@@ -86,10 +109,12 @@ def check_grants(old: dict | None, new: dict, sets: Sets, access: Access) -> Non
             f"There are no active permission sets {', '.join(absent)}.",
             details=[{"field": "body.permissionSets", "message": f"{one} is not an active set"} for one in absent],
         )
-    if new["active"]:
-        # An inactive role grants nothing, so bringing it back grants all of it.
-        had = granted(old, sets) if old is not None and old["active"] else ()
-        check_ceiling(access, new["organisationId"], granted(new, sets), had=had)
+
+
+def granted_then_and_now(old: dict | None, new: dict, sets: Sets) -> tuple[frozenset[str], frozenset[str]]:
+    """What a role then grants, and what it grants now (None: no role yet). An inactive role grants nothing."""
+    wanted = granted(new, sets) if new["active"] else frozenset()
+    return wanted, granted(old, sets) if old is not None and old["active"] else frozenset()
 
 
 def granted(role: dict, sets: Sets) -> frozenset[str]:

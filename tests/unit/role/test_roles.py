@@ -106,7 +106,7 @@ class TestCreate:
         assert (made["description"], made["isDefault"], made["isSystem"], made["active"]) == ("", False, False, True)
         assert (made["createdBy"], made["version"], made["organisationId"]) == (admin, 1, org)
         assert api.call("GET", answer.headers["Location"], admin).expect(200) == made
-        assert made["_links"].keys() == {"self", "users", "update", "permissions", "delete"}
+        assert made["_links"].keys() == {"self", "users", "update", "permissions", "preview", "delete"}
 
     def test_everything(self, api: Instance, org: str, admin: str, new_set: Callable[..., str]) -> None:
         own = new_set("Sites", "site:read")
