@@ -34,7 +34,16 @@ REPORT = "report.json"
 # What the table of environments shows first.
 FIRST = ("region", "env_name", "pitr_enabled", "cross_region_replication", "failover_region")
 # The code that facts come from; criteria are judged anew each time.
-FACTS_FROM = ("jobs.py", "slices.py", "hcl.py", "runner.py", "scanners.py", "parliament_policies.py", "stand_ins")
+FACTS_FROM = (
+    "jobs.py",
+    "slices.py",
+    "hcl.py",
+    "runner.py",
+    "scanners.py",
+    "parliament_policies.py",
+    "provider.py",
+    "stand_ins",
+)
 NOT_SHOWN = {"packages", "artifacts_bucket", "account_id"}
 
 

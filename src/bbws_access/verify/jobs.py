@@ -11,6 +11,7 @@ from typing import Any
 from bbws_access.cli.project import Project
 from bbws_access.verify import slices
 from bbws_access.verify.hcl import read_blocks
+from bbws_access.verify.provider import shared
 from bbws_access.verify.report import COMPLETE, FAILED, RUNNING, SKIPPED, WITH_FAULTS, Output, Step, from_json
 from bbws_access.verify.runner import CheckError, Deadline, Diagnostic, Outcome, Runner
 
@@ -259,7 +260,10 @@ class Job:
         for folder in folders:
             if not any((folder / "tests").glob("*.tftest.hcl")):
                 continue
-            outcome = self.runner.terraform(folder, root, deadline, "test", "-json", on_event=take)
+            with shared(folder, self.runner.environment) as environment:
+                outcome = self.runner.terraform(
+                    folder, root, deadline, "test", "-json", on_event=take, environment=environment
+                )
             summaries = [event["test_summary"] for event in outcome.events if event.get("type") == "test_summary"]
             if not summaries:
                 raise CheckError(_first(outcome, "test"))
