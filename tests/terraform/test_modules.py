@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bbws_access.verify.provider import shared
 from tests.support.terraform import (
     STACK,
     Workspace,
@@ -69,7 +70,8 @@ def test_configuration_is_valid(folder: Path, workspace: Workspace) -> None:
 )
 def test_native_tests_pass(folder: Path, file: str, workspace: Workspace) -> None:
     copy = workspace.initialised(workspace.copy_of(folder))
-    printed = workspace.terraform(copy, "test", f"-filter=tests/{file}", "-no-color")
+    with shared(copy, workspace.environment) as environment:
+        printed = workspace.terraform(copy, "test", f"-filter=tests/{file}", "-no-color", environment=environment)
     runs = [run for run in native_runs(folder) if run.file == file]
     assert f"{len(runs)} passed, 0 failed" in printed, printed
 
