@@ -167,6 +167,9 @@ def test_the_provider_ends_with_who_started_it(project: Project) -> None:
     while alive(told["Pid"]) and time.monotonic() < until:
         time.sleep(0.1)
     assert not alive(told["Pid"])
+    while Path(told["Addr"]["String"]).parent.exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not Path(told["Addr"]["String"]).parent.exists()
 
 
 def alive(pid: int) -> bool:

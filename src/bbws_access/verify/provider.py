@@ -21,8 +21,8 @@ from bbws_access.verify.hcl import read_blocks
 REATTACH = "TF_REATTACH_PROVIDERS"
 # Seconds; a provider that does not answer by then is left out, and Terraform starts its own.
 PATIENCE = 30.0
-# Ends the provider when the pipe is closed, also because whoever opened it was killed.
-_GUARD = '"$0" -debug & read -r _; kill $!'
+# Ends the provider and removes its socket when the pipe is closed, also because whoever opened it was killed.
+_GUARD = '"$0" -debug & read -r _; kill -KILL $!; rm -rf "$TMPDIR"'
 
 
 def has_one_configuration(folder: Path) -> bool:
@@ -50,7 +50,7 @@ def shared(folder: Path, environment: Mapping[str, str]) -> Iterator[dict[str, s
             ["/bin/sh", "-c", _GUARD, str(binaries[0].resolve())],
             # It lives longer than those that Terraform starts, so it collects its garbage, though seldom. It writes
             # down all that it does unless told not to.
-            env=dict(environment) | {"GOGC": "400", "GOMEMLIMIT": "1GiB", "TF_LOG": "off", "TMPDIR": sockets},
+            env=dict(environment) | {"GOGC": "400", "GOMEMLIMIT": "512MiB", "TF_LOG": "off", "TMPDIR": sockets},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
