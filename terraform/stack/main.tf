@@ -226,7 +226,7 @@ module "iam" {
   user_pools = {
     invitation = { people = { arn = module.cognito.user_pool_arn, read_users = true, create_users = true } }
   }
-  authorizer_invocation = { alias_arn = module.functions.alias_arns["authorizer"] }
+  authorizer_invocation = { alias_arn = local.authorizer_alias_arn }
   replications = var.cross_region_replication ? {
     audit = {
       source_bucket_arn      = local.archive_arn
@@ -269,24 +269,15 @@ module "functions" {
   kms_key_arn = module.keys.key_arns["functions"]
 
   functions = {
-    for service in local.function_services : service => {
-      description             = "${title(service)} service"
-      handler                 = "bbws_access.${service}.handler.handler"
-      role_arn                = module.iam.role_arns[service]
-      package                 = merge({ s3_bucket = var.artifacts_bucket }, var.packages[service])
-      memory_megabytes        = local.services[service].memoryMegabytes
-      timeout_seconds         = local.services[service].timeoutSeconds
-      log_group_name          = module.cloudwatch.log_group_names[service]
-      provisioned_concurrency = service == "authorizer" ? var.authorizer_provisioned_concurrency : 0
-      environment = merge(
-        local.function_environment[service],
-        service == "authorizer" ? {
-          USER_POOL_ID = module.cognito.user_pool_id
-          CLIENT_IDS   = join(",", values(module.cognito.client_ids))
-          } : {
-          ALLOWED_ORIGINS = join(",", var.cors_allowed_origins)
-        }
-      )
+    for service in local.api_services : service => {
+      description      = "${title(service)} service"
+      handler          = "bbws_access.${service}.handler.handler"
+      role_arn         = module.iam.role_arns[service]
+      package          = merge({ s3_bucket = var.artifacts_bucket }, var.packages[service])
+      memory_megabytes = local.services[service].memoryMegabytes
+      timeout_seconds  = local.services[service].timeoutSeconds
+      log_group_name   = module.cloudwatch.log_group_names[service]
+      environment      = merge(local.function_environment[service], { ALLOWED_ORIGINS = join(",", var.cors_allowed_origins) })
     }
   }
 
@@ -299,7 +290,64 @@ module "functions" {
   }
 }
 
-# Apart from the other functions: the user pool needs this one, and the authorizer needs the user pool.
+# Apart from the other functions: it knows the id of the API, and the API knows them.
+module "authorizer" {
+  source       = "../modules/lambda"
+  project_name = var.project_name
+  env_name     = var.env_name
+  account_id   = var.account_id
+  region       = var.region
+  tags         = { Component = "services" }
+
+  kms_key_arn = module.keys.key_arns["functions"]
+
+  functions = {
+    authorizer = {
+      description             = "Authorizer service"
+      handler                 = "bbws_access.authorizer.handler.handler"
+      role_arn                = module.iam.role_arns["authorizer"]
+      package                 = merge({ s3_bucket = var.artifacts_bucket }, var.packages["authorizer"])
+      memory_megabytes        = local.services["authorizer"].memoryMegabytes
+      timeout_seconds         = local.services["authorizer"].timeoutSeconds
+      log_group_name          = module.cloudwatch.log_group_names["authorizer"]
+      provisioned_concurrency = var.authorizer_provisioned_concurrency
+      environment = merge(
+        local.function_environment["authorizer"],
+        {
+          USER_POOL_ID = module.cognito.user_pool_id
+          CLIENT_IDS   = join(",", values(module.cognito.client_ids))
+          APIS         = join(",", concat(["${module.api_gateway.rest_api_id}=access"], [for id, name in var.additional_apis : "${id}=${name}"]))
+        }
+      )
+    }
+  }
+
+  # This API invokes it through a role. An API of another service needs none: its id is enough, and can be taken away.
+  permissions = {
+    for id, name in var.additional_apis : "api-${name}-${id}" => {
+      function   = "authorizer"
+      principal  = "apigateway.amazonaws.com"
+      source_arn = "arn:${local.partition}:execute-api:${var.region}:${var.account_id}:${id}/authorizers/*"
+    }
+  }
+}
+
+moved {
+  from = module.functions.aws_lambda_function.this["authorizer"]
+  to   = module.authorizer.aws_lambda_function.this["authorizer"]
+}
+
+moved {
+  from = module.functions.aws_lambda_alias.live["authorizer"]
+  to   = module.authorizer.aws_lambda_alias.live["authorizer"]
+}
+
+moved {
+  from = module.functions.aws_lambda_provisioned_concurrency_config.live["authorizer"]
+  to   = module.authorizer.aws_lambda_provisioned_concurrency_config.live["authorizer"]
+}
+
+# Apart too: the user pool needs this one, and the authorizer needs the user pool.
 module "token_claims" {
   source       = "../modules/lambda"
   project_name = var.project_name
@@ -349,7 +397,7 @@ module "cognito" {
   app_clients                     = { main = {} }
 
   authorizer = {
-    function_arn        = module.functions.alias_arns["authorizer"]
+    function_arn        = local.authorizer_alias_arn
     invocation_role_arn = module.iam.authorizer_invocation_role_arn
   }
 }

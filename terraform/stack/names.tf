@@ -14,7 +14,9 @@ locals {
   function_names = {
     for name in concat(keys(local.services), ["token-claims"]) : name => "${local.name_prefix}-lambda-${name}"
   }
-  function_log_groups = { for name, function in local.function_names : name => "/aws/lambda/${function}" }
+  # By name, because the authorizer must know the id of the API that asks it, so the API cannot wait for it.
+  authorizer_alias_arn = "arn:${local.partition}:lambda:${var.region}:${var.account_id}:function:${local.function_names["authorizer"]}:live"
+  function_log_groups  = { for name, function in local.function_names : name => "/aws/lambda/${function}" }
 
   tags = {
     Project     = "BBWS"

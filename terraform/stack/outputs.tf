@@ -13,6 +13,11 @@ output "stage_name" {
   value       = module.api_gateway.stage_name
 }
 
+output "authorizer_uri" {
+  description = "The authorizer, in the form that the API of another service takes; see docs/another-api.md."
+  value       = module.authorizer.invoke_arns["authorizer"]
+}
+
 output "user_pool_id" {
   description = "User pool that people sign in to."
   value       = module.cognito.user_pool_id
@@ -41,7 +46,7 @@ output "bucket_names" {
 
 output "function_names" {
   description = "Name of each function, by function."
-  value       = merge(module.functions.function_names, module.token_claims.function_names)
+  value       = merge(module.functions.function_names, module.authorizer.function_names, module.token_claims.function_names)
 }
 
 output "role_arns" {

@@ -273,6 +273,25 @@ variable "manage_api_gateway_account" {
   nullable    = false
 }
 
+# --- Who else asks the authorizer ---------------------------------------------------------------------
+
+variable "additional_apis" {
+  description = "REST APIs of other services in this account and region that ask the authorizer: the id of each, and the name of its document in the authorizer's package. See docs/another-api.md."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for id in keys(var.additional_apis) : can(regex("^[a-z0-9]+$", id))])
+    error_message = "additional_apis: the id of a REST API is lower-case letters and digits."
+  }
+
+  validation {
+    condition     = alltrue([for name in values(var.additional_apis) : try(contains(var.packages["authorizer"].apis, name), false)])
+    error_message = "additional_apis: the authorizer's package holds no document for ${join(", ", [for name in values(var.additional_apis) : name if !try(contains(var.packages["authorizer"].apis, name), false)])}; put NAME.json in contract/apis, or in the folder that BBWS_ACCESS_APIS names, and package again."
+  }
+}
+
 # --- What is deployed: written by `bbws-access package` ---------------------------------------------
 
 variable "artifacts_bucket" {
@@ -282,10 +301,11 @@ variable "artifacts_bucket" {
 }
 
 variable "packages" {
-  description = "Each function's package: its key in artifacts_bucket, and its SHA-256 in base64."
+  description = "Each function's package: its key in artifacts_bucket, its SHA-256 in base64, and the other services' APIs whose documents it carries."
   type = map(object({
     s3_key           = string
     source_code_hash = string
+    apis             = optional(list(string), [])
   }))
   nullable = false
 }

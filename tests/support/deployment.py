@@ -24,6 +24,12 @@ from bbws_access.kernel.dynamodb import Credentials, Database
 from tests.support import role_cases
 
 ROOT = Path(__file__).resolve().parents[2]
+# A REST API of another service that the authorizer knows before it is made; see test_another_api.py.
+SITES_API = "sites12345"
+ANOTHER_API = {
+    "BBWS_ACCESS_APIS": str(ROOT / "tests" / "support" / "apis"),
+    "TF_VAR_additional_apis": json.dumps({SITES_API: "sites"}),
+}
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ class Deployment:
             where += ["--environment", self.environment]
         command = [sys.executable, "-m", "bbws_access.cli", *arguments, *where]
         # The tool runs from the repository, without whatever a developer's shell says of AWS.
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | ANOTHER_API
         result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if check and result.returncode:
             raise AssertionError(f"{shlex.join(command)}: {result.returncode}\n{result.stdout}\n{result.stderr}")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from bbws_access.authorizer.apis import load_apis
 from bbws_access.authorizer.handler import Authorizer, Unauthorized
 from bbws_access.authorizer.tokens import KeySet, Verifier
 from bbws_access.kernel.ids import new_id
@@ -86,6 +87,7 @@ def authorize(local_aws, seeded_tables, database):
                 database,
                 Verifier(issuer=ISSUER, client_ids=(CLIENT,), keys=KeySet(f"{keys.url}/jwks.json", log)),
                 log,
+                load_apis({"abcdefghij": "access"}),
             )
             arn = f"arn:aws:execute-api:{REGION}:000000000000:abcdefghij/v1/GET{path}"
             try:

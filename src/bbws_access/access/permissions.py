@@ -36,6 +36,11 @@ def is_known(name: str) -> bool:
     return isinstance(name, str) and bool(expand(name))
 
 
+def is_permission(name: object) -> bool:
+    """Whether it is a permission of the catalogue itself, no wildcard."""
+    return name in _catalogue()
+
+
 def missing(held: Iterable[str], wanted: Iterable[str]) -> list[str]:
     """Those of `wanted` that nothing in `held` includes, in their order."""
     held = tuple(held)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from bbws_access.access.grants import Access, Decision, Reason
 from bbws_access.access.reader import read_access
-from bbws_access.authorizer.policy import Policy, RouteMap, deny_all
+from bbws_access.authorizer.apis import Api, load_apis
+from bbws_access.authorizer.policy import Policy, deny_all
 from bbws_access.authorizer.tokens import Identity, KeySet, TokenRefused, Verifier
-from bbws_access.kernel.contract import Contract, load_contract
 from bbws_access.kernel.dynamodb import Database
 from bbws_access.kernel.http import tls_context
 from bbws_access.kernel.logs import Logger
@@ -39,21 +40,20 @@ class Authorizer:
     """Everything that a warm function keeps between requests."""
 
     def __init__(
-        self, settings: Settings, database: Database, verifier: Verifier, log: Logger, contract: Contract | None = None
+        self, settings: Settings, database: Database, verifier: Verifier, log: Logger, apis: Mapping[str, Api]
     ) -> None:
         self._settings = settings
         self._database = database
         self._verifier = verifier
         self._log = log
-        self._contract = contract or load_contract()
-        self.routes = RouteMap(self._contract.operations.values())
+        self.apis = apis
 
     @classmethod
     def from_environment(cls) -> Authorizer:
-        """Raises SettingsError naming what is missing."""
+        """Raises SettingsError naming what is missing, ContractError where an API's document is."""
         settings = Settings.from_environment()
-        if not settings.user_pool_id or not settings.client_ids:
-            raise SettingsError("The authorizer needs the environment variables USER_POOL_ID and CLIENT_IDS.")
+        if not settings.user_pool_id or not settings.client_ids or not settings.apis:
+            raise SettingsError("The authorizer needs the environment variables USER_POOL_ID, CLIENT_IDS and APIS.")
         for table in ("permissions", "teams"):
             settings.table(table)
         log = Logger(settings.service, settings.environment, settings.log_level)
@@ -64,13 +64,17 @@ class Authorizer:
             client_ids=settings.client_ids,
             keys=KeySet(f"{keys_of}/.well-known/jwks.json", log),
         )
-        return cls(settings, Database(settings.region, settings.endpoint), verifier, log)
+        return cls(settings, Database(settings.region, settings.endpoint), verifier, log, load_apis(settings.apis))
 
     def authorize(self, event: dict, request_id: str = "") -> dict:
         """The answer to API Gateway. Raises Unauthorized or AuthorizerFault."""
         started = time.perf_counter()
         log = self._log.bind(requestId=request_id)
         method_arn = MethodArn.parse(event.get("methodArn"))
+        api = self.apis.get(method_arn.api_id)
+        if api is None:
+            # Whose routes these are nobody has said, so there is nothing to decide by.
+            raise AuthorizerFault(f"The authorizer knows no API {method_arn.api_id}; see additional_apis")
         try:
             identity = self._verifier.verify(event.get("authorizationToken"))
         except TokenRefused as refused:
@@ -79,6 +83,7 @@ class Authorizer:
                 decision="DENY",
                 reason=refused.failure,
                 method=method_arn.method,
+                api=api.name,
                 latencyMs=_since(started),
             )
             raise Unauthorized from None
@@ -86,10 +91,10 @@ class Authorizer:
         trips = self._database.round_trips
         access = read_access(self._database, self._settings, identity.user_id, hint)
         if access.known and access.active:
-            policy = self.routes.compile(access, method_arn.prefix, identity.org_id)
+            policy = api.routes.compile(access, method_arn.prefix, identity.org_id)
         else:
             policy = deny_all(method_arn.prefix)
-        self._record(log, identity, access, policy, method_arn, self._database.round_trips - trips, started)
+        self._record(log, api, identity, access, policy, method_arn, self._database.round_trips - trips, started)
         return {
             "principalId": identity.user_id,
             "policyDocument": policy.document,
@@ -99,6 +104,7 @@ class Authorizer:
     def _record(
         self,
         log: Logger,
+        api: Api,
         identity: Identity,
         access: Access,
         policy: Policy,
@@ -106,13 +112,14 @@ class Authorizer:
         round_trips: int,
         started: float,
     ) -> None:
-        match = self._contract.match(method_arn.method, method_arn.path)
+        match = api.contract.match(method_arn.method, method_arn.path)
         decision = access.allows(*match) if match else Decision(False, Reason.UNKNOWN_ROUTE)
         organisation = match[1].get("orgId") if match else None
         log.record(
             "Access decision",
             decision="ALLOW" if decision.allowed else "DENY",
             reason=decision.reason,
+            api=api.name,
             operation=match[0].operation_id if match else None,
             method=method_arn.method,
             organisationId=organisation or identity.org_id or None,
@@ -128,6 +135,7 @@ class MethodArn(NamedTuple):
     """The parts of `arn:aws:execute-api:{region}:{account}:{api}/{stage}/{METHOD}/{path}` that matter here."""
 
     prefix: str
+    api_id: str
     method: str
     path: str
 
@@ -145,7 +153,7 @@ class MethodArn(NamedTuple):
                 and method
                 and not {"*", "?"} & set(api + stage)
             ):
-                return cls(f"{api}/{stage}/", method, f"/{path}")
+                return cls(f"{api}/{stage}/", api.rpartition(":")[2], method, f"/{path}")
         raise AuthorizerFault("The event carries no methodArn of a REST API")
 
 

@@ -12,11 +12,12 @@ docs/decisions/0008-exact-policies.md
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import combinations_with_replacement
 from typing import NamedTuple
 
-from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access
+from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership
 from bbws_access.access.permissions import covers
 from bbws_access.kernel.contract import Operation
 from bbws_access.kernel.ids import WIDTHS, is_valid_id
@@ -109,6 +110,35 @@ class RouteMap:
         if size <= LARGEST_POLICY:
             return Policy(document, "exact", size)
         return self._open_organisations(shape, names, arn_prefix)
+
+    def inseparable(self) -> Iterator[tuple[Operation, Operation, list[str]]]:
+        """Pairs of routes that no policy keeps apart for somebody who may call one here and the other there.
+
+        Each with the path parameters of the first whose values vary in length. Whatever anybody holds, an inexact
+        pattern shows with two holdings at most: the one that needs it, and the one that its Deny would shut.
+        """
+        nobody = {"role_id": "", "role_name": "", "assignment": {}, "sources": {}}
+        holdings: list[Grant | Membership] = [
+            Grant(frozenset({permission}), scope, org_id, team_id, **nobody)
+            for permission in self._permissions
+            for scope, org_id, team_id in ((PLATFORM, None, None), (ORGANISATION, "o-1", None), (TEAM, "o-1", "t-1"))
+        ]
+        holdings += [Membership("o-1", "t-1", frozenset({capability})) for capability in self.capabilities]
+        found = set()
+        for pair in combinations_with_replacement(holdings, 2):
+            given = tuple(one for one in pair if isinstance(one, Grant))
+            members = tuple(one for one in pair if isinstance(one, Membership))
+            grants = self._grants(self._shape(Access("u-1", given, members), "")[0])
+            for route, bindings in grants.items():
+                for binding in bindings:
+                    needed = self._needed(self._overlaps_of(route, frozenset(binding)), binding, grants)
+                    if any(self._shuts(*one, grants) for one in needed):
+                        for one in needed:
+                            if (route, one[0]) not in found and not self._exact_is_enough(route, binding, [one]):
+                                found.add((route, one[0]))
+                                free = [part[1:-1] for part in self.operations[route].segments if part.startswith("{")]
+                                varying = [name for name in free if name not in {*binding, *self.widths}]
+                                yield self.operations[route], self.operations[one[0]], varying
 
     # A shape is what a user holds without the names of organisations and teams, so that users with the same roles
     # share one compilation: (routes everywhere, own routes outside organisations, organisations); an organisation

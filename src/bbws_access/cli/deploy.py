@@ -203,9 +203,9 @@ def make_plan(target: Target, packages: Packages | None, *, destroy: bool = Fals
     return report
 
 
-def packages_of(packages: Packages) -> dict[str, dict[str, str]]:
+def packages_of(packages: Packages) -> dict[str, dict[str, object]]:
     """The packages as Terraform's variable wants them."""
-    return {item.function: {"s3_key": item.s3_key, "source_code_hash": item.source_code_hash} for item in packages}
+    return {item.function: item.values for item in packages}
 
 
 def apply_plan(target: Target, planned: Report, title: str = "Apply") -> None:

@@ -153,6 +153,11 @@ def load_events() -> dict:
     return _read("events")
 
 
+def load_api(name: str) -> dict:
+    """The OpenAPI document of another service's API, as it was packaged."""
+    return _read(f"apis/{name}")
+
+
 def _read(name: str) -> dict:
     folder = _folder()
     try:

@@ -30,6 +30,7 @@ class Settings:
     __slots__ = (
         "_tables",
         "allowed_origins",
+        "apis",
         "client_ids",
         "endpoint",
         "environment",
@@ -56,6 +57,7 @@ class Settings:
         allowed_origins: tuple[str, ...] = (),
         user_pool_id: str | None = None,
         client_ids: tuple[str, ...] = (),
+        apis: dict[str, str] | None = None,
         mail_queue_url: str | None = None,
         mail_sender: str | None = None,
         mail_configuration_set: str | None = None,
@@ -70,6 +72,7 @@ class Settings:
         self.allowed_origins = allowed_origins
         self.user_pool_id = user_pool_id
         self.client_ids = client_ids
+        self.apis = apis or {}
         self.mail_queue_url = mail_queue_url
         self.mail_sender = mail_sender
         self.mail_configuration_set = mail_configuration_set
@@ -97,6 +100,7 @@ class Settings:
             allowed_origins=_split(env.get("ALLOWED_ORIGINS", "")),
             user_pool_id=env.get("USER_POOL_ID") or None,
             client_ids=_split(env.get("CLIENT_IDS", "")),
+            apis=_pairs("APIS", env.get("APIS", "")),
             mail_queue_url=env.get("MAIL_QUEUE_URL") or None,
             mail_sender=env.get("MAIL_SENDER") or None,
             mail_configuration_set=env.get("MAIL_CONFIGURATION_SET") or None,
@@ -143,3 +147,10 @@ def _required(env: dict[str, str], name: str) -> str:
 
 def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _pairs(variable: str, text: str) -> dict[str, str]:
+    pairs = [part.partition("=") for part in _split(text)]
+    if not all(key and value for key, _, value in pairs) or len({key for key, _, _ in pairs}) != len(pairs):
+        raise SettingsError(f"{variable} is {text!r}. Write it as id=name,id=name, each id once.")
+    return {key: value for key, _, value in pairs}

@@ -4,6 +4,7 @@ import base64
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from bbws_access.authorizer.apis import check_api
+from bbws_access.kernel.contract import ContractError
 from bbws_access.packaging import assemble, dependencies, sources
 from bbws_access.packaging.errors import PackagingError
 
@@ -25,6 +28,9 @@ FUNCTIONS = {
     "authorizer": "bbws_access.authorizer.handler",
     "token-claims": "bbws_access.authorizer.token_claims",
 }
+# The function that carries the documents of other services' APIs, and the variable that names a further folder of them.
+DECIDES = "authorizer"
+APIS_FOLDER = "BBWS_ACCESS_APIS"
 # What Lambda refuses, in bytes.
 LARGEST_UNZIPPED = 250 * 1024 * 1024
 
@@ -42,6 +48,8 @@ class Package:
     """Bytes of what it holds."""
     built: bool
     """False when nothing had changed since it was made."""
+    apis: tuple[str, ...] = ()
+    """Names of the other services' APIs whose documents it carries."""
 
     @property
     def s3_key(self) -> str:
@@ -51,6 +59,12 @@ class Package:
     def source_code_hash(self) -> str:
         """SHA-256 in base64, as Lambda reports it."""
         return base64.b64encode(bytes.fromhex(self.sha256)).decode()
+
+    @property
+    def values(self) -> dict[str, object]:
+        """What Terraform has to know of it."""
+        apis = {"apis": list(self.apis)} if self.apis else {}
+        return {"s3_key": self.s3_key, "source_code_hash": self.source_code_hash, **apis}
 
 
 @dataclass(frozen=True)
@@ -96,6 +110,7 @@ class _Plan:
     files: dict[str, Path]
     fingerprint: str
     archive: Path
+    apis: tuple[str, ...]
 
     @property
     def record(self) -> Path:
@@ -110,6 +125,8 @@ def _plan(function: str, target: Target, root: Path, folder: Path) -> _Plan:
         raise PackagingError(f"There is no contract in {root / 'contract'}.")
     files = {path.relative_to(source_root).as_posix(): path for path in traced.modules.values()}
     files |= {f"contract/{path.name}": path for path in contract}
+    apis = _apis(root) if function == DECIDES else {}
+    files |= {f"contract/apis/{name}.json": path for name, path in apis.items()}
 
     digest = hashlib.sha256(_toolchain(target, root))
     for name in sorted(files):
@@ -117,7 +134,28 @@ def _plan(function: str, target: Target, root: Path, folder: Path) -> _Plan:
     for lock in _needed(function, traced.third_party, target, root, folder):
         digest.update(lock.fingerprint.encode())
         files |= lock.files
-    return _Plan(function, files, digest.hexdigest(), folder / "packages" / f"{function}.zip")
+    return _Plan(function, files, digest.hexdigest(), folder / "packages" / f"{function}.zip", tuple(apis))
+
+
+def _apis(root: Path) -> dict[str, Path]:
+    """The documents of other services' APIs, by name: the project's, and those of the folder that a variable names."""
+    folders = [root / "contract" / "apis"]
+    if given := os.environ.get(APIS_FOLDER):
+        folders.append(Path(given))
+        if not folders[-1].is_dir():
+            raise PackagingError(f"{APIS_FOLDER} is {given!r}, and there is no such folder.")
+    found: dict[str, Path] = {}
+    for path in [path for folder in folders for path in sorted(folder.glob("*.json"))]:
+        if path.stem in found:
+            raise PackagingError(f"Two documents describe the API {path.stem}: {found[path.stem]} and {path}.")
+        found[path.stem] = path
+        try:
+            check_api(path.stem, json.loads(path.read_bytes()))
+        except ValueError as error:
+            raise PackagingError(f"{path} is no JSON: {error}.") from error
+        except ContractError as error:
+            raise PackagingError(str(error), f"Change {path}; docs/another-api.md says what it needs.") from error
+    return dict(sorted(found.items()))
 
 
 def _needed(
@@ -160,7 +198,7 @@ def _kept(plan: _Plan, *, built: bool = False) -> Package | None:
     sha256 = hashlib.sha256(content).hexdigest()
     if record.get("fingerprint") != plan.fingerprint or record.get("sha256") != sha256:
         return None
-    return Package(plan.function, plan.archive, sha256, len(content), record["unzipped"], built)
+    return Package(plan.function, plan.archive, sha256, len(content), record["unzipped"], built, plan.apis)
 
 
 def _assemble(target: Target, plans: list[_Plan], root: Path) -> None:
@@ -262,7 +300,7 @@ def _write_tfvars(path: Path, packages: tuple[Package, ...]) -> None:
     except (FileNotFoundError, ValueError, KeyError):
         values = {}
     values = {name: value for name, value in values.items() if name in FUNCTIONS}
-    values |= {item.function: {"s3_key": item.s3_key, "source_code_hash": item.source_code_hash} for item in packages}
+    values |= {item.function: item.values for item in packages}
     text = json.dumps({"packages": dict(sorted(values.items()))}, indent=2) + "\n"
     if not path.is_file() or path.read_text() != text:
         written = path.with_suffix(".new")

@@ -5,13 +5,16 @@ import json
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 import bbws_access.authorizer.handler as module
 from bbws_access.access.grants import Access, Grant, Membership
+from bbws_access.authorizer.apis import load_apis, read_api
 from bbws_access.authorizer.handler import Authorizer, AuthorizerFault, MethodArn, Unauthorized, context_of
 from bbws_access.authorizer.tokens import Identity, KeySet, Verifier
+from bbws_access.kernel.contract import ContractError
 from bbws_access.kernel.dynamodb import Credentials, Database
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.keys import key as item_key
@@ -23,6 +26,9 @@ from tests.unit.authorizer.tokens_support import CLIENT, ISSUER, POOL, claims, k
 from tests.unit.kernel.loopback import Loopback, error, http
 
 PREFIX = "arn:aws:execute-api:eu-west-1:000000000000:abcdefghij/v1/"
+SITES_PREFIX = "arn:aws:execute-api:eu-west-1:000000000000:sites12345/live/"
+SITES = json.loads((Path(__file__).parents[2] / "support" / "apis" / "sites.json").read_text())
+APIS = load_apis({"abcdefghij": "access"}) | {"sites12345": read_api("sites", SITES)}
 
 
 class Scene:
@@ -35,7 +41,7 @@ class Scene:
         settings = Settings(region=REGION, endpoint=endpoint, tables={n: tables[n] for n in ("permissions", "teams")})
         log = Logger("authorizer", "test", stream=self.lines)
         verifier = Verifier(issuer=ISSUER, client_ids=(CLIENT,), keys=KeySet(f"{keys_url}/jwks.json", log))
-        self.authorizer = Authorizer(settings, self.database, verifier, log)
+        self.authorizer = Authorizer(settings, self.database, verifier, log, APIS)
         self.user = str(uuid.uuid4())
         self.org = new_id("organisation")
 
@@ -235,8 +241,29 @@ def test_an_event_that_no_gateway_sends_is_a_fault(scene, arn):
 
 
 def test_the_parts_of_a_method_arn():
-    assert MethodArn.parse(f"{PREFIX}GET/a/b") == (PREFIX, "GET", "/a/b")
+    assert MethodArn.parse(f"{PREFIX}GET/a/b") == (PREFIX, "abcdefghij", "GET", "/a/b")
     assert MethodArn.parse(f"{PREFIX}GET/").path == "/"
+
+
+def test_another_api_has_its_own_routes(scene):
+    scene.assign(scene.role("site:read", "role:read"))
+    arn = f"{SITES_PREFIX}GET/organisations/{scene.org}/sites"
+    policy = scene.authorizer.authorize({**scene.event(), "methodArn": arn})["policyDocument"]
+    assert is_allowed(policy, arn)
+    assert is_allowed(policy, f"{arn}/site-1")
+    assert not is_allowed(policy, f"{SITES_PREFIX}POST/organisations/{scene.org}/sites")
+    assert not is_allowed(policy, f"{SITES_PREFIX}GET/organisations/{new_id('organisation')}/sites")
+    assert not is_allowed(policy, f"{SITES_PREFIX}GET/organisations/{scene.org}/roles")
+    assert not is_allowed(policy, arn.replace("sites12345", "abcdefghij"))
+    (line,) = scene.log_lines()
+    assert (line["decision"], line["api"], line["operation"]) == ("ALLOW", "sites", "listSites")
+
+
+@pytest.mark.parametrize("arn", [PREFIX.replace("abcdefghij", "unknown123"), PREFIX.replace("abcdefghij", "abcdefghi")])
+def test_an_api_that_nobody_named_is_a_fault(scene, arn):
+    scene.assign(scene.role("role:read"))
+    with pytest.raises(AuthorizerFault, match="knows no API"):
+        scene.authorizer.authorize({**scene.event(), "methodArn": f"{arn}GET/organisations/{scene.org}/roles"})
 
 
 # Faults: an exception other than Unauthorized, so that API Gateway answers 500 and keeps nothing.
@@ -254,6 +281,7 @@ def environment(monkeypatch) -> Iterator[pytest.MonkeyPatch]:
         "TEAMS_TABLE": "teams",
         "USER_POOL_ID": POOL,
         "CLIENT_IDS": f"other,{CLIENT}",
+        "APIS": "abcdefghij=access",
     }
     for name, value in values.items():
         monkeypatch.setenv(name, value)
@@ -309,11 +337,24 @@ def test_the_handler_refuses_with_unauthorized(environment):
             module.handler({**_event(), "authorizationToken": "Bearer a.b.c"}, None)
 
 
-@pytest.mark.parametrize("name", ["USER_POOL_ID", "CLIENT_IDS", "PERMISSIONS_TABLE", "TEAMS_TABLE", "AWS_REGION"])
+@pytest.mark.parametrize("name", ["USER_POOL_ID", "CLIENT_IDS", "APIS", "PERMISSIONS_TABLE", "TEAMS_TABLE", "AWS_REGION"])
 def test_a_missing_setting_is_named(environment, name):
     environment.delenv(name)
     environment.delenv("AWS_DEFAULT_REGION", raising=False)
     with pytest.raises(SettingsError, match=name):
+        Authorizer.from_environment()
+
+
+@pytest.mark.parametrize("text", ["abcdefghij", "abcdefghij=", "=access", "a=access,a=access"])
+def test_a_list_of_apis_that_makes_no_sense_is_refused(environment, text):
+    environment.setenv("APIS", text)
+    with pytest.raises(SettingsError, match="APIS"):
+        Authorizer.from_environment()
+
+
+def test_an_api_without_its_document_keeps_the_function_from_starting(environment):
+    environment.setenv("APIS", "abcdefghij=access,sites12345=sites")
+    with pytest.raises(ContractError, match=r"apis/sites\.json"):
         Authorizer.from_environment()
 
 

@@ -1,0 +1,108 @@
+"""Documents of other services' APIs: what is accepted, and what is said of those that are not."""
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bbws_access.authorizer.apis import Api, check_api, load_apis, read_api
+from bbws_access.authorizer.policy import RouteMap
+from bbws_access.kernel.contract import ContractError, load_contract
+from tests.unit.authorizer.full_contract import full_contract
+
+SITES = json.loads((Path(__file__).parents[2] / "support" / "apis" / "sites.json").read_text())
+LIST = "/organisations/{orgId}/sites"
+ONE = "/organisations/{orgId}/sites/{siteId}"
+TEAM = "/organisations/{orgId}/teams/{teamId}/sites"
+
+
+def test_a_good_document_is_an_api() -> None:
+    check_api("sites", SITES)
+    api = read_api("sites", SITES)
+    assert api.contract.match("GET", "/organisations/org-1/sites/site-1")[0].operation_id == "getSite"
+    assert api.routes.widths["teamId"] == 31
+    assert "siteId" not in api.routes.widths
+
+
+def test_a_parameter_of_one_length_is_known_to_the_policies() -> None:
+    document = copy.deepcopy(SITES)
+    document["components"]["parameters"]["SiteId"]["schema"] |= {"minLength": 30, "maxLength": 30}
+    assert read_api("sites", document).routes.widths["siteId"] == 30
+
+
+def test_each_rest_api_has_the_routes_of_its_name() -> None:
+    apis = load_apis({"one": "access", "two": "access"})
+    assert apis["one"] is apis["two"]
+    assert isinstance(apis["one"], Api)
+    assert apis["one"].contract is load_contract()
+
+
+@pytest.mark.parametrize("contract", [load_contract(), full_contract()], ids=["present", "full"])
+def test_policies_of_this_api_are_always_exact(contract) -> None:
+    assert list(RouteMap(contract.operations.values()).inseparable()) == []
+
+
+def _set(path: str, method: str, **values: object) -> Callable[[dict], None]:
+    def change(document: dict) -> None:
+        document["paths"][path][method].update(values)
+
+    return change
+
+
+def _add(path: str, method: str, access: object) -> Callable[[dict], None]:
+    def change(document: dict) -> None:
+        operation = {"operationId": "another", "x-bbws-access": access, "responses": {}}
+        document["paths"].setdefault(path, {})[method] = operation
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_set(LIST, "get", **{"x-bbws-access": [{"permission": "site:paint"}]}), "no permission 'site:paint'"),
+        (_set(LIST, "get", **{"x-bbws-access": [{"permission": "site:*"}]}), "no permission 'site:*'"),
+        (_set(TEAM, "get", **{"x-bbws-access": [{"capability": "CAN_FLY"}]}), "no capability 'CAN_FLY'"),
+        (_set(LIST, "get", **{"x-bbws-access": [{"capability": "CAN_VIEW_SITES"}]}), "a capability needs"),
+        (_set(LIST, "get", **{"x-bbws-access": [{"self": "userId"}]}), "self names 'userId'"),
+        (_set(LIST, "get", **{"x-bbws-access": "everybody"}), "x-bbws-access must be"),
+        (lambda document: document["paths"][LIST]["get"].pop("x-bbws-access"), "has no x-bbws-access"),
+        (lambda document: document["paths"][LIST]["get"].pop("operationId"), "has no operationId"),
+        (_set(LIST, "post", operationId="listSites"), f"POST {LIST} has the operationId of GET {LIST}"),
+        (_add("/organisations/{orgId}/{proxy+}", "get", "signed-in"), "without {proxy+}"),
+        (_add("/organisations/{orgId}/files/{name}.json", "get", "signed-in"), "every segment must be"),
+        (_add("/organisations/{orgId}/sites/{siteId}/{pageId}", "get", "signed-in"), "a word between two parameters"),
+        (_add("/sites/{siteId}/copy/{siteId}", "get", "signed-in"), "stands in it twice"),
+        (_add("/all", "x-amazon-apigateway-any-method", "signed-in"), "is no method"),
+        (lambda document: document["components"]["parameters"].clear(), "leads nowhere"),
+        (lambda document: document["components"]["parameters"]["SiteId"].pop("name"), "malformed"),
+        (lambda document: document.update(paths={}), "no OpenAPI 3 document"),
+        (lambda document: document.update(swagger="2.0", openapi=None), "no OpenAPI 3 document"),
+        (
+            _add("/organisations/{orgId}/sites/{siteId}/teams/{teamId}", "get", [{"capability": "CAN_VIEW_SITES"}]),
+            f"GET {ONE} and GET /organisations/{{orgId}}/sites/{{siteId}}/teams/{{teamId}} cannot be told apart",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(change: Callable[[dict], None], said: str) -> None:
+    document = copy.deepcopy(SITES)
+    change(document)
+    with pytest.raises(ContractError) as caught:
+        check_api("sites", document)
+    assert said in str(caught.value)
+    assert str(caught.value).startswith("The API 'sites' cannot go behind the authorizer:\n- ")
+
+
+@pytest.mark.parametrize("name", ["access", "Sites", "../sites", ""])
+def test_a_name_that_cannot_be(name: str) -> None:
+    with pytest.raises(ContractError, match="name"):
+        check_api(name, SITES)
+
+
+def test_a_length_tells_apart_what_a_wildcard_cannot() -> None:
+    document = copy.deepcopy(SITES)
+    _add("/organisations/{orgId}/sites/{siteId}/teams/{teamId}", "get", [{"capability": "CAN_VIEW_SITES"}])(document)
+    document["components"]["parameters"]["SiteId"]["schema"] |= {"minLength": 30, "maxLength": 30}
+    check_api("sites", document)
