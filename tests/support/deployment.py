@@ -100,14 +100,26 @@ class Deployment:
         return urllib3.PoolManager(ca_certs=self.status["ca_bundle"], maxsize=64, retries=False)
 
     def request(
-        self, method: str, path: str, token: str | None = None, body: Any = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        token: str | None = None,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        api: tuple[str, str] | None = None,
     ) -> Answer:
-        """Call the API. A body of bytes or text is sent as it is, any other as JSON."""
+        """Call the API. A body of bytes or text is sent as it is, any other as JSON.
+
+        api: id and stage of another REST API than this project's
+        """
+        url = self.status["api_url"]
+        if api is not None:
+            url = "/".join([*url.split("/")[:-2], *api])
         sent = {"Content-Type": "application/json", **(headers or {})}
         if token is not None:
             sent.setdefault("Authorization", f"Bearer {token}")
         data = body if isinstance(body, bytes | str | None) else json.dumps(body)
-        answer = self._http.request(method, self.status["api_url"] + path, body=data, headers=sent, timeout=60.0)
+        answer = self._http.request(method, url + path, body=data, headers=sent, timeout=60.0)
         content = answer.data.decode()
         return Answer(answer.status, json.loads(content) if content else None, answer.headers)
 

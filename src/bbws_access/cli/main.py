@@ -586,7 +586,8 @@ def _facts(project: Project, environment: str, folder: Path | None) -> dict[str,
     facts: dict[str, Any] = dict.fromkeys(
         ("running", "environment", "region", "api_url", "endpoint", "ca_bundle", "folder", "user_pool_id", "client_id")
     )
-    facts |= {"tables": {}, "buckets": {}, "functions": {}, "organisation_id": None, "admin_email": None}
+    facts |= {"authorizer_uri": None, "tables": {}, "buckets": {}, "functions": {}}
+    facts |= {"organisation_id": None, "admin_email": None}
     target = _known_target(project, environment, folder)
     facts |= {
         "running": False,
@@ -605,6 +606,7 @@ def _facts(project: Project, environment: str, folder: Path | None) -> dict[str,
             "api_url": target.api_url(outputs),
             "user_pool_id": outputs["user_pool_id"],
             "client_id": outputs["client_id"],
+            "authorizer_uri": outputs.get("authorizer_uri"),
             "tables": outputs["table_names"],
             "buckets": outputs["bucket_names"]
             | {

@@ -214,3 +214,23 @@ run "rejects_alert_topic" {
 
   expect_failures = [var.alert_emails]
 }
+
+run "rejects_additional_apis_by_id" {
+  command = plan
+
+  variables {
+    additional_apis = { "https://example.org" = "sites" }
+  }
+
+  expect_failures = [var.additional_apis]
+}
+
+run "rejects_additional_apis_without_a_document" {
+  command = plan
+
+  variables {
+    additional_apis = { a1b2c3d4e5 = "sites" }
+  }
+
+  expect_failures = [var.additional_apis]
+}
