@@ -75,9 +75,7 @@ def _function(dev: Deployment) -> str:
         Handler="sites.handler",
         Code={"ZipFile": archive.getvalue()},
         Timeout=10,
-        Environment={
-            "Variables": {"ACCESS_API_URL": dev.status["api_url"], "SSL_CERT_FILE": dev.status["ca_bundle"]}
-        },
+        Environment={"Variables": {"ACCESS_API_URL": dev.status["api_url"], "SSL_CERT_FILE": dev.status["ca_bundle"]}},
     )["FunctionArn"]
     client.add_permission(
         FunctionName="sites",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 
 from bbws_access.access.permissions import is_permission
 from bbws_access.authorizer.policy import RouteMap
@@ -94,7 +95,7 @@ def _problems_of_document(document: object) -> list[str]:
         parameters = [segment for segment in segments if segment.startswith("{")]
         if len(parameters) != len(set(parameters)):
             problems.append(f"{path}: a parameter stands in it twice")
-        if any(one.startswith("{") and two.startswith("{") for one, two in zip(segments, segments[1:], strict=False)):
+        if any(one.startswith("{") and two.startswith("{") for one, two in pairwise(segments)):
             problems.append(f"{path}: put a word between two parameters, or a policy cannot tell where one ends")
         if not isinstance(item, dict):
             problems.append(f"{path}: is no object")

@@ -337,7 +337,9 @@ def test_the_handler_refuses_with_unauthorized(environment):
             module.handler({**_event(), "authorizationToken": "Bearer a.b.c"}, None)
 
 
-@pytest.mark.parametrize("name", ["USER_POOL_ID", "CLIENT_IDS", "APIS", "PERMISSIONS_TABLE", "TEAMS_TABLE", "AWS_REGION"])
+@pytest.mark.parametrize(
+    "name", ["USER_POOL_ID", "CLIENT_IDS", "APIS", "PERMISSIONS_TABLE", "TEAMS_TABLE", "AWS_REGION"]
+)
 def test_a_missing_setting_is_named(environment, name):
     environment.delenv(name)
     environment.delenv("AWS_DEFAULT_REGION", raising=False)
