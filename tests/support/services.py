@@ -32,10 +32,10 @@ ENGINEER = "platform-engineer"
 
 
 class Answer(NamedTuple):
-    """status, JSON body (None for an empty one), headers, and how many waits for the database it took."""
+    """status, body (parsed where it is JSON, None for an empty one), headers, and waits for the database."""
 
     status: int
-    body: dict | None
+    body: dict | str | None
     headers: dict[str, str]
     round_trips: int
 
@@ -47,7 +47,7 @@ class Answer(NamedTuple):
     def details(self) -> object:
         return self.body["error"]["details"]
 
-    def expect(self, status: int, code: str | None = None) -> dict | None:
+    def expect(self, status: int, code: str | None = None) -> dict | str | None:
         """The body, after checking status and error code."""
         assert self.status == status, self.body
         if code is not None:
@@ -104,14 +104,17 @@ class Instance:
         }
         before = self.database.round_trips
         response = self._handle(event, None)
-        content = json.loads(response["body"]) if response["body"] else None
-        check_answer(operation.operation_id, response["statusCode"], content)
+        media_type = response["headers"]["Content-Type"].partition(";")[0]
+        content = response["body"] or None
+        if content is not None and media_type == "application/json":
+            content = json.loads(content)
+        check_answer(operation.operation_id, response["statusCode"], content, media_type)
         return Answer(response["statusCode"], content, response["headers"], self.database.round_trips - before)
 
 
-def check_answer(operation_id: str, status: int, body: object) -> None:
-    """Fail unless the contract knows the status for the operation, and its schema the body."""
-    schema = _validator(operation_id, status)
+def check_answer(operation_id: str, status: int, body: object, media_type: str = "application/json") -> None:
+    """Fail unless the contract knows the status and media type for the operation, and its schema the body."""
+    schema = _validator(operation_id, status, media_type)
     if schema is None:
         assert body is None, f"{operation_id} answers {status} with a body"
         return
@@ -120,7 +123,7 @@ def check_answer(operation_id: str, status: int, body: object) -> None:
 
 
 @cache
-def _validator(operation_id: str, status: int) -> Draft202012Validator | None:
+def _validator(operation_id: str, status: int, media_type: str) -> Draft202012Validator | None:
     document = load_contract().document
     [raw] = [
         operation
@@ -132,7 +135,7 @@ def _validator(operation_id: str, status: int) -> Draft202012Validator | None:
     response = json_schema(document, raw["responses"][str(status)])
     if "content" not in response:
         return None
-    return Draft202012Validator(response["content"]["application/json"]["schema"], validate_formats=True)
+    return Draft202012Validator(response["content"][media_type]["schema"], validate_formats=True)
 
 
 class _Nowhere:

@@ -46,7 +46,6 @@ _MOST_VIOLATIONS = 50
 _FORBIDDEN = frozenset("*?/\\$%{}#'\"" + "".join(map(chr, range(33))))  # whatever pattern the contract sets
 _TRUTH = {"true": True, "false": False}
 _SECURITY_HEADERS = {
-    "Content-Type": "application/json",
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
@@ -62,11 +61,12 @@ class Caller(NamedTuple):
 
 
 class Response(NamedTuple):
-    """An answer. A body of None is sent as no body at all."""
+    """An answer. A body of None is sent as no body at all; one of another media type than JSON is text already."""
 
     status: int
     body: object = None
     headers: Mapping[str, str] = {}
+    media_type: str = "application/json"
 
 
 class Request:
@@ -353,7 +353,7 @@ class Service:
         return validators
 
     def _proxy_response(self, response: Response, text: str, origin: str | None) -> dict:
-        headers = {**_SECURITY_HEADERS, **response.headers}
+        headers = {"Content-Type": response.media_type, **_SECURITY_HEADERS, **response.headers}
         allowed = self._settings.allowed_origins
         if allowed:
             headers["Vary"] = "Origin"
@@ -531,7 +531,11 @@ def _code_of(response: Response) -> str | None:
 
 
 def _rendered(response: Response) -> str:
-    return "" if response.body is None else json.dumps(response.body, separators=(",", ":"), default=_plain)
+    if response.body is None:
+        return ""
+    if response.media_type != "application/json":
+        return response.body
+    return json.dumps(response.body, separators=(",", ":"), default=_plain)
 
 
 def _plain(value: object) -> object:

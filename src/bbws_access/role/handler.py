@@ -17,7 +17,7 @@ from bbws_access.kernel.operations import change_of, check_organisation, from_cu
 from bbws_access.kernel.paging import list_response
 from bbws_access.kernel.records import check_room, commit, organisation_read, timestamp
 from bbws_access.kernel.service import Request, Response, Service
-from bbws_access.role import effective, organisations, preview, rules, store
+from bbws_access.role import effective, organisations, preview, review, rules, store
 
 service = Service("role")
 
@@ -400,6 +400,40 @@ def check_access(request: Request) -> dict:
     )
     asked = {"organisationId": org_id, "userId": body["userId"], "method": body["method"], "path": path}
     return {**asked, **answer, "_links": links}
+
+
+# Who has what
+
+
+def _review_reads(request: Request) -> list[Call]:
+    settings, org_id, now = request.settings, request.path["orgId"], timestamp(request.now)
+    place, limit = review.place(request)
+    return [
+        organisation_read(settings.permissions_table, org_id),
+        store.permission_sets(settings.permissions_table, org_id),
+        store.role_grants(settings.permissions_table, org_id),
+        store.team_role_grants(settings.teams_table, org_id),
+        store.assigned_in(settings.permissions_table, org_id, place, limit, now),
+        store.members_in(settings.teams_table, org_id, place, limit, now),
+    ]
+
+
+@service.operation("reviewAccess", prefetch=_review_reads)
+def review_access(request: Request) -> Response | dict:
+    organisation, sets, *found = request.prefetched
+    check_organisation(request, organisation)
+    database, queries = request.database, _review_reads(request)[2:]
+    roles, team_roles = (database.rest_of(*one) for one in zip(queries[:2], found[:2], strict=True))
+    definitions = review.Definitions(roles, _sets(request, sets), team_roles)
+    if review.is_csv(request):
+        records = review.everything(database, queries[2:], found[2:])
+        name = f"access-review-{request.path['orgId']}.csv"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(200, review.as_csv(map(definitions.item, records)), headers, "text/csv; charset=utf-8")
+    records, cursor = review.page(request, queries[2:], found[2:])
+    links = page_links(request, cursor)
+    links["csv"] = link("reviewAccess", {"format": "csv"}, **request.path)
+    return list_response([definitions.item(one) for one in records], cursor, links)
 
 
 # What happens elsewhere on the platform

@@ -27,6 +27,7 @@ from bbws_access.role import rules
 
 ROLES = Named("OrganisationRole", "OrganisationRoleName", "roleId")
 _ENDED_AT_ONCE = 50  # each with its role's count at worst: a transaction has room for 100
+LONGEST_SORT_KEY = 1000  # bytes; DynamoDB takes 1024
 _PLACES_OF_THE_ASSIGNED = ("GSI2PK", "GSI2SK", "GSI3PK", "GSI3SK")
 
 
@@ -143,6 +144,38 @@ def assignments_in_team(table: str, org_id: str, team_id: str) -> Query:
     """The assignments in a team that nobody ended. A moment behind the writes."""
     place = partition("UserRoleAssignment", index="assignments-by-team", orgId=org_id, teamId=team_id)
     return Query(table, place, index="assignments-by-team")
+
+
+def assigned_in(table: str, org_id: str, after: str | None, limit: int | None, now: str) -> Query:
+    """The assignments in force in an organisation, by user, after a sort key. A moment behind the writes."""
+    place = partition("UserRoleAssignment", index="assignments-by-organisation", orgId=org_id)
+    return _by_user(Query(table, place, index="assignments-by-organisation", limit=limit), after, now)
+
+
+def members_in(table: str, org_id: str, after: str | None, limit: int | None, now: str) -> Query:
+    """The memberships in force in an organisation's teams, by user, after a sort key. A moment behind the writes."""
+    place = partition("TeamMember", index="members-by-organisation", orgId=org_id)
+    return _by_user(Query(table, place, index="members-by-organisation", limit=limit), after, now)
+
+
+def role_grants(table: str, org_id: str) -> Query:
+    """Names of all roles of an organisation, and what they grant directly and through sets."""
+    names = {f"#{name}": name for name in ("name", "permissions", "permissionSets")}
+    asked = Query(table, partition("OrganisationRole", orgId=org_id), "ROLE#", names=names)
+    return asked._replace(projection=",".join(["roleId", *names]))
+
+
+def team_role_grants(table: str, org_id: str) -> Query:
+    """Names and capabilities of all team roles of an organisation. `table` is the table `teams`."""
+    names = {f"#{name}": name for name in ("name", "capabilities")}
+    asked = Query(table, partition("TeamRoleDefinition", orgId=org_id), "TEAM_ROLE#", names=names)
+    return asked._replace(projection=",".join(["teamRoleId", *names]))
+
+
+def _by_user(query: Query, after: str | None, now: str) -> Query:
+    # What a sort key goes on with is no sign before "#", and none begins with "USER$".
+    place = {"sort_prefix": "USER#"} if after is None else {"sort_range": (f"{after}!", "USER$")}
+    return _in_force(query._replace(**place), True, now)
 
 
 def _in_force(query: Query, active: bool, now: str) -> Query:

@@ -1,0 +1,160 @@
+"""Who has what in an organisation: roles and team memberships in force, by user, as items of a list and as CSV.
+
+Both lie in indexes whose sort keys begin with the user, so a page is the beginning of two sorted lists, and one key
+says where the next page begins.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from types import SimpleNamespace
+
+from bbws_access.kernel.dynamodb import Database, Page, Query
+from bbws_access.kernel.errors import BadRequest
+from bbws_access.kernel.links import cursor_scope
+from bbws_access.kernel.paging import decode_cursor, encode_cursor, page_size
+from bbws_access.kernel.records import take
+from bbws_access.kernel.service import Request
+from bbws_access.role import rules, store
+
+MOST_ROWS = 10_000
+MOST_BYTES = 4_000_000  # a function answers with at most 6 MB
+COLUMNS = (
+    "userId",
+    "userEmail",
+    "kind",
+    "roleId",
+    "roleName",
+    "scope",
+    "teamId",
+    "grants",
+    "since",
+    "givenBy",
+    "until",
+)
+_ROLE, _MEMBERSHIP = "ROLE", "TEAM_MEMBERSHIP"
+_USERS = "USER#"
+_SPARE = 20  # so that a few that have expired cost no further round trip
+# Spreadsheets take a cell that begins so for a formula.
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+class Definitions:
+    """What the roles and team roles of an organisation are called and grant."""
+
+    def __init__(self, roles: Iterable[dict], sets: rules.Sets, team_roles: Iterable[dict]) -> None:
+        self._roles = {one["roleId"]: (one["name"], sorted(rules.granted(one, sets))) for one in roles}
+        self._team_roles = {one["teamRoleId"]: (one["name"], sorted(one["capabilities"])) for one in team_roles}
+
+    def item(self, stored: dict) -> dict:
+        """An assignment or a membership as answers show it."""
+        if "teamRoleId" in stored:
+            role_id, known = stored["teamRoleId"], self._team_roles
+            kind, name, since, giver = _MEMBERSHIP, "teamRoleName", "joinedAt", "addedBy"
+        else:
+            role_id, known = stored["roleId"], self._roles
+            kind, name, since, giver = _ROLE, "roleName", "assignedAt", "assignedBy"
+        role_name, grants = known.get(role_id, (stored[name], []))
+        return {
+            "userId": stored["userId"],
+            **_given(stored, "userEmail"),
+            "kind": kind,
+            "roleId": role_id,
+            "roleName": role_name,
+            "scope": stored.get("scope", "TEAM"),
+            **_given(stored, "teamId"),
+            "grants": grants,
+            "since": stored[since],
+            "givenBy": stored[giver],
+            "until": stored.get("expiresAt"),
+        }
+
+
+def is_csv(request: Request) -> bool:
+    """Whether all of it is asked for as CSV."""
+    return request.query["format"] == "csv"
+
+
+def place(request: Request) -> tuple[str | None, int | None]:
+    """The sort key after which to read, None from the beginning on; and how many at most, None for all.
+
+    Raises INVALID_CURSOR, or VALIDATION_ERROR for a cursor where all is asked for.
+    """
+    if not is_csv(request):
+        return _after(request), page_size(request.query) + 1 + _SPARE
+    if "startAt" in request.query:
+        message = "is for pages: CSV comes whole"
+        raise BadRequest(f"startAt {message}.", details=[{"field": "query.startAt", "message": message}])
+    return None, None
+
+
+def _after(request: Request) -> str | None:
+    cursor = decode_cursor(cursor_scope(request), request.query.get("startAt"))
+    if cursor is None:
+        return None
+    last = cursor.get("after", "")
+    if len(cursor) != 1 or not last.startswith(_USERS) or not last.isascii() or len(last) > store.LONGEST_SORT_KEY:
+        raise BadRequest("startAt is not a cursor of this list.", code="INVALID_CURSOR")
+    return last
+
+
+def page(request: Request, queries: Sequence[Query], firsts: Sequence[Page]) -> tuple[list[dict], str | None]:
+    """The records of a page, by user, and the cursor to the next one. `firsts` are the results of `queries`."""
+    size, found, more = page_size(request.query), [], False
+    for query, first in zip(queries, firsts, strict=True):
+        some, last = take(request.database, query, first, size)
+        more = more or last is not None
+        found += [(one[query.key_attributes()[1]], one) for one in some]
+    found.sort(key=lambda entry: entry[0])
+    records = [one for _, one in found[:size]]
+    if not more and len(found) <= size:
+        return records, None
+    return records, encode_cursor(cursor_scope(request), {"after": found[size - 1][0]})
+
+
+def everything(database: Database, queries: Sequence[Query], firsts: Sequence[Page]) -> list[dict]:
+    """All records, by user. Raises REVIEW_TOO_LARGE beyond 10,000."""
+    found: list[tuple[str, dict]] = []
+    waiting = list(zip(queries, firsts, strict=True))
+    while waiting:
+        for query, got in waiting:
+            found += [(one[query.key_attributes()[1]], one) for one in got.items]
+        if len(found) > MOST_ROWS:
+            raise _too_large()
+        again = [query._replace(start_key=got.last_key) for query, got in waiting if got.last_key is not None]
+        waiting = list(zip(again, database.parallel(again), strict=True))
+    return [one for _, one in sorted(found, key=lambda entry: entry[0])]
+
+
+def as_csv(items: Iterable[Mapping[str, object]]) -> str:
+    """Items as CSV (RFC 4180) with a header; no cell can act as a formula. Raises REVIEW_TOO_LARGE beyond 4 MB."""
+    lines: list[str] = []
+    writer = csv.writer(SimpleNamespace(write=lines.append))
+    writer.writerow(COLUMNS)
+    size = 0
+    for item in items:
+        writer.writerow([_cell(item.get(name)) for name in COLUMNS])
+        size += len(json.dumps(lines[-1]))  # as a function's answer carries it
+        if size > MOST_BYTES:
+            raise _too_large()
+    return "".join(lines)
+
+
+def _cell(value: object) -> str:
+    text = " ".join(value) if isinstance(value, list) else str(value or "")
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULAS) else text
+
+
+def _given(stored: dict, name: str) -> dict:
+    return {name: stored[name]} if name in stored else {}
+
+
+def _too_large() -> BadRequest:
+    return BadRequest(
+        f"The review has more than {MOST_ROWS} rows or {MOST_BYTES // 1_000_000} MB, which is more than one CSV file "
+        "holds here. Read it page by page with format=json.",
+        code="REVIEW_TOO_LARGE",
+        details={"rows": MOST_ROWS, "bytes": MOST_BYTES},
+    )
