@@ -1,12 +1,23 @@
-"""What may be granted: permissions that exist, and no more than the one who grants holds."""
+"""What may be granted: what exists, and no more than the one who grants holds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
-from bbws_access.access.grants import Access
+from bbws_access.access.grants import Access, Membership
 from bbws_access.access.permissions import is_known, missing
 from bbws_access.kernel.errors import BadRequest, Forbidden
+
+# The permissions that allow, where they reach, what a capability allows in one team.
+CAPABILITY_PERMISSIONS: Mapping[str, tuple[str, ...]] = {
+    "CAN_MANAGE_MEMBERS": ("team:member:add", "team:member:update", "team:member:remove"),
+    "CAN_UPDATE_TEAM": ("team:update",),
+    "CAN_VIEW_MEMBERS": ("team:member:read",),
+    "CAN_VIEW_SITES": ("site:read",),
+    "CAN_EDIT_SITES": ("site:update",),
+    "CAN_DELETE_SITES": ("site:delete",),
+    "CAN_VIEW_AUDIT": ("audit:read:org",),
+}
 
 
 def check_known(permissions: Iterable[str]) -> None:
@@ -31,10 +42,58 @@ def check_ceiling(access: Access, org_id: str, wanted: Iterable[str], *, had: It
     had: what the receiving role or set grants already, which its change does not add
     Roles held in one team only do not count. Raises Forbidden PERMISSION_CEILING, listing what is lacking.
     """
-    lacking = lacking_for(access, org_id, wanted, had=had)
+    _refuse(lacking_for(access, org_id, wanted, had=had), "in the whole organisation")
+
+
+def check_team_role_ceiling(
+    access: Access, org_id: str, capabilities: Iterable[str], *, had: Collection[str] = ()
+) -> None:
+    """Refuse to let a user define a team role that allows more than their permissions in the whole organisation do.
+
+    had: the capabilities that the team role has already
+    Raises Forbidden PERMISSION_CEILING, listing the capabilities that are lacking.
+    """
+    held = access.permissions_in(org_id)
+    _refuse([one for one in capabilities if one not in had and not _allows(held, one)], "in the whole organisation")
+
+
+def check_membership_ceiling(
+    access: Access,
+    org_id: str,
+    team_id: str,
+    permission: str,
+    capabilities: Iterable[str],
+    *,
+    to: str,
+    had: Collection[str] = (),
+) -> None:
+    """Refuse to let a user give a team role in a team that they may not give there.
+
+    permission: what lets them act on the team's members; whoever holds it gives any team role, to others
+    to: the user who gets the team role      had: the capabilities that this user has in the team already
+    Those who act through a capability, and everybody for themselves, give no more than they hold in this team, be it
+    by capability or by permission. Raises Forbidden PERMISSION_CEILING, listing the capabilities that are lacking.
+    """
+    if to != access.user_id and access.holds(permission, org_id, team_id) is not None:
+        return
+    held = access.permissions_in(org_id, team_id)
+    own = frozenset().union(*(one.capabilities for one in access.memberships if _is_of(one, org_id, team_id)))
+    kept = own.union(had)
+    _refuse([one for one in capabilities if one not in kept and not _allows(held, one)], "in this team")
+
+
+def _is_of(membership: Membership, org_id: str, team_id: str) -> bool:
+    return (membership.org_id, membership.team_id) == (org_id, team_id)
+
+
+def _allows(held: Iterable[str], capability: str) -> bool:
+    return not missing(held, CAPABILITY_PERMISSIONS[capability])
+
+
+def _refuse(lacking: list[str], where: str) -> None:
     if lacking:
         raise Forbidden(
-            f"You cannot grant what you do not hold in the whole organisation: {', '.join(lacking)}.",
+            f"You cannot grant what you do not hold {where}: {', '.join(lacking)}.",
             code="PERMISSION_CEILING",
             details={"missing": lacking},
         )

@@ -196,26 +196,33 @@ def check_room(size: Page, most: int, what: str) -> None:
 
 
 def count(
-    table: str, entity: str, ids: Mapping[str, str], differences: Mapping[str, int], change: Change, condition: str = ""
+    table: str,
+    entity: str,
+    ids: Mapping[str, str],
+    differences: Mapping[str, int],
+    change: Change,
+    least: Mapping[str, int] | None = None,
 ) -> Update:
     """Adds to the numbers of a record of use, which comes to be with the first of them.
 
-    ids: the record's own attributes, such as organisationId and roleId, that also make its key (orgId for
-    organisationId)      differences: what to add to which number
-    condition: what must hold of the numbers, such as "#count > :one"
+    ids: the record's own attributes, such as organisationId and roleId, that make its key too
+    differences: what to add to which number      least: how much a number must be before, or nothing is added
     """
     parts = {"orgId" if name == "organisationId" else name: value for name, value in ids.items()}
     fixed = {"entityType": entity, **ids, "active": True, "requestId": change.request_id}
     adds = {**differences, "version": 1}
     sets = ", ".join(f"#{name} = :{name}" for name in fixed)
+    limits = {f":least_{name}": value for name, value in (least or {}).items()}
     return Update(
         table,
         key(entity, **parts),
         f"SET {sets}, dateCreated = if_not_exists(dateCreated, :now), createdBy = if_not_exists(createdBy, :actor), "
         f"dateLastUpdated = :now, lastUpdatedBy = :actor ADD {', '.join(f'#{name} :{name}' for name in adds)}",
+        " AND ".join(f"#{name} >= :least_{name}" for name in least or ()) or None,
         names={f"#{name}": name for name in (*fixed, *adds)},
         values={
             **{f":{name}": value for name, value in (*fixed.items(), *adds.items())},
+            **limits,
             ":now": timestamp(change.now),
             ":actor": change.actor,
         },

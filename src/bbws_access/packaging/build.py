@@ -25,6 +25,7 @@ Target = Literal["aws", "local"]
 FUNCTIONS = {
     "permission": "bbws_access.permission.handler",
     "role": "bbws_access.role.handler",
+    "team": "bbws_access.team.handler",
     "authorizer": "bbws_access.authorizer.handler",
     "token-claims": "bbws_access.authorizer.token_claims",
 }

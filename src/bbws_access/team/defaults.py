@@ -1,0 +1,34 @@
+"""The team roles that every organisation starts with."""
+
+from __future__ import annotations
+
+from bbws_access.kernel.contract import load_roles
+from bbws_access.kernel.dynamodb import Database
+from bbws_access.kernel.ids import new_id
+from bbws_access.kernel.records import Change, Stale, commit, until_fresh
+from bbws_access.team import rules, store
+
+
+def seed_team_roles(database: Database, table: str, org_id: str, change: Change) -> dict[str, list[str]]:
+    """Give an organisation those default team roles whose name is free; doing it again changes nothing.
+
+    table: the real name of the table `teams`      Returns the names {"created": [...], "existing": [...]}.
+    """
+    reads = store.default_names(table, org_id)
+
+    def complete(taken: list[dict | None]) -> dict[str, list[str]]:
+        created, existing = [], []
+        steps = []
+        for default, found in zip(load_roles()["defaultTeamRoles"], taken, strict=True):
+            if found is not None:
+                existing.append(default["name"])
+                continue
+            record = rules.new_team_role(org_id, new_id("team-role"), default, is_default=True, change=change)
+            # Somebody who took a name first did the same.
+            steps += [(action, Stale()) for action, _ in store.TEAM_ROLES.create(table, store.team_role_item(record))]
+            created.append(default["name"])
+        if steps:
+            commit(database, steps)
+        return {"created": created, "existing": existing}
+
+    return until_fresh(database.parallel(reads), lambda: database.parallel(reads), complete)

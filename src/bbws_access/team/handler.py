@@ -1,0 +1,526 @@
+"""The team service's operations and events."""
+
+from __future__ import annotations
+
+from bbws_access.access.granting import check_membership_ceiling
+from bbws_access.access.reader import in_force
+from bbws_access.kernel.aws import AwsError
+from bbws_access.kernel.dynamodb import Call, Put, Query
+from bbws_access.kernel.errors import BadRequest, Forbidden, Unavailable
+from bbws_access.kernel.events import Event
+from bbws_access.kernel.ids import new_id
+from bbws_access.kernel.links import Links, link, page_links
+from bbws_access.kernel.operations import change_of, check_organisation, from_cursor, page_of, settle
+from bbws_access.kernel.paging import list_response, page_size
+from bbws_access.kernel.records import Step, check_room, commit, organisation_read
+from bbws_access.kernel.service import Request, Response, Service
+from bbws_access.team import memberships, rules, store
+from bbws_access.team.defaults import seed_team_roles
+
+service = Service("team")
+
+_TEAM_ACTIONS = {"members": "listTeamMembers", "add": "addTeamMember", "update": "updateTeam", "delete": "deleteTeam"}
+_TEAM_ROLE_ACTIONS = {"update": "updateTeamRole", "delete": "deleteTeamRole"}
+_MEMBER_ACTIONS = {
+    "team": "getTeam",
+    "update": "updateTeamMember",
+    "remove": "removeTeamMember",
+    "transfer": "transferTeamMember",
+}
+
+
+# Teams
+
+
+def _teams(request: Request) -> list[Call]:
+    table, org_id = request.settings.teams_table, request.path["orgId"]
+    size = page_size(request.query)
+    found = from_cursor(request, store.teams(table, org_id, request.query, size))
+    return [_organisation(request), found, store.team_usages(table, org_id, found, size)]
+
+
+@service.operation("listTeams", prefetch=_teams)
+def list_teams(request: Request) -> dict:
+    organisation, page, beside = request.prefetched
+    check_organisation(request, organisation)
+    found, cursor = page_of(request, _teams(request)[1], page)
+    usages = _usages(request, found, beside.items)
+    links = Links(request.access)
+    items = [rules.team_answer(one, usages.get(one["teamId"]), _team_links(links, one)) for one in found]
+    return list_response(items, cursor, page_links(request, cursor, {"create": "createTeam"}))
+
+
+def _usages(request: Request, teams: list[dict], beside: list[dict]) -> dict[str, dict]:
+    """The numbers of the teams, by team. Those not read beside the teams were never in use, or lie further on."""
+    table, org_id = request.settings.teams_table, request.path["orgId"]
+    found = {one["teamId"]: one for one in beside}
+    absent = [one["teamId"] for one in teams if one["teamId"] not in found]
+    read = request.database.parallel([store.team_usage(table, org_id, team_id) for team_id in absent])
+    return {**found, **{one["teamId"]: one for one in read if one is not None}}
+
+
+@service.operation("createTeam", prefetch=lambda request: [_organisation(request)])
+def create_team(request: Request) -> Response:
+    check_organisation(request, request.prefetched[0])
+    table, change = request.settings.teams_table, change_of(request)
+    record = store.team_item(rules.new_team(request.path["orgId"], new_id("team"), request.body, change))
+    usage = memberships.no_members(table, record, change)
+    commit(request.database, [*store.TEAMS.create(table, record), usage])
+    return _team_answer(request, record, None, status=201)
+
+
+def _team_reads(request: Request) -> list[Call]:
+    table, org_id, team_id = request.settings.teams_table, request.path["orgId"], request.path["teamId"]
+    return [_organisation(request), store.team(table, org_id, team_id), store.team_usage(table, org_id, team_id)]
+
+
+@service.operation("getTeam", prefetch=_team_reads)
+def get_team(request: Request) -> Response:
+    return _team_answer(request, _existing_team(request, request.prefetched), request.prefetched[2])
+
+
+@service.operation("updateTeam", prefetch=_team_reads)
+def update_team(request: Request) -> Response:
+    def replace(reads: list) -> tuple[dict, dict, dict | None]:
+        stored = _existing_team(request, reads)
+        record = store.team_item(rules.changed_team(stored, request.body, change_of(request)))
+        rules.check_may_switch(request.access, stored, record)
+        commit(request.database, store.TEAMS.replace(request.settings.teams_table, stored, record))
+        return stored, record, reads[2]
+
+    stored, record, usage = settle(request, _team_reads, replace)
+    if stored["active"] and not record["active"]:
+        _end_team(request)
+        usage = None
+    return _team_answer(request, record, usage)
+
+
+@service.operation("deleteTeam", prefetch=_team_reads)
+def delete_team(request: Request) -> Response:
+    def deactivate(reads: list) -> None:
+        stored = _existing_team(request, reads)
+        if stored["active"]:
+            record = {**stored, "active": False, **change_of(request).next(stored)}
+            commit(request.database, store.TEAMS.replace(request.settings.teams_table, stored, record))
+
+    settle(request, _team_reads, deactivate)
+    _end_team(request)
+    return Response(204)
+
+
+def _end_team(request: Request) -> None:
+    """End the memberships of a team that is inactive by now, and tell. What was left undone, the next call does."""
+    table, org_id, team_id = request.settings.teams_table, request.path["orgId"], request.path["teamId"]
+    memberships.end_all_of_team(request.database, table, org_id, team_id, change_of(request))
+    try:
+        request.aws.put_event("bbws.access", "TeamDeactivated", {"organisationId": org_id, "teamId": team_id})
+    except AwsError as error:
+        request.log.warning("The end of a team could not be told", reason=error.code, teamId=team_id)
+        raise Unavailable("The team is inactive; the roles held in it have yet to end. Call again.") from error
+
+
+# Team roles
+
+
+def _team_roles(request: Request) -> list[Call]:
+    table, org_id = request.settings.teams_table, request.path["orgId"]
+    return [_organisation(request), from_cursor(request, store.team_roles(table, org_id, request.query))]
+
+
+@service.operation("listTeamRoles", prefetch=_team_roles)
+def list_team_roles(request: Request) -> dict:
+    check_organisation(request, request.prefetched[0])
+    found, cursor = page_of(request, _team_roles(request)[1], request.prefetched[1])
+    links = Links(request.access)
+    items = [rules.team_role_answer(one, _team_role_links(links, one)) for one in found]
+    return list_response(items, cursor, page_links(request, cursor, {"create": "createTeamRole"}))
+
+
+@service.operation(
+    "createTeamRole",
+    prefetch=lambda request: [
+        _organisation(request),
+        store.size_of_team_roles(request.settings.teams_table, request.path["orgId"]),
+    ],
+)
+def create_team_role(request: Request) -> Response:
+    check_organisation(request, request.prefetched[0])
+    check_room(request.prefetched[1], rules.MOST_TEAM_ROLES, "team roles")
+    table, org_id, role_id = request.settings.teams_table, request.path["orgId"], new_id("team-role")
+    record = rules.new_team_role(org_id, role_id, request.body, is_default=False, change=change_of(request))
+    rules.check_capabilities(None, record, request.access)
+    commit(request.database, store.TEAM_ROLES.create(table, store.team_role_item(record)))
+    return _team_role_answer(request, record, status=201)
+
+
+def _team_role_reads(request: Request) -> list[Call]:
+    table, org_id, role_id = request.settings.teams_table, request.path["orgId"], request.path["teamRoleId"]
+    return [
+        _organisation(request),
+        store.team_role(table, org_id, role_id),
+        store.team_role_usage(table, org_id, role_id),
+    ]
+
+
+@service.operation("getTeamRole", prefetch=lambda request: _team_role_reads(request)[:2])
+def get_team_role(request: Request) -> Response:
+    return _team_role_answer(request, _existing_team_role(request, request.prefetched))
+
+
+@service.operation("updateTeamRole", prefetch=_team_role_reads)
+def update_team_role(request: Request) -> Response:
+    def replace(reads: list) -> dict:
+        stored = _existing_team_role(request, reads)
+        record = rules.changed_team_role(stored, request.body, change_of(request))
+        rules.check_capabilities(stored, record, request.access)
+        _store_team_role(request, stored, record, reads[2])
+        return record
+
+    return _team_role_answer(request, settle(request, _team_role_reads, replace))
+
+
+@service.operation("deleteTeamRole", prefetch=_team_role_reads)
+def delete_team_role(request: Request) -> Response:
+    def deactivate(reads: list) -> None:
+        stored = _existing_team_role(request, reads)
+        if stored["active"]:
+            record = {**stored, "active": False, **change_of(request).next(stored)}
+            _store_team_role(request, stored, record, reads[2])
+
+    settle(request, _team_role_reads, deactivate)
+    return Response(204)
+
+
+def _store_team_role(request: Request, stored: dict, record: dict, usage: dict | None) -> None:
+    table = request.settings.teams_table
+    steps = store.TEAM_ROLES.replace(table, stored, record)
+    if rules.must_be_unused(stored, record):
+        if usage is not None and usage["count"] > 0:
+            raise rules.in_use(usage["count"])
+        steps.append(store.team_role_unused(table, stored["organisationId"], stored["teamRoleId"]))
+    commit(request.database, steps)
+
+
+# Members
+
+
+def _members(request: Request) -> list[Call]:
+    table, org_id, team_id = request.settings.teams_table, request.path["orgId"], request.path["teamId"]
+    # One more than a page tells whether there is another.
+    limit = page_size(request.query) + 1
+    return [
+        _organisation(request),
+        store.team(table, org_id, team_id),
+        store.team_role_names(table, org_id),
+        from_cursor(request, store.members(table, org_id, team_id, request.query.get("teamRoleId"), limit)),
+    ]
+
+
+@service.operation("listTeamMembers", prefetch=_members)
+def list_team_members(request: Request) -> dict:
+    _existing_team(request, request.prefetched)
+    names = _role_names(request, request.prefetched[2])
+    found, cursor = page_of(request, _members(request)[3], request.prefetched[3])
+    links = Links(request.access)
+    items = [_membership(links, one, names) for one in found]
+    actions = {"team": "getTeam", "add": "addTeamMember"}
+    return list_response(items, cursor, page_links(request, cursor, actions))
+
+
+def _member_reads(request: Request) -> list[Call]:
+    table, org_id, team_id = request.settings.teams_table, request.path["orgId"], request.path["teamId"]
+    return [
+        _organisation(request),
+        store.team(table, org_id, team_id),
+        store.every_team_role(table, org_id),
+        store.memberships(table, request.path["userId"], org_id),
+        store.primary_team(table, org_id, request.path["userId"]),
+    ]
+
+
+@service.operation("getTeamMember", prefetch=lambda request: _member_reads(request)[:4])
+def get_team_member(request: Request) -> dict:
+    _existing_team(request, request.prefetched)
+    stored = _existing_member(request, request.prefetched)
+    return _membership(Links(request.access), stored, _role_names(request, request.prefetched[2]))
+
+
+def _add_reads(request: Request) -> list[Call]:
+    table, path, body = request.settings.teams_table, request.path, request.body
+    org_id, user_id = path["orgId"], body["userId"]
+    return [
+        _organisation(request),
+        store.team(table, org_id, path["teamId"]),
+        store.team_role(table, org_id, body["teamRoleId"]),
+        store.memberships(table, user_id, org_id),
+        store.primary_team(table, org_id, user_id),
+        store.assignments(request.settings.permissions_table, org_id, user_id),
+    ]
+
+
+@service.operation("addTeamMember", prefetch=_add_reads)
+def add_team_member(request: Request) -> Response:
+    table, body, change = request.settings.teams_table, request.body, change_of(request)
+    org_id, team_id = request.path["orgId"], request.path["teamId"]
+
+    def add(reads: list) -> dict:
+        team = _existing_team(request, reads)
+        rules.check_joinable(team)
+        _, _, role, owned, pointer, assigned = reads
+        role = rules.check_givable(role, body["teamRoleId"])
+        _check_given(request, "team:member:add", role, body["userId"])
+        held = owned.items
+        stored = rules.of_team(held, team_id)
+        if stored is not None and stored["active"]:
+            raise rules.already_member(stored)
+        if stored is None:
+            check_room(owned, rules.MOST_MEMBERSHIPS, "memberships of this user in the organisation")
+        primary = body.get("isPrimary", pointer is None)
+        record = memberships.new_membership(org_id, team_id, body, role, stored, change, primary=primary)
+        steps = memberships.begin(table, record, role, stored, change)
+        if primary:
+            steps += _primary(request, "team:member:add", record, pointer, held)
+        written = [action.item for action, _ in steps if isinstance(action, Put)]
+        commit(request.database, [*steps, *_belongs(request, assigned.items, held, written)])
+        return record
+
+    record = settle(request, _add_reads, add)
+    answer = _membership(Links(request.access), record, {})
+    return Response(201, answer, {"Location": answer["_links"]["self"]["href"]})
+
+
+@service.operation("updateTeamMember", prefetch=_member_reads)
+def update_team_member(request: Request) -> dict:
+    table, body, change = request.settings.teams_table, request.body, change_of(request)
+
+    def replace(reads: list) -> tuple[dict, dict[str, str]]:
+        _existing_team(request, reads)
+        stored = _existing_member(request, reads)
+        record = rules.changed_membership(stored, body, change)
+        roles = _roles(request, reads[2])
+        role = None
+        if body["teamRoleId"] != stored["teamRoleId"]:
+            role = rules.check_givable(roles.get(body["teamRoleId"]), body["teamRoleId"])
+            had = roles[stored["teamRoleId"]]["capabilities"]
+            _check_given(request, "team:member:update", role, stored["userId"], had)
+            record = memberships.with_team_role(record, role)
+        extra: list[Step] = []
+        wanted = body.get("isPrimary", stored["isPrimary"])
+        if wanted != stored["isPrimary"]:
+            record["isPrimary"] = wanted
+            if wanted:
+                extra = _primary(request, "team:member:update", record, reads[4], reads[3].items)
+            else:
+                extra = [memberships.no_primary(table, stored)]
+        commit(request.database, [*memberships.alter(table, stored, record, role, change), *extra])
+        return record, {one: roles[one]["name"] for one in roles}
+
+    record, names = settle(request, _member_reads, replace)
+    return _membership(Links(request.access), record, names)
+
+
+@service.operation("removeTeamMember", prefetch=lambda request: _member_reads(request)[:4])
+def remove_team_member(request: Request) -> Response:
+    table = request.settings.teams_table
+
+    def remove(reads: list) -> None:
+        team = _existing_team(request, reads)
+        stored = _existing_member(request, reads)
+        # A team that is being deleted loses its leads with all the others.
+        commit(request.database, memberships.end(table, [stored], change_of(request), keep_leads=team["active"]))
+
+    settle(request, lambda again: _member_reads(again)[:4], remove)
+    return Response(204)
+
+
+def _transfer_reads(request: Request) -> list[Call]:
+    target = store.team(request.settings.teams_table, request.path["orgId"], request.body["toTeamId"])
+    return [*_member_reads(request), target]
+
+
+@service.operation("transferTeamMember", prefetch=_transfer_reads)
+def transfer_team_member(request: Request) -> dict:
+    table, body, change = request.settings.teams_table, request.body, change_of(request)
+    org_id, to_team = request.path["orgId"], body["toTeamId"]
+    if to_team == request.path["teamId"]:
+        raise BadRequest(
+            "The member is in this team already: name another one.",
+            details=[{"field": "body.toTeamId", "message": "must be another team than the path's"}],
+        )
+    if request.access.holds("org:user:manage", org_id, to_team) is None:
+        raise Forbidden(f"You may not move anybody to the team {to_team}: that takes org:user:manage there too.")
+
+    def transfer(reads: list) -> dict:
+        _existing_team(request, reads)
+        stored = _existing_member(request, reads)
+        target = reads[5]
+        if target is None:
+            raise rules.no_team(to_team)
+        rules.check_joinable(target)
+        roles = _roles(request, reads[2])
+        role_id = body.get("teamRoleId", stored["teamRoleId"])
+        role = rules.check_givable(roles.get(role_id), role_id)
+        _check_given(request, "org:user:manage", role, stored["userId"], team_id=to_team)
+        replaced = rules.of_team(reads[3].items, to_team)
+        if replaced is not None and replaced["active"]:
+            raise rules.already_member(replaced)
+        if replaced is None:
+            check_room(reads[3], rules.MOST_MEMBERSHIPS, "memberships of this user in the organisation")
+        primary = stored["isPrimary"]
+        record = memberships.new_membership(org_id, to_team, stored, role, replaced, change, primary=primary)
+        steps = memberships.move(table, stored, record, role, replaced, change)
+        if primary:
+            steps += memberships.primary(table, record, reads[4], (), change)
+        commit(request.database, steps)
+        return record
+
+    return _membership(Links(request.access), settle(request, _transfer_reads, transfer), {})
+
+
+def _user_teams(request: Request) -> list[Call]:
+    table, org_id, user_id = request.settings.teams_table, request.path["orgId"], request.path["userId"]
+    return [
+        _organisation(request),
+        store.team_role_names(table, org_id),
+        from_cursor(request, store.memberships_listed(table, user_id, org_id, request.query["active"])),
+    ]
+
+
+@service.operation("listUserTeams", prefetch=_user_teams)
+def list_user_teams(request: Request) -> dict:
+    check_organisation(request, request.prefetched[0])
+    names = _role_names(request, request.prefetched[1])
+    found, cursor = page_of(request, _user_teams(request)[2], request.prefetched[2])
+    table, org_id = request.settings.teams_table, request.path["orgId"]
+    teams = request.database.parallel([store.team(table, org_id, one["teamId"]) for one in found])
+    links = Links(request.access)
+    items = [
+        {**_membership(links, one, names), "teamName": team["name"]} for one, team in zip(found, teams, strict=True)
+    ]
+    return list_response(items, cursor, page_links(request, cursor))
+
+
+# Events
+
+
+@service.event("OrganisationCreated")
+def organisation_created(event: Event) -> None:
+    """The organisation gets its default team roles."""
+    done = seed_team_roles(event.database, event.settings.teams_table, event.detail["organisationId"], event.change)
+    event.log.info("Default team roles", organisationId=event.detail["organisationId"], **done)
+
+
+@service.event("UserDeactivated")
+def user_deactivated(event: Event) -> None:
+    """Everything that the user is a member of ends, in one organisation or everywhere."""
+    table, org_id = event.settings.teams_table, event.detail.get("organisationId")
+    memberships.end_all_of_user(event.database, table, event.detail["userId"], org_id, event.change)
+
+
+# Shared by the operations
+
+
+def _organisation(request: Request) -> Call:
+    return organisation_read(request.settings.permissions_table, request.path["orgId"])
+
+
+def _existing_team(request: Request, reads: list) -> dict:
+    check_organisation(request, reads[0])
+    if reads[1] is None:
+        raise rules.no_team(request.path["teamId"])
+    return reads[1]
+
+
+def _existing_team_role(request: Request, reads: list) -> dict:
+    check_organisation(request, reads[0])
+    if reads[1] is None:
+        raise rules.no_team_role(request.path["teamRoleId"])
+    return reads[1]
+
+
+def _existing_member(request: Request, reads: list) -> dict:
+    """The path's membership among those of its user. Raises MEMBER_NOT_FOUND where there is none in force."""
+    stored = rules.of_team(reads[3].items, request.path["teamId"])
+    if stored is None or not stored["active"]:
+        raise rules.no_member(request.path["userId"])
+    return stored
+
+
+def _roles(request: Request, page: object) -> dict[str, dict]:
+    """The organisation's team roles by id. page: the first of `store.every_team_role`"""
+    query = store.every_team_role(request.settings.teams_table, request.path["orgId"])
+    return {role["teamRoleId"]: role for role in request.database.rest_of(query, page)}
+
+
+def _role_names(request: Request, page: object) -> dict[str, str]:
+    """The names of the organisation's team roles by id. page: the first of those or of their names"""
+    query: Query = store.team_role_names(request.settings.teams_table, request.path["orgId"])
+    return {role["teamRoleId"]: role["name"] for role in request.database.rest_of(query, page)}
+
+
+def _check_given(
+    request: Request, permission: str, role: dict, user_id: str, had: list[str] | tuple = (), *, team_id: str = ""
+) -> None:
+    """Whether the caller may give the user this team role, here or in another team. Raises PERMISSION_CEILING."""
+    team_id = team_id or request.path["teamId"]
+    check_membership_ceiling(
+        request.access, request.path["orgId"], team_id, permission, role["capabilities"], to=user_id, had=had
+    )
+
+
+def _belongs(request: Request, assigned: list[dict], owned: list[dict], written: list[dict]) -> list[Step]:
+    """The step that holds only while the new member belongs to the organisation. Raises NOT_IN_ORGANISATION.
+
+    written: what the transaction writes already, where that is still as it was read
+    """
+    assignments = [one for one in assigned if in_force(one, request.now)]
+    active = [one for one in owned if one["active"]]
+    if not assignments and not active:
+        raise rules.not_in_organisation(request.body["userId"])
+    if not assignments and any((one["PK"], one["SK"]) == (active[0]["PK"], active[0]["SK"]) for one in written):
+        return []  # a transaction acts once on a record
+    tables = request.settings.permissions_table, request.settings.teams_table
+    proofs = (assignments[0], None) if assignments else (None, active[0])
+    return [memberships.belongs(tables, *proofs, change_of(request))]
+
+
+def _primary(request: Request, permission: str, record: dict, pointer: dict | None, owned: list[dict]) -> list[Step]:
+    """The steps that make a membership the primary one. Raises FORBIDDEN where that takes more than the caller has."""
+    others = [one for one in owned if one["isPrimary"] and one["active"] and one["teamId"] != record["teamId"]]
+    rules.check_primary(request.access, request.path["orgId"], permission, others[0] if others else None)
+    return memberships.primary(request.settings.teams_table, record, pointer, others, change_of(request))
+
+
+def _team_answer(request: Request, stored: dict, usage: dict | None, status: int = 200) -> Response:
+    links = _team_links(Links(request.access), stored)
+    headers = {"Location": links["self"]["href"]} if status == 201 else {}
+    return Response(status, rules.team_answer(stored, usage, links), headers)
+
+
+def _team_links(links: Links, stored: dict) -> dict:
+    parts = {"orgId": stored["organisationId"], "teamId": stored["teamId"]}
+    actions = {name: one for name, one in _TEAM_ACTIONS.items() if stored["active"] or name not in ("add", "delete")}
+    return links.of(link("getTeam", **parts), actions, **parts)
+
+
+def _team_role_answer(request: Request, stored: dict, status: int = 200) -> Response:
+    links = _team_role_links(Links(request.access), stored)
+    headers = {"Location": links["self"]["href"]} if status == 201 else {}
+    return Response(status, rules.team_role_answer(stored, links), headers)
+
+
+def _team_role_links(links: Links, stored: dict) -> dict:
+    parts = {"orgId": stored["organisationId"], "teamRoleId": stored["teamRoleId"]}
+    actions = {name: one for name, one in _TEAM_ROLE_ACTIONS.items() if stored["active"] or name != "delete"}
+    return links.of(link("getTeamRole", **parts), actions, **parts)
+
+
+def _membership(links: Links, stored: dict, names: dict[str, str]) -> dict:
+    """A membership as answers show it. names: of team roles by id; what the record itself says where one is absent"""
+    parts = {"orgId": stored["organisationId"], "teamId": stored["teamId"], "userId": stored["userId"]}
+    actions = _MEMBER_ACTIONS if stored["active"] else {"team": "getTeam"}
+    shown = links.of(link("getTeamMember", **parts), actions, **parts)
+    return rules.membership_answer(stored, names.get(stored["teamRoleId"], stored["teamRoleName"]), shown)
+
+
+handler = service.handler

@@ -1,0 +1,250 @@
+"""How memberships begin, change and end: each with the numbers that count it, all in one transaction or not at all.
+
+The numbers of a team (members, leads) and of a team role (members who have it) are records of their own, as decision
+0004 says. A lead is a member whose team role has CAN_MANAGE_MEMBERS; whether a team role has it cannot change while
+members have the role, so what a membership's record says of it stays true.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+
+from bbws_access.kernel.dynamodb import Check, Database, Delete, Get
+from bbws_access.kernel.errors import Conflict, Unavailable
+from bbws_access.kernel.keys import key
+from bbws_access.kernel.records import Change, Stale, Step, commit, count, put_over, timestamp, until_fresh
+from bbws_access.team import store
+
+LEADS = "CAN_MANAGE_MEMBERS"
+ENDED_MEMBERSHIPS_STAY = timedelta(days=90)
+_ENDED_AT_ONCE = 32  # each can take three of the hundred actions of a transaction, and two are for the whole
+_LONGEST_END = 15.0  # seconds of a request
+_INDEX_PAUSE = 0.1  # seconds that the index of members is given to catch up
+
+
+def new_membership(
+    org_id: str, team_id: str, body: dict, role: dict, replaced: dict | None, change: Change, *, primary: bool
+) -> dict:
+    """The record of a membership that begins.
+
+    body: userId, userEmail and, where known, firstName and lastName      role: the team role's record
+    replaced: the ended membership whose place it takes, whose versions it goes on with
+    """
+    record = {
+        "entityType": "TeamMember",
+        "organisationId": org_id,
+        "teamId": team_id,
+        "userId": body["userId"],
+        "userEmail": body["userEmail"],
+        **{name: body[name] for name in ("firstName", "lastName") if name in body},
+        "isPrimary": primary,
+        "joinedAt": timestamp(change.now),
+        "addedBy": change.actor,
+        "active": True,
+        **change.first(),
+    }
+    if replaced is not None:
+        record["version"] = replaced["version"] + 1
+    return with_team_role(record, role)
+
+
+def with_team_role(record: dict, role: dict) -> dict:
+    """A membership's record with another team role."""
+    return {
+        **record,
+        "teamRoleId": role["teamRoleId"],
+        "teamRoleName": role["name"],
+        "isLead": LEADS in role["capabilities"],
+    }
+
+
+def ended_membership(stored: dict, change: Change) -> dict:
+    """The next version of a membership: not in force any more, and gone from the table some time later."""
+    forgotten = int((change.now + ENDED_MEMBERSHIPS_STAY).timestamp())
+    return {**stored, "active": False, "isPrimary": False, "ttl": forgotten, **change.next(stored)}
+
+
+# Steps of transactions. Those that fail because something changed since it was read come first.
+
+
+def begin(table: str, record: dict, role: dict, replaced: dict | None, change: Change) -> list[Step]:
+    """The steps that store a new membership of an active team, with a team role that is still as it was read."""
+    return [*_stored(table, record, role, replaced), *counted(table, [(record, 1)], change, keep_leads=False)]
+
+
+def alter(table: str, old: dict, new: dict, role: dict | None, change: Change) -> list[Step]:
+    """The steps that store a membership's next version; role: the team role that it gets, None for the same."""
+    if role is None:
+        return [(put_over(table, store.member_item(new), old), Stale())]
+    return [*_stored(table, new, role, old), *counted(table, [(old, -1), (new, 1)], change, keep_leads=True)]
+
+
+def move(table: str, old: dict, new: dict, role: dict, replaced: dict | None, change: Change) -> list[Step]:
+    """The steps that end one membership and store another."""
+    return [
+        (put_over(table, store.member_item(ended_membership(old, change)), old), Stale()),
+        *_stored(table, new, role, replaced),
+        *counted(table, [(old, -1), (new, 1)], change, keep_leads=True),
+    ]
+
+
+def end(table: str, stored: Iterable[dict], change: Change, *, keep_leads: bool) -> list[Step]:
+    """The steps that end memberships. keep_leads: refuse with LAST_LEAD where a team would lose its last one."""
+    stored = list(stored)
+    steps: list[Step] = []
+    for one in stored:
+        steps.append((put_over(table, store.member_item(ended_membership(one, change)), one), Stale()))
+        if one["isPrimary"]:
+            steps.append(no_primary(table, one))
+    return [*steps, *counted(table, [(one, -1) for one in stored], change, keep_leads=keep_leads)]
+
+
+def _stored(table: str, record: dict, role: dict, replaced: dict | None) -> list[Step]:
+    return [
+        (put_over(table, store.member_item(record), replaced), Stale()),
+        store.team_stays(table, record["organisationId"], record["teamId"], active=True, error=Stale()),
+        store.team_role_stays(table, role),
+    ]
+
+
+def no_members(table: str, team: dict, change: Change) -> Step:
+    """The step that stores the numbers of a new team."""
+    ids = {"organisationId": team["organisationId"], "teamId": team["teamId"]}
+    place = key("TeamUsage", orgId=ids["organisationId"], teamId=ids["teamId"])
+    numbers = {"memberCount": 0, "leadCount": 0, "active": True}
+    return put_over(table, {**place, "entityType": "TeamUsage", **ids, **numbers, **change.first()}, None), Stale()
+
+
+def counted(table: str, moves: Iterable[tuple[dict, int]], change: Change, *, keep_leads: bool) -> list[Step]:
+    """The steps that count memberships which begin (1) or end (-1)."""
+    teams: dict[tuple[str, str], dict[str, int]] = {}
+    roles: dict[tuple[str, str], int] = {}
+    for record, difference in moves:
+        org_id = record["organisationId"]
+        numbers = teams.setdefault((org_id, record["teamId"]), {"memberCount": 0, "leadCount": 0})
+        numbers["memberCount"] += difference
+        numbers["leadCount"] += difference if record["isLead"] else 0
+        role = org_id, record["teamRoleId"]
+        roles[role] = roles.get(role, 0) + difference
+    steps: list[Step] = []
+    for (org_id, team_id), numbers in teams.items():
+        changed = {name: difference for name, difference in numbers.items() if difference}
+        if changed:
+            lost = -numbers["leadCount"]
+            least = {"leadCount": lost + 1} if keep_leads and lost > 0 else None
+            ids = {"organisationId": org_id, "teamId": team_id}
+            action = count(table, "TeamUsage", ids, changed, change, least)
+            steps.append((action, last_lead() if least else Conflict("The members of the team could not be counted.")))
+    for (org_id, role_id), difference in roles.items():
+        if difference:
+            ids = {"organisationId": org_id, "teamRoleId": role_id}
+            action = count(table, "TeamRoleUsage", ids, {"count": difference}, change)
+            steps.append((action, Conflict("The use of the team role could not be counted.")))
+    return steps
+
+
+# At most one primary team: a record of the user's says which
+
+
+def primary(table: str, record: dict, pointer: dict | None, others: Iterable[dict], change: Change) -> list[Step]:
+    """The steps that make a membership's team the user's primary one.
+
+    pointer: the record that says which is it now      others: the user's other memberships
+    """
+    ids = {"orgId": record["organisationId"], "userId": record["userId"]}
+    columns = change.first() if pointer is None else {**pointer, **change.next(pointer)}
+    item = {
+        **columns,
+        **key("PrimaryTeam", **ids),
+        "entityType": "PrimaryTeam",
+        "organisationId": record["organisationId"],
+        "userId": record["userId"],
+        "teamId": record["teamId"],
+        "active": True,
+    }
+    steps: list[Step] = [(put_over(table, item, pointer), Stale())]
+    for one in others:
+        if one["isPrimary"] and one["active"] and one["teamId"] != record["teamId"]:
+            demoted = {**one, "isPrimary": False, **change.next(one)}
+            steps.append((put_over(table, store.member_item(demoted), one), Stale()))
+    return steps
+
+
+def no_primary(table: str, stored: dict) -> Step:
+    """The step that leaves the user of a membership, whose team is their primary one, without any."""
+    place = key("PrimaryTeam", orgId=stored["organisationId"], userId=stored["userId"])
+    return Delete(table, place, "#team = :team", {"#team": "teamId"}, {":team": stored["teamId"]}), Stale()
+
+
+# Whoever joins a team belongs to its organisation
+
+
+def belongs(tables: tuple[str, str], assignment: dict | None, membership: dict | None, change: Change) -> Step:
+    """The step that fails where what proves that a user belongs to the organisation is not in force any more.
+
+    tables: `permissions` and `teams`      assignment: the proof, or None where a membership is it
+    """
+    permissions, teams = tables
+    if assignment is None:
+        place = {"PK": membership["PK"], "SK": membership["SK"]}
+        return Check(teams, place, "#active = :true", {"#active": "active"}, {":true": True}), Stale()
+    condition = "#active = :true AND (attribute_not_exists(expiresAt) OR expiresAt > :now)"
+    place = {"PK": assignment["PK"], "SK": assignment["SK"]}
+    values = {":true": True, ":now": timestamp(change.now)}
+    return Check(permissions, place, condition, {"#active": "active"}, values), Stale()
+
+
+# Many at once
+
+
+def end_all_of_team(database: Database, table: str, org_id: str, team_id: str, change: Change) -> None:
+    """End every membership of a team that is inactive, which nobody can join.
+
+    Raises Unavailable when it takes too long for one request: what is ended stays so, and the next call goes on.
+    Raises VERSION_CONFLICT where somebody brought the team back meanwhile.
+    """
+    until = time.monotonic() + _LONGEST_END
+    while _members_left(database, table, org_id, team_id):
+        if time.monotonic() > until:
+            raise Unavailable("The team has many members. Call again to go on ending their memberships.")
+        page = database.parallel([store.members(table, org_id, team_id, None, _ENDED_AT_ONCE)])[0]
+        # The index is a moment behind: it may still show what was ended just now.
+        read = database.parallel([Get(table, {"PK": one["PK"], "SK": one["SK"]}) for one in page.items])
+        found = [one for one in read if one is not None and one["active"]]
+        if not found:
+            time.sleep(_INDEX_PAUSE)
+            continue
+        inactive = store.team_stays(table, org_id, team_id, active=False, error=_brought_back())
+        try:
+            commit(database, [inactive, *end(table, found, change, keep_leads=False)])
+        except Stale:
+            continue
+
+
+def end_all_of_user(database: Database, table: str, user_id: str, org_id: str | None, change: Change) -> None:
+    """End every membership of a user, in one organisation or, for None, everywhere. Leads go, last ones too."""
+    query = store.memberships(table, user_id, org_id)
+
+    def attempt(reads: list) -> None:
+        for one in database.rest_of(query, reads[0]):
+            if one["active"]:
+                commit(database, end(table, [one], change, keep_leads=False))
+
+    until_fresh(database.parallel([query]), lambda: database.parallel([query]), attempt)
+
+
+def _members_left(database: Database, table: str, org_id: str, team_id: str) -> bool:
+    usage = database.parallel([store.team_usage(table, org_id, team_id)])[0]
+    return usage is not None and usage["memberCount"] > 0
+
+
+def last_lead() -> Conflict:
+    return Conflict(
+        "The team would be without a lead. Make somebody else a lead first, or delete the team.", code="LAST_LEAD"
+    )
+
+
+def _brought_back() -> Conflict:
+    return Conflict("Somebody brought the team back meanwhile. Read it again.")

@@ -1,0 +1,168 @@
+"""Where the team service's records lie: the reads of its operations, and the writes of teams and team roles."""
+
+from __future__ import annotations
+
+from bbws_access.kernel.contract import load_roles
+from bbws_access.kernel.dynamodb import Check, Get, Query
+from bbws_access.kernel.errors import ServiceError
+from bbws_access.kernel.keys import index_key, key, partition, sort_prefix
+from bbws_access.kernel.records import Named, Stale, Step, size_of, where
+
+TEAMS = Named("Team", "TeamName", "teamId")
+TEAM_ROLES = Named("TeamRoleDefinition", "TeamRoleName", "teamRoleId")
+_DIVISIONS = "teams-by-division"
+_MEMBERS = "members-by-team"
+
+
+# Teams
+
+
+def team(table: str, org_id: str, team_id: str) -> Get:
+    return Get(table, key("Team", orgId=org_id, teamId=team_id))
+
+
+def team_usage(table: str, org_id: str, team_id: str) -> Get:
+    return Get(table, key("TeamUsage", orgId=org_id, teamId=team_id))
+
+
+def teams(table: str, org_id: str, query: dict, size: int) -> Query:
+    """The teams of an organisation, or of one division, in the order asked for: ids begin with the time of making.
+
+    size: how many are wanted
+    """
+    if "divisionId" in query:
+        place = partition("Team", index=_DIVISIONS, orgId=org_id, divisionId=query["divisionId"])
+        asked = Query(table, place, "TEAM#", index=_DIVISIONS, consistent=False)
+    else:
+        asked = Query(table, partition("Team", orgId=org_id), "TEAM#")
+    # Nearly all teams are active; of those of a name, or inactive, there are few among many.
+    limit = 2 * size + 1 if query["active"] and "name" not in query else None
+    wanted = {name: query[name] for name in ("active", "name") if name in query}
+    return where(asked._replace(forward=query["order"] == "oldest", limit=limit), wanted)
+
+
+def team_usages(table: str, org_id: str, beside: Query, size: int) -> Query:
+    """The numbers of members of those teams that a query finds first: they lie in the same order."""
+    asked = Query(table, partition("TeamUsage", orgId=org_id), "TEAM#", limit=2 * size + 1, forward=beside.forward)
+    if beside.start_key is None:
+        return asked
+    return asked._replace(start_key={"PK": asked.partition, "SK": beside.start_key["SK"]})
+
+
+def team_item(record: dict) -> dict:
+    """A team's record as it is stored, where the lists of its organisation and its division find it."""
+    parts = {"orgId": record["organisationId"], "teamId": record["teamId"]}
+    division = record.get("divisionId")
+    found_by = {} if division is None else index_key("Team", _DIVISIONS, divisionId=division, **parts)
+    return {**_without_index(record), **key("Team", **parts), **found_by}
+
+
+def team_stays(table: str, org_id: str, team_id: str, *, active: bool, error: ServiceError) -> Step:
+    """A step that fails where a team is not, or not any more, active or inactive as it must be."""
+    place = key("Team", orgId=org_id, teamId=team_id)
+    return Check(table, place, "#active = :active", {"#active": "active"}, {":active": active}), error
+
+
+# Team roles
+
+
+def team_role(table: str, org_id: str, team_role_id: str) -> Get:
+    return Get(table, key("TeamRoleDefinition", orgId=org_id, teamRoleId=team_role_id))
+
+
+def team_role_usage(table: str, org_id: str, team_role_id: str) -> Get:
+    return Get(table, key("TeamRoleUsage", orgId=org_id, teamRoleId=team_role_id))
+
+
+def team_roles(table: str, org_id: str, query: dict) -> Query:
+    """The team roles of an organisation in the order asked for: ids begin with the time of their making."""
+    asked = every_team_role(table, org_id)._replace(forward=query["order"] == "oldest")
+    return where(asked, {name: query[name] for name in ("active", "name") if name in query})
+
+
+def every_team_role(table: str, org_id: str) -> Query:
+    return Query(table, partition("TeamRoleDefinition", orgId=org_id), "TEAM_ROLE#")
+
+
+def team_role_names(table: str, org_id: str) -> Query:
+    """Ids and names of all team roles of an organisation, inactive ones too."""
+    return every_team_role(table, org_id)._replace(projection="teamRoleId,#name", names={"#name": "name"})
+
+
+def size_of_team_roles(table: str, org_id: str) -> Query:
+    return size_of(table, partition("TeamRoleDefinition", orgId=org_id), "TEAM_ROLE#")
+
+
+def default_names(table: str, org_id: str) -> list[Get]:
+    """The names of the default team roles, where an active team role of the organisation has them."""
+    names = (role["name"].casefold() for role in load_roles()["defaultTeamRoles"])
+    return [Get(table, key("TeamRoleName", orgId=org_id, name=name)) for name in names]
+
+
+def team_role_item(record: dict) -> dict:
+    return {**key("TeamRoleDefinition", orgId=record["organisationId"], teamRoleId=record["teamRoleId"]), **record}
+
+
+def team_role_stays(table: str, role: dict) -> Step:
+    """A step that fails where a team role was changed since it was read, or is not active."""
+    place = key("TeamRoleDefinition", orgId=role["organisationId"], teamRoleId=role["teamRoleId"])
+    names, values = {"#active": "active", "#version": "version"}, {":true": True, ":version": role["version"]}
+    return Check(table, place, "#active = :true AND #version = :version", names, values), Stale()
+
+
+def team_role_unused(table: str, org_id: str, team_role_id: str) -> Step:
+    """A step that fails where any member has a team role."""
+    place = key("TeamRoleUsage", orgId=org_id, teamRoleId=team_role_id)
+    names, values = {"#count": "count"}, {":none": 0}
+    return Check(table, place, "attribute_not_exists(PK) OR #count <= :none", names, values), Stale()
+
+
+# Members
+
+
+def member(table: str, org_id: str, team_id: str, user_id: str) -> Get:
+    return Get(table, key("TeamMember", orgId=org_id, teamId=team_id, userId=user_id))
+
+
+def members(table: str, org_id: str, team_id: str, team_role_id: str | None, limit: int) -> Query:
+    """Those who are members of a team now, by team role and user. A moment behind the writes."""
+    return Query(
+        table,
+        partition("TeamMember", index=_MEMBERS, orgId=org_id, teamId=team_id),
+        "TEAM_ROLE#" if team_role_id is None else f"TEAM_ROLE#{team_role_id}#",
+        index=_MEMBERS,
+        consistent=False,
+        limit=limit,
+    )
+
+
+def memberships(table: str, user_id: str, org_id: str | None = None) -> Query:
+    """A user's memberships, ended ones too, of one organisation or of all."""
+    parts = {} if org_id is None else {"orgId": org_id}
+    return Query(table, partition("TeamMember", userId=user_id), sort_prefix("TeamMember", **parts))
+
+
+def memberships_listed(table: str, user_id: str, org_id: str, active: bool) -> Query:
+    """A user's memberships in an organisation: those in force, or those that ended."""
+    return where(memberships(table, user_id, org_id), {"active": active})
+
+
+def primary_team(table: str, org_id: str, user_id: str) -> Get:
+    return Get(table, key("PrimaryTeam", orgId=org_id, userId=user_id))
+
+
+def assignments(table: str, org_id: str, user_id: str) -> Query:
+    """A user's role assignments in an organisation, ended ones too; of the table `permissions`."""
+    place = partition("UserRoleAssignment", userId=user_id)
+    return Query(table, place, sort_prefix("UserRoleAssignment", orgId=org_id))
+
+
+def member_item(record: dict) -> dict:
+    """A membership's record as it is stored; the list of the team's members finds it while it is in force."""
+    parts = {"orgId": record["organisationId"], "teamId": record["teamId"], "userId": record["userId"]}
+    found_by = index_key("TeamMember", _MEMBERS, teamRoleId=record["teamRoleId"], **parts) if record["active"] else {}
+    return {**_without_index(record), **key("TeamMember", **parts), **found_by}
+
+
+def _without_index(record: dict) -> dict:
+    return {name: value for name, value in record.items() if not name.startswith("GSI")}

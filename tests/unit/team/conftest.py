@@ -1,0 +1,33 @@
+"""The team service as AWS runs it, in an organisation with its default roles and team roles."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from bbws_access.kernel.contract import load_roles
+from bbws_access.kernel.dynamodb import Database
+from bbws_access.kernel.records import Change
+from bbws_access.team.defaults import seed_team_roles
+from bbws_access.team.handler import service
+from tests.support.services import Instance, World
+from tests.support.teams import Organisation
+
+
+@pytest.fixture
+def new_instance(start_instance: Callable[..., Instance]) -> Callable[[], Instance]:
+    """Starts one more instance of the function."""
+    return lambda: start_instance(service, "permissions", "teams")
+
+
+@pytest.fixture
+def api(new_instance: Callable[[], Instance]) -> Instance:
+    return new_instance()
+
+
+@pytest.fixture
+def org(api: Instance, world: World, seeded_tables: dict[str, str]) -> Organisation:
+    return Organisation(api, world, seeded_tables["teams"])
