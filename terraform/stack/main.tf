@@ -154,6 +154,10 @@ locals {
       # The stream of every table but its own: the committed change is the event.
       streams = ["permissions", "teams", "invitations"]
     }
+    # The end of a team is told on the bus.
+    team = {
+      event_buses = { default = "arn:${local.partition}:events:${var.region}:${var.account_id}:event-bus/default" }
+    }
     invitation = {
       email_identities = var.invitation_sender == null ? {} : {
         sender = {

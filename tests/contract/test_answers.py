@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from bbws_access.kernel.contract import Operation, load_contract
 from tests.support.services import Instance, World
+from tests.support.teams import Organisation
 
 OPERATIONS = load_contract().operations
-TABLES = {"permission": ("permissions",), "role": ("permissions", "teams")}
+TABLES = {"permission": ("permissions",), "role": ("permissions", "teams"), "team": ("permissions", "teams")}
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
@@ -90,7 +91,9 @@ def instances(start_instance: Callable[..., Instance]) -> dict[str, Instance]:
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_every_answer_is_in_the_contract(operation_id: str, instances: dict[str, Instance], world: World) -> None:
+def test_every_answer_is_in_the_contract(
+    operation_id: str, instances: dict[str, Instance], world: World, seeded_tables: dict[str, str]
+) -> None:
     operation = OPERATIONS[operation_id]
     org = world.organisation()
     root, admin = world.platform(), world.member(org)
@@ -98,14 +101,21 @@ def test_every_answer_is_in_the_contract(operation_id: str, instances: dict[str,
     roles = instances["role"].call("GET", f"/organisations/{org}/roles", root).expect(200)["items"]
     content = {"name": "Known", "permissions": ["site:read"]}
     made = instances["permission"].call("POST", f"/organisations/{org}/permission-sets", root, content).expect(201)
+    teams = Organisation(instances["team"], world, seeded_tables, org)
+    team, other = teams.team("Known"), teams.team("Other", divisionId="division-1")
+    lead = teams.member(team, "TEAM_LEAD")
     role_ids, set_ids = [role["roleId"] for role in roles], [made["setId"], "set-viewer"]
     known.update(
         orgId=[org],
-        userId=[user, admin],
+        userId=[user, admin, lead],
         roleId=[*role_ids, "role-platform-admin"],
         setId=set_ids,
         permissionSets=set_ids,
-        teamId=["team-1"],
+        teamId=[team, other, "team-1"],
+        toTeamId=[team, other],
+        teamRoleId=list(teams.roles.values()),
+        divisionId=["division-1"],
+        userEmail=["somebody@example.org"],
         name=["Known", "ORG_ADMIN"],
         permissions=["site:read", "site:*", "*", "team:member:*"],
         permissionId=["perm-site-read"],
@@ -115,7 +125,7 @@ def test_every_answer_is_in_the_contract(operation_id: str, instances: dict[str,
     seen: dict[int, int] = {}
 
     @settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-    @given(sent=requests(operation), caller=st.sampled_from([root, root, admin, user, None]))
+    @given(sent=requests(operation), caller=st.sampled_from([root, root, admin, user, lead, None]))
     def check(sent: dict, caller: str | None) -> None:
         path = operation.path
         for name, value in sent["path"].items():

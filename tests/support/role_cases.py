@@ -37,8 +37,11 @@ ASSIGNMENTS = f"ASSIGNMENT#USER#{USER}"
 ASSIGNMENTS_BY_ROLE = f"ASSIGNMENT#ORG#{ORGANISATION}#ROLE#{ROLE}"
 PLATFORM_ASSIGNMENTS = f"PLATFORM_ASSIGNMENT#USER#{USER}"
 TEAMS = f"TEAM#ORG#{ORGANISATION}"
+TEAM_USAGE = f"TEAM_USAGE#ORG#{ORGANISATION}"
 TEAM_ROLES = f"TEAM_ROLE#ORG#{ORGANISATION}"
+TEAM_ROLE_USAGE = f"TEAM_ROLE_USAGE#ORG#{ORGANISATION}"
 MEMBERSHIPS = f"MEMBER#USER#{USER}"
+TEAMS_BY_DIVISION = f"TEAM#ORG#{ORGANISATION}#DIVISION#division-1"
 MEMBERS_BY_TEAM = f"MEMBER#ORG#{ORGANISATION}#TEAM#{TEAM}"
 INVITATIONS = f"INVITATION#ORG#{ORGANISATION}"
 INVITATIONS_BY_EMAIL = "INVITATION#EMAIL#somebody@example.com"
@@ -58,7 +61,7 @@ PARTITIONS = {
         ASSIGNMENTS,
         PLATFORM_ASSIGNMENTS,
     ),
-    "teams": (TEAMS, TEAM_ROLES, MEMBERSHIPS),
+    "teams": (TEAMS, TEAM_USAGE, TEAM_ROLES, TEAM_ROLE_USAGE, MEMBERSHIPS),
     "invitations": (INVITATIONS, TOKENS),
     "audit": (EVENTS,),
 }
@@ -170,7 +173,7 @@ PERMISSION_SERVICE = [
     *_may("permission", READ, "table/permissions", SETS, PLATFORM_SETS, CATALOGUE, ROLES, ASSIGNMENTS),
     *_may_not("permission", CHANGE, "table/permissions", ROLES, PLATFORM_ROLES, ROLE_USAGE, ASSIGNMENTS),
     *_may_not("permission", (*READ, *CHANGE), "table/invitations", INVITATIONS, TOKENS),
-    *_may_not("permission", CHANGE, "table/teams", TEAMS, TEAM_ROLES, MEMBERSHIPS),
+    *_may_not("permission", CHANGE, "table/teams", *PARTITIONS["teams"]),
 ]
 
 ROLE_SERVICE = [
@@ -180,7 +183,7 @@ ROLE_SERVICE = [
     *_may("role", ("dynamodb:Query",), "table/permissions/index/assignments-by-role", ASSIGNMENTS_BY_ROLE),
     *_may("role", READ, "table/teams", MEMBERSHIPS),
     *_may_not("role", CHANGE, "table/permissions", SETS, PLATFORM_SETS, CATALOGUE),
-    *_may_not("role", CHANGE, "table/teams", TEAMS, TEAM_ROLES, MEMBERSHIPS),
+    *_may_not("role", CHANGE, "table/teams", *PARTITIONS["teams"]),
     *_may_not("role", (*READ, *CHANGE), "table/invitations", INVITATIONS, TOKENS),
     # An index is asked for its own partitions only, and never written.
     *_may_not("role", ("dynamodb:Query",), "table/permissions/index/assignments-by-role", ROLES),
@@ -188,11 +191,21 @@ ROLE_SERVICE = [
 ]
 
 TEAM_SERVICE = [
-    *_may("team", (*READ, *CHANGE), "table/teams", TEAMS, TEAM_ROLES, MEMBERSHIPS),
+    *_may("team", (*READ, *CHANGE), "table/teams", *PARTITIONS["teams"]),
     *_may("team", ("dynamodb:Query",), "table/teams/index/members-by-team", MEMBERS_BY_TEAM),
-    *_may("team", READ, "table/permissions", ASSIGNMENTS, ROLES),
+    *_may("team", ("dynamodb:Query",), "table/teams/index/teams-by-division", TEAMS_BY_DIVISION),
+    *_may("team", ("dynamodb:ConditionCheckItem",), "table/teams", *PARTITIONS["teams"]),
+    *_may("team", READ, "table/permissions", ASSIGNMENTS, ROLES, SETS),
+    # Whether somebody belongs to the organisation is checked in the transaction that makes them a member.
+    *_may("team", ("dynamodb:ConditionCheckItem",), "table/permissions", ASSIGNMENTS),
+    *_may("team", ("events:PutEvents",), "event-bus/default"),
     *_may_not("team", CHANGE, "table/permissions", *PARTITIONS["permissions"]),
     *_may_not("team", (*READ, *CHANGE), "table/invitations", INVITATIONS, TOKENS),
+    # An index is asked for its own partitions only, and never written.
+    *_may_not("team", ("dynamodb:Query",), "table/teams/index/members-by-team", TEAMS),
+    *_may_not("team", CHANGE, "table/teams/index/members-by-team", MEMBERS_BY_TEAM),
+    *_may_not("team", ("dynamodb:Query",), "table/permissions/index/assignments-by-role", ASSIGNMENTS_BY_ROLE),
+    *_may_not("team", ("events:PutEvents",), "event-bus/other"),
 ]
 
 INVITATION_SERVICE = [

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from jsonschema_rs import Draft202012Validator
 
+from bbws_access.kernel.aws import Aws
 from bbws_access.kernel.contract import json_schema, load_contract, load_events
 from bbws_access.kernel.dynamodb import Database
 from bbws_access.kernel.ids import new_id
@@ -64,6 +65,7 @@ class Instance:
         instance = copy.copy(service)
         instance._settings = settings
         instance._database = self.database
+        instance._aws = self.aws = Aws(REGION, endpoint)
         instance._log = Logger(service.name, settings.environment, stream=log or _Nowhere())
         self._handle = instance.handler
 
@@ -233,6 +235,7 @@ def start_instance(local_aws: LocalAws, seeded_tables: dict[str, str]) -> Iterat
     yield start
     for instance in instances:
         instance.database.close()
+        instance.aws.close()
 
 
 @pytest.fixture

@@ -158,10 +158,13 @@ def assignments(table: str, org_id: str, user_id: str) -> Query:
 
 
 def member_item(record: dict) -> dict:
-    """A membership's record as it is stored; the list of the team's members finds it while it is in force."""
+    """A membership's record as it is stored; the lists of team and organisation find it while it is in force."""
     parts = {"orgId": record["organisationId"], "teamId": record["teamId"], "userId": record["userId"]}
-    found_by = index_key("TeamMember", _MEMBERS, teamRoleId=record["teamRoleId"], **parts) if record["active"] else {}
-    return {**_without_index(record), **key("TeamMember", **parts), **found_by}
+    item = {**_without_index(record), **key("TeamMember", **parts)}
+    if record["active"]:
+        item.update(index_key("TeamMember", _MEMBERS, teamRoleId=record["teamRoleId"], **parts))
+        item.update(index_key("TeamMember", "members-by-organisation", **parts))
+    return item
 
 
 def _without_index(record: dict) -> dict:

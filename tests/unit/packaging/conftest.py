@@ -25,6 +25,8 @@ SOURCES = {
     ),
     "role/__init__.py": "",
     "role/handler.py": "def handler(event, context):\n    from bbws_access.kernel import checks\n    return checks\n",
+    "team/__init__.py": "",
+    "team/handler.py": "from bbws_access.kernel.checks import check as handler\n",
     "authorizer/__init__.py": "",
     "authorizer/handler.py": (
         "from cryptography.hazmat.primitives import hashes\n\n"

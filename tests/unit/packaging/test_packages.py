@@ -15,7 +15,7 @@ from bbws_access.packaging import FUNCTIONS, PackagingError, package
 
 from .conftest import SOURCES, make_project
 
-FOUR = ("authorizer", "permission", "role", "token-claims")
+ALL = ("authorizer", "permission", "role", "team", "token-claims")
 
 
 def names(path: Path) -> set[str]:
@@ -30,7 +30,7 @@ def source(project: Path, name: str) -> Path:
 def test_a_package_holds_what_its_handler_imports_and_nothing_else(project: Path) -> None:
     packages = {item.function: names(item.path) for item in package("local", root=project)}
 
-    assert set(packages) == set(FUNCTIONS) == set(FOUR)
+    assert set(packages) == set(FUNCTIONS) == set(ALL)
     ours = {name for name in packages["token-claims"] if not name.endswith(".pyc")}
     assert ours == {
         "contract/roles.json",
@@ -56,12 +56,13 @@ def test_each_package_carries_only_the_locks_that_it_needs(project: Path) -> Non
     assert carried == {
         "permission": {"jsonschema_rs"},
         "role": {"jsonschema_rs"},
+        "team": {"jsonschema_rs"},
         "authorizer": {"cryptography"},
         "token-claims": set(),
     }
 
 
-@pytest.mark.parametrize("function", FOUR)
+@pytest.mark.parametrize("function", ALL)
 def test_a_local_package_runs_in_a_bare_interpreter(project: Path, tmp_path: Path, function: str) -> None:
     (item,) = package("local", [function], root=project)
     with zipfile.ZipFile(item.path) as archive:
@@ -180,8 +181,8 @@ def test_a_change_rebuilds_the_functions_that_hold_it(project: Path) -> None:
     source(project, "kernel/checks.py").write_text(SOURCES["kernel/checks.py"] + "\n# a remark\n")
     after = {item.function: item for item in package("local", root=project)}
 
-    assert {name for name, item in after.items() if item.built} == {"permission", "role"}
-    assert {name for name, item in after.items() if item.sha256 != before[name]} == {"permission", "role"}
+    assert {name for name, item in after.items() if item.built} == {"permission", "role", "team"}
+    assert {name for name, item in after.items() if item.sha256 != before[name]} == {"permission", "role", "team"}
 
 
 def test_a_damaged_archive_is_made_again(project: Path) -> None:
@@ -247,7 +248,7 @@ def test_a_lock_whose_hash_does_not_match_installs_nothing(project: Path) -> Non
 def test_an_unknown_function_is_refused_with_the_known_ones(project: Path) -> None:
     with pytest.raises(PackagingError, match="'teams'") as caught:
         package("local", ["teams"], root=project)
-    assert "authorizer, permission, role, token-claims" in caught.value.hint
+    assert "authorizer, permission, role, team, token-claims" in caught.value.hint
 
 
 def test_packages_for_aws_say_that_node_is_missing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import pytest
 
-from bbws_access.kernel.contract import load_roles
-from bbws_access.kernel.dynamodb import Database
-from bbws_access.kernel.records import Change
-from bbws_access.team.defaults import seed_team_roles
 from bbws_access.team.handler import service
 from tests.support.services import Instance, World
 from tests.support.teams import Organisation
@@ -30,4 +24,4 @@ def api(new_instance: Callable[[], Instance]) -> Instance:
 
 @pytest.fixture
 def org(api: Instance, world: World, seeded_tables: dict[str, str]) -> Organisation:
-    return Organisation(api, world, seeded_tables["teams"])
+    return Organisation(api, world, seeded_tables)
