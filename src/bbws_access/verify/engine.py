@@ -56,8 +56,6 @@ class Options:
     output: Path | None = None
     fresh: bool = False
     time_limit: float = 900.0
-    one_after_another: bool = False
-    """Each check only when the one before is done: to compare with."""
 
 
 @dataclass
@@ -77,7 +75,7 @@ def verify(project: Project, options: Options, watch: Callable[[Run], Any] | Non
     environments = _environments(project, options.environments)
     chosen = _chosen(options.only)
     values, effective = _values(project, environments)
-    runner = Runner(project, 1 if options.one_after_another else processors() + 1)
+    runner = Runner(project, processors() + 1)
     scanners = Scanners(project, runner)
     versions = _versions(project, runner, scanners)
     cache = Cache(project.build / "verify-cache")
@@ -86,14 +84,12 @@ def verify(project: Project, options: Options, watch: Callable[[Run], Any] | Non
 
     scan_key = _key(versions, digest(project.root, [project.root / "terraform"]))
     scanning = scanners.start(options.time_limit, None if options.fresh else cache.read("checkov", scan_key))
-    if options.one_after_another:
-        scanning.join()
     base = project.build / "verify-work"
     base.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=base))
     stop_watching = watch(run) if watch else None
     try:
-        with ThreadPoolExecutor(1 if options.one_after_another else len(jobs)) as pool:
+        with ThreadPoolExecutor(len(jobs)) as pool:
             try:
                 futures = [
                     pool.submit(

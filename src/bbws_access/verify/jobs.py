@@ -220,7 +220,7 @@ class Job:
             if event.get("type") == "test_run" and event["test_run"].get("progress") == "starting" and name:
                 self.doing = f"plan for {name}"
             if event.get("type") == "test_plan":
-                self.facts.planned[name] = [item for item in _planned(event["test_plan"]) if item.call in calls]
+                self.facts.planned[name] = [item for item in read_plan(event["test_plan"]) if item.call in calls]
                 taggable.update(_taggable(event["test_plan"], {item.type for item in self.facts.planned[name]}))
                 # Thirteen megabytes, of which nothing else is needed.
                 event["test_plan"] = {}
@@ -290,7 +290,8 @@ class _timed:  # noqa: N801 - used as a function
         self.step.seconds = time.monotonic() - self.began
 
 
-def _planned(plan: dict[str, Any]) -> list[Planned]:
+def read_plan(plan: dict[str, Any]) -> list[Planned]:
+    """What there will be, from a plan in Terraform's JSON."""
     found = []
     for change in plan.get("resource_changes", []):
         if change["change"].get("after") is None:

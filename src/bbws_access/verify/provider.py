@@ -22,7 +22,7 @@ REATTACH = "TF_REATTACH_PROVIDERS"
 # Seconds; a provider that does not answer by then is left out, and Terraform starts its own.
 PATIENCE = 30.0
 # Ends the provider and removes its socket when the pipe is closed, also because whoever opened it was killed.
-_GUARD = '"$0" -debug & read -r _; kill -KILL $!; rm -rf "$TMPDIR"'
+_GUARD = '"$0" -debug & read -r _; kill -KILL $!; wait; rm -rf "$TMPDIR"'
 
 
 def has_one_configuration(folder: Path) -> bool:
@@ -60,9 +60,10 @@ def shared(folder: Path, environment: Mapping[str, str]) -> Iterator[dict[str, s
             address = _address(process)
             yield dict(environment) | ({REATTACH: address} if address else {})
         finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
+            try:
+                process.communicate(timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
 
 
 def _address(process: subprocess.Popen[bytes]) -> str | None:

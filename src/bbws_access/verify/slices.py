@@ -114,8 +114,10 @@ def folders_of(project: Project, module: str) -> list[Path]:
     return sorted({folder} | {path for path in paths if path.name != "tests"})
 
 
-def make_slice(project: Project, module: str, folder: Path, values: dict[str, dict[str, Any]]) -> Path:
+def make_slice(project: Project, module: str | None, folder: Path, values: dict[str, dict[str, Any]]) -> Path:
     """Write the slice for `module` below `folder` and return its stack; `values` are inputs by environment.
+
+    Without a module it is the whole stack, with every module real.
 
     Raises ToolError where the stack cannot be read or calls a module that has no stand-in.
     """
@@ -131,8 +133,12 @@ def make_slice(project: Project, module: str, folder: Path, values: dict[str, di
     (stack / ".terraform.lock.hcl").unlink(missing_ok=True)
     (stack / "offline_override.tf").write_text(_OVERRIDE, encoding="utf-8")
     modules = folder / "terraform" / "modules"
-    shutil.copytree(project.modules / module, modules / module, ignore=ignore)
     calls = module_calls(project)
+    if module is None:
+        shutil.copytree(project.modules, modules, ignore=ignore)
+        calls = []
+    else:
+        shutil.copytree(project.modules / module, modules / module, ignore=ignore)
     for source in sorted({call.source for call in calls if top(call.source) != module}):
         arguments = {name for call in calls if call.source == source for name in call.arguments}
         # What stand-ins themselves read is there, whether the stack gives it or not.
