@@ -26,6 +26,7 @@ LARGEST_POLICY = 8192  # bytes
 LONGEST_RESOURCE = 512  # characters
 
 _STAR = "*"
+_COLLECTION = "/"  # no name of a parameter
 
 
 class Policy(NamedTuple):
@@ -77,7 +78,7 @@ class RouteMap:
         self._overlaps: dict[tuple, list[tuple[int, dict[str, tuple[str, str]]]]] = {}
         self._compiled = lru_cache(maxsize=512)(self._compile_shape)
         self._compacted = lru_cache(maxsize=128)(self._compact)
-        self._stems = self._find_stems()
+        self._stems: dict[tuple[str, str], list[tuple[tuple[str, ...], list]]] = {}
 
     def mask(self, permissions: Iterable[str]) -> int:
         """The routes, as bits, that these permissions open."""
@@ -105,6 +106,8 @@ class RouteMap:
         document, size = _document(arn_prefix, _filled(allow, names), _filled(deny, names))
         if size <= LARGEST_POLICY:
             return Policy(document, "exact", size)
+        # The gateway holds the policy against requests to this API alone, so region and account need no repeating.
+        arn_prefix = _without_region_and_account(arn_prefix)
         allow, deny = self._compacted(shape)
         document, size = _document(arn_prefix, _filled(allow, names), _filled(deny, names))
         if size <= LARGEST_POLICY:
@@ -293,9 +296,14 @@ class RouteMap:
 
     def _reaches(self, method: str, pattern: list[str], skip: int | None) -> list[tuple[int, dict]]:
         found = []
-        for other in self._by_method.get(method, ()):
+        for other in range(len(self.operations)) if method == _STAR else self._by_method.get(method, ()):
             if other != skip:
-                for constraint in _alignments(pattern, self.operations[other].segments):
+                operation = self.operations[other]
+                if method == _STAR:
+                    alignments = _alignments([_STAR, *pattern], (operation.method, *operation.segments))
+                else:
+                    alignments = _alignments(pattern, operation.segments)
+                for constraint in alignments:
                     if (other, constraint) not in found and self._can_be(constraint):
                         found.append((other, constraint))
         return found
@@ -320,47 +328,94 @@ class RouteMap:
 
     # When the list of single routes is too long.
 
-    def _compact(self, shape: tuple) -> tuple[list[str], list[str]]:
-        """Still exact, in fewer words: all that lies below an organisation, less what is not granted there."""
+    def _compact(self, shape: tuple) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Still exact, in fewer words: all that lies below a team, an organisation or another place, less what is not
+        granted there.
+
+        Whether the small or the large is tried first makes a difference; the shorter result counts.
+        """
         grants = self._grants(shape)
-        lists = self._compiled(shape)
-        allow, deny = dict.fromkeys(lists[0]), dict.fromkeys(lists[1])
-        for k in range(len(shape[2])):
-            org = f"\0o{k}"
-            for method, *stem in self._stems:
-                start = "/".join([method, *(org if part == "{orgId}" else part for part in stem)])
-                self._widen(
-                    f"{start}/", self._reaches(method, [*stem, _STAR], None), {"orgId": org}, grants, allow, deny
-                )
-        for method in self._by_method:
-            # For those who may call nearly everything everywhere.
-            self._widen(f"{method}/", self._reaches(method, [_STAR], None), {}, grants, allow, deny)
-        return list(allow), list(deny)
+        results = []
+        small, large = (*self.own, "teamId"), ("orgId", "")
+        for levels in ((*small, _COLLECTION, *large), (*large, _COLLECTION, *small)):
+            allow, deny = map(dict.fromkeys, self._compiled(shape))
+            for level in levels:
+                for method in (_STAR, *self._by_method):
+                    self._widen(method, level, shape, grants, allow, deny)
+            results.append((tuple(allow), tuple(deny)))
+        return min(results, key=lambda lists: sum(map(_weight, (*lists[0], *lists[1]))))
 
     def _widen(
-        self, start: str, reached: list, binding: dict[str, str], grants: dict, allow: dict[str, None], deny: dict
+        self, method: str, level: str, shape: tuple, grants: dict, allow: dict[str, None], deny: dict[str, None]
     ) -> None:
-        """Allow all that begins so and deny what is not granted of it, where this is shorter and shuts nothing."""
-        needed = self._needed(reached, binding, grants)
-        if any(self._shuts(other, constraint, grants) for other, constraint in needed):
-            return
-        replaced = [one for one in allow if one.startswith(start)]
-        denied = [one for one in (self._pattern(*entry) for entry in needed) if one not in deny]
-        if len(replaced) > len(denied) + 1:
-            for one in replaced:
-                del allow[one]
-            allow[f"{start}*"] = None
-            deny.update(dict.fromkeys(denied))
+        """Allow everything of a method (`*`: of all) below each place of a level, and deny what is not granted of it,
+        wherever this shuts nothing and is shorter.
 
-    def _find_stems(self) -> tuple[tuple[str, ...], ...]:
-        """Methods with the segments up to and including {orgId}, of routes that have more below and none before."""
-        stems = {}
-        for operation in self.operations:
-            if "{orgId}" in operation.segments[:-1]:
-                stem = operation.segments[: operation.segments.index("{orgId}") + 1]
-                if not any(part.startswith("{") for part in stem[:-1]):
-                    stems[operation.method, *stem] = None
-        return tuple(stems)
+        Those who are alike share their denials, so they are weighed together.
+        """
+        alike: dict[tuple[str, ...], list[tuple[str, list[str]]]] = {}
+        for stem, reached in self._stems_of(method, level):
+            below: dict[tuple[str, ...], list[str]] = {}
+            for one in allow:
+                parts = one.split("/")
+                if method in (_STAR, parts[0]) and len(parts) > len(stem) + 1:
+                    below.setdefault(tuple(parts[1 : len(stem) + 1]), []).append(one)
+            for binding in self._places(shape, level):
+                place = tuple(binding[part[1:-1]] if part.startswith("{") else part for part in stem)
+                if place not in below:
+                    continue
+                needed = self._needed(reached, binding, grants)
+                if any(self._shuts(other, constraint, grants) for other, constraint in needed):
+                    continue
+                denied = {self._pattern(*self._loosened(*one, grants)): None for one in needed}
+                alike.setdefault(tuple(denied), []).append(("/".join([method, *place, ""]), below[place]))
+        for denied, starts in alike.items():
+            saved = sum(map(_weight, {one for _, replaced in starts for one in replaced if one in allow}))
+            added = sum(_weight(f"{start}*") for start, _ in starts)
+            added += sum(_weight(one) for one in denied if one not in deny)
+            if saved > added:
+                for start, replaced in starts:
+                    for one in replaced:
+                        allow.pop(one, None)
+                    allow[f"{start}*"] = None
+                deny.update(dict.fromkeys(denied))
+
+    def _loosened(self, route: int, constraint: dict[str, str], grants: dict) -> tuple[int, dict[str, str]]:
+        """The widest way to deny a route that shuts nothing, so that many can share it."""
+        for names in ((), ("orgId",)):
+            wider = {name: value for name, value in constraint.items() if name in names}
+            if len(wider) < len(constraint) and not self._shuts(route, wider, grants):
+                return route, wider
+        return route, constraint
+
+    # A level is a path parameter: {orgId}, {teamId} below it, or one of `own` below it; or _COLLECTION, a word below
+    # {orgId}; or "", the very beginning.
+
+    def _stems_of(self, method: str, level: str) -> list[tuple[tuple[str, ...], list]]:
+        """Beginnings of paths down to a level, each with the routes that lie below it.
+
+        A `*` for the method may also stand for the beginning of a path, so it is aligned with the routes as well.
+        """
+        found = self._stems.get((method, level))
+        if found is None:
+            operations = self.operations if method == _STAR else [self.operations[n] for n in self._by_method[method]]
+            stems = {_stem(operation.segments, level): None for operation in operations}
+            found = [(stem, self._reaches(method, [*stem, _STAR], None)) for stem in stems if stem is not None]
+            self._stems[method, level] = found
+        return found
+
+    def _places(self, shape: tuple, level: str) -> list[dict[str, str]]:
+        """The values of the parameters above a level, for everything of a shape that lies there."""
+        if not level:
+            return [{}]
+        places: list[dict[str, str]] = []
+        for k, (_, _, teams) in enumerate(shape[2]):
+            org = {"orgId": f"\0o{k}"}
+            if level == "teamId":
+                places += [{**org, level: f"\0t{k}.{j}"} for j in range(len(teams))]
+            else:
+                places.append({**org, level: "\0u"} if level in self.own else org)
+        return places
 
     def _open_organisations(self, shape: tuple, names: dict[str, str], arn_prefix: str) -> Policy:
         """Whole organisations in which the user is active; the services decide there.
@@ -369,7 +424,7 @@ class RouteMap:
         even all of them are enough, as many as fit.
         """
         allow, deny = self._compacted(shape)
-        stems = sorted({stem[1:] for stem in self._stems})
+        stems = sorted(stem for stem, _ in self._stems_of(_STAR, "orgId"))
         starts = [
             [f"{'/'.join(f'{chr(0)}o{k}' if part == '{orgId}' else part for part in stem)}/" for stem in stems]
             for k in range(len(shape[2]))
@@ -410,6 +465,33 @@ class RouteMap:
             kept += _filled(more, names)
             document, size = bigger, bigger_size
         return Policy(document, "truncated", size)
+
+
+def _without_region_and_account(arn_prefix: str) -> str:
+    parts = arn_prefix.split(":")
+    return ":".join([*parts[:3], _STAR, _STAR, *parts[5:]])
+
+
+def _stem(segments: tuple[str, ...], level: str) -> tuple[str, ...] | None:
+    """The segments of a route down to a level; None where nothing lies below."""
+    if not level:
+        return ()
+    if "{orgId}" not in segments or any(part.startswith("{") for part in segments[: segments.index("{orgId}")]):
+        return None
+    below = segments.index("{orgId}") + 1
+    if level == _COLLECTION:
+        end = below + 1
+    elif f"{{{level}}}" in segments:
+        end = segments.index(f"{{{level}}}") + 1
+    else:
+        return None
+    words = segments[below : end if level == _COLLECTION else end - 1]
+    return segments[:end] if end < len(segments) and not any(part.startswith("{") for part in words) else None
+
+
+def _weight(pattern: str) -> int:
+    """About the length of a pattern in the policy: with the ARN before it, and an id in place of a symbol."""
+    return 40 + len(pattern) + 28 * pattern.count("\0")
 
 
 def deny_all(arn_prefix: str) -> Policy:

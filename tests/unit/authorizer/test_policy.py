@@ -15,7 +15,7 @@ PREFIX = "arn:aws:execute-api:eu-west-1:000000000000:abcdefghij/v1/"
 ME = "11111111-1111-4111-8111-111111111111"
 FULL = RouteMap(full_contract().operations.values())
 ADMIN = frozenset(load_roles()["defaultOrganisationRoles"][0]["permissions"])
-LEAD = frozenset(load_roles()["defaultTeamRoles"][0]["capabilities"])
+LEAD, SENIOR_MEMBER, MEMBER, _ = (frozenset(role["capabilities"]) for role in load_roles()["defaultTeamRoles"])
 
 
 def _grant(permissions, scope="ORGANISATION", org="org-a", team=None) -> Grant:
@@ -92,13 +92,42 @@ def test_without_a_known_width_a_door_is_rather_shut_than_opened():
         assert expected or not allowed, arn
 
 
-@pytest.mark.parametrize("count", [1, 2, 5, 10])
+@pytest.mark.parametrize("count", [1, 2, 10, 40])
 def test_an_administrator_of_many_organisations_still_has_an_exact_policy(count):
     orgs = [new_id("organisation") for _ in range(count)]
     access = Access(ME, tuple(_grant(ADMIN, org=org) for org in orgs))
     policy = FULL.compile(access, PREFIX)
     assert policy.detail == "exact"
     for expected, allowed, arn in _all_routes(access, policy, [*orgs, new_id("organisation")], [new_id("team")]):
+        assert allowed == expected, arn
+
+
+@pytest.mark.parametrize(
+    ("teams", "capabilities"),
+    [(28, [LEAD]), (55, [MEMBER]), (40, [LEAD, SENIOR_MEMBER, MEMBER])],
+    ids=["lead", "member", "mixed"],
+)
+def test_many_teams_still_have_an_exact_policy(teams, capabilities):
+    org, other = new_id("organisation"), new_id("organisation")
+    mine = [new_id("team") for _ in range(teams)]
+    members = tuple(Membership(org, team, capabilities[n % len(capabilities)]) for n, team in enumerate(mine))
+    access = Access(ME, (), members)
+    policy = FULL.compile(access, PREFIX)
+    assert (policy.detail, policy.size <= LARGEST_POLICY) == ("exact", True)
+    strangers = [new_id("team"), mine[0][:-1], f"{mine[0]}0"]
+    for expected, allowed, arn in _all_routes(access, policy, [org, other], [*mine[:3], mine[-1], *strangers]):
+        assert allowed == expected, arn
+
+
+def test_one_more_right_in_some_teams_is_not_lost_to_the_others():
+    """What is denied for many teams at once must not shut it where it is granted."""
+    org = new_id("organisation")
+    teams = [new_id("team") for _ in range(12)]
+    movers = tuple(_grant({"org:user:manage", "team:delete"}, "TEAM", org, team) for team in teams[:2])
+    access = Access(ME, movers, tuple(Membership(org, team, LEAD) for team in teams))
+    policy = FULL.compile(access, PREFIX)
+    assert policy.detail == "exact"
+    for expected, allowed, arn in _all_routes(access, policy, [org], [*teams, new_id("team")]):
         assert allowed == expected, arn
 
 
