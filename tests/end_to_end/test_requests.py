@@ -153,6 +153,9 @@ def test_a_platform_role_reaches_every_organisation(
         assert (changed.status, changed.code) == (403, "FORBIDDEN")
     nowhere = dev.request("GET", "/organisations/org-nowhere/roles", token)
     assert (nowhere.status, nowhere.code) == (404, "ORGANISATION_NOT_FOUND")
+    done = json.loads(dev.tool("user", "deactivate", "support@platform.example", "--json").stdout)
+    assert (done["userId"], done["platformRoles"]) == (made["userId"], ["SUPPORT_AGENT"])
+    assert dev.request("GET", f"/organisations/{organisation}/roles", token).status == 403
 
 
 # --- Tokens --------------------------------------------------------------------------------------------

@@ -88,6 +88,7 @@ def test_up_after_the_local_aws_was_killed(dev: Deployment, admin: str, organisa
         (["user", "create", "nobody", "--organisation", "org-demo"], "e-mail"),
         (["user", "create", "a@b.example", "--organisation", "org-nowhere"], "org-nowhere"),
         (["user", "create", "a@b.example", "--organisation", "org-demo", "--role", "KING"], "KING"),
+        (["user", "deactivate", "nobody@demo.example"], "nobody@demo.example"),
         (["token", "nobody@demo.example", "--password-stdin"], "password"),
     ],
 )

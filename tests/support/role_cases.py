@@ -35,6 +35,8 @@ ROLES = f"ROLE#ORG#{ORGANISATION}"
 ROLE_USAGE = f"ROLE_USAGE#ORG#{ORGANISATION}"
 ASSIGNMENTS = f"ASSIGNMENT#USER#{USER}"
 ASSIGNMENTS_BY_ROLE = f"ASSIGNMENT#ORG#{ORGANISATION}#ROLE#{ROLE}"
+ASSIGNMENTS_BY_ORG = f"ASSIGNMENT#ORG#{ORGANISATION}"
+ASSIGNMENTS_BY_TEAM = f"ASSIGNMENT#ORG#{ORGANISATION}#TEAM#{TEAM}"
 PLATFORM_ASSIGNMENTS = f"PLATFORM_ASSIGNMENT#USER#{USER}"
 TEAMS = f"TEAM#ORG#{ORGANISATION}"
 TEAM_USAGE = f"TEAM_USAGE#ORG#{ORGANISATION}"
@@ -43,6 +45,7 @@ TEAM_ROLE_USAGE = f"TEAM_ROLE_USAGE#ORG#{ORGANISATION}"
 MEMBERSHIPS = f"MEMBER#USER#{USER}"
 TEAMS_BY_DIVISION = f"TEAM#ORG#{ORGANISATION}#DIVISION#division-1"
 MEMBERS_BY_TEAM = f"MEMBER#ORG#{ORGANISATION}#TEAM#{TEAM}"
+MEMBERS_BY_ORG = f"MEMBER#ORG#{ORGANISATION}"
 INVITATIONS = f"INVITATION#ORG#{ORGANISATION}"
 INVITATIONS_BY_EMAIL = "INVITATION#EMAIL#somebody@example.com"
 TOKENS = "TOKEN#9f86d081884c7d65"
@@ -181,10 +184,15 @@ ROLE_SERVICE = [
     *_may("role", READ, "table/permissions", SETS, PLATFORM_SETS, PLATFORM_ROLES),
     *_may("role", ("dynamodb:ConditionCheckItem",), "table/permissions", ROLES, SETS),
     *_may("role", ("dynamodb:Query",), "table/permissions/index/assignments-by-role", ASSIGNMENTS_BY_ROLE),
-    *_may("role", READ, "table/teams", MEMBERSHIPS),
+    *_may("role", ("dynamodb:Query",), "table/permissions/index/assignments-by-organisation", ASSIGNMENTS_BY_ORG),
+    *_may("role", ("dynamodb:Query",), "table/permissions/index/assignments-by-team", ASSIGNMENTS_BY_TEAM),
+    *_may("role", ("dynamodb:Query",), "table/teams/index/members-by-organisation", MEMBERS_BY_ORG),
+    *_may("role", READ, "table/teams", MEMBERSHIPS, TEAMS),
+    *_may("role", ("dynamodb:ConditionCheckItem",), "table/teams", TEAMS),
     *_may_not("role", CHANGE, "table/permissions", SETS, PLATFORM_SETS, CATALOGUE),
     *_may_not("role", CHANGE, "table/teams", *PARTITIONS["teams"]),
     *_may_not("role", (*READ, *CHANGE), "table/invitations", INVITATIONS, TOKENS),
+    *_may_not("role", ("dynamodb:Query",), "table/teams/index/members-by-team", TEAMS),
     # An index is asked for its own partitions only, and never written.
     *_may_not("role", ("dynamodb:Query",), "table/permissions/index/assignments-by-role", ROLES),
     *_may_not("role", CHANGE, "table/permissions/index/assignments-by-role", ASSIGNMENTS_BY_ROLE),

@@ -439,6 +439,34 @@ def user_create(
     print(made["userId"])
 
 
+@user.command("deactivate")
+def user_deactivate(
+    email: Annotated[str, typer.Argument(help="E-mail address of the person.")],
+    organisation: Annotated[
+        str | None, typer.Option("--organisation", "-o", help="Only what they hold there; everything unless given.")
+    ] = None,
+    environment: EnvironmentOption = "dev",
+    local: WhereOption = None,
+    folder: FolderOption = None,
+    var: VarOption = None,
+    var_file: VarFileOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Let all roles and team memberships of a person end. The account stays, and can be given others."""
+    from bbws_access.cli import people
+
+    target, outputs = _data_target(environment, local, folder, var, var_file)
+    done = people.deactivate_user(target, outputs, email, organisation)
+    if json_:
+        print(json.dumps(done, indent=2))
+        return
+    where = f"in {done['organisationId']}" if done["organisationId"] else "everywhere"
+    err.print(f"[green]✓[/green] {escape(done['email'])} deactivated {escape(where)}")
+    for role in done["platformRoles"]:
+        err.print(f"  {role} is taken away")
+    print(done["userId"])
+
+
 @app.command()
 def token(
     email: Annotated[str, typer.Argument(help="Who signs in.")],

@@ -138,6 +138,44 @@ def create_user(
     }
 
 
+def deactivate_user(
+    target: Target, outputs: Mapping[str, Any], email: str, organisation: str | None = None
+) -> dict[str, Any]:
+    """Let everything end that a user holds, in ``organisation`` or everywhere; again changes nothing.
+
+    Platform roles, which no service may take away, end here; the rest ends when the services get the event that this
+    sends. The account stays. Returns userId, email, organisationId (None: everywhere), platformRoles (names), eventId.
+    """
+    from bbws_access.kernel.contract import load_events
+    from bbws_access.role.organisations import end_platform_roles
+
+    email = check_email(email)
+    cognito = target.client("cognito-idp")
+    with service_errors():
+        try:
+            found = cognito.admin_get_user(UserPoolId=outputs["user_pool_id"], Username=email)
+        except cognito.exceptions.UserNotFoundException as error:
+            raise UsageError(f"There is no user {email}.") from error
+        user_id = {item["Name"]: item["Value"] for item in found["UserAttributes"]}["sub"]
+        roles: list[str] = []
+        if organisation is None:
+            table = outputs["table_names"]["permissions"]
+            roles = end_platform_roles(database(target), table, user_id, actor())
+        detail = {"userId": user_id} | ({"organisationId": organisation} if organisation else {})
+        source = load_events()["events"]["UserDeactivated"]["source"]
+        entry = {"Source": source, "DetailType": "UserDeactivated", "Detail": json.dumps(detail)}
+        [sent] = target.client("events").put_events(Entries=[entry])["Entries"]
+    if "EventId" not in sent:
+        raise ToolError(f"EventBridge did not take the event: {sent.get('ErrorMessage') or sent.get('ErrorCode')}.")
+    return {
+        "userId": user_id,
+        "email": email,
+        "organisationId": organisation,
+        "platformRoles": roles,
+        "eventId": sent["EventId"],
+    }
+
+
 def _require_role(target: Target, outputs: Mapping[str, Any], organisation: str, role: str, *, platform: bool) -> None:
     from bbws_access.kernel.contract import load_roles
     from bbws_access.kernel.records import organisation_read

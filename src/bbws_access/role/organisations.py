@@ -138,7 +138,7 @@ def end_platform_roles(
 ) -> list[str]:
     """Take every platform role away from a user; returns the names of those that were taken. Raises BadRequest.
 
-    The event `UserDeactivated` does not: the role service may not write platform assignments.
+    The event `UserDeactivated` ends everything else: the role service may not write platform assignments.
     """
     _check_user_id(user_id)
     change = Change.outside_a_request(actor, request_id, now)
