@@ -108,6 +108,17 @@ def test_workers_show_their_status_their_time_and_why_they_failed(browser: Brows
     browser.shows(".worker:nth-child(2) .body", "native tests")
 
 
+@pytest.mark.parametrize("width", [320, 700, 1280])
+def test_a_workers_status_does_not_lie_on_its_time(browser: Browser, width: int) -> None:
+    browser.open(samples.failing(), width=width)
+    rows = browser.run(
+        """return [...document.querySelectorAll('.worker > summary')].map((row) =>
+        ['.badge', '.time'].map((part) => row.querySelector(part).getBoundingClientRect()))"""
+    )
+    assert rows
+    assert all(status["right"] < time["left"] for status, time in rows)
+
+
 def test_a_cell_of_the_matrix_shows_the_rule_and_the_findings(browser: Browser) -> None:
     browser.open(samples.failing())
     browser.click("#criterion-on-demand-prod")
