@@ -14,6 +14,43 @@ locals {
   ]))
   function_services = setunion(local.api_services, ["authorizer"])
 
+  # What reaches functions beside requests; only what has a function to take it.
+  events_contract = jsondecode(file("${local.contract_folder}/events.json"))
+  events = {
+    for detail_type, event in local.events_contract.events : replace(lower(replace(detail_type, "/([a-z])([A-Z])/", "$1-$2")), " ", "-") => {
+      detail_type = detail_type
+      description = event.description
+      source      = event.source
+      schedule    = try(event.schedule, null)
+      consumers   = sort(setintersection(event.consumers, local.function_services))
+    } if length(setintersection(event.consumers, local.function_services)) > 0
+  }
+  event_consumers = toset(flatten(values(local.events)[*].consumers))
+  # The service whose mails are queued; its function sends them as soon as there is one.
+  mail_service  = local.events_contract.queues.mail.sender
+  mail_consumer = toset([for service in local.events_contract.queues.mail.consumer[*] : service if contains(local.function_services, service)])
+
+  # service => the events that it sends.
+  sent_events = {
+    for service in keys(local.services) : service => {
+      for detail_type, event in local.events_contract.events : detail_type => event.source if try(event.sender, null) == service
+    }
+  }
+
+  mail_parts = {
+    for name in fileset("${local.contract_folder}/mail", "*.{html,txt}") : name => file("${local.contract_folder}/mail/${name}")
+  }
+  mails = {
+    for name, mail in jsondecode(file("${local.contract_folder}/mail/mails.json")).mails : name => {
+      subject = mail.subject
+      text    = local.mail_parts["${name}.txt"]
+      html = replace(
+        replace(local.mail_parts["layout.html"], "{{content}}", local.mail_parts["${name}.html"]),
+        "{{details}}", local.mail_parts["details.html"]
+      )
+    }
+  }
+
   tables = {
     for name, table in local.data_model.tables : name => {
       ttl_attribute = table.ttlAttribute

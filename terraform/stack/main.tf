@@ -25,7 +25,11 @@ module "keys" {
   keys = {
     data          = { description = "Tables and their backups", via_services = ["dynamodb", "backup"] }
     audit-archive = { description = "Audit archive", via_services = ["s3"] }
-    functions     = { description = "Functions' settings and dead letters", via_services = ["lambda", "sqs"] }
+    functions = {
+      description        = "Functions' settings, queues and dead letters"
+      via_services       = ["lambda", "sqs"]
+      service_principals = { events = {} }
+    }
     logs = {
       description        = "Log groups"
       service_principals = { logs = { source_arns = [format(local.log_group_arns, var.region)] } }
@@ -146,7 +150,6 @@ locals {
       buckets = {
         archive = { arn = local.archive_arn, read_prefixes = ["archive/", "exports/"], write_prefixes = ["archive/", "exports/"] }
       }
-      event_buses = { default = "arn:${local.partition}:events:${var.region}:${var.account_id}:event-bus/default" }
       read_log_groups = {
         for name in [local.function_log_groups["authorizer"], local.access_log_group] :
         trimprefix(name, "/aws/") => "arn:${local.partition}:logs:${var.region}:${var.account_id}:log-group:${name}"
@@ -154,17 +157,33 @@ locals {
       # The stream of every table but its own: the committed change is the event.
       streams = ["permissions", "teams", "invitations"]
     }
-    # The end of a team is told on the bus.
-    team = {
-      event_buses = { default = "arn:${local.partition}:events:${var.region}:${var.account_id}:event-bus/default" }
-    }
-    invitation = {
-      email_identities = var.invitation_sender == null ? {} : {
-        sender = {
-          arn            = "arn:${local.partition}:ses:${var.region}:${var.account_id}:identity/${var.invitation_sender.identity}"
-          from_addresses = [var.invitation_sender.from_address]
-        }
+  }
+
+  # The service that queues mails also sends them.
+  mail_grants = {
+    queues = { mail = { arn = module.mail.queue_arn, send = true, receive = true } }
+    email_identities = {
+      for arn in module.mail.identity_arn[*] : "sender" => {
+        arn                    = arn
+        from_addresses         = [var.invitation_sender.from_address]
+        template_arns          = values(module.mail.template_arns)
+        configuration_set_arns = [module.mail.configuration_set_arn]
       }
+    }
+  }
+
+  # What a function took and failed at for good.
+  dead_letter_grants = {
+    for service in local.event_consumers : service => { dead-letters = { arn = local.dead_letter_arns[service], send = true } }
+  }
+
+  bus_grants = {
+    for service, sent in local.sent_events : service => {
+      for detail_types in [keys(sent)] : "default" => {
+        arn          = local.event_bus_arn
+        sources      = toset(values(sent))
+        detail_types = toset(detail_types)
+      } if length(detail_types) > 0
     }
   }
 
@@ -208,8 +227,9 @@ module "iam" {
           }
         )
         buckets          = try(local.service_grants[service].buckets, {})
-        event_buses      = try(local.service_grants[service].event_buses, {})
-        email_identities = try(local.service_grants[service].email_identities, {})
+        queues           = merge(service == local.mail_service ? local.mail_grants.queues : {}, lookup(local.dead_letter_grants, service, {}))
+        event_buses      = local.bus_grants[service]
+        email_identities = service == local.mail_service ? local.mail_grants.email_identities : {}
         read_log_groups  = try(local.service_grants[service].read_log_groups, {})
       }
     },
@@ -262,6 +282,19 @@ locals {
   }
 }
 
+locals {
+  mail_environment = {
+    for name, value in {
+      MAIL_QUEUE_URL         = module.mail.queue_url
+      MAIL_SENDER            = module.mail.sender
+      MAIL_CONFIGURATION_SET = module.mail.configuration_set_name
+      MAIL_TEMPLATE_PREFIX   = module.mail.template_prefix
+      INVITATION_LINK        = var.invitation_link
+      USER_POOL_ID           = module.cognito.user_pool_id
+    } : name => value if value != null
+  }
+}
+
 module "functions" {
   source       = "../modules/lambda"
   project_name = var.project_name
@@ -281,7 +314,12 @@ module "functions" {
       memory_megabytes = local.services[service].memoryMegabytes
       timeout_seconds  = local.services[service].timeoutSeconds
       log_group_name   = module.cloudwatch.log_group_names[service]
-      environment      = merge(local.function_environment[service], { ALLOWED_ORIGINS = join(",", var.cors_allowed_origins) })
+      asynchronous     = contains(local.event_consumers, service)
+      environment = merge(
+        local.function_environment[service],
+        service == local.mail_service ? local.mail_environment : {},
+        { ALLOWED_ORIGINS = join(",", var.cors_allowed_origins) }
+      )
     }
   }
 
@@ -384,6 +422,52 @@ module "token_claims" {
   }
 }
 
+# --- What happens outside requests ---------------------------------------------------------------------------
+
+module "events" {
+  source       = "../modules/events"
+  project_name = var.project_name
+  env_name     = var.env_name
+  account_id   = var.account_id
+  region       = var.region
+  tags         = { Component = "events" }
+
+  kms_key_arn = module.keys.key_arns["functions"]
+
+  rules = {
+    for name, event in local.events : name => {
+      description = event.description
+      source      = event.source
+      detail_type = event.detail_type
+      schedule    = event.schedule
+      targets     = { for service in event.consumers : service => module.functions.alias_arns[service] }
+      # Other systems of the account send mails too.
+      detail_pattern = event.source == "aws.ses" ? jsonencode({
+        mail = { tags = { "ses:configuration-set" = [module.mail.configuration_set_name] } }
+      }) : null
+    }
+  }
+}
+
+module "mail" {
+  source       = "../modules/mail"
+  project_name = var.project_name
+  env_name     = var.env_name
+  account_id   = var.account_id
+  region       = var.region
+  tags         = { Component = "mail" }
+
+  kms_key_arn = module.keys.key_arns["functions"]
+  sender      = var.invitation_sender
+  templates   = local.mails
+  consumer = one([
+    for service in local.mail_consumer : {
+      alias_arn       = module.functions.alias_arns[service]
+      timeout_seconds = local.services[service].timeoutSeconds
+    }
+  ])
+}
+
 # --- Who is asking -----------------------------------------------------------------------------------------
 
 module "cognito" {
@@ -437,6 +521,8 @@ module "api_gateway" {
   web_acl              = var.web_acl_enabled ? {} : null
   custom_domain        = var.custom_domain
 
+  untraced_path_parameters = var.xray_sampling_rules_enabled ? ["token"] : []
+
   disable_execute_api_endpoint = var.custom_domain != null
 
   depends_on = [module.api_gateway_account]
@@ -485,8 +571,16 @@ module "cloudwatch" {
       replica_region = var.cross_region_replication ? var.failover_region : null
     }
   }
-  dead_letter_queues = merge(module.functions.dead_letter_queue_names, module.token_claims.dead_letter_queue_names)
-  subscriptions      = local.subscriptions
+  dead_letter_queues = merge(
+    module.functions.dead_letter_queue_names,
+    module.token_claims.dead_letter_queue_names,
+    module.mail.dead_letter_queue_names,
+    module.events.dead_letter_queue_names,
+  )
+  queues          = { for key, name in module.mail.queue_names : key => { name = name } }
+  event_rules     = module.events.rule_names
+  mail_reputation = var.invitation_sender != null
+  subscriptions   = local.subscriptions
 }
 
 # S3 publishes the lag of a replication where the replica is, and an alarm can only notify a topic of its own region.

@@ -16,7 +16,12 @@ locals {
   }
   # By name, because the authorizer must know the id of the API that asks it, so the API cannot wait for it.
   authorizer_alias_arn = "arn:${local.partition}:lambda:${var.region}:${var.account_id}:function:${local.function_names["authorizer"]}:live"
-  function_log_groups  = { for name, function in local.function_names : name => "/aws/lambda/${function}" }
+  dead_letter_arns = {
+    for name in keys(local.function_names) : name => "arn:${local.partition}:sqs:${var.region}:${var.account_id}:${local.name_prefix}-queue-${name}-dead-letters"
+  }
+  function_log_groups = { for name, function in local.function_names : name => "/aws/lambda/${function}" }
+
+  event_bus_arn = "arn:${local.partition}:events:${var.region}:${var.account_id}:event-bus/default"
 
   tags = {
     Project     = "BBWS"

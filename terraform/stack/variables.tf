@@ -241,12 +241,37 @@ variable "existing_user_pool_id" {
 }
 
 variable "invitation_sender" {
-  description = "SES identity, an address or a domain, and the address that invitations are sent from; null while there is none."
+  description = "SES identity, a domain or an address, the address that invitations are sent from and the name beside it; create_identity is false where the account has the identity already. null while there is none: no mail is sent."
   type = object({
-    identity     = string
-    from_address = string
+    identity        = string
+    from_address    = string
+    from_name       = optional(string)
+    create_identity = optional(bool, true)
   })
   default = null
+}
+
+variable "invitation_link" {
+  description = "Page that the link in an invitation opens; the token follows it as #token=..., which no server sees. null while there is none; an invitation_sender needs one."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.invitation_link == null || can(regex("^https://[^#?\\s]+$", var.invitation_link))
+    error_message = "invitation_link must be an https:// address without # and ?."
+  }
+
+  validation {
+    condition     = var.invitation_sender == null || var.invitation_link != null
+    error_message = "invitation_link is needed with an invitation_sender: an invitation without a link cannot be accepted."
+  }
+}
+
+variable "xray_sampling_rules_enabled" {
+  description = "Keeps requests whose path holds an invitation's token out of X-Ray. To be switched off only where there is no X-Ray."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "web_acl_enabled" {

@@ -11,7 +11,7 @@ SHIMS = Path(bbws_access.local_aws.shims.__file__).parent
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "local-aws.md"
 # Parts of other shims.
-HELPERS = {"__init__", "permissions"}
+HELPERS = {"__init__", "iam_checks", "permissions"}
 
 SOURCES = "\n".join(file.read_text() for file in HERE.glob("test_*.py"))
 

@@ -147,6 +147,18 @@ _ITEM_CALLS: dict[str, Call] = {
 # --- Everything else -------------------------------------------------------------------------------------------
 
 
+def _event(case: Case) -> dict[str, str]:
+    """An event whose detail EventBridge does not take."""
+    source = case.context.get("events:source", "role-case")
+    detail_type = {"DetailType": case.context["events:detail-type"]} if case.context else {}
+    return {"Source": source, "Detail": "no JSON", "EventBusName": case.resource.split("/")[1], **detail_type}
+
+
+def _queue(case: Case, deployment: Deployment) -> str:
+    name = deployment.arn(case.resource).rpartition(":")[2]
+    return f"https://sqs.{deployment.region}.amazonaws.com/{deployment.account_id}/{name}"
+
+
 def _bucket(case: Case, deployment: Deployment) -> dict[str, str]:
     _, purpose, *key = case.resource.split("/", 2)
     bucket = {"Bucket": f"{deployment.name_prefix}-s3-{purpose}{deployment.bucket_suffix}"}
@@ -194,9 +206,13 @@ _CALLS: dict[str, Call] = {
     "logs:FilterLogEvents": lambda session, case, deployment: session.client("logs").filter_log_events(
         limit=1, **_log_group(case, deployment)
     ),
-    # An event without a type.
-    "events:PutEvents": lambda session, case, deployment: session.client("events").put_events(
-        Entries=[{"Source": "role-case", "Detail": "{}", "EventBusName": case.resource.split("/")[1]}]
+    "events:PutEvents": lambda session, case, deployment: session.client("events").put_events(Entries=[_event(case)]),
+    # Without a text, and none at all.
+    "sqs:SendMessage": lambda session, case, deployment: session.client("sqs").send_message(
+        QueueUrl=_queue(case, deployment), MessageBody=""
+    ),
+    "sqs:ReceiveMessage": lambda session, case, deployment: session.client("sqs").receive_message(
+        QueueUrl=_queue(case, deployment), MaxNumberOfMessages=0
     ),
     "cognito-idp:AdminGetUser": lambda session, case, deployment: session.client("cognito-idp").admin_get_user(
         UserPoolId=deployment.user_pool_id, Username="role-case"

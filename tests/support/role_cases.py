@@ -8,7 +8,9 @@ A case names its resource without account, region or prefix:
     bucket/{purpose}                  context s3:prefix: what is listed
     bucket/{purpose}/{object key}
     log-group/{function}
-    event-bus/{name}
+    event-bus/{name}                  context events:source, events:detail-type: what event is put
+    queue/{name}
+    identity/{name}, template/{name}, configuration-set/{name}    of SES; context ses:FromAddress: who writes
     user-pool                         known only once it exists
     account                           whatever has no resource of its own
 """
@@ -69,6 +71,9 @@ PARTITIONS = {
     "audit": (EVENTS,),
 }
 
+# Who writes the mails, where that is judged from the plan alone.
+SENDER = {"identity": "example.com", "from_address": "invitations@example.com"}
+
 # Roles by the name that the stack gives their service.
 SERVICES = ("permission", "role", "team", "invitation", "authorizer", "audit")
 ROLE_NAMES = {service: f"{service}-service" for service in SERVICES} | {"token-claims": "token-claims"}
@@ -97,7 +102,7 @@ class Case:
 
     def __str__(self) -> str:
         verb = "may" if self.allowed else "may not"
-        where = f"{self.resource} {self.leading_key}" if self.leading_key else self.resource
+        where = " ".join([self.resource, *filter(None, [self.leading_key]), *self.context.values()])
         return f"{self.role} {verb} {self.action} {where}"
 
 
@@ -135,6 +140,12 @@ class Deployment:
             return f"arn:aws:logs:{in_region}:log-group:/aws/lambda/{self.name_prefix}-lambda-{name}:log-stream:any"
         if kind == "event-bus":
             return f"arn:aws:events:{in_region}:event-bus/{name}"
+        if kind == "queue":
+            return f"arn:aws:sqs:{in_region}:{self.name_prefix}-queue-{name}"
+        if kind in ("template", "configuration-set"):
+            return f"arn:aws:ses:{in_region}:{kind}/{self.name_prefix}-{name}"
+        if kind == "identity":
+            return f"arn:aws:ses:{in_region}:identity/{name}"
         if kind == "user-pool" and self.user_pool_id:
             return f"arn:aws:cognito-idp:{in_region}:userpool/{self.user_pool_id}"
         if kind == "account":
@@ -168,6 +179,18 @@ def _object_cases(role: str, prefix: str, *, allowed: bool) -> list[Case]:
         Case(role, "s3:ListBucket", "bucket/audit-archive", allowed, context={"s3:prefix": prefix}),
         Case(role, "s3:GetObject", f"bucket/audit-archive/{prefix}2026/11/23.json.gz", allowed),
         Case(role, "s3:PutObject", f"bucket/audit-archive/{prefix}2026/11/23.json.gz", allowed),
+    ]
+
+
+def _event_case(role: str, source: str, detail_type: str, *, allowed: bool) -> Case:
+    context = {"events:source": source, "events:detail-type": detail_type}
+    return Case(role, "events:PutEvents", "event-bus/default", allowed, context=context)
+
+
+def _mail_cases(role: str, address: str, *, allowed: bool) -> list[Case]:
+    return [
+        Case(role, "ses:SendTemplatedEmail", resource, allowed, context={"ses:FromAddress": address})
+        for resource in (f"identity/{SENDER['identity']}", "template/mail-invitation", "configuration-set/mail")
     ]
 
 
@@ -206,12 +229,16 @@ TEAM_SERVICE = [
     *_may("team", READ, "table/permissions", ASSIGNMENTS, ROLES, SETS),
     # Whether somebody belongs to the organisation is checked in the transaction that makes them a member.
     *_may("team", ("dynamodb:ConditionCheckItem",), "table/permissions", ASSIGNMENTS),
-    *_may("team", ("events:PutEvents",), "event-bus/default"),
     *_may_not("team", CHANGE, "table/permissions", *PARTITIONS["permissions"]),
     *_may_not("team", (*READ, *CHANGE), "table/invitations", INVITATIONS, TOKENS),
     # An index is asked for its own partitions only, and never written.
     *_may_not("team", ("dynamodb:Query",), "table/teams/index/members-by-team", TEAMS),
     *_may_not("team", CHANGE, "table/teams/index/members-by-team", MEMBERS_BY_TEAM),
+    _event_case("team", "bbws.access", "TeamDeactivated", allowed=True),
+    _event_case("team", "bbws.platform", "TeamDeactivated", allowed=False),
+    _event_case("team", "bbws.access", "InvitationSweep", allowed=False),
+    _event_case("team", "bbws.platform", "OrganisationCreated", allowed=False),
+    _event_case("team", "bbws.platform", "UserDeactivated", allowed=False),
     *_may_not("team", ("events:PutEvents",), "event-bus/other"),
 ]
 
@@ -231,6 +258,12 @@ INVITATION_SERVICE = [
     *_may("invitation", ("cognito-idp:AdminCreateUser", "cognito-idp:AdminGetUser"), "user-pool"),
     *_may_not("invitation", ("cognito-idp:AdminDeleteUser", "cognito-idp:AdminSetUserPassword"), "user-pool"),
     *_may_not("invitation", ("cognito-idp:AdminUpdateUserAttributes",), "user-pool"),
+    *_may("invitation", ("sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage"), "queue/mail"),
+    *_may_not("invitation", ("sqs:PurgeQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes"), "queue/mail"),
+    *_may_not("invitation", ("sqs:SendMessage", "sqs:ReceiveMessage"), "queue/mail-dead-letters"),
+    *_mail_cases("invitation", SENDER["from_address"], allowed=True),
+    *_mail_cases("invitation", "director@example.com", allowed=False),
+    *_may_not("invitation", ("ses:SendRawEmail",), f"identity/{SENDER['identity']}"),
 ]
 
 AUTHORIZER = [
@@ -270,7 +303,6 @@ AUDIT_SERVICE = [
         "audit", ("s3:PutObjectRetention", "s3:BypassGovernanceRetention"), "bucket/audit-archive/archive/org-1/day"
     ),
     *_may_not("audit", ("s3:PutBucketPolicy", "s3:PutLifecycleConfiguration"), "bucket/audit-archive"),
-    *_may("audit", ("events:PutEvents",), "event-bus/default"),
     *_may("audit", ("logs:FilterLogEvents",), "log-group/authorizer"),
 ]
 
@@ -328,12 +360,23 @@ EVERY_ROLE = [
             *_object_cases(role, "archive/org-1/", allowed=False),
         )
     ),
-    # Only who has something to tell puts events on the bus.
+    # Events of teams are the team service's to send, and mails the invitation service's to queue and to send.
     *(
         case
         for role in ROLE_NAMES
-        if role not in ("team", "audit")
-        for case in _may_not(role, ("events:PutEvents",), "event-bus/default")
+        for case in (
+            *_may_not(role, ("events:PutEvents",), "event-bus/default"),
+            *(() if role == "team" else [_event_case(role, "bbws.access", "TeamDeactivated", allowed=False)]),
+        )
+    ),
+    *(
+        case
+        for role in ROLE_NAMES
+        if role != "invitation"
+        for case in (
+            *_may_not(role, ("sqs:SendMessage", "sqs:ReceiveMessage"), "queue/mail"),
+            *_mail_cases(role, SENDER["from_address"], allowed=False),
+        )
     ),
     # Nobody but the invitation service makes users.
     *(

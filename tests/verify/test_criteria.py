@@ -265,7 +265,7 @@ def _unreadable(evidence: Evidence) -> None:
 
 @breaks("dead-letters", "dev", "events.amazonaws.com")
 def _asynchronous_without_queue(evidence: Evidence) -> None:
-    one(evidence, "dev", "aws_lambda_permission").values["principal"] = "events.amazonaws.com"
+    one(evidence, "dev", "aws_lambda_permission", '["api-permission"]').values["principal"] = "events.amazonaws.com"
 
 
 @breaks("dead-letters", "dev", "has no dead-letter queue")
@@ -273,6 +273,18 @@ def _target_without_queue(evidence: Evidence) -> None:
     lambda_facts = next(facts for facts in evidence.facts if facts.module == "lambda")
     target = Planned("module.functions.aws_cloudwatch_event_target.x", "aws_cloudwatch_event_target", {})
     lambda_facts.planned["dev"].append(target)
+
+
+@breaks("dead-letters", "dev", "has no dead-letter queue")
+def _queue_without_queue(evidence: Evidence) -> None:
+    queue = one(evidence, "dev", "aws_sqs_queue", "module.mail.aws_sqs_queue.mail")
+    queue.values["redrive_policy"] = None
+    source = f"arn:aws:sqs:eu-west-1:111122223333:{queue.values['name']}"
+    mapping = {"event_source_arn": source}
+    mail = next(facts for facts in evidence.facts if facts.module == "mail")
+    mail.planned["dev"].append(
+        Planned("module.mail.aws_lambda_event_source_mapping.x", "aws_lambda_event_source_mapping", mapping)
+    )
 
 
 @breaks("alarms", "dev", "No alarm watches the errors of bbws-access-dev-lambda-role")

@@ -13,10 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bbws_access.cli.console import size
-from bbws_access.cli.environments import load_environment
 from bbws_access.cli.errors import ToolError
 from bbws_access.cli.project import Project, find_project
-from bbws_access.cli.targets import LEAST_DISK, LOCAL_VALUES, LocalTarget, check_disk, has_aws_credentials
+from bbws_access.cli.targets import LEAST_DISK, LocalTarget, check_disk, has_aws_credentials, local_environment
 from bbws_access.cli.terraform import find_provider, find_terraform
 from bbws_access.local_aws import LocalAwsError
 
@@ -56,7 +55,7 @@ def examine(environment: str, folder: Path | None = None) -> list[Finding]:
         except ToolError as error:
             findings.append(_bad(what, error))
     try:
-        values = load_environment(project, environment, supplied=LOCAL_VALUES)
+        values = local_environment(project, environment)
         findings.append(Finding(f"values of {environment}", "good", f"{values.prefix}, {values.region}"))
         findings.append(_local_aws(LocalTarget(values, folder)))
     except ToolError as error:

@@ -36,6 +36,7 @@ from bbws_access.cli.targets import (
     LocalTarget,
     Target,
     has_aws_credentials,
+    local_environment,
     local_folder,
     running_target,
 )
@@ -516,7 +517,7 @@ def doctor(environment: EnvironmentOption = "dev", folder: FolderOption = None, 
 def _local_environment(
     project: Project, name: str, var: list[str] | None = None, var_file: list[Path] | None = None
 ) -> Environment:
-    return load_environment(project, name, arguments=var or (), files=var_file or (), supplied=LOCAL_VALUES)
+    return local_environment(project, name, arguments=var or (), files=var_file or ())
 
 
 def _without_account(var: list[str] | None) -> list[str]:

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 
 from bbws_access.cli import storage
 from bbws_access.cli.console import note
-from bbws_access.cli.environments import Environment
+from bbws_access.cli.environments import Environment, load_environment
 from bbws_access.cli.errors import NotRunningError, ToolError, UsageError
 from bbws_access.cli.processes import end_orphan, process_start, terraform_processes
 from bbws_access.cli.project import Project
@@ -25,6 +25,16 @@ from bbws_access.local_aws import LocalAws
 
 LOCAL_ACCOUNT = "000000000000"
 LOCAL_VALUES = {"account_id": LOCAL_ACCOUNT}
+# What a local AWS needs to work whole, where nobody says otherwise: mails that can be read there, and no X-Ray.
+LOCAL_STAND_INS = {
+    "invitation_sender": {
+        "identity": "demo.example",
+        "from_address": "access@demo.example",
+        "from_name": "BBWS Access",
+    },
+    "invitation_link": "https://portal.demo.example/invitation",
+    "xray_sampling_rules_enabled": False,
+}
 APPLIED = "applied.json"
 LEAST_DISK = 500 * 1024 * 1024
 
@@ -283,6 +293,15 @@ class LocalTarget(Target):
     def write(self, name: str, content: Mapping[str, Any]) -> None:
         """Write it so that only its owner can read it."""
         write_private(self.folder / name, json.dumps(content, indent=2) + "\n")
+
+
+def local_environment(
+    project: Project, name: str, *, arguments: Iterable[str] = (), files: Iterable[Path] = ()
+) -> Environment:
+    """The values of an environment for its local AWS."""
+    return load_environment(
+        project, name, arguments=arguments, files=files, supplied=LOCAL_VALUES, stand_ins=LOCAL_STAND_INS
+    )
 
 
 def local_folder(project: Project, environment: str, folder: Path | None = None) -> Path:

@@ -51,6 +51,9 @@ NAMES = {
     "aws_backup_vault": ("name", r"vault-[a-z0-9-]+"),
     "aws_backup_plan": ("name", r"plan-[a-z0-9-]+"),
     "aws_wafv2_web_acl": ("name", r"[a-z]+-[a-z0-9-]+"),
+    "aws_sesv2_configuration_set": ("configuration_set_name", r"mail"),
+    "aws_ses_template": ("name", r"mail-[a-z0-9-]+"),
+    "aws_xray_sampling_rule": ("rule_name", r"secret-\d+"),
 }
 # Named within another resource, which has the name that counts.
 NAMED_WITHIN = {"aws_iam_role_policy", "aws_lambda_alias", "aws_backup_selection", "aws_cognito_user_pool_domain"}
@@ -61,6 +64,7 @@ POLICIES = {
     "aws_iam_role": "assume_role_policy",
     "aws_s3_bucket_policy": "policy",
     "aws_sns_topic_policy": "policy",
+    "aws_sqs_queue": "policy",
     "aws_sqs_queue_policy": "policy",
     "aws_kms_key": "policy",
 }
@@ -526,7 +530,7 @@ def _regions(evidence: Evidence, environment: str, look: Look) -> None:
     "Tables, replicas, buckets, log groups, topics, queues and functions are encrypted with a customer managed key;"
     " only a bucket that receives access logs cannot be, since S3 delivers them with its own key alone.",
     "the key of everything that keeps data",
-    needs=("dynamodb", "s3-audit", "cloudwatch", "lambda"),
+    needs=("dynamodb", "s3-audit", "cloudwatch", "lambda", "events", "mail"),
 )
 def _encryption(evidence: Evidence, environment: str, look: Look) -> None:
     attributes = {
@@ -686,22 +690,29 @@ def as_list(value: Any) -> list[Any]:
     "dead-letters",
     "Every asynchronous path with a dead-letter queue",
     "Whatever reaches a function other than through the API or a sign-in, which wait for the answer, has a dead-letter"
-    " queue; so has every rule's target and every stream's reader.",
+    " queue; so has every rule's target, every stream's reader, and every queue that a function takes messages from.",
     "who may invoke which function, targets of rules, event source mappings, subscriptions of functions and queues",
-    needs=("lambda",),
+    needs=("lambda", "events", "mail"),
 )
 def _dead_letters(evidence: Evidence, environment: str, look: Look) -> None:
     functions = {
         item.values.get("function_name"): item for item in evidence.planned(environment, "aws_lambda_function")
     }
+    keep = {name for name, item in functions.items() if item.values.get("dead_letter_config") or _hidden(item)}
+    redriven = {
+        item.values.get("name")
+        for item in evidence.planned(environment, "aws_sqs_queue")
+        if item.is_set("redrive_policy")
+    }
     for item in evidence.planned(environment, "aws_lambda_permission"):
         principal, name = item.values.get("principal"), item.values.get("function_name")
         waits = principal in SYNCHRONOUS
         look.at(f"{item.address}: {principal} invokes {name}, {'and waits' if waits else 'and does not wait'}")
-        function = functions.get(name)
-        if not waits and not (function and (function.values.get("dead_letter_config") or _hidden(function))):
+        if not waits and name not in keep:
             message = f"{name} is invoked by {principal}, which does not wait, and has no dead-letter queue"
-            look.findings.append(evidence.finding(message, function or item, "dead_letter_config", principal))
+            look.findings.append(
+                evidence.finding(message, functions.get(name) or item, "dead_letter_config", principal)
+            )
     paths = {
         "aws_cloudwatch_event_target": "dead_letter_config",
         "aws_lambda_event_source_mapping": "destination_config",
@@ -712,8 +723,16 @@ def _dead_letters(evidence: Evidence, environment: str, look: Look) -> None:
         attribute = paths[item.type]
         if item.type == "aws_sns_topic_subscription" and item.values.get("protocol") not in ("lambda", "sqs"):
             continue
+        source = str(item.values.get("event_source_arn") or "").split(":")
+        if "sqs" in source[2:3]:
+            # What comes from a queue goes back to it, and from there to its own dead letters.
+            attribute, kept = "redrive_policy of its queue", source[-1] in redriven
+        elif item.type == "aws_lambda_function_event_invoke_config":
+            kept = item.is_set(attribute) or item.values.get("function_name") in keep
+        else:
+            kept = item.is_set(attribute)
         look.at(f"{item.address}: {attribute}")
-        if not item.is_set(attribute):
+        if not kept:
             look.findings.append(evidence.finding(f"{item.address} has no dead-letter queue", item, attribute))
 
 

@@ -23,7 +23,12 @@ WORKERS = {
     "worker-5-s3-audit-storage-module": ("s3-audit", "Create S3 buckets for audit"),
     "worker-6-cloudwatch-monitoring-module": ("cloudwatch", "Configure CloudWatch resources"),
 }
-SUPPORTING = {"supporting-kms": "kms", "supporting-lambda": "lambda"}
+SUPPORTING = {
+    "supporting-events": "events",
+    "supporting-kms": "kms",
+    "supporting-lambda": "lambda",
+    "supporting-mail": "mail",
+}
 """Modules that the six rest on: proven in the same way, beside the stage's own workers."""
 
 FORMAT, VALIDATE, PLAN, TESTS = "format", "validate", "plan", "native tests"

@@ -27,7 +27,7 @@ locals {
   body = jsonencode(local.gateway_document)
 
   # One JSON line for every request; API Gateway takes at most 3 KB of format. All values are quoted: a variable without a value is
-  # rendered as a bare hyphen, which is no JSON.
+  # rendered as a bare hyphen, which is no JSON. The route and not the path, which may hold a secret, such as a token in a link.
   access_log_fields = {
     requestId            = "$context.requestId"
     extendedRequestId    = "$context.extendedRequestId"
@@ -40,7 +40,6 @@ locals {
     organisation         = "$context.authorizer.orgId"
     method               = "$context.httpMethod"
     route                = "$context.resourcePath"
-    path                 = "$context.path"
     protocol             = "$context.protocol"
     stage                = "$context.stage"
     domain               = "$context.domainName"

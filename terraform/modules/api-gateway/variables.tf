@@ -217,6 +217,18 @@ variable "xray_tracing_enabled" {
   nullable    = false
 }
 
+variable "untraced_path_parameters" {
+  description = "Variables of paths that are secrets, such as the token of a link: requests to paths with one of them are not traced."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for parameter in var.untraced_path_parameters : can(regex("^[A-Za-z][A-Za-z0-9]*$", parameter))])
+    error_message = "untraced_path_parameters must be names of path variables, without braces, such as token."
+  }
+}
+
 variable "throttle" {
   description = "Requests per second that every method serves, and how many may come at once (at most 10000 and 5000, the account's default quota)."
   type = object({
@@ -251,7 +263,7 @@ variable "web_acl" {
   description = <<-EOT
     Web ACL before the stage; null makes none. `managed_rule_groups` are AWS managed rule groups in order of `priority`, counting only where
     `count_only`; `rate_limit` is the number of requests (10 to 2000000000) that one address may make in five minutes, 0 for no limit;
-    `log_destination_arn` is a log group, bucket or stream whose name begins with aws-waf-logs-, null for none. The Authorization header is never logged.
+    `log_destination_arn` is a log group, bucket or stream whose name begins with aws-waf-logs-, null for none. The Authorization header and the path are never logged.
   EOT
   type = object({
     managed_rule_groups = optional(map(object({

@@ -3,6 +3,7 @@ resource "aws_wafv2_web_acl" "this" {
   # checkov:skip=CKV2_AWS_77:A rule for a Java library; no service here runs Java
   count = var.web_acl == null ? 0 : 1
 
+  # No samples: they would show whole requests, with tokens in paths and headers.
   name  = "${local.name}-acl"
   scope = "REGIONAL"
   tags  = var.tags
@@ -32,7 +33,7 @@ resource "aws_wafv2_web_acl" "this" {
       visibility_config {
         cloudwatch_metrics_enabled = true
         metric_name                = "rate-limit"
-        sampled_requests_enabled   = true
+        sampled_requests_enabled   = false
       }
     }
   }
@@ -66,7 +67,7 @@ resource "aws_wafv2_web_acl" "this" {
       visibility_config {
         cloudwatch_metrics_enabled = true
         metric_name                = rule.key
-        sampled_requests_enabled   = true
+        sampled_requests_enabled   = false
       }
     }
   }
@@ -74,7 +75,7 @@ resource "aws_wafv2_web_acl" "this" {
   visibility_config {
     cloudwatch_metrics_enabled = true
     metric_name                = "${local.name}-acl"
-    sampled_requests_enabled   = true
+    sampled_requests_enabled   = false
   }
 }
 
@@ -95,5 +96,9 @@ resource "aws_wafv2_web_acl_logging_configuration" "this" {
     single_header {
       name = lower(local.security_scheme.name)
     }
+  }
+
+  redacted_fields {
+    uri_path {}
   }
 }

@@ -1,6 +1,6 @@
 # Every alarm is one entry of local.alarms. missing says what no data means:
 #   notBreaching  nothing happened: these metrics appear only when there is something to count
-#   ignore        reported once a night: the last verdict stands until the next
+#   ignore        reported now and then (once a night, or with mails): the last verdict stands until the next
 #
 # Metrics arrive up to two minutes late, and some exist only after their first event. SUM([...]) adds up what there is.
 # FILL would make up zeros for the newest minutes, which are then judged instead of the real ones that come after, and
@@ -210,6 +210,60 @@ locals {
     },
   )
 
+  queue_alarms = {
+    for key, queue in var.queues : "${key}-backlog" => {
+      description = "The oldest message of ${queue.name} has waited more than ${queue.oldest_seconds} s. Its function's log says why: what it works with (SES, for mails) is away, or refuses. Nothing is lost; what fails too often goes to the dead letters."
+      topics      = ["warning"]
+      threshold   = queue.oldest_seconds
+      periods     = 3
+      datapoints  = 2
+      missing     = "notBreaching"
+      expressions = {}
+      label       = null
+      metrics = {
+        age = { namespace = "AWS/SQS", name = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = queue.name }, stat = "Maximum", period = 60 }
+      }
+    }
+  }
+
+  rule_alarms = {
+    for key, rule in var.event_rules : "${key}-event-failures" => {
+      description = "EventBridge could not hand over events of ${rule}: the function's alias or its permission is gone, or a dead letter could not be kept. Compare the rule's target with the function, then redrive the dead letters."
+      topics      = ["warning"]
+      threshold   = 0
+      periods     = 1
+      datapoints  = 1
+      missing     = "notBreaching"
+      expressions = { result = "SUM([failed, lost])" }
+      label       = "Events not handed over"
+      metrics = {
+        failed = { namespace = "AWS/Events", name = "FailedInvocations", dimensions = { RuleName = rule }, stat = "Sum", period = 60 }
+        lost   = { namespace = "AWS/Events", name = "InvocationsFailedToBeSentToDlq", dimensions = { RuleName = rule }, stat = "Sum", period = 60 }
+      }
+    }
+  }
+
+  # SES acts on the account's rates, whichever of its systems sent the mails.
+  mail_alarms = {
+    for key, alarm in {
+      mail-bounces    = { metric = "Reputation.BounceRate", percent = var.thresholds.mail_bounces_percent, what = "bounce" }
+      mail-complaints = { metric = "Reputation.ComplaintRate", percent = var.thresholds.mail_complaints_percent, what = "are called spam" }
+      } : key => {
+      description = "More than ${alarm.percent} % of the account's mails ${alarm.what}. SES reviews an account from here on and pauses it at twice as much: find who invites addresses that do not exist or did not ask, and stop them."
+      topics      = ["warning"]
+      # The metric is a fraction.
+      threshold   = alarm.percent / 100
+      periods     = 1
+      datapoints  = 1
+      missing     = "ignore"
+      expressions = {}
+      label       = null
+      metrics = {
+        rate = { namespace = "AWS/SES", name = alarm.metric, dimensions = {}, stat = "Average", period = 3600 }
+      }
+    } if var.mail_reputation
+  }
+
   other_alarms = merge(
     {
       for key, queue in var.dead_letter_queues : "${key}-dead-letters" => {
@@ -254,7 +308,7 @@ locals {
     },
   )
 
-  alarms         = merge(local.function_alarms, local.audit_alarms, local.api_alarms, local.table_alarms, local.other_alarms)
+  alarms         = merge(local.function_alarms, local.audit_alarms, local.api_alarms, local.table_alarms, local.queue_alarms, local.rule_alarms, local.mail_alarms, local.other_alarms)
   single_metrics = { for key, alarm in local.alarms : key => one(values(alarm.metrics)) if length(alarm.expressions) == 0 }
 
   alarm_names = { for key in keys(local.alarms) : key => "${local.name_prefix}-alarm-${key}" }

@@ -178,6 +178,28 @@ locals {
       }
     ],
     [
+      for watched in [length(var.queues) > 0] : {
+        title = "Age of the oldest message (s)"
+        stat  = "Maximum"
+        metrics = [
+          for key, queue in var.queues :
+          ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue.name, { label = key }]
+        ]
+        lines = [for seconds in sort(distinct(values(var.queues)[*].oldest_seconds)) : { label = "Alarm", value = tonumber(seconds) }]
+      } if watched
+    ],
+    [
+      for watched in [length(var.event_rules) > 0] : {
+        title = "Events handed over, and not"
+        stat  = "Sum"
+        metrics = concat(
+          [for key, rule in var.event_rules : ["AWS/Events", "Invocations", "RuleName", rule, { label = key }]],
+          [for key, rule in var.event_rules : ["AWS/Events", "FailedInvocations", "RuleName", rule, { label = "${key} failed" }]],
+        )
+        lines = []
+      } if watched
+    ],
+    [
       for watched in [length(var.dead_letter_queues) > 0] : {
         title = "Dead letters"
         stat  = "Maximum"

@@ -122,11 +122,14 @@ locals {
     )
   }
 
-  # Requests that a service answered with 500 or 503: Lambda does not count them as errors. The authorizer answers
-  # no request.
+  # Requests that a service answered with 500 or 503, and messages of a queue that it gave back: Lambda does not count
+  # them as errors. The authorizer answers no request.
   fault_metrics = {
     HandledErrors = {
-      pattern    = "{ (${local.says.request}) && ($.${var.log_fields.status} >= 500) }"
+      pattern = join(" || ", [
+        "{ ((${local.says.request}) && ($.${var.log_fields.status} >= 500))",
+        "((${local.says.queue_message}) && ($.${var.log_fields.outcome} = \"${var.log_values.failure}\")) }",
+      ])
       value      = "1"
       unit       = "Count"
       dimensions = { Service = "$.${var.log_fields.service}" }

@@ -223,6 +223,55 @@ variable "dead_letter_queues" {
   }
 }
 
+variable "queues" {
+  description = "Queues of work, by a static name: the queue's name, and the seconds that a message may wait before somebody should look."
+  type = map(object({
+    name           = string
+    oldest_seconds = optional(number, 900)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for key in keys(var.queues) : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", key))])
+    error_message = "queues must have keys of lower-case words joined by hyphens: they become part of alarm names."
+  }
+
+  validation {
+    condition     = alltrue([for queue in values(var.queues) : can(regex("^[A-Za-z0-9_-]{1,80}([.]fifo)?$", queue.name))])
+    error_message = "queues[*].name must be a queue's name, no URL or ARN."
+  }
+
+  validation {
+    condition     = alltrue([for queue in values(var.queues) : queue.oldest_seconds >= 60])
+    error_message = "queues[*].oldest_seconds must be 60 or more: SQS tells the age once a minute."
+  }
+}
+
+variable "event_rules" {
+  description = "Names of EventBridge rules of the default bus, by a static name."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for key in keys(var.event_rules) : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", key))])
+    error_message = "event_rules must have keys of lower-case words joined by hyphens: they become part of alarm names."
+  }
+
+  validation {
+    condition     = alltrue([for name in values(var.event_rules) : can(regex("^[A-Za-z0-9_.-]{1,64}$", name))])
+    error_message = "event_rules must be names of rules, not ARNs."
+  }
+}
+
+variable "mail_reputation" {
+  description = "Watches the account's rates of bounced mails and of complaints: SES pauses an account whose rates are too high."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "archive_replication" {
   description = "Replication of the audit archive: both buckets and the rule's id; null for none. S3 publishes its lag in the region of the destination bucket, so give this to the call of the module that runs in that region."
   type = object({
@@ -236,7 +285,7 @@ variable "archive_replication" {
 # --- Thresholds --------------------------------------------------------------------------------------
 
 variable "thresholds" {
-  description = "Thresholds that are not of one function: percentages of requests or of the limit, seconds of lag, and the requests in five minutes below which a rate of client errors means nothing."
+  description = "Thresholds that are not of one function: percentages of requests, of the limit or of mails, seconds of lag, and the requests in five minutes below which a rate of client errors means nothing."
   type = object({
     api_5xx_percent             = optional(number, 1)
     api_4xx_percent             = optional(number, 25)
@@ -244,6 +293,8 @@ variable "thresholds" {
     concurrency_percent         = optional(number, 80)
     table_replication_seconds   = optional(number, 60)
     archive_replication_seconds = optional(number, 900)
+    mail_bounces_percent        = optional(number, 5)
+    mail_complaints_percent     = optional(number, 0.1)
   })
   default  = {}
   nullable = false
@@ -349,6 +400,7 @@ variable "log_fields" {
     decision     = optional(string, "decision")
     reason       = optional(string, "reason")
     status       = optional(string, "status")
+    outcome      = optional(string, "outcome")
     level        = optional(string, "level")
     service      = optional(string, "service")
     user         = optional(string, "principal")
@@ -372,7 +424,9 @@ variable "log_values" {
     access_denied         = optional(string, "Access denied")
     authentication_failed = optional(string, "Authentication failed")
     request               = optional(string, "Request")
+    queue_message         = optional(string, "Message")
     denied                = optional(string, "DENY")
+    failure               = optional(string, "FAILURE")
     organisation_mismatch = optional(string, "NOT_IN_ORGANISATION")
     error_level           = optional(string, "ERROR")
     invitation_sent       = optional(string, "Invitation sent")

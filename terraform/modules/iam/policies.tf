@@ -233,14 +233,24 @@ locals {
       length(input.topics) == 0 ? [] : [
         { sid = "Publish to topics", actions = ["sns:Publish"], resources = sort(values(input.topics)), conditions = [] },
       ],
-      length(input.event_buses) == 0 ? [] : [
-        { sid = "Put events", actions = ["events:PutEvents"], resources = sort(values(input.event_buses)), conditions = [] },
+      [
+        for name, bus in input.event_buses : {
+          sid       = "Put events on ${name}"
+          actions   = ["events:PutEvents"]
+          resources = [bus.arn]
+          # Both are asked of every event that a request holds.
+          conditions = [
+            { test = "StringEquals", variable = "events:source", values = sort(bus.sources) },
+            { test = "StringEquals", variable = "events:detail-type", values = sort(bus.detail_types) },
+          ]
+        }
       ],
       [
         for name, identity in input.email_identities : {
-          sid        = "Send mail from ${name}"
-          actions    = ["ses:SendEmail"]
-          resources  = [identity.arn]
+          sid = "Send mail from ${name}"
+          # The API's SendEmail is checked as SendTemplatedEmail where it names a template; and each thing that it names is checked.
+          actions    = concat(["ses:SendEmail"], length(identity.template_arns) > 0 ? ["ses:SendTemplatedEmail"] : [])
+          resources  = concat([identity.arn], sort(identity.configuration_set_arns), sort(identity.template_arns))
           conditions = [{ test = "StringEquals", variable = "ses:FromAddress", values = sort(identity.from_addresses) }]
         }
       ],

@@ -103,14 +103,22 @@ variable "services" {
       receive = optional(bool, false)
     })), {})
 
-    # SNS topics published to, and EventBridge buses that events are put on.
-    topics      = optional(map(string), {})
-    event_buses = optional(map(string), {})
+    # SNS topics published to.
+    topics = optional(map(string), {})
 
-    # SES identities mail is sent from, and the only addresses it may be sent as.
+    # EventBridge buses that events are put on, and the only sources and detail types that they may have.
+    event_buses = optional(map(object({
+      arn          = string
+      sources      = set(string)
+      detail_types = set(string)
+    })), {})
+
+    # SES identities mail is sent from, the only addresses it may be sent as, and what it may be sent with.
     email_identities = optional(map(object({
-      arn            = string
-      from_addresses = set(string)
+      arn                    = string
+      from_addresses         = set(string)
+      template_arns          = optional(set(string), [])
+      configuration_set_arns = optional(set(string), [])
     })), {})
 
     # Log groups whose events are read.
@@ -214,7 +222,7 @@ variable "services" {
     condition = alltrue(flatten([
       for input in values(var.services) : concat(
         [for arn in values(input.topics) : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+$", arn))],
-        [for arn in values(input.event_buses) : can(regex("^arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9_./-]+$", arn))],
+        [for bus in values(input.event_buses) : can(regex("^arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9_./-]+$", bus.arn))],
         [for arn in values(input.read_log_groups) : can(regex("^arn:[a-z-]+:logs:[a-z0-9-]+:[0-9]{12}:log-group:[A-Za-z0-9_./#-]+(:\\*)?$", arn))],
       )
     ]))
@@ -224,10 +232,31 @@ variable "services" {
   validation {
     condition = alltrue(flatten([
       for input in values(var.services) : [
+        for bus in values(input.event_buses) : length(bus.sources) > 0 && length(bus.detail_types) > 0 && alltrue([for value in setunion(bus.sources, bus.detail_types) : can(regex("^[^*?]+$", value))])
+      ]
+    ]))
+    error_message = "event_buses[...] needs the sources and the detail_types of the events that may be put, each written out: no wildcard."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for input in values(var.services) : [
         for identity in values(input.email_identities) : can(regex("^arn:[a-z-]+:ses:[a-z0-9-]+:[0-9]{12}:identity/[^*?]+$", identity.arn)) && length(identity.from_addresses) > 0 && alltrue([for address in identity.from_addresses : can(regex("^[^@*? ]+@[^@*? ]+$", address))])
       ]
     ]))
     error_message = "email_identities[...].arn must be the ARN of one SES identity, and from_addresses the addresses that mail may be sent as."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for input in values(var.services) : [
+        for identity in values(input.email_identities) : concat(
+          [for arn in identity.template_arns : can(regex("^arn:[a-z-]+:ses:[a-z0-9-]+:[0-9]{12}:template/[A-Za-z0-9_-]+$", arn))],
+          [for arn in identity.configuration_set_arns : can(regex("^arn:[a-z-]+:ses:[a-z0-9-]+:[0-9]{12}:configuration-set/[A-Za-z0-9_-]+$", arn))],
+        )
+      ]
+    ]))
+    error_message = "template_arns and configuration_set_arns must hold ARNs of SES templates and configuration sets, each of one and without wildcard."
   }
 }
 

@@ -234,3 +234,23 @@ run "rejects_additional_apis_without_a_document" {
 
   expect_failures = [var.additional_apis]
 }
+
+run "rejects_link_with_fragment" {
+  command = plan
+
+  variables {
+    invitation_link = "https://portal.example.com/#invitation"
+  }
+
+  expect_failures = [var.invitation_link]
+}
+
+run "rejects_sender_without_link" {
+  command = plan
+
+  variables {
+    invitation_sender = { identity = "example.com", from_address = "access@example.com" }
+  }
+
+  expect_failures = [var.invitation_link]
+}

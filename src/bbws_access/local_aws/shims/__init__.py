@@ -36,9 +36,12 @@ def install_shims(function_interpreter: Path) -> None:
         cognito,
         cognito_mfa,
         dynamodb,
+        eventbridge,
         kms,
         lambda_functions,
         s3,
+        ses,
+        sqs,
     )
 
     lambda_functions.install(function_interpreter)
@@ -49,5 +52,8 @@ def install_shims(function_interpreter: Path) -> None:
     cognito.install()
     cognito_mfa.install()
     dynamodb.install()
+    eventbridge.install()
     kms.install()
     s3.install()
+    ses.install()
+    sqs.install()

@@ -271,6 +271,16 @@ run "dev" {
   }
 
   assert {
+    condition     = !contains(values(output.access_log_fields), "$context.path")
+    error_message = "The access log must hold no path, which may hold a token."
+  }
+
+  assert {
+    condition     = length(aws_xray_sampling_rule.untraced) == 0
+    error_message = "Every request may be traced, unless told otherwise."
+  }
+
+  assert {
     condition     = aws_api_gateway_deployment.this.triggers == tomap({ content = sha1(jsonencode([output.body, false])) })
     error_message = "A deployment must be made anew whenever the document changes."
   }
@@ -296,6 +306,23 @@ run "dev" {
   assert {
     condition     = length(aws_wafv2_web_acl.this) == 0 && length(aws_api_gateway_domain_name.this) == 0 && length(aws_route53_record.this) == 0
     error_message = "Web ACL and domain are made only where they are asked for."
+  }
+}
+
+run "dev_without_traces_of_secrets" {
+  command = plan
+
+  variables {
+    untraced_path_parameters = ["orgId"]
+  }
+
+  assert {
+    condition = (
+      toset(keys(aws_xray_sampling_rule.untraced)) == toset(["/v1/organisations/*", "/organisations/*"])
+      && toset(values(aws_xray_sampling_rule.untraced)[*].rule_name) == toset(["bbws-access-dev-secret-1", "bbws-access-dev-secret-2"])
+      && alltrue([for rule in values(aws_xray_sampling_rule.untraced) : rule.fixed_rate == 0 && rule.reservoir_size == 0 && rule.url_path != "*"])
+    )
+    error_message = "Of a request whose path holds a secret nothing is traced."
   }
 }
 
@@ -408,7 +435,8 @@ run "prod" {
       aws_wafv2_web_acl.this[0].scope == "REGIONAL"
       && toset(aws_wafv2_web_acl.this[0].rule[*].name) == toset(["rate-limit", "AWSManagedRulesAmazonIpReputationList", "AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet"])
       && length(aws_wafv2_web_acl_association.this) == 1
-      && aws_wafv2_web_acl_logging_configuration.this[0].redacted_fields[0].single_header[0].name == "authorization"
+      && toset([for field in aws_wafv2_web_acl_logging_configuration.this[0].redacted_fields : length(field.uri_path) > 0 ? "path" : field.single_header[0].name]) == toset(["authorization", "path"])
+      && !anytrue([for config in concat(aws_wafv2_web_acl.this[0].visibility_config, flatten(aws_wafv2_web_acl.this[0].rule[*].visibility_config)) : config.sampled_requests_enabled])
       && aws_wafv2_web_acl_logging_configuration.this[0].log_destination_configs == toset(["arn:aws:logs:af-south-1:111122223333:log-group:aws-waf-logs-bbws-access-prod"])
     )
     error_message = "The web ACL must hold the managed rules and the limit per address, and log no token."

@@ -563,3 +563,24 @@ run "rejects_model_with_discriminator" {
   }
   expect_failures = [aws_api_gateway_rest_api.this]
 }
+
+run "rejects_braces_around_a_secret" {
+  command = plan
+
+  variables {
+    untraced_path_parameters = ["{orderId}"]
+  }
+
+  expect_failures = [var.untraced_path_parameters]
+}
+
+run "rejects_long_name_of_a_sampling_rule" {
+  command = plan
+
+  variables {
+    project_name             = "shop-with-a-very-long-name"
+    untraced_path_parameters = ["orderId"]
+  }
+
+  expect_failures = [aws_xray_sampling_rule.untraced]
+}

@@ -151,7 +151,7 @@ run "log_metrics" {
       ]
       HandledErrors = [
         "/aws/lambda/bbws-access-dev-lambda-role",
-        "{ ($.message = \"Request\") && ($.status >= 500) }",
+        "{ (($.message = \"Request\") && ($.status >= 500)) || (($.message = \"Message\") && ($.outcome = \"FAILURE\")) }",
         "{\"Service\":\"$.service\"}",
       ]
     }
@@ -438,6 +438,9 @@ run "prod" {
       audit       = { name = "bbws-access-prod-ddb-audit", indexes = ["events-by-user", "events-by-type"], replica_region = "eu-west-1" }
     }
     dead_letter_queues = { capture = "bbws-access-prod-queue-capture-dlq" }
+    queues             = { mail = { name = "bbws-access-prod-queue-mail" } }
+    event_rules        = { organisation-created = "bbws-access-prod-rule-organisation-created" }
+    mail_reputation    = true
   }
 
   # The whole list, and who hears of what.
@@ -472,8 +475,23 @@ run "prod" {
       invitations-replication-lag = "> 60000 critical"
       audit-replication-lag       = "> 60000 critical"
       capture-dead-letters        = "> 0 dlq warning"
+      mail-backlog                = "> 900 warning"
+      mail-bounces                = "> 0.05 warning"
+      mail-complaints             = "> 0.001 warning"
+
+      organisation-created-event-failures = "> 0 warning"
     }
     error_message = "PROD's alarms, their thresholds and their topics."
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.this["mail-backlog"].metric_name == "ApproximateAgeOfOldestMessage"
+      && aws_cloudwatch_metric_alarm.this["mail-backlog"].dimensions == tomap({ QueueName = "bbws-access-prod-queue-mail" })
+      && aws_cloudwatch_metric_alarm.this["mail-bounces"].treat_missing_data == "ignore"
+      && toset(flatten(aws_cloudwatch_metric_alarm.this["organisation-created-event-failures"].metric_query[*].metric[*].metric_name)) == toset(["FailedInvocations", "InvocationsFailedToBeSentToDlq"])
+    )
+    error_message = "What waits, what was not handed over and what came back is watched."
   }
 
   assert {

@@ -264,6 +264,38 @@ run "queue_url" {
   expect_failures = [var.dead_letter_queues]
 }
 
+run "work_queue_key" {
+  command = plan
+
+  variables {
+    queues      = { A_Queue = { name = "q" } }
+    event_rules = { A_Rule = "r" }
+  }
+
+  expect_failures = [var.queues, var.event_rules]
+}
+
+run "work_queue_arn" {
+  command = plan
+
+  variables {
+    queues      = { mail = { name = "arn:aws:sqs:eu-west-1:123456789012:q" } }
+    event_rules = { created = "arn:aws:events:eu-west-1:123456789012:rule/r" }
+  }
+
+  expect_failures = [var.queues, var.event_rules]
+}
+
+run "work_queue_age" {
+  command = plan
+
+  variables {
+    queues = { mail = { name = "q", oldest_seconds = 30 } }
+  }
+
+  expect_failures = [var.queues]
+}
+
 run "threshold_negative" {
   command = plan
 

@@ -36,8 +36,10 @@ variables {
       }
       email_identities = {
         sender = {
-          arn            = "arn:aws:ses:af-south-1:123456789012:identity/example.com"
-          from_addresses = ["invitations@example.com"]
+          arn                    = "arn:aws:ses:af-south-1:123456789012:identity/example.com"
+          from_addresses         = ["invitations@example.com"]
+          template_arns          = ["arn:aws:ses:af-south-1:123456789012:template/bbws-access-prod-mail-invitation"]
+          configuration_set_arns = ["arn:aws:ses:af-south-1:123456789012:configuration-set/bbws-access-prod-mail"]
         }
       }
     }
@@ -67,7 +69,7 @@ variables {
         }
       }
       topics          = { critical = "arn:aws:sns:af-south-1:123456789012:bbws-access-prod-sns-alerts-critical" }
-      event_buses     = { default = "arn:aws:events:af-south-1:123456789012:event-bus/default" }
+      event_buses     = { default = { arn = "arn:aws:events:af-south-1:123456789012:event-bus/default", sources = ["example.audit"], detail_types = ["ExportCompleted"] } }
       read_log_groups = { decisions = "arn:aws:logs:af-south-1:123456789012:log-group:/aws/lambda/bbws-access-prod-lambda-authorizer" }
     }
     token-claims = {

@@ -35,8 +35,10 @@ variables {
       }
       email_identities = {
         sender = {
-          arn            = "arn:aws:ses:eu-west-1:123456789012:identity/example.com"
-          from_addresses = ["invitations@example.com"]
+          arn                    = "arn:aws:ses:eu-west-1:123456789012:identity/example.com"
+          from_addresses         = ["invitations@example.com"]
+          template_arns          = ["arn:aws:ses:eu-west-1:123456789012:template/bbws-access-dev-mail-invitation"]
+          configuration_set_arns = ["arn:aws:ses:eu-west-1:123456789012:configuration-set/bbws-access-dev-mail"]
         }
       }
     }
@@ -66,7 +68,7 @@ variables {
         }
       }
       topics          = { critical = "arn:aws:sns:eu-west-1:123456789012:bbws-access-dev-sns-alerts-critical" }
-      event_buses     = { default = "arn:aws:events:eu-west-1:123456789012:event-bus/default" }
+      event_buses     = { default = { arn = "arn:aws:events:eu-west-1:123456789012:event-bus/default", sources = ["example.audit"], detail_types = ["ExportCompleted"] } }
       read_log_groups = { decisions = "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/bbws-access-dev-lambda-authorizer" }
     }
     token-claims = {
@@ -318,6 +320,30 @@ run "rejects_sender_wildcard" {
 
   variables {
     services   = { role = merge(var.services.role, { email_identities = { all = { arn = "arn:aws:ses:eu-west-1:123456789012:identity/example.com", from_addresses = ["*@example.com"] } } }) }
+    keys       = {}
+    user_pools = {}
+  }
+
+  expect_failures = [var.services]
+}
+
+run "rejects_template_wildcard" {
+  command = plan
+
+  variables {
+    services   = { role = merge(var.services.role, { email_identities = { all = { arn = "arn:aws:ses:eu-west-1:123456789012:identity/example.com", from_addresses = ["a@example.com"], template_arns = ["arn:aws:ses:eu-west-1:123456789012:template/*"] } } }) }
+    keys       = {}
+    user_pools = {}
+  }
+
+  expect_failures = [var.services]
+}
+
+run "rejects_events_of_any_type" {
+  command = plan
+
+  variables {
+    services   = { role = merge(var.services.role, { event_buses = { default = { arn = "arn:aws:events:eu-west-1:123456789012:event-bus/default", sources = ["example"], detail_types = ["*"] } } }) }
     keys       = {}
     user_pools = {}
   }

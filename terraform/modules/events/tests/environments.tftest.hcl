@@ -1,0 +1,140 @@
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "test"
+  secret_key                  = "test"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+  skip_metadata_api_check     = true
+}
+
+variables {
+  env_name   = "dev"
+  region     = "eu-west-1"
+  account_id = "123456789012"
+
+  rules = {
+    order-placed = {
+      description = "An order is there"
+      source      = "example.shop"
+      detail_type = "OrderPlaced"
+      targets = {
+        billing = "arn:aws:lambda:eu-west-1:123456789012:function:bbws-access-dev-lambda-billing:live"
+        audit   = "arn:aws:lambda:eu-west-1:123456789012:function:bbws-access-dev-lambda-audit:live"
+      }
+    }
+    mail-bounced = {
+      description    = "A mail came back"
+      source         = "aws.ses"
+      detail_type    = "Email Bounced"
+      detail_pattern = jsonencode({ mail = { tags = { "ses:configuration-set" = ["shop"] } } })
+      targets        = { billing = "arn:aws:lambda:eu-west-1:123456789012:function:bbws-access-dev-lambda-billing:live" }
+    }
+    sweep = {
+      description = "Time to sweep"
+      source      = "example.shop"
+      detail_type = "Sweep"
+      schedule    = "rate(1 hour)"
+      targets     = { billing = "arn:aws:lambda:eu-west-1:123456789012:function:bbws-access-dev-lambda-billing:live" }
+    }
+  }
+}
+
+run "dev" {
+  command = plan
+
+  assert {
+    condition     = output.rule_names == { order-placed = "bbws-access-dev-rule-order-placed", mail-bounced = "bbws-access-dev-rule-mail-bounced", sweep = "bbws-access-dev-rule-sweep" }
+    error_message = "Rules must be named {project}-{env}-rule-{name}."
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.this["order-placed"].event_pattern) == { source = ["example.shop"], detail-type = ["OrderPlaced"] }
+    error_message = "A rule takes one type of one source."
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.this["mail-bounced"].event_pattern).detail == { mail = { tags = { "ses:configuration-set" = ["shop"] } } }
+    error_message = "A pattern of the detail narrows the rule."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_event_rule.this["sweep"].schedule_expression == "rate(1 hour)" && aws_cloudwatch_event_rule.this["sweep"].event_pattern == null
+    error_message = "A schedule waits for no event."
+  }
+
+  assert {
+    condition = jsondecode(replace(aws_cloudwatch_event_target.this["sweep-billing"].input_transformer[0].input_template, "/<(id|time)>/", "\"$1\"")) == {
+      version = "0", id = "id", source = "example.shop", detail-type = "Sweep", account = "123456789012", region = "eu-west-1", time = "time", resources = [], detail = {}
+    }
+    error_message = "What the clock sends has the form of any other event, with the id and the time of the clock's own."
+  }
+
+  assert {
+    condition     = toset(keys(aws_cloudwatch_event_target.this)) == toset(["order-placed-billing", "order-placed-audit", "mail-bounced-billing", "sweep-billing"]) && keys(aws_lambda_permission.this) == keys(aws_cloudwatch_event_target.this)
+    error_message = "Every function of a rule is a target, and may be invoked by that rule."
+  }
+
+  assert {
+    condition     = alltrue([for target in values(aws_cloudwatch_event_target.this) : target.retry_policy[0].maximum_event_age_in_seconds == 86400 && target.retry_policy[0].maximum_retry_attempts == 185 && length(target.dead_letter_config) == 1])
+    error_message = "Every target is tried for a day, and then leaves a dead letter."
+  }
+
+  assert {
+    condition     = aws_lambda_permission.this["sweep-billing"].function_name == "bbws-access-dev-lambda-billing" && aws_lambda_permission.this["sweep-billing"].qualifier == "live" && aws_lambda_permission.this["sweep-billing"].source_arn == "arn:aws:events:eu-west-1:123456789012:rule/bbws-access-dev-rule-sweep"
+    error_message = "A rule may invoke the alias, and that rule only."
+  }
+
+  assert {
+    condition     = output.dead_letter_queue_names == { events = "bbws-access-dev-queue-events-dead-letters" } && aws_sqs_queue.dead_letters.sqs_managed_sse_enabled && aws_sqs_queue.dead_letters.message_retention_seconds == 1209600
+    error_message = "Dead letters are kept 14 days, encrypted without a key of one's own too."
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(aws_sqs_queue.dead_letters.policy).Statement[1]) == jsonencode({
+      Sid       = "DeadLettersOfRules"
+      Effect    = "Allow"
+      Principal = { Service = "events.amazonaws.com" }
+      Action    = "sqs:SendMessage"
+      Resource  = "arn:aws:sqs:eu-west-1:123456789012:bbws-access-dev-queue-events-dead-letters"
+      Condition = { ArnEquals = { "aws:SourceArn" = [for name in ["mail-bounced", "order-placed", "sweep"] : "arn:aws:events:eu-west-1:123456789012:rule/bbws-access-dev-rule-${name}"] } }
+    })
+    error_message = "EventBridge may leave dead letters of these rules, and of no others."
+  }
+}
+
+run "sit" {
+  command = plan
+
+  variables {
+    env_name               = "sit"
+    event_bus_name         = "shop"
+    maximum_retry_attempts = 3
+    rules                  = { order-placed = var.rules.order-placed }
+    kms_key_arn            = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+  }
+
+  assert {
+    condition     = output.rule_arns == { order-placed = "arn:aws:events:eu-west-1:123456789012:rule/shop/bbws-access-sit-rule-order-placed" }
+    error_message = "A rule of another bus has it in its ARN."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.dead_letters.kms_master_key_id == "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555" && alltrue([for target in values(aws_cloudwatch_event_target.this) : target.retry_policy[0].maximum_retry_attempts == 3 && target.event_bus_name == "shop"])
+    error_message = "Key, bus and retries are inputs."
+  }
+}
+
+run "prod" {
+  command = plan
+
+  variables {
+    env_name                = "prod"
+    maximum_event_age_hours = 6
+    rules                   = {}
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_event_rule.this) == 0 && length(jsondecode(aws_sqs_queue.dead_letters.policy).Statement) == 1 && output.dead_letter_queue_arn == "arn:aws:sqs:eu-west-1:123456789012:bbws-access-prod-queue-events-dead-letters"
+    error_message = "Without rules nobody may leave dead letters."
+  }
+}

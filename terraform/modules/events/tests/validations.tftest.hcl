@@ -1,0 +1,141 @@
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "test"
+  secret_key                  = "test"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+  skip_metadata_api_check     = true
+}
+
+variables {
+  env_name   = "dev"
+  region     = "eu-west-1"
+  account_id = "123456789012"
+
+  rules = {
+    order-placed = {
+      description = "An order is there"
+      source      = "example.shop"
+      detail_type = "OrderPlaced"
+      targets = {
+        billing = "arn:aws:lambda:eu-west-1:123456789012:function:bbws-access-dev-lambda-billing:live"
+        audit   = "arn:aws:lambda:eu-west-1:123456789012:function:bbws-access-dev-lambda-audit:live"
+      }
+    }
+    mail-bounced = {
+      description    = "A mail came back"
+      source         = "aws.ses"
+      detail_type    = "Email Bounced"
+      detail_pattern = jsonencode({ mail = { tags = { "ses:configuration-set" = ["shop"] } } })
+      targets        = { billing = "arn:aws:lambda:eu-west-1:123456789012:function:bbws-access-dev-lambda-billing:live" }
+    }
+    sweep = {
+      description = "Time to sweep"
+      source      = "example.shop"
+      detail_type = "Sweep"
+      schedule    = "rate(1 hour)"
+      targets     = { billing = "arn:aws:lambda:eu-west-1:123456789012:function:bbws-access-dev-lambda-billing:live" }
+    }
+  }
+}
+
+# What the other file plans is accepted; each of these inputs is one step away from it.
+
+run "rejects_wrong_values_first" {
+  command = plan
+
+  variables {
+    project_name               = "Example_Project"
+    env_name                   = "DEV"
+    region                     = "europe"
+    account_id                 = "1234"
+    event_bus_name             = "a/b"
+    rules                      = { one = var.rules.order-placed }
+    maximum_event_age_hours    = 25
+    maximum_retry_attempts     = 186
+    kms_key_arn                = "arn:aws:kms:eu-west-1:123456789012:alias/example"
+    dead_letter_retention_days = 15
+  }
+
+  expect_failures = [var.project_name, var.env_name, var.region, var.account_id, var.event_bus_name, var.maximum_event_age_hours, var.maximum_retry_attempts, var.kms_key_arn, var.dead_letter_retention_days]
+}
+
+run "rejects_wrong_values_second" {
+  command = plan
+
+  variables {
+    rules = { "Bad_Name" = var.rules.sweep }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "rejects_wrong_values_third" {
+  command = plan
+
+  variables {
+    rules = { one = merge(var.rules.sweep, { source = "" }) }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "rejects_wrong_values_fourth" {
+  command = plan
+
+  variables {
+    rules = { one = merge(var.rules.mail-bounced, { detail_pattern = "mail" }) }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "rejects_wrong_values_fifth" {
+  command = plan
+
+  variables {
+    rules = { one = merge(var.rules.sweep, { schedule = "hourly" }) }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "rejects_wrong_values_sixth" {
+  command = plan
+
+  variables {
+    rules = { one = merge(var.rules.sweep, { detail_pattern = jsonencode({ a = ["b"] }) }) }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "rejects_wrong_values_seventh" {
+  command = plan
+
+  variables {
+    rules = { one = merge(var.rules.sweep, { targets = {} }) }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "rejects_wrong_values_eighth" {
+  command = plan
+
+  variables {
+    rules = { one = merge(var.rules.sweep, { targets = { one = "arn:aws:lambda:eu-west-1:123456789012:function:one" } }) }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "rejects_name_too_long" {
+  command = plan
+
+  variables {
+    rules = { a-name-that-is-longer-than-the-sixty-four-characters-of-eventbridge = var.rules.sweep }
+  }
+
+  expect_failures = [aws_cloudwatch_event_rule.this]
+}

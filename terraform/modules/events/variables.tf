@@ -1,0 +1,164 @@
+variable "project_name" {
+  description = "First part of every name."
+  type        = string
+  default     = "bbws-access"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.project_name)) && length(var.project_name) <= 24
+    error_message = "project_name must be lower-case words joined by hyphens, at most 24 characters, such as bbws-access."
+  }
+}
+
+variable "env_name" {
+  description = "Second part of every name: dev, sit or prod, or a short name of your own."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.env_name))
+    error_message = "env_name must be 2 to 10 lower-case letters and digits that start with a letter."
+  }
+}
+
+variable "region" {
+  description = "AWS region of the bus."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region must be an AWS region, such as eu-west-1."
+  }
+}
+
+variable "account_id" {
+  description = "AWS account that everything belongs to."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "account_id must be 12 digits."
+  }
+}
+
+variable "tags" {
+  description = "Tags of everything that can carry them, beside the provider's default tags."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+variable "event_bus_name" {
+  description = "Bus of the rules. AWS services, SES among them, put their events on default; schedules exist on it only."
+  type        = string
+  default     = "default"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_.-]{1,256}$", var.event_bus_name))
+    error_message = "event_bus_name must be the name of an event bus: letters, digits and . _ -."
+  }
+}
+
+variable "rules" {
+  description = "Events that functions take, by a name of your choice: source and detail type, a pattern of the detail (null for any), or instead of waiting for the event a schedule that makes it; and the aliases of the functions, by function."
+  type = map(object({
+    description = string
+    source      = string
+    detail_type = string
+    # JSON of an EventBridge pattern for the detail.
+    detail_pattern = optional(string)
+    # rate(...) or cron(...): the event is made by the clock, with an empty detail.
+    schedule = optional(string)
+    targets  = map(string)
+  }))
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.rules) : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", name))])
+    error_message = "Keys of rules must be lower-case words joined by hyphens."
+  }
+
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : can(regex("^[A-Za-z0-9._-]{1,256}$", rule.source)) && can(regex("^[A-Za-z0-9 ._-]{1,128}$", rule.detail_type))])
+    error_message = "A rule needs a source, such as example.orders, and a detail_type, such as OrderPlaced."
+  }
+
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : rule.detail_pattern == null || can(keys(jsondecode(rule.detail_pattern)))])
+    error_message = "detail_pattern must be a JSON object, such as {\"state\": [\"open\"]}."
+  }
+
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : rule.schedule == null || can(regex("^(rate|cron)\\([^()]+\\)$", rule.schedule))])
+    error_message = "schedule must be rate(...) or cron(...), such as rate(1 hour)."
+  }
+
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : rule.schedule == null || (rule.detail_pattern == null && var.event_bus_name == "default")])
+    error_message = "A rule with a schedule waits for no event: it takes no detail_pattern, and exists on the bus default only."
+  }
+
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : length(rule.targets) >= 1 && length(rule.targets) <= 5])
+    error_message = "A rule needs 1 to 5 targets."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for rule in values(var.rules) : [
+        for name, arn in rule.targets : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", name)) && can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+:[A-Za-z0-9_-]+$", arn))
+      ]
+    ]))
+    error_message = "targets must be keyed by lower-case words joined by hyphens, each with the ARN of a function's alias."
+  }
+}
+
+variable "maximum_event_age_hours" {
+  description = "Hours for which EventBridge tries to hand an event to a function that cannot take it, before it becomes a dead letter."
+  type        = number
+  default     = 24
+  nullable    = false
+
+  validation {
+    condition     = var.maximum_event_age_hours >= 1 && var.maximum_event_age_hours <= 24
+    error_message = "maximum_event_age_hours must be 1 to 24."
+  }
+}
+
+variable "maximum_retry_attempts" {
+  description = "Times that EventBridge tries again to hand over an event, before it becomes a dead letter."
+  type        = number
+  default     = 185
+  nullable    = false
+
+  validation {
+    condition     = var.maximum_retry_attempts >= 0 && var.maximum_retry_attempts <= 185
+    error_message = "maximum_retry_attempts must be 0 to 185."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "Key that encrypts the dead letters. Its policy must let events.amazonaws.com use it, or dead letters are lost. null for SQS's own encryption."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a KMS key, not an alias, or null."
+  }
+}
+
+variable "dead_letter_retention_days" {
+  description = "Days that dead letters are kept."
+  type        = number
+  default     = 14
+  nullable    = false
+
+  validation {
+    condition     = var.dead_letter_retention_days >= 1 && var.dead_letter_retention_days <= 14
+    error_message = "dead_letter_retention_days must be 1 to 14."
+  }
+}

@@ -1,0 +1,86 @@
+# Mails wait here until they are sent, however long SES is away; what fails for good lies in the dead letters.
+
+locals {
+  queue_names = {
+    mail         = "${local.name_prefix}-queue-mail"
+    dead_letters = "${local.name_prefix}-queue-mail-dead-letters"
+  }
+  queue_arns = { for key, name in local.queue_names : key => "arn:${local.partition}:sqs:${var.region}:${var.account_id}:${name}" }
+
+  # As Lambda advises: a message must not come again while a function may still be at work on it.
+  visibility_timeout = 6 * try(var.consumer.timeout_seconds, 30)
+}
+
+resource "aws_sqs_queue" "mail" {
+  name                       = local.queue_names.mail
+  visibility_timeout_seconds = local.visibility_timeout
+  message_retention_seconds  = var.retention_days * 86400
+  receive_wait_time_seconds  = 20
+  kms_master_key_id          = var.kms_key_arn
+  sqs_managed_sse_enabled    = var.kms_key_arn == null ? true : null
+  tags                       = var.tags
+
+  # Both inside the queue: a separate resource waits 25 seconds of its own.
+  policy = data.aws_iam_policy_document.queue["mail"].minified_json
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = local.queue_arns.dead_letters
+    maxReceiveCount     = var.maximum_receive_count
+  })
+
+  # SQS takes no dead letters' queue that is not there.
+  depends_on = [aws_sqs_queue.dead_letters]
+}
+
+resource "aws_sqs_queue" "dead_letters" {
+  name                      = local.queue_names.dead_letters
+  message_retention_seconds = var.retention_days * 86400
+  kms_master_key_id         = var.kms_key_arn
+  sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
+  tags                      = var.tags
+
+  policy = data.aws_iam_policy_document.queue["dead_letters"].minified_json
+  redrive_allow_policy = jsonencode({
+    redrivePermission = "byQueue"
+    sourceQueueArns   = [local.queue_arns.mail]
+  })
+}
+
+data "aws_iam_policy_document" "queue" {
+  for_each = local.queue_arns
+
+  statement {
+    sid       = "TlsOnly"
+    effect    = "Deny"
+    actions   = ["sqs:*"]
+    resources = [each.value]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+}
+
+resource "aws_lambda_event_source_mapping" "mail" {
+  for_each = { for consumer in var.consumer[*] : "consumer" => consumer }
+
+  event_source_arn = local.queue_arns.mail
+  function_name    = each.value.alias_arn
+  batch_size       = each.value.batch_size
+  tags             = var.tags
+
+  # Of a batch only the mails that failed come again.
+  function_response_types = ["ReportBatchItemFailures"]
+
+  scaling_config {
+    maximum_concurrency = each.value.maximum_concurrency
+  }
+
+  depends_on = [aws_sqs_queue.mail]
+}
