@@ -39,6 +39,23 @@ def test_env_points_aws_at_it(dev: Deployment) -> None:
     assert f"export AWS_ENDPOINT_URL={dev.status['endpoint']}" in exports
 
 
+def test_api_calls_signed_in_and_says_by_its_exit_code_how_it_went(dev: Deployment, organisation: str) -> None:
+    roles = f"/organisations/{organisation}/roles"
+    listed = dev.tool("api", "GET", f"{roles}?pageSize=1")
+    assert json.loads(listed.stdout)["count"] == 1
+    assert "\x1b" not in listed.stdout
+    refused = dev.tool("api", "POST", roles, "--data", '{"name": "lower"}', "--include", check=False)
+    assert refused.returncode == 1
+    head, _, body = refused.stdout.partition("\n\n")
+    assert head.startswith("HTTP 400 ")
+    assert "Content-Type: application/json" in head
+    assert json.loads(body)["error"]["code"] == "VALIDATION_ERROR"
+    anonymous = dev.tool("api", "GET", roles, "--anonymous", check=False)
+    assert (anonymous.returncode, json.loads(anonymous.stdout)["error"]["code"]) == (1, "UNAUTHORIZED")
+    assert dev.tool("api", "GET", roles, "--anonymous", "--as", "a@b.example", check=False).returncode == 2
+    assert dev.tool("api", "PUT", roles, "--data", "{", check=False).returncode == 2
+
+
 def test_token_prints_a_token_and_nothing_else(dev: Deployment, admin: str, organisation: str) -> None:
     content = claims(admin)
     assert content["token_use"] == "access"

@@ -484,13 +484,57 @@ def token(
     from bbws_access.cli import people
 
     target, outputs = _data_target(environment, local, folder, var, var_file)
-    address = people.check_email(email)
     password = sys.stdin.readline().rstrip("\n") if password_stdin else None
-    if password is None and isinstance(target, LocalTarget):
-        password = people.remembered_password(target, address)
-    if password is None:
-        password = people.ask(f"Password of {address}: ", hidden=True)
-    print(people.sign_in(target, outputs, address, password))
+    print(people.sign_in_as(target, outputs, email, password))
+
+
+@app.command()
+def api(
+    method: Annotated[str, typer.Argument(help="GET, POST, PUT or DELETE.")],
+    path: Annotated[str, typer.Argument(help="Path below the base path, such as /organisations/org-demo/roles.")],
+    as_: Annotated[
+        str | None, typer.Option("--as", metavar="EMAIL", help="Who calls; locally the demo's administrator.")
+    ] = None,
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="Call without signing in.")] = False,
+    data: Annotated[
+        str | None, typer.Option("--data", "-d", metavar="JSON|@FILE|-", help="The body; - reads standard input.")
+    ] = None,
+    include: Annotated[bool, typer.Option("--include", "-i", help="Write status and headers first.")] = False,
+    environment: EnvironmentOption = "dev",
+    local: WhereOption = None,
+    folder: FolderOption = None,
+    var: VarOption = None,
+    var_file: VarFileOption = None,
+) -> None:
+    """Call the API signed in, and write its answer. Exits with 1 when that is an error."""
+    from bbws_access.cli import api as requests
+    from bbws_access.cli import people
+
+    method = requests.check_request(method, path)
+    if anonymous and as_:
+        raise UsageError("--anonymous and --as exclude each other.")
+    body = requests.read_body(data)
+    target, outputs = _data_target(environment, local, folder, var, var_file)
+    token = None
+    if not anonymous:
+        email = as_ or (target.read("demo.json").get("email") if isinstance(target, LocalTarget) else None)
+        if email is None:
+            raise UsageError("Nobody is named who calls.", "Add --as EMAIL, or --anonymous.")
+        token = people.sign_in_as(target, outputs, email)
+    answer = requests.call(target, outputs, method, path, token=token, body=body)
+    if include:
+        out.print(f"HTTP {answer.status} {escape(answer.reason)}", style="red" if answer.failed else "green")
+        for name, value in answer.headers:
+            out.print(f"[dim]{escape(name)}:[/dim] {escape(value)}")
+        out.print()
+    if answer.is_json and out.is_terminal:
+        out.print_json(answer.text())
+    elif answer.body:
+        print(answer.text())
+    if answer.failed:
+        if not include:
+            err.print(f"[red]✗[/red] HTTP {answer.status} {escape(answer.reason)}")
+        raise typer.Exit(FAILURE)
 
 
 @app.command()

@@ -294,6 +294,16 @@ def sign_in(target: Target, outputs: Mapping[str, Any], email: str, password: st
     return answer["AuthenticationResult"]["AccessToken"]
 
 
+def sign_in_as(target: Target, outputs: Mapping[str, Any], email: str, password: str | None = None) -> str:
+    """Like `sign_in`, with the password that the local AWS remembers or that the user is asked for unless given."""
+    email = check_email(email)
+    if password is None and isinstance(target, LocalTarget):
+        password = remembered_password(target, email)
+    if password is None:
+        password = ask(f"Password of {email}: ", hidden=True)
+    return sign_in(target, outputs, email, password)
+
+
 class _Authenticator:
     """The authenticator app of the person at the terminal."""
 

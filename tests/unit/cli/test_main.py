@@ -110,6 +110,7 @@ def test_a_misspelt_key_stops_a_plan_before_terraform(project: Path) -> None:
     [
         ["env"],
         ["token", "a@b.example"],
+        ["api", "GET", "/health"],
         ["org", "create", "Mine"],
         ["user", "create", "a@b.example", "-o", "org-x"],
         ["user", "deactivate", "a@b.example"],
