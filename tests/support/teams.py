@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
+
 from bbws_access.access.reader import read_access
 from bbws_access.kernel.dynamodb import Database, Get
+from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.keys import key
+from bbws_access.kernel.records import Change, commit
 from bbws_access.kernel.settings import Settings
+from bbws_access.role import rules as role_rules
+from bbws_access.role import store as role_store
 from tests.support.services import Answer, Instance, World
 from tests.support.tables import REGION
 
@@ -33,12 +39,13 @@ class Organisation:
     """An organisation with the default roles and team roles, and somebody who administers it.
 
     id, admin (a user's id), roles: ids of the default team roles by name
+    mover: who may also move members between teams, which no default role of an organisation allows
     """
 
     def __init__(self, api: Instance, world: World, tables: dict[str, str], org_id: str | None = None) -> None:
         self.api, self.world, self.tables = api, world, tables
         self.id = org_id or world.organisation()
-        self.admin = world.member(self.id)
+        self.admin, self.mover = world.member(self.id), world.platform()
         api.deliver("OrganisationCreated", organisationId=self.id, name="Acme")
         page = api.call("GET", TEAM_ROLES.format(self.id), self.admin).expect(200)
         self.roles = {one["name"]: one["teamRoleId"] for one in page["items"]}
@@ -51,6 +58,22 @@ class Organisation:
     def user(self) -> str:
         """A user who belongs to the organisation through a role that allows next to nothing."""
         return self.world.member(self.id, "SITE_VIEWER", team_id="team-elsewhere")
+
+    def holder(self, *permissions: str, team: str | None = None) -> str:
+        """A user with a role of their own that grants these permissions: in the organisation, or in one team."""
+        name = f"HOLDER_{uuid.uuid4().hex.upper()}"
+        body = {
+            "name": name,
+            "displayName": name,
+            "permissions": permissions,
+            "scope": "TEAM" if team else "ORGANISATION",
+        }
+        change = Change.outside_a_request("test")
+        role = role_rules.new_role(self.id, new_id("role"), body, is_default=False, change=change)
+        table = self.tables["permissions"]
+        item = {**key("OrganisationRole", orgId=self.id, roleId=role["roleId"]), **role}
+        commit(self.database, role_store.ROLES.create(table, item))
+        return self.world.member(self.id, name, team_id=team)
 
     def body(self, user: str, role: str = "MEMBER", **more: object) -> dict:
         """The body that adds a member; role: a default team role's name or any team role's id."""
@@ -90,6 +113,11 @@ class Organisation:
             if not page["moreAvailable"]:
                 return usage["memberCount"], usage.get("leadCount", 0), listed
             start = {"startAt": page["startAt"]}
+
+    def define(self, *arguments: str, **more: object) -> str:
+        """A new team role; its id."""
+        body = team_role(*arguments, **more)
+        return self.api.call("POST", TEAM_ROLES.format(self.id), self.admin, body).expect(201)["teamRoleId"]
 
     def uses(self, role: str) -> int:
         """How many members have a team role, as stored."""
