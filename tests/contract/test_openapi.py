@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from bbws_access.access.permissions import is_known
 from bbws_access.kernel import errors
-from bbws_access.kernel.contract import load_contract, load_permissions, load_roles
+from bbws_access.kernel.contract import json_schema, load_contract, load_permissions, load_roles
 from bbws_access.kernel.service import Service
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "contract" / "openapi.json").read_text())
@@ -192,6 +193,37 @@ class TestOperation:
         assert list(body["content"]) == ["application/json"]
         [name] = re.findall(r"^#/components/schemas/(\w+)$", body["content"]["application/json"]["schema"]["$ref"])
         assert name in REQUESTS
+
+    def test_its_examples_fit(self, method: str, path: str, operation: dict) -> None:
+        """One for the body and one for the answer, there or at the schema, as a caller would meet them."""
+        [status] = [status for status in operation["responses"] if status.startswith("2")]
+        contents = [*resolved(operation["responses"][status]).get("content", {}).values()]
+        contents += operation.get("requestBody", {}).get("content", {}).values()
+        for content in contents:
+            example = content.get("example", resolved(content["schema"]).get("example"))
+            assert example is not None, "an example is missing"
+            check_example(example, content["schema"])
+        if "requestBody" in operation:
+            assert "example" in operation["requestBody"]["content"]["application/json"], "models take no examples"
+
+
+def check_example(example: object, schema: dict) -> None:
+    checker = Draft202012Validator.FORMAT_CHECKER
+    Draft202012Validator(json_schema(DOCUMENT, schema), format_checker=checker).validate(example)
+
+
+@pytest.mark.parametrize("name", DOCUMENT["components"]["responses"])
+def test_errors_have_an_example_and_say_their_codes(name: str) -> None:
+    response = DOCUMENT["components"]["responses"][name]
+    content = response["content"]["application/json"]
+    check_example(content["example"], content["schema"])
+    assert content["example"]["error"]["code"] in re.findall(r"[A-Z]+_?[A-Z_]+", response["description"])
+
+
+def test_every_code_is_documented_where_it_occurs() -> None:
+    said = " ".join(one["description"] for one in DOCUMENT["components"]["responses"].values())
+    codes = SCHEMAS["Error"]["properties"]["error"]["properties"]["code"]["enum"]
+    assert [code for code in codes if not re.search(rf"\b{code}\b", said)] == []
 
 
 @pytest.mark.parametrize("name", REQUESTS)
