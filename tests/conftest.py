@@ -1,3 +1,3 @@
 """Fixtures that every test may use."""
 
-pytest_plugins = ("tests.support.tables", "tests.support.services")
+pytest_plugins = ("tests.support.tables", "tests.support.services", "tests.support.invitations")

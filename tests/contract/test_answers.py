@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bbws_access.invitation.handler import service as invitation_service
 from bbws_access.kernel.contract import Operation, load_contract
+from bbws_access.kernel.settings import Settings
+from bbws_access.local_aws import LocalAws
+from tests.support.invitations import Post, new_address, new_email
 from tests.support.services import Instance, World
 from tests.support.teams import Organisation
 
@@ -83,16 +87,21 @@ def requests(operation: Operation) -> st.SearchStrategy:
 
 
 @pytest.fixture
-def instances(start_instance: Callable[..., Instance]) -> dict[str, Instance]:
-    return {
+def instances(
+    start_instance: Callable[..., Instance], local_aws: LocalAws, invitation_settings: Settings
+) -> Iterator[dict[str, Instance]]:
+    started = {
         name: start_instance(importlib.import_module(f"bbws_access.{name}.handler").service, *tables)
         for name, tables in TABLES.items()
     }
+    invitation = Instance(invitation_service, invitation_settings, local_aws.endpoint)
+    yield {**started, "invitation": invitation}
+    invitation.close()
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
 def test_every_answer_is_in_the_contract(
-    operation_id: str, instances: dict[str, Instance], world: World, seeded_tables: dict[str, str]
+    operation_id: str, instances: dict[str, Instance], world: World, seeded_tables: dict[str, str], post: Post
 ) -> None:
     operation = OPERATIONS[operation_id]
     org = world.organisation()
@@ -104,6 +113,10 @@ def test_every_answer_is_in_the_contract(
     teams = Organisation(instances["team"], world, seeded_tables, org)
     team, other = teams.team("Known"), teams.team("Other", divisionId="division-1")
     lead = teams.member(team, "TEAM_LEAD")
+    invited = {"email": new_email(), "roleId": roles[0]["roleId"], "teamId": team}
+    invitation = instances["invitation"].call("POST", f"/organisations/{org}/invitations", root, invited).expect(201)
+    post.deliver(instances["invitation"])
+    [letter] = post.letters(invited["email"])
     role_ids, set_ids = [role["roleId"] for role in roles], [made["setId"], "set-viewer"]
     known.update(
         orgId=[org],
@@ -115,6 +128,9 @@ def test_every_answer_is_in_the_contract(
         toTeamId=[team, other],
         teamRoleId=list(teams.roles.values()),
         divisionId=["division-1"],
+        invitationId=[invitation["invitationId"]],
+        token=[letter.token],
+        email=[invited["email"], "other@example.org"],
         userEmail=["somebody@example.org"],
         name=["Known", "ORG_ADMIN"],
         permissions=["site:read", "site:*", "*", "team:member:*"],
@@ -131,7 +147,8 @@ def test_every_answer_is_in_the_contract(
         for name, value in sent["path"].items():
             path = path.replace(f"{{{name}}}", value)
         raw = None if sent["body"] is None else json.dumps(sent["body"])
-        answer = instances[operation.service].call(operation.method, path, caller, query=sent["query"], raw=raw)
+        service, source = instances[operation.service], new_address()
+        answer = service.call(operation.method, path, caller, query=sent["query"], raw=raw, source=source)
         seen[answer.status] = seen.get(answer.status, 0) + 1
         assert answer.status < 500, answer.body
 

@@ -49,6 +49,9 @@ TEAMS_BY_DIVISION = f"TEAM#ORG#{ORGANISATION}#DIVISION#division-1"
 MEMBERS_BY_TEAM = f"MEMBER#ORG#{ORGANISATION}#TEAM#{TEAM}"
 MEMBERS_BY_ORG = f"MEMBER#ORG#{ORGANISATION}"
 INVITATIONS = f"INVITATION#ORG#{ORGANISATION}"
+INVITATION_RATE = f"INVITATION_RATE#ORG#{ORGANISATION}"
+TOKEN_RATE = "TOKEN_RATE#ADDRESS#192.0.2.1"
+INVITATIONS_BY_EXPIRY = "INVITATION#PENDING"
 INVITATIONS_BY_EMAIL = "INVITATION#EMAIL#somebody@example.com"
 TOKENS = "TOKEN#9f86d081884c7d65"
 EVENTS = f"EVENT#ORG#{ORGANISATION}#DAY#2026-11-23"
@@ -67,7 +70,7 @@ PARTITIONS = {
         PLATFORM_ASSIGNMENTS,
     ),
     "teams": (TEAMS, TEAM_USAGE, TEAM_ROLES, TEAM_ROLE_USAGE, MEMBERSHIPS),
-    "invitations": (INVITATIONS, TOKENS),
+    "invitations": (INVITATIONS, TOKENS, INVITATION_RATE, TOKEN_RATE),
     "audit": (EVENTS,),
 }
 
@@ -243,17 +246,21 @@ TEAM_SERVICE = [
 ]
 
 INVITATION_SERVICE = [
-    *_may("invitation", (*READ, *CHANGE), "table/invitations", INVITATIONS, TOKENS),
+    *_may("invitation", (*READ, *CHANGE), "table/invitations", INVITATIONS, TOKENS, INVITATION_RATE, TOKEN_RATE),
+    *_may("invitation", ("dynamodb:Query",), "table/invitations/index/invitations-by-expiry", INVITATIONS_BY_EXPIRY),
     *_may("invitation", ("dynamodb:Query",), "table/invitations/index/invitations-by-email", INVITATIONS_BY_EMAIL),
-    *_may("invitation", READ, "table/permissions", ROLES, SETS),
-    *_may("invitation", READ, "table/teams", TEAMS, TEAM_ROLES),
+    # What the caller and the inviter hold, and what the invited person has already.
+    *_may("invitation", READ, "table/permissions", ROLES, SETS, ASSIGNMENTS, PLATFORM_ASSIGNMENTS),
+    *_may("invitation", READ, "table/teams", TEAMS, TEAM_ROLES, MEMBERSHIPS),
     # What an acceptance grants: it may be put, and neither changed, nor taken away, nor read.
     *_may("invitation", ("dynamodb:PutItem",), "table/permissions", ASSIGNMENTS),
     *_may("invitation", ("dynamodb:PutItem",), "table/teams", MEMBERSHIPS),
     *_may("invitation", ("dynamodb:UpdateItem",), "table/permissions", ROLE_USAGE),
-    *_may_not("invitation", (*READ, "dynamodb:UpdateItem", "dynamodb:DeleteItem"), "table/permissions", ASSIGNMENTS),
-    *_may_not("invitation", (*READ, "dynamodb:UpdateItem", "dynamodb:DeleteItem"), "table/teams", MEMBERSHIPS),
+    *_may("invitation", ("dynamodb:UpdateItem",), "table/teams", TEAM_USAGE, TEAM_ROLE_USAGE),
+    *_may_not("invitation", ("dynamodb:UpdateItem", "dynamodb:DeleteItem"), "table/permissions", ASSIGNMENTS),
+    *_may_not("invitation", ("dynamodb:UpdateItem", "dynamodb:DeleteItem"), "table/teams", MEMBERSHIPS),
     *_may_not("invitation", CHANGE, "table/permissions", ROLES, PLATFORM_ROLES, SETS, PLATFORM_SETS, CATALOGUE),
+    *_may_not("invitation", CHANGE, "table/permissions", PLATFORM_ASSIGNMENTS),
     *_may_not("invitation", CHANGE, "table/teams", TEAMS, TEAM_ROLES),
     *_may("invitation", ("cognito-idp:AdminCreateUser", "cognito-idp:AdminGetUser"), "user-pool"),
     *_may_not("invitation", ("cognito-idp:AdminDeleteUser", "cognito-idp:AdminSetUserPassword"), "user-pool"),

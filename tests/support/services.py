@@ -16,7 +16,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from jsonschema_rs import Draft202012Validator
 
-from bbws_access.kernel.aws import Aws
 from bbws_access.kernel.contract import json_schema, load_contract, load_events
 from bbws_access.kernel.dynamodb import Database
 from bbws_access.kernel.ids import new_id
@@ -27,7 +26,7 @@ from bbws_access.kernel.settings import Settings
 from bbws_access.local_aws import LocalAws
 from bbws_access.reference_data import seed_reference_data
 from bbws_access.role.organisations import assign_role, create_organisation
-from tests.support.tables import REGION, patient_database
+from tests.support.tables import REGION, patient_aws, patient_database
 
 ENGINEER = "platform-engineer"
 
@@ -65,14 +64,23 @@ class Instance:
         instance = copy.copy(service)
         instance._settings = settings
         instance._database = self.database
-        instance._aws = self.aws = Aws(REGION, endpoint)
+        instance._aws = self.aws = patient_aws(endpoint)
         instance._log = Logger(service.name, settings.environment, stream=log or _Nowhere())
         self._handle = instance.handler
 
     def deliver(self, kind: str, **detail: object) -> None:
         """Bring an event as EventBridge does; raises what the function raises."""
         source = load_events()["events"][kind]["source"]
-        self._handle({"id": str(uuid.uuid4()), "source": source, "detail-type": kind, "detail": detail}, None)
+        self.invoke({"id": str(uuid.uuid4()), "source": source, "detail-type": kind, "detail": detail})
+
+    def invoke(self, event: dict) -> dict | None:
+        """Hand the function an event that is no request, as Lambda does; raises what the function raises."""
+        return self._handle(event, None)
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self.database.close()
+        self.aws.close()
 
     def call(
         self,
@@ -83,8 +91,13 @@ class Instance:
         query: dict[str, str] | None = None,
         *,
         raw: str | None = None,
+        email: str = "",
+        source: str = "192.0.2.1",
     ) -> Answer:
-        """Send a request as `user`. `raw` is a body that need not be JSON; the path may carry a query."""
+        """Send a request as `user`. `raw` is a body that need not be JSON; the path may carry a query.
+
+        email: what the user's token says      source: the address that the request comes from
+        """
         parts = urlsplit(path)
         wanted = {**{name: values[-1] for name, values in parse_qs(parts.query).items()}, **(query or {})}
         operation, parameters = load_contract().match(method, parts.path.removeprefix("/v1"))
@@ -100,8 +113,8 @@ class Instance:
             "isBase64Encoded": False,
             "requestContext": {
                 "requestId": str(uuid.uuid4()),
-                "identity": {"sourceIp": "192.0.2.1"},
-                **({"authorizer": {"userId": user, "email": "", "orgId": ""}} if user else {}),
+                "identity": {"sourceIp": source},
+                **({"authorizer": {"userId": user, "email": email, "orgId": ""}} if user else {}),
             },
         }
         before = self.database.round_trips
@@ -234,8 +247,7 @@ def start_instance(local_aws: LocalAws, seeded_tables: dict[str, str]) -> Iterat
 
     yield start
     for instance in instances:
-        instance.database.close()
-        instance.aws.close()
+        instance.close()
 
 
 @pytest.fixture

@@ -136,6 +136,7 @@ def start_key(scope: list[str], cursor: str | None, query: Query) -> dict | None
         key_found.keys() != set(names)
         or key_found[partition_name] != query.partition
         or not key_found[sort_name].startswith(query.sort_prefix or "")
+        or not (query.sort_range is None or query.sort_range[0] <= key_found[sort_name] <= query.sort_range[1])
         or not all(map(_can_be_key, key_found.values()))
     ):
         raise BadRequest("startAt is not a cursor of this list.", code="INVALID_CURSOR")

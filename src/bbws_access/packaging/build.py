@@ -26,6 +26,7 @@ FUNCTIONS = {
     "permission": "bbws_access.permission.handler",
     "role": "bbws_access.role.handler",
     "team": "bbws_access.team.handler",
+    "invitation": "bbws_access.invitation.handler",
     "authorizer": "bbws_access.authorizer.handler",
     "token-claims": "bbws_access.authorizer.token_claims",
 }

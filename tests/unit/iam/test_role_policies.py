@@ -22,6 +22,10 @@ from tests.support.role_cases import (
     SENDER,
     SERVICES,
     SETS,
+    TEAM_ROLE_USAGE,
+    TEAM_ROLES,
+    TEAM_USAGE,
+    TEAMS,
     WHOLE_TABLE,
     Case,
     Deployment,
@@ -130,11 +134,16 @@ def test_role_service_may_assign_a_role_in_one_transaction(policies: Policies) -
 
 def test_invitation_service_may_accept_in_one_transaction(policies: Policies) -> None:
     acceptance = [
-        part("invitation", "UpdateItem", "invitations", INVITATIONS),
+        part("invitation", "PutItem", "invitations", INVITATIONS),
+        part("invitation", "DeleteItem", "invitations", INVITATIONS),
         part("invitation", "ConditionCheckItem", "permissions", ROLES),
         part("invitation", "PutItem", "permissions", ASSIGNMENTS),
-        part("invitation", "PutItem", "teams", MEMBERSHIPS),
         part("invitation", "UpdateItem", "permissions", ROLE_USAGE),
+        part("invitation", "ConditionCheckItem", "teams", TEAMS),
+        part("invitation", "ConditionCheckItem", "teams", TEAM_ROLES),
+        part("invitation", "PutItem", "teams", MEMBERSHIPS),
+        part("invitation", "UpdateItem", "teams", TEAM_USAGE),
+        part("invitation", "UpdateItem", "teams", TEAM_ROLE_USAGE),
     ]
     assert judge(policies, *acceptance)
     # One part too many, and the whole is refused.

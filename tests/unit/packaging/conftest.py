@@ -25,6 +25,8 @@ SOURCES = {
     ),
     "role/__init__.py": "",
     "role/handler.py": "def handler(event, context):\n    from bbws_access.kernel import checks\n    return checks\n",
+    "invitation/__init__.py": "",
+    "invitation/handler.py": "from bbws_access.kernel.checks import check as handler\n",
     "team/__init__.py": "",
     "team/handler.py": "from bbws_access.kernel.checks import check as handler\n",
     "authorizer/__init__.py": "",

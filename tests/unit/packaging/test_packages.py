@@ -15,7 +15,7 @@ from bbws_access.packaging import FUNCTIONS, PackagingError, package
 
 from .conftest import SOURCES, make_project
 
-ALL = ("authorizer", "permission", "role", "team", "token-claims")
+ALL = ("authorizer", "invitation", "permission", "role", "team", "token-claims")
 
 
 def names(path: Path) -> set[str]:
@@ -56,6 +56,7 @@ def test_each_package_carries_only_the_locks_that_it_needs(project: Path) -> Non
     assert carried == {
         "permission": {"jsonschema_rs"},
         "role": {"jsonschema_rs"},
+        "invitation": {"jsonschema_rs"},
         "team": {"jsonschema_rs"},
         "authorizer": {"cryptography"},
         "token-claims": set(),
@@ -181,8 +182,13 @@ def test_a_change_rebuilds_the_functions_that_hold_it(project: Path) -> None:
     source(project, "kernel/checks.py").write_text(SOURCES["kernel/checks.py"] + "\n# a remark\n")
     after = {item.function: item for item in package("local", root=project)}
 
-    assert {name for name, item in after.items() if item.built} == {"permission", "role", "team"}
-    assert {name for name, item in after.items() if item.sha256 != before[name]} == {"permission", "role", "team"}
+    assert {name for name, item in after.items() if item.built} == {"invitation", "permission", "role", "team"}
+    assert {name for name, item in after.items() if item.sha256 != before[name]} == {
+        "invitation",
+        "permission",
+        "role",
+        "team",
+    }
 
 
 def test_a_damaged_archive_is_made_again(project: Path) -> None:
@@ -248,7 +254,7 @@ def test_a_lock_whose_hash_does_not_match_installs_nothing(project: Path) -> Non
 def test_an_unknown_function_is_refused_with_the_known_ones(project: Path) -> None:
     with pytest.raises(PackagingError, match="'teams'") as caught:
         package("local", ["teams"], root=project)
-    assert "authorizer, permission, role, team, token-claims" in caught.value.hint
+    assert "authorizer, invitation, permission, role, team, token-claims" in caught.value.hint
 
 
 def test_packages_for_aws_say_that_node_is_missing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

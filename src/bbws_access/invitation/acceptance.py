@@ -1,0 +1,169 @@
+"""What the holder of a token does: reads, accepts or declines the invitation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bbws_access.access.grants import TEAM
+from bbws_access.access.reader import access_in, calls_in, in_force
+from bbws_access.invitation import accounts, mail, offers, rules, store, tokens
+from bbws_access.invitation.accounts import Account
+from bbws_access.kernel.dynamodb import Call
+from bbws_access.kernel.errors import NotFound
+from bbws_access.kernel.records import Change, Step, check_room, timestamp, until_fresh
+from bbws_access.kernel.service import Request
+from bbws_access.role import rules as role_rules
+from bbws_access.role import store as role_store
+from bbws_access.team import memberships
+from bbws_access.team import store as team_store
+
+
+def find(request: Request) -> dict:
+    """The invitation that the request's token is for. Raises RATE_LIMITED or INVITATION_NOT_FOUND."""
+    table, token = request.settings.invitations_table, request.path["token"]
+    store.count_attempt(request.database, table, request.source_ip, request.now)
+    if not tokens.can_be_token(token):
+        raise rules.no_invitation()
+    [known] = request.database.parallel([store.token(table, tokens.token_hash(token))])
+    if known is None or not tokens.is_hash_of(known["tokenHash"], token):
+        raise rules.no_invitation()
+    [found] = request.database.parallel([store.invitation(table, known["organisationId"], known["invitationId"])])
+    return _current(found, known["sendNumber"])
+
+
+def _current(found: dict | None, send_number: int) -> dict:
+    """The invitation, unless it was sent again after the token's mail: then the token is as good as unknown."""
+    if found is None or found["sendNumber"] != send_number:
+        raise rules.no_invitation()
+    return found
+
+
+def decline(request: Request) -> dict:
+    """The declined invitation; whoever sent it is told."""
+    table, stored = request.settings.invitations_table, find(request)
+    more = {"declinedAt": timestamp(request.now)}
+    if request.body.get("reason"):
+        more["declineReason"] = request.body["reason"]
+    change = Change(rules.invited_person(stored), request.request_id, request.now)
+    rules.check_pending(stored, request.now)
+    mail.tell_sender(request.aws, request.settings, mail.DECLINED, stored, request.now)
+
+    def attempt(reads: list) -> dict:
+        found = _current(reads[0], stored["sendNumber"])
+        record = rules.ended(found, rules.DECLINED, change, **more)
+        store.end(request.database, table, found, record)
+        return record
+
+    return until_fresh([stored], lambda: _again(request, stored), attempt)
+
+
+def accept(request: Request) -> tuple[dict, Account]:
+    """The accepted invitation and the account that accepted it: granted all that was offered, or nothing.
+
+    First whether it may be accepted, then the account, then everything in one transaction. A failure before the end
+    leaves at most an account that may do nothing, and accepting again goes on from there.
+    """
+    stored = find(request)
+    rules.check_pending(stored, request.now)
+    offered = _Offered(request, stored)
+    first = request.database.parallel(offered.calls)
+    offered.check(first, offers.NOBODY_YET)
+    account = accounts.find_or_create(
+        request.aws, request.settings.user_pool_id, stored["email"], stored["organisationId"], request.now
+    )
+    change = Change(account.user_id, request.request_id, request.now)
+    mail.tell_sender(request.aws, request.settings, mail.ACCEPTED, stored, request.now)
+
+    def attempt(reads: list) -> dict:
+        found, *results = reads
+        found = _current(found, stored["sendNumber"])
+        more = {"acceptedAt": timestamp(request.now), "acceptedBy": account.user_id}
+        record = rules.ended(found, rules.ACCEPTED, change, **more)
+        # Now that the account is known: it may be the inviter's, who then gets no more than they hold.
+        offer = offered.check(results, account.user_id)
+        steps = [
+            offers.role_stays(request.settings, offer),
+            *_assign(request, found, offer, change),
+            *_join(request, found, offer, change),
+        ]
+        store.end(request.database, request.settings.invitations_table, found, record, steps)
+        return record
+
+    return until_fresh([stored, *first], lambda: _again(request, stored, offered.calls), attempt), account
+
+
+class _Offered:
+    """The reads of what an invitation offers and of what its inviter holds. A sending changes neither."""
+
+    def __init__(self, request: Request, stored: dict) -> None:
+        self._request = request
+        self._stored = stored
+        self._of = stored["roleId"], stored.get("teamId")
+        self._inviter = calls_in(request.settings, stored["sentBy"], stored["organisationId"])
+        self._offer = offers.reads(request.settings, stored["organisationId"], *self._of)
+        self.calls = [*self._inviter, *self._offer]
+
+    def check(self, results: list, user_id: str) -> offers.Offer:
+        """The offer, from the results of `calls`. Raises INVITATION_OBSOLETE or INVITER_NOT_ALLOWED."""
+        request, stored, width = self._request, self._stored, len(self._inviter)
+        try:
+            offer = offers.resolve(request.database, self._offer, results[width:], *self._of, stored.get("teamRoleId"))
+        except NotFound as error:
+            raise rules.obsolete(error.message) from error
+        access = access_in(
+            request.database,
+            request.settings,
+            stored["sentBy"],
+            stored["organisationId"],
+            self._inviter,
+            results[:width],
+            now=request.now,
+        )
+        if not offers.may_still_offer(access, offer, to=user_id):
+            raise rules.inviter_not_allowed()
+        return offer
+
+
+def _assign(request: Request, stored: dict, offer: offers.Offer, change: Change) -> list[Step]:
+    """The steps that give the role; none where the user has it. Raises LIMIT_REACHED."""
+    table, org_id, user_id = request.settings.permissions_table, stored["organisationId"], change.actor
+    team_id = stored.get("teamId") if offer.role["scope"] == TEAM else None
+    [found, size] = request.database.parallel(
+        [
+            role_store.assignment(table, org_id, user_id, offer.role["roleId"], team_id),
+            role_store.size_of_assignments(table, org_id, user_id),
+        ]
+    )
+    if found is not None and in_force(found, request.now):
+        return []
+    if found is None:
+        check_room(size, role_rules.MOST_ASSIGNMENTS, "roles of this user in the organisation")
+    record = role_rules.new_assignment(offer.role, user_id, team_id, None, found, change)
+    return role_store.assign_steps(table, {**record, "assignedBy": stored["sentBy"]}, found, change)
+
+
+def _join(request: Request, stored: dict, offer: offers.Offer, change: Change) -> list[Step]:
+    """The steps that join the team; none without a team, or where the user is in it."""
+    if offer.team is None:
+        return []
+    table, org_id, user_id = request.settings.teams_table, stored["organisationId"], change.actor
+    query = team_store.memberships(table, user_id, org_id)
+    [page, pointer] = request.database.parallel([query, team_store.primary_team(table, org_id, user_id)])
+    known = request.database.rest_of(query, page)
+    [found] = [one for one in known if one["teamId"] == offer.team["teamId"]] or [None]
+    if found is not None and found["active"]:
+        return []
+    names = {name: request.body[name] for name in ("firstName", "lastName") if name in request.body}
+    body = {"userId": user_id, "userEmail": stored["email"], **names}
+    is_first = pointer is None
+    record = memberships.new_membership(
+        org_id, offer.team["teamId"], body, offer.team_role, found, change, primary=is_first
+    )
+    record |= {"addedBy": stored["sentBy"]}
+    steps = memberships.begin(table, record, offer.team_role, found, change)
+    return [*steps, *memberships.primary(table, record, None, (), change)] if is_first else steps
+
+
+def _again(request: Request, stored: dict, calls: Sequence[Call] = ()) -> list:
+    read = store.invitation(request.settings.invitations_table, stored["organisationId"], stored["invitationId"])
+    return request.database.parallel([read, *calls])

@@ -1,0 +1,99 @@
+"""The accounts of invited people in the user pool. An account without a grant may do nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from bbws_access.kernel.aws import Aws, AwsError, AwsUnavailable
+from bbws_access.kernel.errors import Conflict, Unavailable
+from bbws_access.kernel.ids import is_user_id
+
+_SENT_JUST_NOW = 3600.0  # seconds
+
+
+class Account(NamedTuple):
+    """`user_id` is the account's sub; `created`: it was made now."""
+
+    user_id: str
+    created: bool
+
+
+def find_or_create(aws: Aws, pool: str, email: str, org_id: str, now: datetime) -> Account:
+    """The account with an address; a new one belongs to the organisation and gets its temporary password by mail.
+
+    Doing it again, also after a failure half way, finds what is there.
+    Raises ACCOUNT_NOT_USABLE for an account that may not sign in with the address, Unavailable when Cognito is.
+    """
+    try:
+        found = _find(aws, pool, email)
+        if found is None:
+            found = _create(aws, pool, email, org_id)
+            if found is not None:
+                return Account(_user_id(found["User"]["Attributes"]), created=True)
+            found = _find(aws, pool, email)
+    except AwsUnavailable as error:
+        raise Unavailable("Accounts cannot be reached now. Nothing has changed: try again.", retry_after=5) from error
+    if found is None:
+        raise Unavailable("The account is being changed at the same moment. Try again.")
+    attributes = {one["Name"]: one["Value"] for one in found["UserAttributes"]}
+    proven = attributes.get("email_verified") == "true" and attributes.get("email", "").lower() == email
+    if not (found["Enabled"] and proven):
+        raise Conflict(
+            "There is an account with this address that cannot be used: it is disabled, or the address is not "
+            "verified. Ask the platform's support.",
+            code="ACCOUNT_NOT_USABLE",
+        )
+    if found["UserStatus"] == "FORCE_CHANGE_PASSWORD" and _is_old(found, now):
+        # Nobody has ever signed in, and the temporary password may be gone or expired: send another one.
+        _send_password_again(aws, pool, email)
+    return Account(_user_id(found["UserAttributes"]), created=False)
+
+
+def _find(aws: Aws, pool: str, username: str) -> dict | None:
+    try:
+        return aws.cognito("AdminGetUser", {"UserPoolId": pool, "Username": username})
+    except AwsError as error:
+        if error.code == "UserNotFoundException":
+            return None
+        raise
+
+
+def _create(aws: Aws, pool: str, email: str, org_id: str) -> dict | None:
+    """The new account; None where somebody else made it first, or this did before its answer was lost."""
+    attributes = {"email": email, "email_verified": "true", "custom:organisation_id": org_id}
+    body = {
+        "UserPoolId": pool,
+        "Username": email,
+        "UserAttributes": [{"Name": name, "Value": value} for name, value in attributes.items()],
+        "DesiredDeliveryMediums": ["EMAIL"],
+    }
+    try:
+        return aws.cognito("AdminCreateUser", body)
+    except AwsError as error:
+        if error.code == "UsernameExistsException":
+            return None
+        raise
+
+
+def _send_password_again(aws: Aws, pool: str, email: str) -> None:
+    body = {"UserPoolId": pool, "Username": email, "MessageAction": "RESEND", "DesiredDeliveryMediums": ["EMAIL"]}
+    try:
+        aws.cognito("AdminCreateUser", body)
+    except AwsUnavailable as error:
+        raise Unavailable("Accounts cannot be reached now. Nothing has changed: try again.", retry_after=5) from error
+    except AwsError as error:
+        # UnsupportedUserStateException: the person signs in for the first time at this moment.
+        if error.code != "UnsupportedUserStateException":
+            raise
+
+
+def _is_old(found: dict, now: datetime) -> bool:
+    return now.timestamp() - float(found["UserLastModifiedDate"]) > _SENT_JUST_NOW
+
+
+def _user_id(attributes: list[dict]) -> str:
+    [user_id] = [one["Value"] for one in attributes if one["Name"] == "sub"]
+    if not is_user_id(user_id):
+        raise ValueError("The user pool has an account whose sub is no user id")
+    return user_id

@@ -1,0 +1,238 @@
+"""The invitation service's operations, its mail worker, and what it does when events say so."""
+
+from __future__ import annotations
+
+from bbws_access.invitation import acceptance, mail, offers, rules, store, sweep
+from bbws_access.kernel.dynamodb import Call, Query
+from bbws_access.kernel.events import Event, Message
+from bbws_access.kernel.ids import new_id
+from bbws_access.kernel.links import Links, cursor_scope, link, page_links
+from bbws_access.kernel.operations import change_of, check_organisation, from_cursor, page_of, settle
+from bbws_access.kernel.paging import encode_cursor, list_response, page_size
+from bbws_access.kernel.records import commit, organisation_read, take, timestamp
+from bbws_access.kernel.service import Request, Response, Service
+
+service = Service("invitation")
+
+_ACTIONS = {"resend": "resendInvitation", "revoke": "deleteInvitation"}
+
+
+# Invitations of an organisation
+
+
+def _listed(request: Request) -> list[Call]:
+    org_id = request.path["orgId"]
+    queries = store.invitations(request.settings.invitations_table, org_id, request.query, request.now)
+    return [organisation_read(request.settings.permissions_table, org_id), *_from_cursor(request, queries)]
+
+
+@service.operation("listInvitations", prefetch=_listed)
+def list_invitations(request: Request) -> dict:
+    check_organisation(request, request.prefetched[0])
+    queries, pages = _listed(request)[1:], request.prefetched[1:]
+    if len(queries) == 1:
+        found, cursor = page_of(request, queries[0], pages[0])
+    else:
+        found, cursor = _merged(request, queries, pages)
+    links = Links(request.access)
+    items = [_shown(request, links, one) for one in found]
+    return list_response(items, cursor, page_links(request, cursor, {"create": "createInvitation"}))
+
+
+def _from_cursor(request: Request, queries: list[Query]) -> list[Query]:
+    """The queries from where the cursor says to go on. A cursor of two queries is a key of the last one."""
+    found = from_cursor(request, queries[-1])
+    if found.start_key is None:
+        return queries
+    return [one._replace(start_key={**found.start_key, "GSI1PK": one.partition}) for one in queries[:-1]] + [found]
+
+
+def _merged(request: Request, queries: list[Query], pages: list) -> tuple[list[dict], str | None]:
+    """One page of two queries with sort keys of one kind: what moves from one to the other keeps its place."""
+    size = page_size(request.query)
+    taken = [take(request.database, query, page, size) for query, page in zip(queries, pages, strict=True)]
+    newest = request.query["order"] == "newest"
+    found = sorted((one for items, _ in taken for one in items), key=lambda one: one["GSI1SK"], reverse=newest)
+    if len(found) <= size and not any(last for _, last in taken):
+        return found, None
+    last = {name: found[size - 1][name] for name in ("PK", "SK", "GSI1SK")}
+    return found[:size], encode_cursor(cursor_scope(request), {**last, "GSI1PK": queries[-1].partition})
+
+
+def _new_reads(request: Request) -> list[Call]:
+    table, org_id, body = request.settings.invitations_table, request.path["orgId"], request.body
+    return [
+        store.pending(table, org_id, rules.normal_email(body["email"])),
+        store.creations(table, org_id, request.now),
+        *offers.reads(request.settings, org_id, body["roleId"], body.get("teamId")),
+    ]
+
+
+@service.operation("createInvitation", prefetch=_new_reads)
+def create_invitation(request: Request) -> Response:
+    table, org_id, body = request.settings.invitations_table, request.path["orgId"], request.body
+    change = change_of(request)
+    mail.check_configured(request.settings)
+    rules.check_team_given(body)
+    invitation_id = new_id("invitation")
+    calls = _new_reads(request)[2:]
+    asked = False
+
+    def create(reads: list) -> dict:
+        nonlocal asked
+        pending, creations, *rest = reads
+        offer = offers.resolve(
+            request.database, calls, rest, body["roleId"], body.get("teamId"), body.get("teamRoleId")
+        )
+        offers.check_may_offer(request.access, offer)
+        rules.check_none_pending(pending, request.now)
+        rules.check_creations(creations, request.now)
+        record = rules.new_invitation(org_id, invitation_id, body, offer.names(), request.caller.email, change)
+        if not asked:
+            mail.ask(request.aws, request.settings, mail.INVITATION, record, request.now)
+            asked = True
+        steps = store.create(table, record, pending, change)
+        commit(request.database, [*steps, *offers.stay(request.settings, offer)])
+        return record
+
+    answer = _shown(request, Links(request.access), settle(request, _new_reads, create))
+    return Response(201, answer, {"Location": answer["_links"]["self"]["href"]})
+
+
+def _reads(request: Request) -> list[Call]:
+    org_id = request.path["orgId"]
+    return [
+        organisation_read(request.settings.permissions_table, org_id),
+        store.invitation(request.settings.invitations_table, org_id, request.path["invitationId"]),
+    ]
+
+
+@service.operation("getInvitation", prefetch=_reads)
+def get_invitation(request: Request) -> dict:
+    return _shown(request, Links(request.access), _existing(request, request.prefetched))
+
+
+@service.operation("updateInvitation", prefetch=_reads)
+def update_invitation(request: Request) -> dict:
+    # The contract lets nothing but active false through.
+    return _shown(request, Links(request.access), _revoke(request))
+
+
+@service.operation("deleteInvitation", prefetch=_reads)
+def delete_invitation(request: Request) -> Response:
+    _revoke(request)
+    return Response(204)
+
+
+def _revoke(request: Request) -> dict:
+    change = change_of(request)
+
+    def revoke(reads: list) -> dict:
+        stored = _existing(request, reads)
+        if stored["status"] == rules.REVOKED:
+            return stored
+        record = rules.ended(stored, rules.REVOKED, change, revokedAt=timestamp(request.now))
+        store.end(request.database, request.settings.invitations_table, stored, record)
+        return record
+
+    return settle(request, _reads, revoke)
+
+
+@service.operation("resendInvitation", prefetch=_reads)
+def resend_invitation(request: Request) -> dict:
+    table, change = request.settings.invitations_table, change_of(request)
+    mail.check_configured(request.settings)
+    asked: set[int] = set()
+
+    def resend(reads: list) -> dict:
+        stored = _existing(request, reads)
+        record = rules.resent(stored, request.caller.email, change)
+        org_id, role_id, team_id = stored["organisationId"], stored["roleId"], stored.get("teamId")
+        calls = offers.reads(request.settings, org_id, role_id, team_id)
+        results = request.database.parallel(calls)
+        offer = offers.resolve(request.database, calls, results, role_id, team_id, stored.get("teamRoleId"))
+        offers.check_may_offer(request.access, offer)
+        record |= offer.names()
+        if record["sendNumber"] not in asked:
+            mail.ask(request.aws, request.settings, mail.INVITATION, record, request.now)
+            asked.add(record["sendNumber"])
+        steps = store.resend(table, stored, record, change)
+        commit(request.database, [*steps, *offers.stay(request.settings, offer)])
+        return record
+
+    return _shown(request, Links(request.access), settle(request, _reads, resend))
+
+
+def _existing(request: Request, reads: list) -> dict:
+    check_organisation(request, reads[0])
+    if reads[1] is None:
+        raise rules.no_invitation()
+    return reads[1]
+
+
+def _shown(request: Request, links: Links, stored: dict) -> dict:
+    parts = {"orgId": stored["organisationId"], "invitationId": stored["invitationId"]}
+    pending = rules.status_at(stored, request.now) == rules.PENDING
+    actions = {
+        relation: operation
+        for relation, operation in _ACTIONS.items()
+        if pending and (relation != "resend" or stored["resendCount"] < rules.MOST_RESENDS)
+    }
+    return rules.invitation_answer(stored, request.now, links.of(link("getInvitation", **parts), actions, **parts))
+
+
+# By token
+
+
+@service.operation("readInvitation")
+def read_invitation(request: Request) -> dict:
+    return _viewed(request, acceptance.find(request))
+
+
+@service.operation("acceptInvitation")
+def accept_invitation(request: Request) -> dict:
+    record, account = acceptance.accept(request)
+    request.log.record(
+        "Invitation accepted", organisationId=record["organisationId"], invitationId=record["invitationId"]
+    )
+    return {**_viewed(request, record), "account": "CREATED" if account.created else "EXISTING"}
+
+
+@service.operation("declineInvitation")
+def decline_invitation(request: Request) -> dict:
+    return _viewed(request, acceptance.decline(request))
+
+
+def _viewed(request: Request, stored: dict) -> dict:
+    token = request.path["token"]
+    links = {"self": link("readInvitation", token=token)}
+    if rules.status_at(stored, request.now) == rules.PENDING:
+        links["accept"] = link("acceptInvitation", token=token)
+        links["decline"] = link("declineInvitation", token=token)
+    return rules.view_answer(stored, request.now, links)
+
+
+# Outside requests
+
+
+@service.messages("mail")
+def send_mail(message: Message) -> None:
+    mail.send(message)
+
+
+@service.event("Email Bounced")
+def mail_bounced(event: Event) -> None:
+    mail.feedback(event)
+
+
+@service.event("Email Complaint Received")
+def mail_complained_of(event: Event) -> None:
+    mail.feedback(event)
+
+
+@service.event("InvitationSweep")
+def sweep_invitations(event: Event) -> None:
+    sweep.sweep(event)
+
+
+handler = service.handler

@@ -1,0 +1,146 @@
+"""What an invitation offers: a role, and perhaps a place in a team; whether it is there, and who may offer it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bbws_access.access.granting import check_ceiling, check_membership_ceiling
+from bbws_access.access.grants import Access
+from bbws_access.invitation import rules
+from bbws_access.kernel.dynamodb import Call, Check, Database
+from bbws_access.kernel.errors import Forbidden, NotFound
+from bbws_access.kernel.keys import key
+from bbws_access.kernel.records import Stale, Step, organisation_read
+from bbws_access.kernel.settings import Settings
+from bbws_access.role import rules as role_rules
+from bbws_access.role import store as role_store
+from bbws_access.team import store as team_store
+
+INVITE, ADD_MEMBER, MANAGE_MEMBERS = "invitation:create", "team:member:add", "CAN_MANAGE_MEMBERS"
+NOBODY_YET = ""
+
+
+class Offer(NamedTuple):
+    """The records as they were read; `team` and `team_role` are None without a team."""
+
+    organisation: dict
+    role: dict
+    granted: frozenset[str]
+    team: dict | None
+    team_role: dict | None
+
+    def names(self) -> dict[str, str]:
+        """Ids and names as an invitation keeps them."""
+        found = {
+            "organisationName": self.organisation["name"],
+            "roleId": self.role["roleId"],
+            "roleName": self.role["name"],
+            "roleDisplayName": self.role["displayName"],
+        }
+        if self.team is not None:
+            found |= {"teamId": self.team["teamId"], "teamName": self.team["name"]}
+            found |= {"teamRoleId": self.team_role["teamRoleId"], "teamRoleName": self.team_role["name"]}
+        return found
+
+
+def reads(settings: Settings, org_id: str, role_id: str, team_id: str | None) -> list[Call]:
+    """The reads that `resolve` needs."""
+    table = settings.permissions_table
+    calls: list[Call] = [
+        organisation_read(table, org_id),
+        role_store.role(table, org_id, role_id),
+        role_store.permission_sets(table, org_id),
+    ]
+    if team_id is not None:
+        calls.append(team_store.team(settings.teams_table, org_id, team_id))
+        calls.append(team_store.every_team_role(settings.teams_table, org_id))
+    return calls
+
+
+def resolve(
+    database: Database, calls: list[Call], results: list, role_id: str, team_id: str | None, team_role_id: str | None
+) -> Offer:
+    """What is offered, from the results of `reads`; a team role of None is the organisation's MEMBER.
+
+    Raises ORGANISATION_NOT_FOUND, ROLE_NOT_FOUND, TEAM_NOT_FOUND or TEAM_ROLE_NOT_FOUND for what is not there or not
+    active, SYSTEM_RESOURCE for a platform role, VALIDATION_ERROR for a role that needs a team.
+    """
+    organisation, role, sets = results[:3]
+    if organisation is None:
+        raise NotFound("There is no such organisation.", code="ORGANISATION_NOT_FOUND")
+    role_rules.check_assignable_here(role_id)
+    if role is None or not role["active"]:
+        raise role_rules.no_active_role(role_id)
+    if team_id is None:
+        role_rules.check_team(role, None)
+    granted = role_rules.granted(role, role_rules.with_platform_sets(database.rest_of(calls[2], sets)))
+    if team_id is None:
+        return Offer(organisation, role, granted, None, None)
+    team = results[3]
+    if team is None or not team["active"]:
+        raise NotFound(f"There is no active team {team_id} in this organisation.", code="TEAM_NOT_FOUND")
+    return Offer(organisation, role, granted, team, _team_role(database.rest_of(calls[4], results[4]), team_role_id))
+
+
+def _team_role(found: list[dict], team_role_id: str | None) -> dict:
+    for one in found:
+        wanted = one["name"] == rules.DEFAULT_TEAM_ROLE if team_role_id is None else one["teamRoleId"] == team_role_id
+        if wanted and one["active"]:
+            return one
+    what = f"named {rules.DEFAULT_TEAM_ROLE}: say which with teamRoleId" if team_role_id is None else team_role_id
+    raise NotFound(f"There is no active team role {what}.", code="TEAM_ROLE_NOT_FOUND")
+
+
+def check_may_offer(access: Access, offer: Offer, *, to: str = NOBODY_YET) -> None:
+    """Refuse to let a user offer what they could not give.
+
+    to: the user who would get it, where that is known
+    Raises PERMISSION_CEILING, or FORBIDDEN for a team whose members the user does not manage.
+    """
+    org_id = offer.role["organisationId"]
+    check_ceiling(access, org_id, offer.granted)
+    if offer.team is None:
+        return
+    team_id = offer.team["teamId"]
+    leads = any(
+        (one.org_id, one.team_id) == (org_id, team_id) and MANAGE_MEMBERS in one.capabilities
+        for one in access.memberships
+    )
+    if not leads and access.holds(ADD_MEMBER, org_id, team_id) is None:
+        raise Forbidden("You may not add members to this team.")
+    check_membership_ceiling(access, org_id, team_id, ADD_MEMBER, offer.team_role["capabilities"], to=to)
+
+
+def may_still_offer(access: Access, offer: Offer, *, to: str) -> bool:
+    """Whether the user who sent an invitation could send it now."""
+    if access.holds(INVITE, offer.role["organisationId"]) is None:
+        return False
+    try:
+        check_may_offer(access, offer, to=to)
+    except Forbidden:
+        return False
+    return True
+
+
+def stay(settings: Settings, offer: Offer) -> list[Step]:
+    """Steps that fail where what is offered is not as it was read."""
+    return [role_stays(settings, offer), *team_stays(settings, offer)]
+
+
+def role_stays(settings: Settings, offer: Offer) -> Step:
+    """A step that fails where the role is not as it was read: active, and granting the same."""
+    place = key("OrganisationRole", orgId=offer.role["organisationId"], roleId=offer.role["roleId"])
+    # The version says it all: it grows with every change, deactivation included.
+    version = {":version": offer.role["version"]}
+    return Check(settings.permissions_table, place, "#version = :version", {"#version": "version"}, version), Stale()
+
+
+def team_stays(settings: Settings, offer: Offer) -> list[Step]:
+    """Steps that fail where the team is inactive, or the team role not as it was read; none without a team."""
+    if offer.team is None:
+        return []
+    table, org_id = settings.teams_table, offer.role["organisationId"]
+    return [
+        team_store.team_stays(table, org_id, offer.team["teamId"], active=True, error=Stale()),
+        team_store.team_role_stays(table, offer.team_role),
+    ]

@@ -1,0 +1,270 @@
+"""What an invitation may be and become, apart from HTTP and storage."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address
+
+from bbws_access.kernel.errors import BadRequest, Conflict, NotFound, TooManyRequests
+from bbws_access.kernel.records import Change, audit_columns, timestamp
+
+PENDING, ACCEPTED, DECLINED, REVOKED, EXPIRED = "PENDING", "ACCEPTED", "DECLINED", "REVOKED", "EXPIRED"
+QUEUED, SENT, BOUNCED, COMPLAINED = "QUEUED", "SENT", "BOUNCED", "COMPLAINED"
+
+LASTS = timedelta(days=7)
+MOST_RESENDS = 3
+TOKENS_STAY = timedelta(hours=24)  # beyond the end of the invitation, so that its reader learns what became of it
+CREATIONS_A_MINUTE = 10
+ATTEMPTS_A_MINUTE = 5
+COUNTERS_STAY = timedelta(hours=1)
+DEFAULT_TEAM_ROLE = "MEMBER"
+
+
+# The invitation
+
+
+def new_invitation(
+    org_id: str, invitation_id: str, body: dict, offer: dict[str, str], sender_email: str, change: Change
+) -> dict:
+    """The record of a new invitation.
+
+    offer: what it offers, by id and present name: roleId, roleName and, with a team, teamId, teamName, teamRoleId,
+    teamRoleName
+    """
+    return {
+        "entityType": "Invitation",
+        "invitationId": invitation_id,
+        "organisationId": org_id,
+        "email": normal_email(body["email"]),
+        **offer,
+        "message": body.get("message", ""),
+        "resendCount": 0,
+        **_pending(1, sender_email, change),
+        **change.first(),
+    }
+
+
+def resent(stored: dict, sender_email: str, change: Change) -> dict:
+    """The next version of an invitation that is sent again. Raises INVITATION_NOT_PENDING or RESEND_LIMIT."""
+    check_pending(stored, change.now)
+    if stored["resendCount"] >= MOST_RESENDS:
+        raise Conflict(
+            f"The invitation was sent again {MOST_RESENDS} times already. Revoke it and create a new one.",
+            code="RESEND_LIMIT",
+            details={"limit": MOST_RESENDS},
+        )
+    return {
+        **stored,
+        **_pending(stored["sendNumber"] + 1, sender_email, change),
+        "resendCount": stored["resendCount"] + 1,
+        **change.next(stored),
+    }
+
+
+def _pending(send_number: int, sender_email: str, change: Change) -> dict:
+    moment = timestamp(change.now)
+    return {
+        "status": PENDING,
+        "active": True,
+        "expiresAt": timestamp(change.now + LASTS),
+        "sendNumber": send_number,
+        "sentBy": change.actor,
+        "senderEmail": sender_email,
+        "sentAt": moment,
+        "delivery": {"status": QUEUED, "at": moment},
+    }
+
+
+def ended(stored: dict, status: str, change: Change, **more: object) -> dict:
+    """The next and last version of an invitation. Raises INVITATION_NOT_PENDING unless it can end so."""
+    if status != EXPIRED:
+        check_pending(stored, change.now)
+    return {**stored, "status": status, "active": False, **more, **change.next(stored)}
+
+
+def status_at(stored: dict, now: datetime) -> str:
+    """What became of an invitation by now: it has expired from its end on, whether that was written down or not."""
+    if stored["status"] == PENDING and stored["expiresAt"] <= timestamp(now):
+        return EXPIRED
+    return stored["status"]
+
+
+def check_pending(stored: dict, now: datetime) -> None:
+    """Raises INVITATION_NOT_PENDING, with the status, for an invitation that is final."""
+    status = status_at(stored, now)
+    if status != PENDING:
+        raise Conflict(
+            f"The invitation is {status}, and that is final.", code="INVITATION_NOT_PENDING", details={"status": status}
+        )
+
+
+def pending_record(invitation: dict, change: Change) -> dict:
+    """The record that keeps an address to one pending invitation in an organisation."""
+    kept = ("organisationId", "email", "invitationId", "expiresAt")
+    return {"entityType": "PendingInvitation", **{name: invitation[name] for name in kept}, **change.first()}
+
+
+def check_none_pending(found: dict | None, now: datetime) -> None:
+    """Raises INVITATION_PENDING where an address has a pending invitation; one that has expired gives way."""
+    if found is not None and found["expiresAt"] > timestamp(now):
+        raise Conflict(
+            "There is a pending invitation for this address. Send it again, or revoke it first.",
+            code="INVITATION_PENDING",
+            details={"invitationId": found["invitationId"]},
+        )
+
+
+def invited_person(invitation: dict) -> str:
+    """Who the records say did it, for somebody who has no account yet."""
+    return f"invited:{invitation['email']}"
+
+
+def check_creations(counted: dict | None, now: datetime) -> None:
+    """Raises RATE_LIMITED where the minute is full already; the transaction makes sure of it."""
+    if counted is not None and counted["count"] >= CREATIONS_A_MINUTE:
+        raise too_many_creations(now)
+
+
+def token_record(tokens_hash: str, invitation: dict, now: datetime) -> dict:
+    """The record that leads from the hash of a token to the invitation."""
+    kept = ("organisationId", "invitationId", "sendNumber", "expiresAt")
+    ends = datetime.fromisoformat(invitation["expiresAt"]) + TOKENS_STAY
+    return {
+        "entityType": "InvitationToken",
+        "tokenHash": tokens_hash,
+        **{name: invitation[name] for name in kept},
+        "ttl": int(ends.timestamp()),
+        "dateCreated": timestamp(now),
+    }
+
+
+def normal_email(email: str) -> str:
+    """The address in lower case: the user pool does not tell cases apart either."""
+    return email.lower()
+
+
+def check_team_given(body: dict) -> None:
+    """Raises VALIDATION_ERROR for a team role without a team."""
+    if "teamRoleId" in body and "teamId" not in body:
+        raise BadRequest(
+            "A team role needs the team: say which with teamId.",
+            details=[{"field": "body.teamId", "message": "is required with teamRoleId"}],
+        )
+
+
+# Counters
+
+
+def minute(now: datetime) -> str:
+    """The minute that a counter counts."""
+    return timestamp(now)[:16]
+
+
+def seconds_left(now: datetime) -> int:
+    """Until the minute ends, at least 1."""
+    return 60 - now.second
+
+
+def address_of(source: str) -> str:
+    """What stands for one caller: an IPv4 address, or the network of an IPv6 address, which has billions of them."""
+    try:
+        address = ip_address(source)
+    except ValueError:
+        return "unknown"
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return f"{IPv6Address(int(address) >> 64 << 64)}/64"
+    return str(address)
+
+
+def too_many_creations(now: datetime) -> TooManyRequests:
+    return _too_many("invitations of an organisation", CREATIONS_A_MINUTE, now)
+
+
+def too_many_attempts(now: datetime) -> TooManyRequests:
+    return _too_many("uses of tokens from one address", ATTEMPTS_A_MINUTE, now)
+
+
+def _too_many(what: str, limit: int, now: datetime) -> TooManyRequests:
+    return TooManyRequests(
+        f"At most {limit} {what} a minute. Try again when the minute is over.",
+        code="RATE_LIMITED",
+        details={"limit": limit},
+        headers={"Retry-After": str(seconds_left(now))},
+    )
+
+
+# Answers
+
+
+def no_invitation() -> NotFound:
+    """One answer to every token that leads nowhere, whatever the reason, and to every unknown id."""
+    return NotFound("There is no such invitation.", code="INVITATION_NOT_FOUND")
+
+
+def obsolete(what: str) -> Conflict:
+    return Conflict(
+        f"The invitation cannot be accepted any more: {what}. Ask whoever invited you for a new one.",
+        code="INVITATION_OBSOLETE",
+    )
+
+
+def inviter_not_allowed() -> Conflict:
+    return Conflict(
+        "Whoever sent the invitation may not offer this any more. Ask the organisation for a new one.",
+        code="INVITER_NOT_ALLOWED",
+    )
+
+
+def invitation_answer(stored: dict, now: datetime, links: dict) -> dict:
+    """An invitation as the organisation sees it."""
+    names = (
+        "invitationId",
+        "organisationId",
+        "email",
+        "roleId",
+        "roleName",
+        "message",
+        "expiresAt",
+        "resendCount",
+        "sentBy",
+        "sentAt",
+        "delivery",
+        "version",
+    )
+    optional = (
+        "teamId",
+        "teamName",
+        "teamRoleId",
+        "teamRoleName",
+        "acceptedAt",
+        "acceptedBy",
+        "declinedAt",
+        "declineReason",
+        "revokedAt",
+    )
+    status = status_at(stored, now)
+    return {
+        **{name: stored[name] for name in names},
+        **{name: stored[name] for name in optional if name in stored},
+        "status": status,
+        "active": status == PENDING,
+        **audit_columns(stored),
+        "_links": links,
+    }
+
+
+def view_answer(stored: dict, now: datetime, links: dict) -> dict:
+    """An invitation as the invited person sees it."""
+    return {
+        "organisationName": stored["organisationName"],
+        "roleName": stored["roleDisplayName"],
+        **({"teamName": stored["teamName"]} if "teamName" in stored else {}),
+        "email": stored["email"],
+        "invitedBy": stored["senderEmail"],
+        "message": stored["message"],
+        "status": status_at(stored, now),
+        "expiresAt": stored["expiresAt"],
+        "_links": links,
+    }

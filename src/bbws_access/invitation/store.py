@@ -1,0 +1,199 @@
+"""Where the invitation service's records lie: the reads and writes of its operations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from bbws_access.invitation import rules
+from bbws_access.kernel.dynamodb import ConditionFailed, Database, Delete, Get, Put, Query, Update
+from bbws_access.kernel.errors import ServiceError
+from bbws_access.kernel.keys import index_key, key, partition
+from bbws_access.kernel.records import Change, Stale, Step, commit, put_over, timestamp
+
+_BY_STATUS, _BY_EMAIL, _BY_EXPIRY = "invitations-by-status", "invitations-by-email", "invitations-by-expiry"
+
+
+# Reads
+
+
+def invitation(table: str, org_id: str, invitation_id: str) -> Get:
+    return Get(table, key("Invitation", orgId=org_id, invitationId=invitation_id))
+
+
+def pending(table: str, org_id: str, email: str) -> Get:
+    return Get(table, key("PendingInvitation", orgId=org_id, email=email))
+
+
+def token(table: str, token_hash: str) -> Get:
+    return Get(table, key("InvitationToken", tokenHash=token_hash))
+
+
+def creations(table: str, org_id: str, now: datetime) -> Get:
+    """How many invitations an organisation has created in this minute."""
+    return Get(table, key("InvitationRate", orgId=org_id, minute=rules.minute(now)))
+
+
+def invitations(table: str, org_id: str, query: dict, now: datetime) -> list[Query]:
+    """The queries whose results together are the list asked for, each in its order.
+
+    By date of creation; with a status alone, by the end: an expired invitation lies under EXPIRED when that was
+    written down, and under PENDING before.
+    """
+    forward = query["order"] == "oldest"
+    status, email, moment = query.get("status"), query.get("email"), timestamp(now)
+    if email is not None:
+        name = partition("Invitation", index=_BY_EMAIL, email=rules.normal_email(email))
+        asked = Query(table, name, index=_BY_EMAIL, forward=forward)
+        return [_filtered(asked, org_id, status, moment)]
+    if status is None:
+        return [Query(table, partition("Invitation", orgId=org_id), "INVITATION#", forward=forward)]
+
+    def under(stored: str) -> Query:
+        name = partition("Invitation", index=_BY_STATUS, orgId=org_id, status=stored)
+        return Query(table, name, index=_BY_STATUS, forward=forward)
+
+    if status == rules.PENDING:
+        return [_filtered(under(rules.PENDING), org_id, status, moment)]
+    if status == rules.EXPIRED:
+        return [under(rules.PENDING)._replace(sort_range=_until(moment)), under(rules.EXPIRED)]
+    return [under(status)]
+
+
+def overdue(table: str, now: datetime, most: int) -> Query:
+    """Pending invitations that have expired, the longest expired first."""
+    name = partition("Invitation", index=_BY_EXPIRY)
+    return Query(table, name, index=_BY_EXPIRY, sort_range=_until(timestamp(now)), limit=most)
+
+
+def _until(moment: str) -> tuple[str, str]:
+    """The sort keys of what ends by a moment: in them, the id follows the moment."""
+    return "0", f"{moment}#~"
+
+
+def _filtered(query: Query, org_id: str, status: str | None, moment: str) -> Query:
+    names, values = {"#org": "organisationId"}, {":org": org_id}
+    condition = "#org = :org"
+    if status is not None:
+        names["#status"], values[":status"] = "status", status
+        condition += " AND #status = :status"
+    if status == rules.PENDING:
+        values[":now"] = moment
+        condition += " AND expiresAt > :now"
+    elif status == rules.EXPIRED:
+        values |= {":now": moment, ":pending": rules.PENDING}
+        condition = "#org = :org AND (#status = :status OR (#status = :pending AND expiresAt <= :now))"
+    return query._replace(filter=condition, names=names, values=values)
+
+
+# Writes
+
+
+def create(table: str, record: dict, replaced: dict | None, change: Change) -> list[Step]:
+    """The steps that store a new invitation, make it the pending one of its address, and count it.
+
+    replaced: the record of an expired one that gives way, None for none
+    """
+    place = key("InvitationRate", orgId=record["organisationId"], minute=rules.minute(change.now))
+    counted = _count(table, "InvitationRate", place, rules.CREATIONS_A_MINUTE, change.now)
+    return [
+        (put_over(table, _item(record), None), Stale()),
+        (_take_address(table, record, replaced, change), Stale()),
+        (counted, rules.too_many_creations(change.now)),
+    ]
+
+
+def resend(table: str, stored: dict, record: dict, change: Change) -> list[Step]:
+    """The steps that store an invitation that is sent again."""
+    return [
+        (put_over(table, _item(record), stored), Stale()),
+        (_take_address(table, record, stored, change), Stale()),
+    ]
+
+
+def end(database: Database, table: str, stored: dict, record: dict, steps: Iterable[Step] = ()) -> None:
+    """Store the end of an invitation, free its address, and carry out what else belongs to it: all or nothing.
+
+    Raises Stale where the invitation is not as it was read, and what the steps raise.
+    """
+    place = key("PendingInvitation", orgId=record["organisationId"], email=record["email"])
+    owner = {":id": record["invitationId"]}
+    free = Delete(table, place, "attribute_not_exists(PK) OR #id = :id", {"#id": "invitationId"}, owner)
+    needed = [(put_over(table, _item(record), stored), Stale()), *steps]
+    try:
+        commit(database, [*needed, (free, _AddressTaken())])
+    except _AddressTaken:
+        # The invitation had expired, and another one has the address by now: that one keeps it.
+        commit(database, needed)
+
+
+class _AddressTaken(ServiceError):
+    def __init__(self) -> None:
+        super().__init__("Another invitation is the pending one of the address.")
+
+
+def replace(database: Database, table: str, stored: dict, record: dict) -> None:
+    """Store the next version of an invitation. Raises Stale where it is not as it was read."""
+    commit(database, [(put_over(table, _item(record), stored), Stale())])
+
+
+def keep_token(database: Database, table: str, record: dict) -> None:
+    """Store what a token leads to."""
+    database.put(table, {**key("InvitationToken", tokenHash=record["tokenHash"]), **record})
+
+
+def count_attempt(database: Database, table: str, source: str, now: datetime) -> None:
+    """Count a use of a token by an address. Raises RATE_LIMITED."""
+    place = key("TokenRate", address=rules.address_of(source), minute=rules.minute(now))
+    one = _count(table, "TokenRate", place, rules.ATTEMPTS_A_MINUTE, now)
+    try:
+        database.update(one.table, one.key, one.expression, condition=one.condition, names=one.names, values=one.values)
+    except ConditionFailed:
+        raise rules.too_many_attempts(now) from None
+
+
+def _count(table: str, entity: str, place: dict, limit: int, now: datetime) -> Update:
+    """Adds one to the counter of a minute, unless it has reached its limit."""
+    return Update(
+        table,
+        place,
+        "SET entityType = :entity, #ttl = :ttl ADD #count :one",
+        "attribute_not_exists(#count) OR #count < :limit",
+        {"#ttl": "ttl", "#count": "count"},
+        {
+            ":entity": entity,
+            ":ttl": int((now + rules.COUNTERS_STAY).timestamp()),
+            ":one": 1,
+            ":limit": limit,
+        },
+    )
+
+
+def _take_address(table: str, record: dict, replaced: dict | None, change: Change) -> Put:
+    """Makes an invitation the pending one of its address, in the place of the one that was read (None: of none)."""
+    place = key("PendingInvitation", orgId=record["organisationId"], email=record["email"])
+    taken = {**place, **rules.pending_record(record, change)}
+    if replaced is None:
+        return put_over(table, taken, None)
+    owner = {":id": replaced["invitationId"]}
+    return Put(table, taken, "#id = :id", {"#id": "invitationId"}, owner)
+
+
+def _item(record: dict) -> dict:
+    """An invitation with its keys; only a pending one is in the index by expiry."""
+    parts = {
+        "orgId": record["organisationId"],
+        "invitationId": record["invitationId"],
+        "status": record["status"],
+        "expiresAt": record["expiresAt"],
+        "email": record["email"],
+        "dateCreated": record["dateCreated"],
+    }
+    found = {**record, **key("Invitation", **parts)}
+    for index in (_BY_STATUS, _BY_EMAIL, _BY_EXPIRY):
+        placed = index_key("Invitation", index, **parts)
+        if index != _BY_EXPIRY or record["status"] == rules.PENDING:
+            found |= placed
+        else:
+            found = {name: value for name, value in found.items() if name not in placed}
+    return found
