@@ -129,6 +129,21 @@ def test_services_check_again(dev: Deployment, organisation: str) -> None:
     assert (refused.status, refused.code) == (403, "FORBIDDEN")
 
 
+def test_who_is_deactivated_loses_everything(dev: Deployment, organisation: str) -> None:
+    """From the tool's event through EventBridge's rule to the role service, and within the gateway's cache."""
+    email = "deactivated@demo.example"
+    dev.user(email, organisation, "ORG_ADMIN")
+    token, path = dev.token(email), f"/organisations/{organisation}/access-review"
+    reviewed = dev.request("GET", path, token)
+    assert (reviewed.status, {"ROLE"}) == (200, {one["kind"] for one in reviewed.body["items"]})
+    dev.tool("user", "deactivate", email)
+    for _ in range(100):
+        if dev.request("GET", path, token).status == 403:
+            return
+        time.sleep(0.1)
+    raise AssertionError("the event has not ended the user's role")
+
+
 def test_a_platform_role_reaches_every_organisation(
     dev: Deployment, organisation: str, other_organisation: str
 ) -> None:
