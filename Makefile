@@ -21,7 +21,7 @@ INPUTS := $(wildcard requirements/*.in)
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 	--universal --python-version 3.11
 
-.PHONY: help up down verify test lint format package benchmark lock setup clean
+.PHONY: help up down verify test lint format package docs benchmark lock setup clean
 
 help: ## List what there is
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ format: $(READY) ## Rewrite Python and Terraform in the project's style
 
 package: $(READY) ## Make the functions' packages (TARGET=aws or local)
 	@$(TOOL) package --target $(TARGET) $(ARGUMENTS)
+
+docs: $(READY) ## Write the API's reference as one page, .build/docs/index.html
+	@$(BIN)/python -m bbws_access.reference_page .build/docs/index.html
 
 benchmark: $(READY) ## Measure the authorizer, the packages and `up`
 	@$(BIN)/python -m benchmarks $(ARGUMENTS)

@@ -56,6 +56,12 @@ def test_api_calls_signed_in_and_says_by_its_exit_code_how_it_went(dev: Deployme
     assert dev.tool("api", "PUT", roles, "--data", "{", check=False).returncode == 2
 
 
+def test_the_reference_lies_beside_the_local_api(dev: Deployment) -> None:
+    page = dev.tool("api", "GET", "/docs", "--anonymous").stdout
+    assert page.startswith("<!doctype html>")
+    assert 'id="createRole"' in page
+
+
 def test_token_prints_a_token_and_nothing_else(dev: Deployment, admin: str, organisation: str) -> None:
     content = claims(admin)
     assert content["token_use"] == "access"

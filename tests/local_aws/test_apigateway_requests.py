@@ -277,6 +277,15 @@ def test_too_large_request(api: Api) -> None:
     assert (answer.status, answer.body["error"]["code"]) == (413, "REQUEST_TOO_LARGE")
 
 
+def test_a_page_is_served_beside_the_api(api: Api) -> None:
+    api.aws.emulator.show(api.id, "guide", "<h1>Pets</h1>")
+    answer = api.aws.call(api.id, "/guide")
+    assert (answer.status, answer.text) == (200, "<h1>Pets</h1>")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    for path in ("/guides", "/guide/more", "/../guide", "/Guide"):
+        assert api.aws.call(api.id, path).status != 200
+
+
 def test_preflight_of_one_origin(api: Api) -> None:
     answer = api.aws.call(api.id, "/pets", "OPTIONS", {"Origin": "https://example.org"})
     assert (answer.status, answer.text) == (204, "")

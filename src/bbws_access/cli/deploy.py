@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ from bbws_access.cli.environments import Environment
 from bbws_access.cli.errors import ToolError
 from bbws_access.cli.targets import APPLIED, LEAST_DISK, AwsTarget, LocalTarget, Target, check_disk, make_folder
 from bbws_access.cli.terraform import Report, TerraformError, find_provider, find_terraform
+from bbws_access.kernel.contract import load_contract
 from bbws_access.packaging import Packages, package
+from bbws_access.reference_page import render
 
 PROGRAM = "program.json"
 
@@ -57,6 +59,7 @@ def up(target: LocalTarget) -> Deployment:
         print_ = fingerprint(target.environment, packages)
         applied = target.read(APPLIED)
         if applied.get("fingerprint") == print_ and (demo := _still_there(target, applied)):
+            _show_reference(target, applied["outputs"])
             return Deployment(target, applied["outputs"], demo, time.monotonic() - started, changed=False)
         target.forget_applied()
         with step("Buckets") as current:
@@ -74,8 +77,14 @@ def up(target: LocalTarget) -> Deployment:
         with step("API") as current:
             current.say("asking how it is")
             current.result = require_health(target, outputs)
+            _show_reference(target, outputs)
         target.write(APPLIED, {"fingerprint": print_, "outputs": outputs})
         return Deployment(target, outputs, demo, time.monotonic() - started, changed=bool(report.changes))
+
+
+def _show_reference(target: LocalTarget, outputs: Mapping[str, Any]) -> None:
+    """The API's reference, at /docs beside the API."""
+    target.aws.show(outputs["rest_api_id"], "docs", render(load_contract()))
 
 
 def _start_and_package(target: LocalTarget) -> Packages:

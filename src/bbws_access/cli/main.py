@@ -713,6 +713,7 @@ def _show_deployment(deployment: Any) -> None:
     out.print()
     for name, value in (
         ("API", deployment.api_url),
+        ("Reference", f"{deployment.api_url}/docs"),
         ("Organisation", f"{demo['organisation_id']}, administrator {demo['email']}"),
         ("Sign in", f"{tool} token {demo['email']}{options}"),
     ):

@@ -54,7 +54,7 @@ class Operation:
         document, raw, shared = self._source
         merged = {}
         for parameter in [*shared, *raw.get("parameters", [])]:
-            resolved = _resolve(document, parameter)
+            resolved = resolve(document, parameter)
             merged[resolved["in"], resolved["name"]] = Parameter(document, resolved)
         return tuple(merged.values())
 
@@ -72,7 +72,7 @@ class Operation:
     @property
     def _body(self) -> dict:
         document, raw, _ = self._source
-        return _resolve(document, raw.get("requestBody", {}))
+        return resolve(document, raw.get("requestBody", {}))
 
 
 class Contract:
@@ -213,7 +213,8 @@ def _check_access(where: str, path: str, access: object) -> None:
             raise ContractError(f"{where}: a capability needs {{orgId}} and {{teamId}} in the path")
 
 
-def _resolve(document: dict, node: dict) -> dict:
+def resolve(document: dict, node: dict) -> dict:
+    """A node of an OpenAPI document, references followed. Raises ContractError for one that leads nowhere."""
     while "$ref" in node:
         target = document
         for part in node["$ref"].removeprefix("#/").split("/"):
@@ -238,7 +239,7 @@ def _inline(document: dict, node: object) -> object:
         return [_inline(document, entry) for entry in node]
     if not isinstance(node, dict):
         return node
-    node = _resolve(document, node)
+    node = resolve(document, node)
     schema = {}
     for name, value in node.items():
         if name == "properties":

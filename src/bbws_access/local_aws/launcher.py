@@ -99,6 +99,12 @@ class LocalAws:
         """The address of a REST API's stage, without a trailing slash; it needs no name resolution."""
         return f"{self.endpoint}/_aws/execute-api/{api_id}/{stage}"
 
+    def show(self, api_id: str, name: str, page: str) -> None:
+        """Serve a page of HTML at `/{name}` of every stage of a REST API; `name` is lower-case letters."""
+        folder = self.folder / "pages" / api_id
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
+
     def environment(self) -> dict[str, str]:
         """Variables to add to the environment of boto3, Terraform or the AWS command line."""
         return client_environment(self.port, self.region, self.ca_bundle)
@@ -166,7 +172,7 @@ class LocalAws:
                 ) from error
             return
         with self._locked():
-            for name in ("state", "keys", "tmp"):
+            for name in ("state", "keys", "tmp", "pages"):
                 shutil.rmtree(self.folder / name, ignore_errors=True)
 
     # The process

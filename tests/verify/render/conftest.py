@@ -49,13 +49,17 @@ class Browser:
 
     def open(self, report: Report, *, width: int = 1280, scheme: str = "light", address: str = "") -> None:
         """Show the report's page at a width in CSS pixels, to a reader who prefers `scheme`."""
+        self.show(page(report), width=width, scheme=scheme, address=address)
+
+    def show(self, html: str, *, width: int = 1280, scheme: str = "light", address: str = "") -> None:
+        """Show any page."""
         preferences = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
         features = [{"name": name, "value": value} for name, value in preferences.items()]
         self._command("Emulation.setEmulatedMedia", features=features)
         metrics = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600}
         self._command("Emulation.setDeviceMetricsOverride", **metrics)
         path = self._folder / "index.html"
-        path.write_text(page(report), encoding="utf-8")
+        path.write_text(html, encoding="utf-8")
         self.driver.get("about:blank")
         self.requests()
         self.errors()

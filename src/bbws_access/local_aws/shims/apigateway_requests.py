@@ -12,6 +12,7 @@
 | a function's fault, or an answer of another shape, are a 502 gateway response | its text, or 200 | `test_a_fault...` |
 | an integration's timeout is a 504 | waits on | `test_integration_timeout` |
 | a request above 10 MB is a 413 | is passed on | `test_too_large_request` |
+| (nothing) | a page in the folder's `pages/{api}` is served at its name, such as `/docs` | `test_a_page_...` |
 | the mapping template of a mock's answer is run | is answered as it stands | `test_preflight_...` |
 | Count, 4XXError, 5XXError, Latency and IntegrationLatency are published | nothing | `test_metrics_...` |
 """
@@ -24,6 +25,7 @@ import time
 import uuid
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
@@ -65,6 +67,7 @@ class _Exchange:
     timeout: float = 29.0
 
 
+_PAGE = re.compile(r"/[a-z]+")
 _exchange: ContextVar[_Exchange] = ContextVar("exchange")
 
 
@@ -80,6 +83,16 @@ def install() -> None:
     gateway._invoke_lambda_proxy_v1 = original.invoke_proxy
     gateway._invoke_mock_v1 = original.invoke_mock
     gateway._check_request_validation = original.check_request_validation
+
+
+def _page(api_id: str, stage_name: str, method: str, path: str) -> bytes | None:
+    """A page that lies in the local AWS's folder for this path of an API; AWS has nothing like it."""
+    if method != "GET" or not _PAGE.fullmatch(path) or stage_name not in gateway._stages_v1.get(api_id, {}):
+        return None
+    try:
+        return (Path.home() / "pages" / api_id / f"{path[1:]}.html").read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 class _Original:
@@ -109,6 +122,8 @@ class _Original:
         region: str,
     ) -> Response:
         """Serve one request of a stage, and account for it."""
+        if (page := _page(api_id, stage_name, method, path)) is not None:
+            return 200, {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache"}, page
         exchange = _Exchange(method, path, headers or {}, query_params or {}, stage_name)
         token = _exchange.set(exchange)
         request = {
