@@ -6,10 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bbws_access.access.granting import check_ceiling, check_known
-from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant
+from bbws_access.access.granting import (
+    CAPABILITY_PERMISSIONS,
+    check_ceiling,
+    check_known,
+    check_membership_ceiling,
+    check_team_role_ceiling,
+)
+from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership
 from bbws_access.access.permissions import expand
-from bbws_access.kernel.contract import load_permissions
+from bbws_access.kernel.contract import load_contract, load_permissions, load_roles
 from bbws_access.kernel.errors import BadRequest, Forbidden
 
 NAMES = [permission["name"] for permission in load_permissions()]
@@ -61,3 +67,92 @@ def test_a_wildcard_is_more_than_all_that_it_covers_today() -> None:
 def test_what_is_held_elsewhere_does_not_count(access: Access) -> None:
     with pytest.raises(Forbidden):
         check_ceiling(access, "org-1", ["site:read"])
+
+
+# What members of teams may do
+
+CAPABILITIES = sorted(CAPABILITY_PERMISSIONS)
+capabilities = st.sets(st.sampled_from(CAPABILITIES), max_size=7)
+
+
+def lead(*held: str, team_id: str = "team-1", org_id: str = "org-1", grants: tuple[Grant, ...] = ()) -> Access:
+    return Access("me", grants, (Membership(org_id, team_id, frozenset(held)),))
+
+
+def gives(access: Access, wanted: set[str], *, to: str = "them", had: set[str] = frozenset()) -> None:
+    check_membership_ceiling(access, "org-1", "team-1", "team:member:add", sorted(wanted), to=to, had=had)
+
+
+def test_every_capability_has_permissions_that_allow_the_same() -> None:
+    assert set(CAPABILITY_PERMISSIONS) == set(load_roles()["teamCapabilities"])
+    for names in CAPABILITY_PERMISSIONS.values():
+        check_known(names)
+
+
+def test_a_capability_stands_for_the_routes_that_it_opens() -> None:
+    """Whoever holds the permissions that stand for a capability is let in wherever the capability lets in."""
+    for operation in load_contract().operations.values():
+        rules = operation.access if isinstance(operation.access, list) else []
+        opening = {rule["permission"] for rule in rules if "permission" in rule}
+        for rule in rules:
+            if "capability" in rule:
+                equivalent = CAPABILITY_PERMISSIONS[rule["capability"]]
+                assert opening & set(equivalent), operation
+
+
+@given(held=capabilities, wanted=capabilities, had=capabilities)
+def test_through_a_capability_nobody_gives_more_than_they_have(held: set[str], wanted: set[str], had: set[str]) -> None:
+    try:
+        gives(lead(*held), wanted, had=had)
+    except Forbidden as refused:
+        assert refused.code == "PERMISSION_CEILING"
+        assert set(refused.details["missing"]) == wanted - held - had
+    else:
+        assert wanted <= held | had
+
+
+@given(wanted=capabilities)
+def test_through_the_permission_others_get_any_team_role_and_oneself_what_one_holds(wanted: set[str]) -> None:
+    access = holder("team:member:add")
+    gives(access, wanted)
+    if wanted:
+        with pytest.raises(Forbidden):
+            gives(access, wanted, to="me")
+    gives(holder("team:*", "site:*", "audit:read:org"), wanted, to="me")
+    gives(holder("*", scope=PLATFORM), wanted, to="me")
+    gives(lead(*wanted, grants=access.grants), wanted, to="me")
+
+
+@pytest.mark.parametrize(
+    "access",
+    [
+        Access("me"),
+        lead(*CAPABILITIES, team_id="team-2"),
+        lead(*CAPABILITIES, org_id="org-2"),
+        holder("*", org_id="org-2"),
+        holder("team:member:update"),
+    ],
+    ids=["nothing", "another-team", "another-organisation", "role-elsewhere", "another-permission"],
+)
+def test_what_is_held_elsewhere_gives_nothing_here(access: Access) -> None:
+    with pytest.raises(Forbidden):
+        gives(access, {"CAN_VIEW_SITES"})
+
+
+def test_a_role_in_the_team_counts_in_the_team() -> None:
+    gives(holder("site:read", scope=TEAM), {"CAN_VIEW_SITES"})
+    with pytest.raises(Forbidden):
+        check_membership_ceiling(
+            holder("site:read", scope=TEAM), "org-1", "team-2", "team:member:add", ["CAN_VIEW_SITES"], to="them"
+        )
+
+
+@given(wanted=capabilities, had=capabilities)
+def test_team_roles_are_defined_by_who_holds_it_all_in_the_organisation(wanted: set[str], had: set[str]) -> None:
+    check_team_role_ceiling(holder("team:*", "site:*", "audit:*"), "org-1", sorted(wanted))
+    check_team_role_ceiling(Access("me"), "org-1", sorted(had), had=had)
+    for access in (lead(*CAPABILITIES), holder("*", scope=TEAM), holder("*", org_id="org-2")):
+        if wanted - had:
+            with pytest.raises(Forbidden) as refused:
+                check_team_role_ceiling(access, "org-1", sorted(wanted), had=had)
+            assert set(refused.value.details["missing"]) == wanted - had
