@@ -298,10 +298,26 @@ def sign_in_as(target: Target, outputs: Mapping[str, Any], email: str, password:
     """Like `sign_in`, with the password that the local AWS remembers or that the user is asked for unless given."""
     email = check_email(email)
     if password is None and isinstance(target, LocalTarget):
-        password = remembered_password(target, email)
+        password = _first_password(target, outputs, email) or remembered_password(target, email)
     if password is None:
         password = ask(f"Password of {email}: ", hidden=True)
     return sign_in(target, outputs, email, password)
+
+
+def _first_password(target: LocalTarget, outputs: Mapping[str, Any], email: str) -> str | None:
+    """Stands in for somebody of the local AWS who was invited, reads the mail and chooses a password; else None."""
+    cognito, pool = target.client("cognito-idp"), outputs["user_pool_id"]
+    with service_errors():
+        try:
+            status = cognito.admin_get_user(UserPoolId=pool, Username=email)["UserStatus"]
+        except cognito.exceptions.UserNotFoundException:
+            return None
+        if status != "FORCE_CHANGE_PASSWORD":
+            return None
+        # Kept first: a run that was killed in between finds it, and sets it.
+        password = remembered_password(target, email) or remember_password(target, email, generate_password())
+        cognito.admin_set_user_password(UserPoolId=pool, Username=email, Password=password, Permanent=True)
+    return password
 
 
 class _Authenticator:

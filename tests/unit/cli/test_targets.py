@@ -298,6 +298,25 @@ def add_user(target: LocalTarget, pool: str, email: str, password: str, *, perma
         cognito.admin_set_user_password(UserPoolId=pool, Username=email, Password=password, Permanent=True)
 
 
+def test_an_invited_person_of_the_local_aws_signs_in_without_more_ado(shared: LocalTarget) -> None:
+    outputs, email = make_pool(shared), "invited@b.example"
+    add_user(shared, outputs["user_pool_id"], email, "Temporary-12345", permanent=False)
+    for _ in range(2):  # the first time stands for choosing a password, which is kept
+        assert people.sign_in_as(shared, outputs, email.upper()).count(".") == 2
+    # A run that was killed after it kept the password, and before it set it.
+    other = "other@b.example"
+    add_user(shared, outputs["user_pool_id"], other, "Temporary-12345", permanent=False)
+    kept = people.remember_password(shared, other, "Kept-for-later-12345")
+    assert people.sign_in_as(shared, outputs, other).count(".") == 2
+    assert people.remembered_password(shared, other) == kept
+    # Whose password somebody else knows is asked for it, and there is no terminal here.
+    known = "known@b.example"
+    add_user(shared, outputs["user_pool_id"], known, "Chosen-12345-abc")
+    for stranger in (known, "nobody@b.example"):
+        with pytest.raises(ToolError, match="there is no terminal"):
+            people.sign_in_as(shared, outputs, stranger)
+
+
 def test_sign_in_gives_an_access_token(shared: LocalTarget) -> None:
     import jwt
 
