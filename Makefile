@@ -16,12 +16,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SCANNERS := $(VENV)/scanners
+GENERATOR := $(VENV)/generator
 TOOL := $(BIN)/bbws-access
 INPUTS := $(wildcard requirements/*.in)
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 	--universal --python-version 3.11
 
-.PHONY: help up down verify test lint format package docs benchmark lock setup clean
+.PHONY: help up down verify test lint format package docs client benchmark lock setup clean
 
 help: ## List what there is
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +36,7 @@ down: $(READY) ## Stop the local AWS; ARGUMENTS=--destroy takes everything down 
 verify: $(SCANNERS)/.ready ## Prove every module for DEV, SIT and PROD (ARGUMENTS=--fresh asks no cache)
 	@$(TOOL) verify $(ARGUMENTS)
 
-test: lint $(SCANNERS)/.ready ## Run every check and test (WORKERS=2)
+test: lint $(SCANNERS)/.ready $(GENERATOR)/.ready ## Run every check and test (WORKERS=2)
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(ARGUMENTS)
 
 lint: $(READY) ## Check the style of Python and Terraform
@@ -55,13 +56,17 @@ package: $(READY) ## Make the functions' packages (TARGET=aws or local)
 docs: $(READY) ## Write the API's reference as one page, .build/docs/index.html
 	@$(BIN)/python -m bbws_access.reference_page .build/docs/index.html
 
+client: $(GENERATOR)/.ready ## Generate a typed Python client of the API, .build/client
+	@PATH="$(CURDIR)/$(GENERATOR)/bin:$$PATH" openapi-python-client generate --path contract/openapi.json --config contract/client.yaml \
+	  --output-path $(or $(FOLDER),.build/client) --overwrite --fail-on-warning
+
 benchmark: $(READY) ## Measure the authorizer, the packages and `up`
 	@$(BIN)/python -m benchmarks $(ARGUMENTS)
 
 lock: $(READY) ## Pin the newest allowed version of every dependency, with hashes
 	@for name in authorizer service uv; do $(LOCK) --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
 	$(LOCK) --upgrade requirements/{authorizer,service,tool,dev}.in --output-file requirements/dev.txt
-	$(LOCK) --upgrade requirements/verify.in --output-file requirements/verify.txt
+	for name in verify client; do $(LOCK) --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
 	npm install --package-lock-only --ignore-scripts --silent
 
 setup: $(READY) ## Make the Python environment that everything runs in
@@ -85,6 +90,12 @@ $(READY): requirements/dev.txt requirements/uv.txt pyproject.toml $(INPUTS)
 $(SCANNERS)/.ready: requirements/verify.txt $(READY)
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SCANNERS)
 	$(BIN)/uv pip install --quiet --python $(SCANNERS)/bin/python --require-hashes --no-deps -r $<
+	touch $@
+
+# The generator wants other versions than the tool does as well, and brings what its clients need.
+$(GENERATOR)/.ready: requirements/client.txt $(READY)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(GENERATOR)
+	$(BIN)/uv pip install --quiet --python $(GENERATOR)/bin/python --require-hashes --no-deps -r $<
 	touch $@
 
 clean: ## Remove what was built; the local AWS and the Python environment stay

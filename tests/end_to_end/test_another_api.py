@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
+import secrets
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bbws_access.kernel.ids import new_id
-from bbws_access.kernel.keys import key
 from tests.support.deployment import ANOTHER_API, ROOT, SITES_API, claims
 
 if TYPE_CHECKING:
@@ -64,12 +65,13 @@ def _function(dev: Deployment) -> str:
     with zipfile.ZipFile(archive, "w") as package:
         package.writestr("sites.py", second_lock + FUNCTION.format(needs=needs))
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    name = f"sites-{secrets.token_hex(4)}"
     role = dev.client("iam").create_role(
-        RoleName="sites", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     )["Role"]["Arn"]
     client = dev.client("lambda")
     arn = client.create_function(
-        FunctionName="sites",
+        FunctionName=name,
         Runtime="python3.12",
         Role=role,
         Handler="sites.handler",
@@ -78,7 +80,7 @@ def _function(dev: Deployment) -> str:
         Environment={"Variables": {"ACCESS_API_URL": dev.status["api_url"], "SSL_CERT_FILE": dev.status["ca_bundle"]}},
     )["FunctionArn"]
     client.add_permission(
-        FunctionName="sites",
+        FunctionName=name,
         StatementId="gateway",
         Action="lambda:InvokeFunction",
         Principal="apigateway.amazonaws.com",
@@ -92,7 +94,7 @@ def _rest_api(dev: Deployment, api_id: str, function: str) -> None:
     authorizer = {
         "type": "token",
         "authorizerUri": dev.status["authorizer_uri"],
-        "identityValidationExpression": r"^[Bb][Ee][Aa][Rr][Ee][Rr] +[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$",
+        "identityValidationExpression": r"^Bearer [0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+$",
         "authorizerResultTtlInSeconds": 300,
     }
     scheme = {
@@ -117,6 +119,8 @@ def _rest_api(dev: Deployment, api_id: str, function: str) -> None:
         "components": {**DOCUMENT["components"], "securitySchemes": {"access": scheme}},
     }
     client = dev.client("apigateway")
+    with contextlib.suppress(client.exceptions.NotFoundException):
+        client.delete_rest_api(restApiId=api_id)  # of an earlier run, in a deployment that was kept
     client.create_rest_api(name=api_id, tags={"ms-custom-id": api_id})  # ids are AWS's to choose, elsewhere
     client.put_rest_api(restApiId=api_id, mode="overwrite", body=json.dumps(body).encode())
     client.create_deployment(restApiId=api_id, stageName=STAGE)
@@ -164,7 +168,9 @@ def test_a_role_in_a_team_counts_through_the_teams_path(
     sites: Call, dev: Deployment, organisation: str, admin: str
 ) -> None:
     """Read and update sites of one team; taken away, the second lock is shut while the gateway's policy still opens."""
-    team, other_team = _team(dev, organisation), new_id("team")
+    made = dev.request("POST", f"/organisations/{organisation}/teams", admin, {"name": f"Sites {new_id('team')}"})
+    assert made.status == 201, made.body
+    team, other_team = made.body["teamId"], new_id("team")
     dev.user("sites.editor@demo.example", organisation, "ORG_MANAGER")
     user = claims(dev.token("sites.editor@demo.example"))["sub"]
     roles = dev.request("GET", f"/organisations/{organisation}/roles?name=SITE_EDITOR", admin).body["items"]
@@ -185,13 +191,6 @@ def test_a_role_in_a_team_counts_through_the_teams_path(
     assert dev.request("DELETE", f"{given}/{role}?teamId={team}", admin).status == 204
     answer = sites("PUT", site, token, {})
     assert (answer.status, answer.body["secondLock"]) == (403, False)
-
-
-def _team(dev: Deployment, organisation: str) -> str:
-    team = new_id("team")
-    record = {"teamId": team, "organisationId": organisation, "name": team, "active": True, "version": 1}
-    dev.database.put(dev.status["tables"]["teams"], {**key("Team", orgId=organisation, teamId=team), **record})
-    return team
 
 
 def test_an_api_that_nobody_named_is_refused(sites: Call, dev: Deployment, admin: str, organisation: str) -> None:
