@@ -121,6 +121,27 @@ class TestAccepting:
         instance.aws.cognito = found
         assert desk.use(one.token, "accept", api=instance).expect(200)["account"] == "EXISTING"
 
+    @pytest.mark.parametrize(
+        ("error", "status"),
+        [
+            (outage(), 503),
+            (AwsError("no", "UnsupportedUserStateException"), 200),  # signs in at this very moment
+            (AwsError("no", "NotAuthorizedException"), 500),
+        ],
+        ids=["outage", "signed in", "refused"],
+    )
+    def test_the_password_cannot_be_sent_again(
+        self, desk: Desk, new_instance: Callable[[], Instance], monkeypatch: pytest.MonkeyPatch, error, status: int
+    ) -> None:
+        first = desk.invite()
+        desk.use(first.token, "accept").expect(200)
+        monkeypatch.setattr("bbws_access.invitation.accounts._SENT_JUST_NOW", -1.0)
+        second, instance = desk.invite(first.email, role="ORG_ADMIN"), new_instance()
+        Steps(instance, 5, error=error)
+        desk.use(second.token, "accept", api=instance).expect(status)
+        assert (desk.stored(second.invitation)["status"] == "ACCEPTED") is (status == 200)
+        desk.use(second.token, "accept").expect(409 if status == 200 else 200)
+
     def test_a_refusal_of_cognito_is_a_fault_of_ours(self, desk: Desk, new_instance: Callable[[], Instance]) -> None:
         for at in (4, 5):
             one, instance = desk.invite(), new_instance()
