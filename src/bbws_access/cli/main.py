@@ -389,7 +389,10 @@ def org_create(
     var_file: VarFileOption = None,
     json_: JsonOption = False,
 ) -> None:
-    """Record an organisation with its default roles. With an id, doing it again changes nothing."""
+    """Tell the services of a new organisation: it gets its default roles and team roles.
+
+    With an id, doing it again changes nothing.
+    """
     from bbws_access.cli import people
 
     target, outputs = _data_target(environment, local, folder, var, var_file)
@@ -444,7 +447,7 @@ def user_create(
 def user_deactivate(
     email: Annotated[str, typer.Argument(help="E-mail address of the person.")],
     organisation: Annotated[
-        str | None, typer.Option("--organisation", "-o", help="Only what they hold there; everything unless given.")
+        str | None, typer.Option("--organisation", "-o", help="Only in the organisation with this id.")
     ] = None,
     environment: EnvironmentOption = "dev",
     local: WhereOption = None,
@@ -453,7 +456,10 @@ def user_deactivate(
     var_file: VarFileOption = None,
     json_: JsonOption = False,
 ) -> None:
-    """Let all roles and team memberships of a person end. The account stays, and can be given others."""
+    """End all roles and memberships of a person who has left, who then cannot sign in either.
+
+    With an organisation, end them there and nowhere else.
+    """
     from bbws_access.cli import people
 
     target, outputs = _data_target(environment, local, folder, var, var_file)
@@ -461,7 +467,7 @@ def user_deactivate(
     if json_:
         print(json.dumps(done, indent=2))
         return
-    where = f"in {done['organisationId']}" if done["organisationId"] else "everywhere"
+    where = f"in {organisation}" if organisation else "everywhere, and cannot sign in"
     err.print(f"[green]✓[/green] {escape(done['email'])} deactivated {escape(where)}")
     for role in done["platformRoles"]:
         err.print(f"  {role} is taken away")

@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bbws_access.cli import totp
+from bbws_access.cli import events, totp
 from bbws_access.cli.console import err
 from bbws_access.cli.errors import ToolError, UsageError
 from bbws_access.cli.srp import Client, SrpError
@@ -23,6 +23,8 @@ PASSWORDS = "passwords.json"
 AUTHENTICATORS = "authenticators.json"
 DEMO_ORGANISATION = {"id": "org-demo", "name": "Demo organisation", "email": "admin@demo.example"}
 PASSWORD_LENGTH = 24
+ORGANISATION_CREATED = "OrganisationCreated"
+USER_DEACTIVATED = "UserDeactivated"
 
 
 def actor() -> str:
@@ -88,11 +90,83 @@ def seed(target: Target, outputs: Mapping[str, Any]) -> dict[str, Any]:
 def create_organisation(
     target: Target, outputs: Mapping[str, Any], name: str, organisation_id: str | None = None
 ) -> dict[str, Any]:
-    """Record an organisation with its default roles."""
-    from bbws_access.role.organisations import create_organisation as create
+    """Tell the services of a new organisation, and wait until it has its default roles and team roles.
+
+    With an id, doing it again changes nothing, and goes on where it was cut off.
+    Returns organisationId, name, created. Raises ToolError when a service does not do its part in time.
+    """
+    from bbws_access.kernel.records import organisation_read
+    from bbws_access.role.organisations import check_organisation
+    from bbws_access.team import store as team_roles
 
     with service_errors():
-        return create(database(target), outputs["table_names"]["permissions"], name, actor(), organisation_id)
+        name, org_id = check_organisation(name, organisation_id)
+        tables, names = database(target), outputs["table_names"]
+
+        def recorded() -> dict[str, Any] | None:
+            [found] = tables.parallel([organisation_read(names["permissions"], org_id)])
+            return found
+
+        def has_team_roles() -> bool:
+            [page] = tables.parallel([team_roles.team_role_names(names["teams"], org_id)])
+            return bool(page.items)
+
+        found = recorded()
+        if found is not None and found["name"] != name:
+            raise UsageError(f"The organisation {org_id} is there already, with the name {found['name']!r}.")
+        parts = {"role": lambda: recorded() is not None, "team": has_team_roles}
+        created = found is None
+        if created or not all(parts[service]() for service in events.consumers(ORGANISATION_CREATED)):
+            events.tell(target, ORGANISATION_CREATED, {"organisationId": org_id, "name": name})
+            events.wait(outputs, ORGANISATION_CREATED, parts)
+    return {"organisationId": org_id, "name": name, "created": created}
+
+
+def deactivate_user(
+    target: Target, outputs: Mapping[str, Any], email: str, organisation: str | None = None
+) -> dict[str, Any]:
+    """End everything that a user holds: in one organisation, or everywhere, and then they cannot sign in either.
+
+    Platform roles, which no service may take away, end here; the rest ends when the services get the event that this
+    sends, and is waited for. Doing it again changes nothing, and goes on where it was cut off.
+    Returns userId, email, organisationId (None: everywhere), platformRoles (names of those that were taken away).
+    Raises ToolError when a service does not do its part in time.
+    """
+    from bbws_access.kernel.records import organisation_read
+    from bbws_access.role import store as roles
+    from bbws_access.role.organisations import end_platform_roles
+    from bbws_access.team import store as teams
+
+    email = check_email(email)
+    pool = outputs["user_pool_id"]
+    cognito = target.client("cognito-idp")
+    tables, names = database(target), outputs["table_names"]
+    with service_errors():
+        try:
+            answer = cognito.admin_get_user(UserPoolId=pool, Username=email)
+        except cognito.exceptions.UserNotFoundException:
+            raise UsageError(f"There is no user {email}.") from None
+        user_id = next(item["Value"] for item in answer["UserAttributes"] if item["Name"] == "sub")
+        platform_roles: list[str] = []
+        if organisation is None:
+            cognito.admin_disable_user(UserPoolId=pool, Username=email)
+            cognito.admin_user_global_sign_out(UserPoolId=pool, Username=email)
+            platform_roles = end_platform_roles(tables, names["permissions"], user_id, actor())
+        elif tables.parallel([organisation_read(names["permissions"], organisation)]) == [None]:
+            raise UsageError(f"There is no organisation {organisation}.")
+        detail = {"userId": user_id} | ({"organisationId": organisation} if organisation else {})
+        events.tell(target, USER_DEACTIVATED, detail)
+
+        def ended(query: Any) -> bool:
+            [page] = tables.parallel([query])
+            return not any(item["active"] for item in tables.rest_of(query, page))
+
+        parts = {
+            "role": lambda: ended(roles.all_assignments_of_user(names["permissions"], user_id, organisation)),
+            "team": lambda: ended(teams.memberships(names["teams"], user_id, organisation)),
+        }
+        events.wait(outputs, USER_DEACTIVATED, parts)
+    return {"userId": user_id, "email": email, "organisationId": organisation, "platformRoles": platform_roles}
 
 
 def create_user(
@@ -135,44 +209,6 @@ def create_user(
         "organisationId": organisation,
         "roleId": assigned["assignment"]["roleId"],
         "created": created,
-    }
-
-
-def deactivate_user(
-    target: Target, outputs: Mapping[str, Any], email: str, organisation: str | None = None
-) -> dict[str, Any]:
-    """Let everything end that a user holds, in ``organisation`` or everywhere; again changes nothing.
-
-    Platform roles, which no service may take away, end here; the rest ends when the services get the event that this
-    sends. The account stays. Returns userId, email, organisationId (None: everywhere), platformRoles (names), eventId.
-    """
-    from bbws_access.kernel.contract import load_events
-    from bbws_access.role.organisations import end_platform_roles
-
-    email = check_email(email)
-    cognito = target.client("cognito-idp")
-    with service_errors():
-        try:
-            found = cognito.admin_get_user(UserPoolId=outputs["user_pool_id"], Username=email)
-        except cognito.exceptions.UserNotFoundException as error:
-            raise UsageError(f"There is no user {email}.") from error
-        user_id = {item["Name"]: item["Value"] for item in found["UserAttributes"]}["sub"]
-        roles: list[str] = []
-        if organisation is None:
-            table = outputs["table_names"]["permissions"]
-            roles = end_platform_roles(database(target), table, user_id, actor())
-        detail = {"userId": user_id} | ({"organisationId": organisation} if organisation else {})
-        source = load_events()["events"]["UserDeactivated"]["source"]
-        entry = {"Source": source, "DetailType": "UserDeactivated", "Detail": json.dumps(detail)}
-        [sent] = target.client("events").put_events(Entries=[entry])["Entries"]
-    if "EventId" not in sent:
-        raise ToolError(f"EventBridge did not take the event: {sent.get('ErrorMessage') or sent.get('ErrorCode')}.")
-    return {
-        "userId": user_id,
-        "email": email,
-        "organisationId": organisation,
-        "platformRoles": roles,
-        "eventId": sent["EventId"],
     }
 
 

@@ -20,6 +20,20 @@ from bbws_access.role import rules, store
 _LONGEST_NAME = 100
 
 
+def check_organisation(name: str, organisation_id: str | None) -> tuple[str, str]:
+    """The name and the id of an organisation, as they are recorded; a new id for None. Raises BadRequest."""
+    name = name.strip()
+    if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable():
+        raise BadRequest(f"The organisation's name must have 1 to {_LONGEST_NAME} printable characters.")
+    org_id = organisation_id or new_id("organisation")
+    if not is_valid_id(org_id):
+        raise BadRequest(
+            f"{org_id!r} cannot be an organisation's id: use up to 64 lower-case letters and digits, "
+            "single hyphens between them."
+        )
+    return name, org_id
+
+
 def create_organisation(
     database: Database,
     table: str,
@@ -36,15 +50,7 @@ def create_organisation(
     Returns {"organisationId", "name", "created": bool, "roles": {"created": [names], "existing": [names]}}.
     Raises BadRequest for a name or id that cannot be, Conflict for an id that another name has.
     """
-    name = name.strip()
-    if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable():
-        raise BadRequest(f"The organisation's name must have 1 to {_LONGEST_NAME} printable characters.")
-    org_id = organisation_id or new_id("organisation")
-    if not is_valid_id(org_id):
-        raise BadRequest(
-            f"{org_id!r} cannot be an organisation's id: use up to 64 lower-case letters and digits, "
-            "single hyphens between them."
-        )
+    name, org_id = check_organisation(name, organisation_id)
     change = Change.outside_a_request(actor, request_id, now)
     reads = [organisation_read(table, org_id), *store.default_names(table, org_id)]
 

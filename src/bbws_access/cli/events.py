@@ -1,0 +1,61 @@
+"""What the platform tells the services: events on its bus, and waiting until each service has done its part."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bbws_access.cli.errors import ToolError
+from bbws_access.cli.targets import Target
+
+WAIT_SECONDS = 90.0
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
+
+# Service => whether it has done what the event asks of it.
+Parts = Mapping[str, Callable[[], bool]]
+
+
+def consumers(detail_type: str) -> list[str]:
+    """The services that take an event."""
+    from bbws_access.kernel.contract import load_events
+
+    return sorted(load_events()["events"][detail_type]["consumers"])
+
+
+def tell(target: Target, detail_type: str, detail: Mapping[str, str]) -> None:
+    """Put an event on the bus. Raises ToolError when EventBridge does not take it."""
+    from bbws_access.kernel.contract import load_events
+
+    source = load_events()["events"][detail_type]["source"]
+    entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(dict(detail))}
+    answer = target.client("events").put_events(Entries=[entry])
+    if answer["FailedEntryCount"]:
+        failed = answer["Entries"][0]
+        raise ToolError(f"EventBridge does not take {detail_type}: {failed['ErrorCode']}, {failed['ErrorMessage']}.")
+
+
+def wait(outputs: Mapping[str, Any], detail_type: str, parts: Parts, seconds: float = WAIT_SECONDS) -> None:
+    """Wait until every service that takes the event has done its part. Raises ToolError that names those that have not.
+
+    A service without an entry in ``parts`` is not waited for.
+    """
+    left = [service for service in consumers(detail_type) if service in parts]
+    end = time.monotonic() + seconds
+    pause = _FIRST_PAUSE
+    while True:
+        left = [service for service in left if not parts[service]()]
+        if not left:
+            return
+        if time.monotonic() + pause > end:
+            break
+        time.sleep(pause)
+        pause = min(_LONGEST_PAUSE, pause * 1.5)
+    names = " and ".join(left)
+    groups = ", ".join(outputs["log_group_names"][service] for service in left)
+    raise ToolError(
+        f"{detail_type} was sent, and the service {names} has not done its part within {seconds:.0f} s.",
+        "Run the command again: it goes on where it stopped. If it stays so, the log says why, and the event lies in "
+        f"the dead letters of {names} or of the rule.",
+        details=f"Logs: {groups}",
+    )
