@@ -60,7 +60,7 @@ client: $(GENERATOR)/.ready ## Generate a typed Python client of the API, .build
 	@PATH="$(CURDIR)/$(GENERATOR)/bin:$$PATH" openapi-python-client generate --path contract/openapi.json --config contract/client.yaml \
 	  --output-path $(or $(FOLDER),.build/client) --overwrite --fail-on-warning
 
-benchmark: $(READY) ## Measure the authorizer, the packages and `up`
+benchmark: $(READY) ## Measure the authorizer, the services, the packages, `up` and `verify`
 	@$(BIN)/python -m benchmarks $(ARGUMENTS)
 
 lock: $(READY) ## Pin the newest allowed version of every dependency, with hashes

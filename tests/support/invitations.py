@@ -115,7 +115,11 @@ def mail_templates(local_aws: LocalAws) -> str:
 
 @pytest.fixture(scope="session")
 def user_pool(local_aws: LocalAws) -> str:
-    """A user pool as Terraform makes it."""
+    return create_user_pool()
+
+
+def create_user_pool() -> str:
+    """A user pool as Terraform makes it, where the environment leads to; its id."""
     schema = [{"Name": "organisation_id", "AttributeDataType": "String", "Mutable": True}]
     made = boto3.client("cognito-idp").create_user_pool(
         PoolName="invitations",
@@ -131,22 +135,31 @@ def user_pool(local_aws: LocalAws) -> str:
 @pytest.fixture
 def post(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Post:
     monkeypatch.setattr(mail, "_HEAD_START", 0)
-    queue = boto3.client("sqs").create_queue(QueueName=f"test-{uuid.uuid4().hex[:12]}-mail")["QueueUrl"]
-    return Post(local_aws, queue)
+    return Post(local_aws, create_mail_queue())
+
+
+def create_mail_queue() -> str:
+    """A queue of mails of its own; its URL."""
+    return boto3.client("sqs").create_queue(QueueName=f"test-{uuid.uuid4().hex[:12]}-mail")["QueueUrl"]
 
 
 @pytest.fixture
 def invitation_settings(seeded_tables: dict[str, str], post: Post, user_pool: str, mail_templates: str) -> Settings:
     """What the invitation service's function is told, with a queue of the test's own."""
+    return settings_of_invitation(seeded_tables, post.queue, user_pool, mail_templates)
+
+
+def settings_of_invitation(tables: dict[str, str], queue: str, user_pool: str, template_prefix: str) -> Settings:
+    """What the invitation service's function is told, with the tables that it may use and no other."""
     return Settings(
         region=REGION,
         environment="test",
         service="invitation",
-        tables={name: seeded_tables[name] for name in ("permissions", "teams", "invitations")},
+        tables={name: tables[name] for name in ("permissions", "teams", "invitations")},
         user_pool_id=user_pool,
-        mail_queue_url=post.queue,
+        mail_queue_url=queue,
         mail_sender=SENDER,
-        mail_template_prefix=mail_templates,
+        mail_template_prefix=template_prefix,
         invitation_link=LINK,
     )
 

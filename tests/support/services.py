@@ -58,8 +58,15 @@ class Answer(NamedTuple):
 class Instance:
     """One instance of a function: its own connections, one request at a time."""
 
-    def __init__(self, service: Service, settings: Settings, endpoint: str, log: object = None) -> None:
-        self.database = patient_database(endpoint)
+    def __init__(
+        self,
+        service: Service,
+        settings: Settings,
+        endpoint: str,
+        log: object = None,
+        database: Database | None = None,
+    ) -> None:
+        self.database = database or patient_database(endpoint)
         # The registered operations are the module's; connections and settings belong to an instance.
         instance = copy.copy(service)
         instance._settings = settings

@@ -63,6 +63,11 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def tables(local_aws: LocalAws) -> dict[str, str]:
     """The real names of the tables by their names in the data model."""
+    return create_tables()
+
+
+def create_tables() -> dict[str, str]:
+    """Create the tables where the environment leads to; their real names by their names in the data model."""
     client = boto3.client("dynamodb")
     names = {}
     for name, table in load_data_model()["tables"].items():
