@@ -16,7 +16,7 @@ import pytest
 
 from bbws_access.kernel.aws import Aws
 from bbws_access.kernel.contract import load_data_model
-from bbws_access.kernel.dynamodb import Database
+from bbws_access.kernel.dynamodb import Database, Page, Query
 from bbws_access.local_aws import LocalAws
 
 REGION = "eu-west-1"
@@ -82,6 +82,21 @@ def database(local_aws: LocalAws) -> Iterator[Database]:
     database = patient_database(local_aws.endpoint)
     yield database
     database.close()
+
+
+@pytest.fixture
+def items_read(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """What queries of the test have read so far: the partition, and how many items of it came at once."""
+    read: list[tuple[str, int]] = []
+    result = Query._result
+
+    def noting(query: Query, answer: dict) -> Page:
+        page = result(query, answer)
+        read.append((query.partition, len(page.items)))
+        return page
+
+    monkeypatch.setattr(Query, "_result", noting)
+    return read
 
 
 def patient_database(endpoint: str) -> Database:

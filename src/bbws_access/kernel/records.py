@@ -115,6 +115,9 @@ def take(database: Database, query: Query, page: Page, size: int) -> tuple[list[
     """The first `size` items of a query whose first page is there, and the key to go on from, or None at the end."""
     items = page.items
     while len(items) <= size and page.last_key is not None:
+        if query.limit is not None:
+            # A filter dropped more than was foreseen: few waits matter more now than few items.
+            query = query._replace(limit=query.limit * 4)
         page = database.parallel([query._replace(start_key=page.last_key)])[0]
         items = items + page.items
     if len(items) <= size:

@@ -14,7 +14,7 @@ from bbws_access.kernel.events import Event
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.links import Links, base_path, link, own_link, page_links
 from bbws_access.kernel.operations import change_of, check_organisation, from_cursor, page_of, settle
-from bbws_access.kernel.paging import list_response
+from bbws_access.kernel.paging import list_response, page_size
 from bbws_access.kernel.records import check_room, commit, organisation_read, timestamp
 from bbws_access.kernel.service import Request, Response, Service
 from bbws_access.role import effective, organisations, preview, review, rules, store
@@ -192,11 +192,12 @@ def _store_role(request: Request, stored: dict, record: dict, reads: list) -> No
 
 def _preview_reads(request: Request) -> list[Call]:
     table, org_id, role_id = request.settings.permissions_table, request.path["orgId"], request.path["roleId"]
+    size = page_size(request.query)
     return [
         organisation_read(table, org_id),
         store.role(table, org_id, role_id),
         store.permission_sets(table, org_id),
-        from_cursor(request, store.assignments_of_role(table, org_id, role_id, True, timestamp(request.now))),
+        from_cursor(request, store.assignments_of_role(table, org_id, role_id, True, timestamp(request.now), size)),
     ]
 
 
@@ -233,11 +234,11 @@ def preview_role(request: Request) -> dict:
 
 def _role_users(request: Request) -> list[Call]:
     table, org_id, role_id = request.settings.permissions_table, request.path["orgId"], request.path["roleId"]
-    active, now = request.query["active"], timestamp(request.now)
+    active, now, size = request.query["active"], timestamp(request.now), page_size(request.query)
     return [
         organisation_read(table, org_id),
         store.role(table, org_id, role_id),
-        from_cursor(request, store.assignments_of_role(table, org_id, role_id, active, now)),
+        from_cursor(request, store.assignments_of_role(table, org_id, role_id, active, now, size)),
     ]
 
 

@@ -124,14 +124,21 @@ def assignments_of_user(table: str, org_id: str, user_id: str, active: bool, now
     return _in_force(asked, active, now)
 
 
-def assignments_of_role(table: str, org_id: str, role_id: str, active: bool, now: str) -> Query:
-    """The assignments of a role, by user: those in force, or those that are not. A moment behind the writes."""
+def assignments_of_role(
+    table: str, org_id: str, role_id: str, active: bool, now: str, size: int | None = None
+) -> Query:
+    """The assignments of a role, by user: those in force, or those that are not. A moment behind the writes.
+
+    size: how many are wanted, None for all
+    """
     asked = Query(
         table,
         partition("UserRoleAssignment", index="assignments-by-role", orgId=org_id, roleId=role_id),
         index="assignments-by-role",
     )
-    return _in_force(asked, active, now)
+    # Of a role that many have, most assignments are in force; of those that are not, there are few among many.
+    limit = 2 * size + 1 if active and size is not None else None
+    return _in_force(asked._replace(limit=limit), active, now)
 
 
 def all_assignments_of_user(table: str, user_id: str, org_id: str | None) -> Query:
