@@ -21,8 +21,8 @@ _ACTIONS = {"resend": "resendInvitation", "revoke": "deleteInvitation"}
 
 
 def _listed(request: Request) -> list[Call]:
-    org_id = request.path["orgId"]
-    queries = store.invitations(request.settings.invitations_table, org_id, request.query, request.now)
+    org_id, size = request.path["orgId"], page_size(request.query)
+    queries = store.invitations(request.settings.invitations_table, org_id, request.query, request.now, size)
     return [organisation_read(request.settings.permissions_table, org_id), *_from_cursor(request, queries)]
 
 

@@ -34,12 +34,14 @@ def creations(table: str, org_id: str, now: datetime) -> Get:
     return Get(table, key("InvitationRate", orgId=org_id, minute=rules.minute(now)))
 
 
-def invitations(table: str, org_id: str, query: dict, now: datetime) -> list[Query]:
+def invitations(table: str, org_id: str, query: dict, now: datetime, size: int) -> list[Query]:
     """The queries whose results together are the list asked for, each in its order.
 
     By date of creation; with a status alone, by the end: an expired invitation lies under EXPIRED when that was
     written down, and under PENDING before.
+    size: how many are wanted
     """
+    whole = size + 1  # of those that nothing filters: one more tells whether there is another page
     forward = query["order"] == "oldest"
     status, email, moment = query.get("status"), query.get("email"), timestamp(now)
     if email is not None:
@@ -47,14 +49,15 @@ def invitations(table: str, org_id: str, query: dict, now: datetime) -> list[Que
         asked = Query(table, name, index=_BY_EMAIL, forward=forward)
         return [_filtered(asked, org_id, status, moment)]
     if status is None:
-        return [Query(table, partition("Invitation", orgId=org_id), "INVITATION#", forward=forward)]
+        return [Query(table, partition("Invitation", orgId=org_id), "INVITATION#", forward=forward, limit=whole)]
 
     def under(stored: str) -> Query:
         name = partition("Invitation", index=_BY_STATUS, orgId=org_id, status=stored)
-        return Query(table, name, index=_BY_STATUS, forward=forward)
+        return Query(table, name, index=_BY_STATUS, forward=forward, limit=whole)
 
     if status == rules.PENDING:
-        return [_filtered(under(rules.PENDING), org_id, status, moment)]
+        # Nearly all have not expired: those that have are swept.
+        return [_filtered(under(rules.PENDING)._replace(limit=2 * size + 1), org_id, status, moment)]
     if status == rules.EXPIRED:
         return [under(rules.PENDING)._replace(sort_range=_until(moment)), under(rules.EXPIRED)]
     return [under(status)]

@@ -49,6 +49,15 @@ class TestLists:
             assert ids(pages(desk, size, order="oldest")) == wanted
             assert ids(pages(desk, size)) == wanted[::-1]
 
+    def test_a_page_reads_little_of_many(
+        self, desk: Desk, several: dict[str, Invited], items_read: list[tuple[str, int]]
+    ) -> None:
+        assert len(several) == 6
+        for query in ({}, {"status": "PENDING"}, {"status": "EXPIRED"}, {"status": "REVOKED"}):
+            pages(desk, 1, **query)
+        of_organisation = [count for place, count in items_read if place.startswith(f"INVITATION#ORG#{desk.org}")]
+        assert max(of_organisation) == 2
+
     def test_by_status_as_it_is_now(self, desk: Desk, several: dict[str, Invited]) -> None:
         assert desk.stored(several["SWEPT"].invitation)["status"] == "EXPIRED"
         assert desk.stored(several["EXPIRED"].invitation)["status"] == "PENDING"
