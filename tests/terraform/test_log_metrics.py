@@ -148,3 +148,14 @@ def test_faults_that_a_service_answers(filters, local_aws, world):
     instance.database.close()
     assert answer.status >= 500
     assert lines.count(filters["role"]) == {"HandledErrors": [{"Service": "role"}]}
+
+
+def test_messages_that_a_service_gives_back(filters, local_aws):
+    lines = Lines()
+    settings = Settings(region=REGION, environment="test", service="role")
+    instance = Instance(role_service, settings, local_aws.endpoint, lines)
+    record = {"messageId": "1", "eventSourceARN": f"arn:aws:sqs:{REGION}:000000000000:queue-of-nobody", "body": "{}"}
+    answer = instance.invoke({"Records": [record]})
+    instance.close()
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    assert lines.count(filters["role"]) == {"HandledErrors": [{"Service": "role"}]}
