@@ -61,7 +61,7 @@ BEYOND_THE_GOAL = {
     "resendInvitation": Limit(2, 1, "the invitation tells which role and team are offered"),
     "readInvitation": Limit(2, 1, _BY_TOKEN),
     "declineInvitation": Limit(2, 2, _BY_TOKEN),
-    "acceptInvitation": Limit(5, 2, f"{_BY_TOKEN}; that tells the offer, and the account what its user has already"),
+    "acceptInvitation": Limit(4, 2, f"{_BY_TOKEN}; that tells the offer, and the account what its user has already"),
 }
 
 

@@ -8,7 +8,7 @@ from bbws_access.access.grants import TEAM
 from bbws_access.access.reader import access_in, calls_in, in_force
 from bbws_access.invitation import accounts, mail, offers, rules, store, tokens
 from bbws_access.invitation.accounts import Account
-from bbws_access.kernel.dynamodb import Call
+from bbws_access.kernel.dynamodb import Call, Page
 from bbws_access.kernel.errors import NotFound
 from bbws_access.kernel.records import Change, Step, check_room, timestamp, until_fresh
 from bbws_access.kernel.service import Request
@@ -81,10 +81,12 @@ def accept(request: Request) -> tuple[dict, Account]:
         record = rules.ended(found, rules.ACCEPTED, change, **more)
         # Now that the account is known: it may be the inviter's, who then gets no more than they hold.
         offer = offered.check(results, account.user_id)
+        calls = [*_assign_reads(request, found, offer, change), *_join_reads(request, found, offer, change)]
+        held, size, *joined = request.database.parallel(calls)
         steps = [
             offers.role_stays(request.settings, offer),
-            *_assign(request, found, offer, change),
-            *_join(request, found, offer, change),
+            *_assign(request, found, offer, change, held, size),
+            *_join(request, found, offer, change, joined),
         ]
         store.end(request.database, request.settings.invitations_table, found, record, steps)
         return record
@@ -124,31 +126,50 @@ class _Offered:
         return offer
 
 
-def _assign(request: Request, stored: dict, offer: offers.Offer, change: Change) -> list[Step]:
-    """The steps that give the role; none where the user has it. Raises LIMIT_REACHED."""
+def _team_of_role(stored: dict, offer: offers.Offer) -> str | None:
+    return stored.get("teamId") if offer.role["scope"] == TEAM else None
+
+
+def _assign_reads(request: Request, stored: dict, offer: offers.Offer, change: Change) -> list[Call]:
     table, org_id, user_id = request.settings.permissions_table, stored["organisationId"], change.actor
-    team_id = stored.get("teamId") if offer.role["scope"] == TEAM else None
-    [found, size] = request.database.parallel(
-        [
-            role_store.assignment(table, org_id, user_id, offer.role["roleId"], team_id),
-            role_store.size_of_assignments(table, org_id, user_id),
-        ]
-    )
+    return [
+        role_store.assignment(table, org_id, user_id, offer.role["roleId"], _team_of_role(stored, offer)),
+        role_store.size_of_assignments(table, org_id, user_id),
+    ]
+
+
+def _assign(
+    request: Request, stored: dict, offer: offers.Offer, change: Change, found: dict | None, size: Page
+) -> list[Step]:
+    """The steps that give the role; none where the user has it. Raises LIMIT_REACHED.
+
+    found, size: the results of `_assign_reads`
+    """
+    table, user_id = request.settings.permissions_table, change.actor
     if found is not None and in_force(found, request.now):
         return []
     if found is None:
         check_room(size, role_rules.MOST_ASSIGNMENTS, "roles of this user in the organisation")
-    record = role_rules.new_assignment(offer.role, user_id, team_id, None, found, change)
+    record = role_rules.new_assignment(offer.role, user_id, _team_of_role(stored, offer), None, found, change)
     return role_store.assign_steps(table, {**record, "assignedBy": stored["sentBy"]}, found, change)
 
 
-def _join(request: Request, stored: dict, offer: offers.Offer, change: Change) -> list[Step]:
-    """The steps that join the team; none without a team, or where the user is in it."""
+def _join_reads(request: Request, stored: dict, offer: offers.Offer, change: Change) -> list[Call]:
     if offer.team is None:
         return []
     table, org_id, user_id = request.settings.teams_table, stored["organisationId"], change.actor
-    query = team_store.memberships(table, user_id, org_id)
-    [page, pointer] = request.database.parallel([query, team_store.primary_team(table, org_id, user_id)])
+    return [team_store.memberships(table, user_id, org_id), team_store.primary_team(table, org_id, user_id)]
+
+
+def _join(request: Request, stored: dict, offer: offers.Offer, change: Change, reads: list) -> list[Step]:
+    """The steps that join the team; none without a team, or where the user is in it.
+
+    reads: the results of `_join_reads`
+    """
+    if offer.team is None:
+        return []
+    table, org_id, user_id = request.settings.teams_table, stored["organisationId"], change.actor
+    query, [page, pointer] = _join_reads(request, stored, offer, change)[0], reads
     known = request.database.rest_of(query, page)
     [found] = [one for one in known if one["teamId"] == offer.team["teamId"]] or [None]
     if found is not None and found["active"]:
