@@ -7,17 +7,16 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.support.deployment import claims
-
 if TYPE_CHECKING:
+    from bbws_access.kernel.contract import Operation
     from tests.support.deployment import Deployment
 
 
 @dataclass
 class Inhabitants:
-    """organisation_id, its administrator's token, and `ids`: one that is there for each id in a path of the contract.
+    """organisation_id, its administrator's token, and `ids`: one that is there for each id in the contract.
 
-    Every text that the organisation's administrator wrote holds `mark`, so a leak of any of it can be seen.
+    Every text that was written about the organisation holds `mark`, so a leak of any of it can be seen.
     """
 
     organisation_id: str
@@ -26,33 +25,79 @@ class Inhabitants:
     ids: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def settle(cls, deployment: Deployment, name: str, domain: str) -> Inhabitants:
-        mark = f"M{secrets.token_hex(6)}"
-        made = json.loads(deployment.tool("org", "create", f"{name} {mark}", "--json").stdout)
+    def settle(cls, deployment: Deployment, domain: str) -> Inhabitants:
+        """Make an organisation, an administrator, a member, and one of each thing."""
+        mark = f"m{secrets.token_hex(6)}"
+        made = json.loads(deployment.tool("org", "create", f"Company {mark}", "--json").stdout)
         org_id = made["organisationId"]
-        email = f"admin-{mark.lower()}@{domain}"
-        deployment.user(email, org_id, "ORG_ADMIN")
-        token = deployment.token(email)
-        here = cls(org_id, token, mark)
+        deployment.user(f"admin-{mark}@{domain}", org_id, "ORG_ADMIN")
+        here = cls(org_id, deployment.token(f"admin-{mark}@{domain}"), mark)
         here.ids |= {
             "orgId": org_id,
-            "userId": claims(token)["sub"],
+            "userId": deployment.user(f"member-{mark}@{domain}", org_id, "ORG_MANAGER"),
             "permissionId": "site:read",
-            "roleId": here._create(deployment, "roles", "roleId", {**_named(mark), "permissions": ["site:read"]}),
-            "setId": here._create(
-                deployment,
-                "permission-sets",
-                "setId",
-                {"name": f"Set {mark}", "description": mark, "permissions": ["site:read"]},
-            ),
         }
+        for operation_id, name in _MADE_BY.items():
+            here._make(deployment, operation_id, name)
+        here.ids["toTeamId"] = here.ids["teamId"]
         return here
 
-    def _create(self, deployment: Deployment, collection: str, id_name: str, body: dict) -> str:
-        made = deployment.request("POST", f"/organisations/{self.organisation_id}/{collection}", self.token, body)
-        assert made.status == 201, made.body
-        return made.body[id_name]
+    def body(self, operation: Operation) -> dict | None:
+        """A body that an operation takes, with this organisation's ids; None where it takes none."""
+        if operation.body_schema is None:
+            return None
+        assert operation.operation_id in _BODIES, f"tests/support/inhabitants.py has no body for {operation}"
+        text = json.dumps(_BODIES[operation.operation_id]).replace("MARK", self.mark.upper()).replace("mark", self.mark)
+        for name, value in self.ids.items():
+            text = text.replace(f"<{name}>", value)
+        return json.loads(text)
+
+    def path(self, operation: Operation, **others: str) -> str:
+        """An operation's path with this organisation's ids, but for those given."""
+        ids = {**self.ids, **others}
+        path = operation.path
+        for segment in operation.segments:
+            if segment.startswith("{"):
+                assert segment[1:-1] in ids, f"tests/support/inhabitants.py has no {segment[1:-1]} for {operation}"
+                path = path.replace(segment, ids[segment[1:-1]])
+        return path
+
+    def _make(self, deployment: Deployment, operation_id: str, name: str | None) -> None:
+        from bbws_access.kernel.contract import load_contract
+
+        operation = load_contract().operations[operation_id]
+        answer = deployment.request(operation.method, self.path(operation), self.token, self.body(operation))
+        assert answer.status == 201, answer.body
+        if name is not None:
+            self.ids[name] = answer.body[name]
 
 
-def _named(mark: str) -> dict:
-    return {"name": mark.upper(), "displayName": f"Name {mark}", "description": f"Text {mark}"}
+# Operations that make something, in an order in which each has what it needs, and the id that comes of it.
+_MADE_BY = {
+    "createPermissionSet": "setId",
+    "createRole": "roleId",
+    "createTeamRole": "teamRoleId",
+    "createTeam": "teamId",
+    "addTeamMember": None,
+    "assignRole": None,
+    "createInvitation": "invitationId",
+}
+_TEXTS = {"description": "About mark"}
+_BODIES = {
+    "createPermissionSet": {"name": "Set mark", "permissions": ["site:read"], **_TEXTS},
+    "updatePermissionSet": {"name": "Set mark", "permissions": ["site:read"], **_TEXTS},
+    "createRole": {"name": "MARK", "displayName": "mark", "permissions": ["site:read"], "permissionSets": ["<setId>"]},
+    "updateRole": {"name": "MARK", "displayName": "mark", "permissions": ["site:read"], "permissionSets": ["<setId>"]},
+    "replaceRolePermissions": {"permissions": ["site:read"], "permissionSets": ["<setId>"]},
+    "previewRole": {"permissions": ["site:read"], "permissionSets": ["<setId>"]},
+    "assignRole": {"roleId": "<roleId>"},
+    "checkAccess": {"userId": "<userId>", "method": "GET", "path": "/organisations/<orgId>/roles"},
+    "createTeam": {"name": "Team mark", **_TEXTS},
+    "updateTeam": {"name": "Team mark", **_TEXTS},
+    "createTeamRole": {"name": "MARK", "displayName": "mark", "capabilities": ["CAN_VIEW_MEMBERS"]},
+    "updateTeamRole": {"name": "MARK", "displayName": "mark", "capabilities": ["CAN_VIEW_MEMBERS"]},
+    "addTeamMember": {"userId": "<userId>", "teamRoleId": "<teamRoleId>", "userEmail": "mark@example.org"},
+    "updateTeamMember": {"teamRoleId": "<teamRoleId>"},
+    "transferTeamMember": {"toTeamId": "<toTeamId>", "teamRoleId": "<teamRoleId>"},
+    "createInvitation": {"email": "invited-mark@example.org", "roleId": "<roleId>", "teamId": "<teamId>"},
+}
