@@ -99,5 +99,11 @@ _BODIES = {
     "addTeamMember": {"userId": "<userId>", "teamRoleId": "<teamRoleId>", "userEmail": "mark@example.org"},
     "updateTeamMember": {"teamRoleId": "<teamRoleId>"},
     "transferTeamMember": {"toTeamId": "<toTeamId>", "teamRoleId": "<teamRoleId>"},
-    "createInvitation": {"email": "invited-mark@example.org", "roleId": "<roleId>", "teamId": "<teamId>"},
+    "updateInvitation": {"active": False},
+    "createInvitation": {
+        "email": "invited-mark@example.org",
+        "roleId": "<roleId>",
+        "teamId": "<teamId>",
+        "teamRoleId": "<teamRoleId>",
+    },
 }
