@@ -22,6 +22,7 @@ from botocore.config import Config
 from bbws_access.cli.srp import Client
 from bbws_access.kernel.dynamodb import Credentials, Database
 from tests.support import role_cases
+from tests.support.mails import Letter, letters
 
 ROOT = Path(__file__).resolve().parents[2]
 # A REST API of another service that the authorizer knows before it is made; see test_another_api.py.
@@ -122,6 +123,20 @@ class Deployment:
         answer = self._http.request(method, url + path, body=data, headers=sent, timeout=60.0)
         content = answer.data.decode()
         return Answer(answer.status, json.loads(content) if content else None, answer.headers)
+
+    # Mails
+
+    def letter(self, to: str, subject: str = "") -> Letter:
+        """The newest mail to an address whose subject holds a text; waits for it."""
+        [sender] = self.client("sesv2").list_email_identities()["EmailIdentities"]
+        for _ in range(300):
+            answer = self._http.request("GET", f"{self.status['endpoint']}/_ministack/ses/messages")
+            found = letters(answer.json(), f"access@{sender['IdentityName']}", to)
+            found = [one for one in found if subject in one.subject]
+            if found:
+                return found[-1]
+            time.sleep(0.1)
+        raise AssertionError(f"no mail to {to} with {subject!r} in its subject")
 
     # AWS
 

@@ -6,11 +6,9 @@ Fixtures: `post` (the queue of mails, and what is sent), `user_pool`, `mail_temp
 from __future__ import annotations
 
 import json
-import re
 import ssl
 import urllib.request
 import uuid
-from typing import NamedTuple
 
 import boto3
 import pytest
@@ -18,26 +16,12 @@ import pytest
 from bbws_access.invitation import mail
 from bbws_access.kernel.settings import Settings
 from bbws_access.local_aws import LocalAws
-from tests.support.mails import MAILS, template
+from tests.support.mails import MAILS, Letter, letters, template
 from tests.support.services import Instance
 from tests.support.tables import REGION
 
 SENDER = "access@bbws.example"
 LINK = "https://portal.example/invitation"
-
-
-class Letter(NamedTuple):
-    """A mail as SES sent it."""
-
-    to: str
-    subject: str
-    text: str
-    html: str
-
-    @property
-    def token(self) -> str:
-        [token] = re.findall(r"#token=([\w-]+)$", self.text, re.MULTILINE)
-        return token
 
 
 class Post:
@@ -70,10 +54,7 @@ class Post:
 
     def letters(self, to: str) -> list[Letter]:
         """What was sent to an address, in order."""
-        with self._opener.open(self._address, timeout=30) as answer:
-            boxes = json.load(answer)["messages"]
-        sent = [one for box in boxes.values() for one in box if one["To"] == [to] and one["Source"] == SENDER]
-        return [Letter(to, one["Subject"], one["BodyText"], one["BodyHtml"]) for one in sent]
+        return letters(json.loads(self.everything()), SENDER, to)
 
     def everything(self) -> str:
         """All that was ever sent, as text."""

@@ -29,5 +29,25 @@ def template(name: str) -> Template:
     return Template(MAILS[name]["subject"], _read(f"{name}.txt"), html.replace("{{details}}", _read("details.html")))
 
 
+class Letter(NamedTuple):
+    """A mail as SES sent it."""
+
+    to: str
+    subject: str
+    text: str
+    html: str
+
+    @property
+    def token(self) -> str:
+        [token] = re.findall(r"#token=([\w-]+)$", self.text, re.MULTILINE)
+        return token
+
+
+def letters(sent: dict, sender: str, to: str) -> list[Letter]:
+    """What a sender sent to an address, in order. `sent` is what the local AWS shows at `/_ministack/ses/messages`."""
+    found = [one for box in sent["messages"].values() for one in box if one["To"] == [to] and one["Source"] == sender]
+    return [Letter(to, one["Subject"], one["BodyText"], one["BodyHtml"]) for one in found]
+
+
 def _read(name: str) -> str:
     return (FOLDER / name).read_text()
