@@ -97,10 +97,12 @@ def test_the_walk_of_a_customer(dev: Deployment, customer: Customer) -> None:
     customer.expect(200, lead, "GET", f"/teams/{team}")
     customer.expect(200, lead, "PUT", f"/teams/{team}", {"name": "Web and mobile"})
     customer.expect(201, lead, "POST", "/teams", {"name": "Print"})
-    offer = {"email": member, "roleId": customer.role("SITE_VIEWER"), "teamId": team}
-    refused = customer.call(lead, "POST", "/invitations", offer)
+    beyond = {"email": member, "roleId": customer.role("SITE_VIEWER"), "teamId": team}
+    refused = customer.call(lead, "POST", "/invitations", beyond)
     assert (refused.status, refused.code) == (403, "PERMISSION_CEILING"), "a manager does not hold site:read herself"
-    made = customer.expect(201, admin, "POST", "/invitations", offer)
+    staff = {"name": "STAFF", "displayName": "Member of staff", "permissions": ["org:read"]}
+    staff = customer.expect(201, admin, "POST", "/roles", staff)["roleId"]
+    made = customer.expect(201, lead, "POST", "/invitations", {"email": member, "roleId": staff, "teamId": team})
     token = dev.letter(member).token
     assert dev.request("POST", f"/invitations/{token}/accept", body={"firstName": "Max"}).status == 200
     listed = customer.expect(200, lead, "GET", f"/teams/{team}/members")["items"]

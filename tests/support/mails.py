@@ -45,7 +45,7 @@ class Letter(NamedTuple):
 
 def letters(sent: dict, sender: str, to: str) -> list[Letter]:
     """What a sender sent to an address, in order. `sent` is what the local AWS shows at `/_ministack/ses/messages`."""
-    found = [one for box in sent["messages"].values() for one in box if one["To"] == [to] and one["Source"] == sender]
+    found = [one for box in sent["messages"].values() for one in box if one["To"] == [to] and sender in one["Source"]]
     return [Letter(to, one["Subject"], one["BodyText"], one["BodyHtml"]) for one in found]
 
 
