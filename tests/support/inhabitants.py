@@ -40,6 +40,7 @@ class Inhabitants:
         for operation_id, name in _MADE_BY.items():
             here._make(deployment, operation_id, name)
         here.ids["toTeamId"] = here.ids["teamId"]
+        deployment.letter(f"invited-{mark}@example.org")  # what is made in the background is there too
         return here
 
     def body(self, operation: Operation) -> dict | None:
