@@ -147,11 +147,8 @@ class Place:
         ids = {**self.ids, **asked.ids}
         user = None if operation.access == "public" else asked.user or self.admin
         instance = self.instances[operation.service]
-        path = operation.path.format_map(ids)
-        email = "admin@acme.example"
-        return instance.call(
-            operation.method, path, user, asked.body, dict(asked.query), email=email, source=asked.source
-        )
+        more = {"email": "admin@acme.example", "source": asked.source}
+        return instance.call(operation.method, operation.path.format_map(ids), user, asked.body, asked.query, **more)
 
     # What scenarios need anew each time; nothing of it is measured
 
