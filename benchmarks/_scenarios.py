@@ -30,11 +30,10 @@ from bbws_access.reference_data import seed_reference_data
 from bbws_access.role import rules as role_rules
 from bbws_access.role import store as role_store
 from bbws_access.role.handler import service as role_service
-from bbws_access.role.rules import MOST_ASSIGNMENTS
 from bbws_access.team import memberships
+from bbws_access.team import rules as team_rules
 from bbws_access.team import store as team_store
 from bbws_access.team.handler import service as team_service
-from bbws_access.team.rules import MOST_MEMBERSHIPS
 
 SERVICES: dict[str, tuple[Service, tuple[str, ...]]] = {
     "permission": (permission_service, ("permissions",)),
@@ -337,10 +336,10 @@ SCENARIOS: dict[str, Scenario] = {
 
 
 class Crowd:
-    """An organisation with many invitations, where many have one role and are members of one team.
+    """An organisation with many teams and invitations, where many have one role and are members of one team.
 
-    assignments, members, invitations: their items      ids: of that role and team, and of a user who has of both as
-    many as one may
+    teams, assignments, members, invitations: their items
+    ids: of that role and team, and of a user who has of both as many as one may
     """
 
     def __init__(self, place: Place, size: int) -> None:
@@ -355,12 +354,13 @@ class Crowd:
         roles = {one["name"]: one for one in place.roles_of(org_id)}
         role, self.admin_role = roles["SITE_VIEWER"], roles["ORG_ADMIN"]["roleId"]
         team_id = self.organisation.team()
+        self.teams = [self.organisation.stored("Team", teamId=team_id), *self._found_teams(size)]
         team_role = self.organisation.stored("TeamRoleDefinition", teamRoleId=self.organisation.roles["MEMBER"])
         users = [place.world.user() for _ in range(size)]
         self._fill(role, team_id, team_role, users)
         busy = place.world.user()
-        for _ in range(min(MOST_ASSIGNMENTS, MOST_MEMBERSHIPS)):
-            self._fill(role, place.world.team(org_id), team_role, [busy], in_team=True)
+        for team in self.teams[1 : 1 + min(role_rules.MOST_ASSIGNMENTS, team_rules.MOST_MEMBERSHIPS)]:
+            self._fill(role, team["teamId"], team_role, [busy], in_team=True)
         self._invite(size)
         self.ids = {"orgId": org_id, "teamId": team_id, "roleId": role["roleId"], "userId": busy}
 
@@ -399,6 +399,16 @@ class Crowd:
                 *(action for action, _ in counted),
             ]
         )
+
+    def _found_teams(self, size: int) -> list[dict]:
+        table, change, org_id = self._place.tables["teams"], self._change, self.organisation.id
+        teams, usages = [], []
+        for _ in range(size):
+            team = team_store.team_item(team_rules.new_team(org_id, new_id("team"), team_body(), change))
+            teams.append(Put(table, team))
+            usages.append(memberships.no_members(table, team, change)[0])
+        self._written(usages)
+        return self._written(teams)
 
     def _invite(self, size: int) -> None:
         table, change = self._place.tables["invitations"], self._change

@@ -56,8 +56,8 @@ class Limit(NamedTuple):
 _BY_TOKEN = "the use of the token is counted before it is looked at, and the token tells which invitation"
 BEYOND_THE_GOAL = {
     "listUserTeams": Limit(2, 0, "the memberships tell which teams' names are needed"),
-    "previewRole": Limit(2, 0, "the role's assignments tell whose other roles count"),
-    "deleteTeam": Limit(2, 1, "whether members are left is known only when nobody can join any more"),
+    "previewRole": Limit(2, 0, "the assignments tell whose other roles count; one more for eight more users"),
+    "deleteTeam": Limit(2, 1, "who is left to end is known only when nobody can join; members take more of both"),
     "resendInvitation": Limit(2, 1, "the invitation tells which role and team are offered"),
     "readInvitation": Limit(2, 1, _BY_TOKEN),
     "declineInvitation": Limit(2, 2, _BY_TOKEN),
@@ -78,6 +78,7 @@ LISTS = {
     "listTeamMembers": LongList(lambda crowd: crowd.in_team(crowd.members), "GSI1SK"),
     "listRoleUsers": LongList(lambda crowd: crowd.assignments, "GSI1SK"),
     "reviewAccess": LongList(lambda crowd: crowd.reviewed(), "after"),
+    "listTeams": LongList(lambda crowd: crowd.teams, "SK", newest_first=True),
     "listInvitations": LongList(lambda crowd: crowd.invitations, "SK", newest_first=True),
     "listUserRoles": LongList(lambda crowd: crowd.of_user(crowd.assignments), "SK", 10),
     "listUserTeams": LongList(lambda crowd: crowd.of_user(crowd.members), "SK", 10),
@@ -115,7 +116,8 @@ def main(arguments: list[str]) -> int:
             os.environ.clear()
             os.environ.update(environment)
             aws.stop()
-    print(f"Goals: {'all met' if not missed else f'{missed} MISSED'}")
+    needed = len(BEYOND_THE_GOAL.keys() & set(arguments or operations))
+    print(f"Goals: {f'{missed} MISSED' if missed else 'met'}; {needed} operations need more waits, marked *")
     return int(missed > 0)
 
 
