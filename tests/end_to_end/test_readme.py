@@ -24,7 +24,8 @@ pytestmark = pytest.mark.xdist_group("dev")
 
 def test_the_tour(dev: Deployment, tmp_path: Path) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    tour = re.search(r"^## A tour$.*?^```bash\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
+    [section] = re.findall(r"^## A tour$(.*?)^## ", text, re.MULTILINE | re.DOTALL)
+    tour = "".join(re.findall(r"^```bash\n(.*?)^```$", section, re.MULTILINE | re.DOTALL))
     # The same tool, pointed at this deployment; and names that no earlier run has taken.
     tool = tmp_path / "bbws-access"
     python, folder = shlex.quote(sys.executable), shlex.quote(str(dev.folder))
@@ -35,6 +36,8 @@ def test_the_tour(dev: Deployment, tmp_path: Path) -> None:
         (".venv/bin/bbws-access", shlex.quote(str(tool))),
         ("PUBLISHER", f"PUBLISHER_{suffix.upper()}"),
         ("ada@", f"ada-{suffix}@"),
+        ("@walk.example", f"@{suffix}.walk.example"),
+        ("org-walk", f"org-walk-{suffix}"),
     ):
         assert there in tour
         tour = tour.replace(there, here)
@@ -44,5 +47,5 @@ def test_the_tour(dev: Deployment, tmp_path: Path) -> None:
     )
     assert ran.returncode == 0, ran
     promised = re.findall(r"# (\d{3})$", tour, re.MULTILINE)
-    assert len(promised) > 5
+    assert len(promised) > 12
     assert re.findall(r"\[(\d{3})\]", ran.stdout) == promised, ran.stdout

@@ -21,6 +21,7 @@ from botocore.config import Config
 
 from bbws_access.cli.srp import Client
 from bbws_access.kernel.dynamodb import Credentials, Database
+from bbws_access.local_aws import LocalAws
 from tests.support import role_cases
 from tests.support.mails import Letter, letters
 
@@ -128,11 +129,9 @@ class Deployment:
 
     def letter(self, to: str, subject: str = "") -> Letter:
         """The newest mail to an address whose subject holds a text; waits for it."""
-        [sender] = self.client("sesv2").list_email_identities()["EmailIdentities"]
         for _ in range(300):
-            answer = self._http.request("GET", f"{self.status['endpoint']}/_ministack/ses/messages")
-            found = letters(answer.json(), f"access@{sender['IdentityName']}", to)
-            found = [one for one in found if subject in one.subject]
+            aws = LocalAws(self.folder, self.status["region"])
+            found = [one for one in letters(aws, "access@demo.example", to) if subject in one.subject]
             if found:
                 return found[-1]
             time.sleep(0.1)

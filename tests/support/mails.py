@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from bbws_access.local_aws import LocalAws, Mail
+
 FOLDER = Path(__file__).parents[2] / "contract" / "mail"
 MAILS: dict[str, dict] = json.loads((FOLDER / "mails.json").read_text())["mails"]
 
@@ -29,24 +31,21 @@ def template(name: str) -> Template:
     return Template(MAILS[name]["subject"], _read(f"{name}.txt"), html.replace("{{details}}", _read("details.html")))
 
 
-class Letter(NamedTuple):
-    """A mail as SES sent it."""
+class Letter(Mail):
+    """A mail of ours, as SES sent it."""
 
-    to: str
-    subject: str
-    text: str
-    html: str
+    __slots__ = ()
 
     @property
     def token(self) -> str:
+        """The token in an invitation's link."""
         [token] = re.findall(r"#token=([\w-]+)$", self.text, re.MULTILINE)
         return token
 
 
-def letters(sent: dict, sender: str, to: str) -> list[Letter]:
-    """What a sender sent to an address, in order. `sent` is what the local AWS shows at `/_ministack/ses/messages`."""
-    found = [one for box in sent["messages"].values() for one in box if one["To"] == [to] and sender in one["Source"]]
-    return [Letter(to, one["Subject"], one["BodyText"], one["BodyHtml"]) for one in found]
+def letters(aws: LocalAws, sender: str, to: str) -> list[Letter]:
+    """What an address sent to another, in order."""
+    return [Letter(*one) for one in aws.mails() if one.to == to and sender in one.sender]
 
 
 def _read(name: str) -> str:

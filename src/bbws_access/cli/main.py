@@ -495,6 +495,25 @@ def token(
 
 
 @app.command()
+def mail(
+    to: Annotated[str, typer.Argument(metavar="EMAIL", help="Whom it was sent to.")],
+    environment: EnvironmentOption = "dev",
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the newest mail to somebody, as the local AWS sent it. Waits a moment for one that is on its way."""
+    from bbws_access.cli import mails
+
+    target = _up_target(find_project(), environment, folder)
+    found = mails.newest(target, to)
+    if as_json:
+        print(json.dumps(found._asdict(), ensure_ascii=False))
+        return
+    out.print(f"[dim]From:[/dim] {escape(found.sender)}\n[dim]Subject:[/dim] {escape(found.subject)}\n")
+    print(found.text)
+
+
+@app.command()
 def api(
     method: Annotated[str, typer.Argument(help="GET, POST, PUT or DELETE.")],
     path: Annotated[str, typer.Argument(help="Path below the base path, such as /organisations/org-demo/roles.")],

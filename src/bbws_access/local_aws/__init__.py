@@ -5,6 +5,6 @@ what it leaves out of AWS's behaviour is added in `bbws_access.local_aws.shims`.
 """
 
 from bbws_access.local_aws.errors import LocalAwsError
-from bbws_access.local_aws.launcher import LocalAws
+from bbws_access.local_aws.launcher import LocalAws, Mail
 
-__all__ = ["LocalAws", "LocalAwsError"]
+__all__ = ["LocalAws", "LocalAwsError", "Mail"]

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bbws_access.local_aws.certificate import ensure_certificate
 from bbws_access.local_aws.errors import LocalAwsError
@@ -54,6 +54,16 @@ class _Process:
     started: str
     port: int
     region: str
+
+
+class Mail(NamedTuple):
+    """A mail that SES sent; `sender` may have a name before the address."""
+
+    sender: str
+    to: str
+    subject: str
+    text: str
+    html: str
 
 
 class LocalAws:
@@ -247,6 +257,14 @@ class LocalAws:
                     return
                 time.sleep(0.05)
         raise LocalAwsError(f"Process {process.pid} of the local AWS cannot be ended; end it by hand.")
+
+    def mails(self) -> list[Mail]:
+        """What SES sent, by sender in order. Raises OSError where the emulator does not answer."""
+        boxes = self._request("GET", "/_ministack/ses/messages", 30)["messages"]
+        sent = [one for box in boxes.values() for one in box]
+        parts = "Source", "To", "Subject", "BodyText", "BodyHtml"
+        found = [[one.get(part) or "" for part in parts] for one in sent]
+        return [Mail(sender, ", ".join(to), *rest) for sender, to, *rest in found]
 
     def _answers(self, timeout: float) -> bool:
         try:
