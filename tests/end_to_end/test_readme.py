@@ -41,6 +41,7 @@ def test_the_tour(dev: Deployment, tmp_path: Path) -> None:
     ):
         assert there in tour
         tour = tour.replace(there, here)
+    dev.forget_token_uses()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     ran = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", tour], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
