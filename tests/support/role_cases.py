@@ -198,7 +198,7 @@ def _mail_cases(role: str, address: str, *, allowed: bool) -> list[Case]:
 
 
 PERMISSION_SERVICE = [
-    *_may("permission", CHANGE, "table/permissions", SETS, PLATFORM_SETS, CATALOGUE),
+    *_may("permission", CHANGE, "table/permissions", SETS),
     *_may("permission", READ, "table/permissions", SETS, PLATFORM_SETS, CATALOGUE, ROLES, ASSIGNMENTS),
     *_may_not("permission", CHANGE, "table/permissions", ROLES, PLATFORM_ROLES, ROLE_USAGE, ASSIGNMENTS),
     *_may_not("permission", (*READ, *CHANGE), "table/invitations", INVITATIONS, TOKENS),
@@ -347,8 +347,14 @@ EVERY_ROLE = [
             ),
         )
     ),
-    # What reaches every organisation is given by engineers alone: who decides on access reads it, and nobody writes it.
-    *(case for role in ROLE_NAMES for case in _may_not(role, CHANGE, "table/permissions", PLATFORM_ASSIGNMENTS)),
+    # What reaches every organisation is given by engineers alone, and so is what it means: no service writes either.
+    *(
+        case
+        for role in ROLE_NAMES
+        for case in _may_not(
+            role, CHANGE, "table/permissions", PLATFORM_ASSIGNMENTS, PLATFORM_ROLES, PLATFORM_SETS, CATALOGUE
+        )
+    ),
     *(
         case
         for role in ("permission", "role", "team", "invitation", "authorizer")
