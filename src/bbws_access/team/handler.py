@@ -81,15 +81,15 @@ def get_team(request: Request) -> Response:
 
 @service.operation("updateTeam", prefetch=_team_reads)
 def update_team(request: Request) -> Response:
-    def replace(reads: list) -> tuple[dict, dict, dict | None]:
+    def replace(reads: list) -> tuple[dict, dict | None]:
         stored = _existing_team(request, reads)
         record = store.team_item(rules.changed_team(stored, request.body, change_of(request)))
         rules.check_may_switch(request.access, stored, record)
         commit(request.database, store.TEAMS.replace(request.settings.teams_table, stored, record))
-        return stored, record, reads[2]
+        return record, reads[2]
 
-    stored, record, usage = settle(request, _team_reads, replace)
-    if stored["active"] and not record["active"]:
+    record, usage = settle(request, _team_reads, replace)
+    if request.body.get("active") is False:  # also where it is inactive already: an earlier call may have been cut off
         _end_team(request)
         usage = None
     return _team_answer(request, record, usage)

@@ -261,6 +261,19 @@ class TestDelete:
         api.call("DELETE", TEAM.format(org.id, team), org.admin).expect(204)
         assert org.numbers(team) == (0, 0, 0)
 
+    def test_a_deactivation_that_was_cut_off_is_finished_by_the_next(
+        self, api: Instance, org: Organisation, told: Callable[[], list[dict]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        team, body = org.team("A"), {"name": "A", "active": False}
+        user = org.member(team, "TEAM_LEAD")
+        monkeypatch.setattr(memberships, "_LONGEST_END", -1.0)
+        api.call("PUT", TEAM.format(org.id, team), org.admin, body).expect(503, "SERVICE_UNAVAILABLE")
+        monkeypatch.setattr(memberships, "_LONGEST_END", 15.0)
+        api.call("PUT", TEAM.format(org.id, team), org.admin, body).expect(200)
+        assert org.numbers(team) == (0, 0, 0)
+        assert org.capabilities(user, team) == set()
+        assert told() == [{"organisationId": org.id, "teamId": team}]
+
     def test_an_end_that_could_not_be_told_is_told_by_the_next_call(
         self, api: Instance, org: Organisation, told: Callable[[], list[dict]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
