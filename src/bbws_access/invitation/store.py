@@ -8,7 +8,7 @@ from datetime import datetime
 from bbws_access.invitation import rules
 from bbws_access.kernel.dynamodb import ConditionFailed, Database, Delete, Get, Put, Query, Update
 from bbws_access.kernel.errors import ServiceError
-from bbws_access.kernel.keys import index_key, key, partition
+from bbws_access.kernel.keys import index_key, key, partition, sort_prefix
 from bbws_access.kernel.records import Change, Stale, Step, commit, put_over, timestamp
 
 _BY_STATUS, _BY_EMAIL, _BY_EXPIRY = "invitations-by-status", "invitations-by-email", "invitations-by-expiry"
@@ -46,8 +46,10 @@ def invitations(table: str, org_id: str, query: dict, now: datetime, size: int) 
     status, email, moment = query.get("status"), query.get("email"), timestamp(now)
     if email is not None:
         name = partition("Invitation", index=_BY_EMAIL, email=rules.normal_email(email))
-        asked = Query(table, name, index=_BY_EMAIL, forward=forward)
-        return [_filtered(asked, org_id, status, moment)]
+        # By organisation first: however often others invite an address, this list costs the same.
+        own = sort_prefix("Invitation", index=_BY_EMAIL, orgId=org_id)
+        asked = Query(table, name, own, index=_BY_EMAIL, forward=forward)
+        return [asked._replace(limit=whole) if status is None else _filtered(asked, status, moment)]
     if status is None:
         return [Query(table, partition("Invitation", orgId=org_id), "INVITATION#", forward=forward, limit=whole)]
 
@@ -57,7 +59,7 @@ def invitations(table: str, org_id: str, query: dict, now: datetime, size: int) 
 
     if status == rules.PENDING:
         # Nearly all have not expired: those that have are swept.
-        return [_filtered(under(rules.PENDING)._replace(limit=2 * size + 1), org_id, status, moment)]
+        return [_filtered(under(rules.PENDING)._replace(limit=2 * size + 1), status, moment)]
     if status == rules.EXPIRED:
         return [under(rules.PENDING)._replace(sort_range=_until(moment)), under(rules.EXPIRED)]
     return [under(status)]
@@ -74,18 +76,16 @@ def _until(moment: str) -> tuple[str, str]:
     return "0", f"{moment}#~"
 
 
-def _filtered(query: Query, org_id: str, status: str | None, moment: str) -> Query:
-    names, values = {"#org": "organisationId"}, {":org": org_id}
-    condition = "#org = :org"
-    if status is not None:
-        names["#status"], values[":status"] = "status", status
-        condition += " AND #status = :status"
+def _filtered(query: Query, status: str, moment: str) -> Query:
+    """Those with a status at a moment."""
+    names, values = {"#status": "status"}, {":status": status}
+    condition = "#status = :status"
     if status == rules.PENDING:
         values[":now"] = moment
         condition += " AND expiresAt > :now"
     elif status == rules.EXPIRED:
         values |= {":now": moment, ":pending": rules.PENDING}
-        condition = "#org = :org AND (#status = :status OR (#status = :pending AND expiresAt <= :now))"
+        condition += " OR (#status = :pending AND expiresAt <= :now)"
     return query._replace(filter=condition, names=names, values=values)
 
 

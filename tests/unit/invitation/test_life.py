@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bbws_access.invitation import rules, sweep
+from bbws_access.invitation import rules, store, sweep
 from bbws_access.kernel.records import timestamp
 from tests.support.services import World, moment
 from tests.unit.invitation.conftest import INVITER, Desk, Invited
@@ -96,6 +96,18 @@ class TestLists:
             "GET", f"/organisations/{other}/invitations", world.member(other), query={"email": again.email}
         )
         assert page.expect(200)["items"] == []
+
+    def test_what_others_send_to_an_address_makes_no_list_longer(
+        self, desk: Desk, world: World, several: dict[str, Invited]
+    ) -> None:
+        one, other = several["REVOKED"], world.organisation()
+        theirs = {**desk.stored(one.invitation), "organisationId": other, "padding": "x" * 60_000}
+        for n in range(20):  # more than DynamoDB reads at once
+            world.database.put(desk.table, store._item({**theirs, "invitationId": f"inv-{n}"}))
+        for query in ({}, {"status": "REVOKED"}):
+            answer = desk.api.call("GET", desk.path, desk.admin, query={"email": one.email, **query})
+            assert ids(answer.expect(200)["items"]) == [one.invitation["invitationId"]]
+            assert answer.round_trips == 1
 
     def test_a_read_is_one_wait(self, desk: Desk, several: dict[str, Invited]) -> None:
         for query in ({}, {"status": "EXPIRED"}, {"status": "PENDING"}, {"email": several["PENDING"].email}):
