@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from bbws_access.access.grants import TEAM
 from bbws_access.access.reader import access_in, calls_in, in_force
 from bbws_access.invitation import accounts, mail, offers, rules, store, tokens
 from bbws_access.invitation.accounts import Account
-from bbws_access.kernel.dynamodb import Call, Page
+from bbws_access.kernel.dynamodb import Call
 from bbws_access.kernel.errors import NotFound
-from bbws_access.kernel.records import Change, Step, check_room, timestamp, until_fresh
+from bbws_access.kernel.records import Change, Step, check_room, stays, timestamp, until_fresh
 from bbws_access.kernel.service import Request
 from bbws_access.role import rules as role_rules
 from bbws_access.role import store as role_store
 from bbws_access.team import memberships
+from bbws_access.team import rules as team_rules
 from bbws_access.team import store as team_store
 
 
@@ -81,12 +83,11 @@ def accept(request: Request) -> tuple[dict, Account]:
         record = rules.ended(found, rules.ACCEPTED, change, **more)
         # Now that the account is known: it may be the inviter's, who then gets no more than they hold.
         offer = offered.check(results, account.user_id)
-        calls = [*_assign_reads(request, found, offer, change), *_join_reads(request, found, offer, change)]
-        held, size, *joined = request.database.parallel(calls)
+        held = _Held(request, found, change.actor)
         steps = [
             offers.role_stays(request.settings, offer),
-            *_assign(request, found, offer, change, held, size),
-            *_join(request, found, offer, change, joined),
+            *_assign(request, found, offer, change, held),
+            *_join(request, found, offer, change, held),
         ]
         store.end(request.database, request.settings.invitations_table, found, record, steps)
         return record
@@ -130,53 +131,76 @@ def _team_of_role(stored: dict, offer: offers.Offer) -> str | None:
     return stored.get("teamId") if offer.role["scope"] == TEAM else None
 
 
-def _assign_reads(request: Request, stored: dict, offer: offers.Offer, change: Change) -> list[Call]:
-    table, org_id, user_id = request.settings.permissions_table, stored["organisationId"], change.actor
-    return [
-        role_store.assignment(table, org_id, user_id, offer.role["roleId"], _team_of_role(stored, offer)),
-        role_store.size_of_assignments(table, org_id, user_id),
-    ]
+class _Held:
+    """What the person of an account holds and held in the invitation's organisation.
 
-
-def _assign(
-    request: Request, stored: dict, offer: offers.Offer, change: Change, found: dict | None, size: Page
-) -> list[Step]:
-    """The steps that give the role; none where the user has it. Raises LIMIT_REACHED.
-
-    found, size: the results of `_assign_reads`
+    assignments, memberships: all the records, ended ones too      assigned, joined: the first pages of their queries
+    pointer: the record that names the primary team, None without one
+    Raises INVITATION_OBSOLETE where what was offered was taken from the person after the offer, or everything was.
     """
+
+    def __init__(self, request: Request, stored: dict, user_id: str) -> None:
+        org_id, teams = stored["organisationId"], request.settings.teams_table
+        calls = [
+            team_store.assignments(request.settings.permissions_table, org_id, user_id),
+            team_store.memberships(teams, user_id, org_id),
+            team_store.primary_team(teams, org_id, user_id),
+        ]
+        self.assigned, self.joined, self.pointer = request.database.parallel(calls)
+        self.assignments = request.database.rest_of(calls[0], self.assigned)
+        self.memberships = request.database.rest_of(calls[1], self.joined)
+        self._check_not_left(stored, request.now)
+
+    def assignment(self, role_id: str, team_id: str | None) -> dict | None:
+        wanted = role_id, team_id
+        return next((one for one in self.assignments if (one["roleId"], one.get("teamId")) == wanted), None)
+
+    def membership(self, team_id: str) -> dict | None:
+        return next((one for one in self.memberships if one["teamId"] == team_id), None)
+
+    def _check_not_left(self, stored: dict, now: datetime) -> None:
+        records = [*self.assignments, *self.memberships]
+        # Both are cut to milliseconds: within the same one, the end counts as the later.
+        ended = [one for one in records if not one["active"] and one["dateLastUpdated"] >= stored["sentAt"]]
+        if not ended:
+            return
+        offered = [one for one in ended if _is_offered(one, stored)]
+        if offered or not any(in_force(one, now) for one in records):
+            raise rules.obsolete("what you had in the organisation has ended since it was sent")
+
+
+def _is_offered(held: dict, stored: dict) -> bool:
+    if "teamRoleId" in held:
+        return held["teamId"] == stored.get("teamId")
+    return held["roleId"] == stored["roleId"]
+
+
+def _assign(request: Request, stored: dict, offer: offers.Offer, change: Change, held: _Held) -> list[Step]:
+    """The steps that give the role; where the user has it, that it stays. Raises LIMIT_REACHED."""
     table, user_id = request.settings.permissions_table, change.actor
+    team_id = stored.get("teamId") if offer.role["scope"] == TEAM else None
+    found = held.assignment(offer.role["roleId"], team_id)
     if found is not None and in_force(found, request.now):
-        return []
+        return [stays(table, found)]
     if found is None:
-        check_room(size, role_rules.MOST_ASSIGNMENTS, "roles of this user in the organisation")
-    record = role_rules.new_assignment(offer.role, user_id, _team_of_role(stored, offer), None, found, change)
+        check_room(held.assigned, role_rules.MOST_ASSIGNMENTS, "roles of this user in the organisation")
+    record = role_rules.new_assignment(offer.role, user_id, team_id, None, found, change)
     return role_store.assign_steps(table, {**record, "assignedBy": stored["sentBy"]}, found, change)
 
 
-def _join_reads(request: Request, stored: dict, offer: offers.Offer, change: Change) -> list[Call]:
+def _join(request: Request, stored: dict, offer: offers.Offer, change: Change, held: _Held) -> list[Step]:
+    """The steps that join the team, none without one; where the user is in it, that it stays. Raises LIMIT_REACHED."""
     if offer.team is None:
         return []
     table, org_id, user_id = request.settings.teams_table, stored["organisationId"], change.actor
-    return [team_store.memberships(table, user_id, org_id), team_store.primary_team(table, org_id, user_id)]
-
-
-def _join(request: Request, stored: dict, offer: offers.Offer, change: Change, reads: list) -> list[Step]:
-    """The steps that join the team; none without a team, or where the user is in it.
-
-    reads: the results of `_join_reads`
-    """
-    if offer.team is None:
-        return []
-    table, org_id, user_id = request.settings.teams_table, stored["organisationId"], change.actor
-    query, [page, pointer] = _join_reads(request, stored, offer, change)[0], reads
-    known = request.database.rest_of(query, page)
-    [found] = [one for one in known if one["teamId"] == offer.team["teamId"]] or [None]
+    found = held.membership(offer.team["teamId"])
     if found is not None and found["active"]:
-        return []
+        return [stays(table, found), *offers.team_stays(request.settings, offer)]
+    if found is None:
+        check_room(held.joined, team_rules.MOST_MEMBERSHIPS, "memberships of this user in the organisation")
     names = {name: request.body[name] for name in ("firstName", "lastName") if name in request.body}
     body = {"userId": user_id, "userEmail": stored["email"], **names}
-    is_first = pointer is None
+    is_first = held.pointer is None
     record = memberships.new_membership(
         org_id, offer.team["teamId"], body, offer.team_role, found, change, primary=is_first
     )

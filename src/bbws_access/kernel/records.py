@@ -181,6 +181,12 @@ def put_over(table: str, item: dict, replaced: dict | None) -> Put:
     return Put(table, item, "#version = :version", {"#version": "version"}, {":version": replaced["version"]})
 
 
+def stays(table: str, item: dict) -> Step:
+    """A step that fails where a stored record is not at the version that was read."""
+    place = {name: item[name] for name in ("PK", "SK")}
+    return Check(table, place, "#version = :version", {"#version": "version"}, {":version": item["version"]}), Stale()
+
+
 def size_of(table: str, partition: str, prefix: str) -> Query:
     """How many records of a partition have sort keys that begin with `prefix`, inactive ones too."""
     return Query(table, partition, prefix, select="COUNT")

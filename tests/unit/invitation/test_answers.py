@@ -7,6 +7,9 @@ import pytest
 
 from bbws_access.invitation import rules, tokens
 from bbws_access.kernel.keys import key
+from bbws_access.kernel.records import Change
+from bbws_access.role import store as role_store
+from bbws_access.team import memberships as team_memberships
 from tests.support.services import World
 from tests.unit.invitation.conftest import INVITER, Desk, Invited, unknown_token
 from tests.unit.invitation.test_creation import custom_role, join, member_with
@@ -325,6 +328,69 @@ class TestObsolete:
         monkeypatch.setattr("bbws_access.role.rules.MOST_ASSIGNMENTS", 0)
         desk.use(one.token, "accept").expect(409, "LIMIT_REACHED")
         assert desk.stored(one.invitation)["status"] == "PENDING"
+
+    def test_a_user_of_as_many_teams_as_there_may_be(
+        self, desk: Desk, world: World, team: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("bbws_access.team.rules.MOST_MEMBERSHIPS", 1)
+        first = desk.invite(teamId=team)
+        desk.use(first.token, "accept").expect(200)
+        second = desk.invite(first.email, role="ORG_ADMIN", teamId=world.team(desk.org))
+        desk.use(second.token, "accept").expect(409, "LIMIT_REACHED")
+        [member] = memberships(world, accepted_by(desk, first))
+        assert member["teamId"] == team
+
+
+class TestWhoLeft:
+    """An invitation from before does not bring back what was taken away since."""
+
+    def test_a_deactivated_person_stays_out(self, desk: Desk, world: World, team: str) -> None:
+        first = desk.invite(teamId=team)
+        desk.use(first.token, "accept").expect(200)
+        user = accepted_by(desk, first)
+        other = desk.invite(first.email, role="ORG_ADMIN")
+        leave(world, user, desk.org)
+        desk.use(other.token, "accept").expect(409, "INVITATION_OBSOLETE")
+        assert not any(one["active"] for one in (*assignments(world, user), *memberships(world, user)))
+        # The organisation may want them back: it says so by sending it again.
+        desk.api.call("POST", f"{other.path}/resend", desk.admin, email=INVITER).expect(200)
+        assert desk.post.deliver(desk.api) == []
+        desk.use(desk.post.letters(first.email)[-1].token, "accept").expect(200)
+        assert [one["roleName"] for one in assignments(world, user) if one["active"]] == ["ORG_ADMIN"]
+
+    @pytest.mark.parametrize("what", ["role", "team"])
+    def test_what_was_offered_and_lost_since_stays_lost(self, desk: Desk, world: World, team: str, what: str) -> None:
+        first = desk.invite(teamId=team)
+        desk.use(first.token, "accept").expect(200)
+        user = accepted_by(desk, first)
+        world.assign(user, "ORG_ADMIN", desk.org)
+        second = desk.invite(first.email, teamId=team)
+        change = Change.outside_a_request("somebody")
+        if what == "role":
+            [held] = [one for one in assignments(world, user) if one["roleName"] == "ORG_MANAGER"]
+            role_store.end(world.database, world.table, [held], change)
+        else:
+            team_memberships.end_all_of_user(world.database, world.teams_table, user, desk.org, change)
+        before = assignments(world, user), memberships(world, user)
+        desk.use(second.token, "accept").expect(409, "INVITATION_OBSOLETE")
+        assert (assignments(world, user), memberships(world, user)) == before
+
+    def test_what_else_was_lost_does_not_matter_to_a_member(self, desk: Desk, world: World, team: str) -> None:
+        first = desk.invite(teamId=team)
+        desk.use(first.token, "accept").expect(200)
+        user = accepted_by(desk, first)
+        second = desk.invite(first.email, role="ORG_ADMIN")
+        change = Change.outside_a_request("somebody")
+        team_memberships.end_all_of_user(world.database, world.teams_table, user, desk.org, change)
+        desk.use(second.token, "accept").expect(200)
+
+
+def leave(world: World, user: str, org: str) -> None:
+    """As the services do it when a person is deactivated in an organisation."""
+    change = Change.outside_a_request("system")
+    held = role_store.all_assignments_of_user(world.table, user, org)
+    role_store.end_found(world.database, world.table, held, change)
+    team_memberships.end_all_of_user(world.database, world.teams_table, user, org, change)
 
 
 class TestDeclining:

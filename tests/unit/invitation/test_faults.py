@@ -54,7 +54,7 @@ def outage(code: str = "InternalFailure") -> AwsUnavailable:
 ACCEPTING = [
     *("Update", "Get", "Get", "Query"),  # the attempt is counted; token, invitation, what is offered and by whom
     *("cognito AdminGetUser", "cognito AdminCreateUser", "sqs SendMessage"),
-    *("Get", "_Transact"),  # what the person has; everything at once
+    *("Query", "_Transact"),  # what the person has; everything at once
 ]
 
 

@@ -9,6 +9,9 @@ import boto3
 import pytest
 
 from bbws_access.invitation import rules
+from bbws_access.kernel.records import Change
+from bbws_access.role import store as role_store
+from bbws_access.team.memberships import end_all_of_user
 from tests.support.invitations import new_email
 from tests.support.services import Answer, Instance, World, at_once
 from tests.unit.invitation.conftest import INVITER, Desk
@@ -132,6 +135,37 @@ def test_never_into_a_role_that_is_gone(desk: Desk, world: World, new_instance: 
         code = "INVITATION_OBSOLETE" if "active" in change else "INVITER_NOT_ALLOWED"
         desk.use(one.token, "accept", api=instance).expect(409, code)
         assert usage(world, desk.org, role["roleId"]) == 0
+
+
+@pytest.mark.parametrize("gone", ["team", "membership", "role"])
+def test_what_the_person_has_already_must_stay_until_the_end(
+    desk: Desk, world: World, new_instance: Start, team: str, gone: str
+) -> None:
+    """A role in a team that is deleted at the moment of accepting, a role or place that is taken away then."""
+    first = desk.invite(teamId=team)
+    desk.use(first.token, "accept").expect(200)
+    user = accepted_by(desk, first)
+    role = "ORG_MANAGER" if gone == "role" else "SITE_EDITOR"
+    one, instance = desk.invite(first.email, role=role, teamId=team), new_instance()
+    run, done = instance.database._run, []
+
+    def just_before_the_end(calls: list, *more: object) -> list:
+        if type(calls[0]).__name__ == "_Transact" and not done:
+            done.append(gone)
+            change = Change.outside_a_request("somebody")
+            if gone == "team":
+                world.team(desk.org, team, active=False)
+            elif gone == "membership":
+                end_all_of_user(world.database, world.teams_table, user, desk.org, change)
+            else:
+                role_store.end(world.database, world.table, assignments(world, user), change)
+        return run(calls, *more)
+
+    instance.database._run = just_before_the_end
+    desk.use(one.token, "accept", api=instance).expect(409, "INVITATION_OBSOLETE")
+    assert done
+    assert usage(world, desk.org, desk.roles["SITE_EDITOR"]) == 0
+    assert desk.stored(one.invitation)["status"] == "PENDING"
 
 
 def test_two_workers_with_one_message(desk: Desk, new_instance: Start) -> None:
