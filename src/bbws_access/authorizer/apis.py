@@ -49,7 +49,8 @@ def read_api(name: str, document: object) -> Api:
     _refuse(name, problems)
     try:
         contract = Contract(_with_service(document, name))
-        problems = [*_problems_of_access(contract.operations.values())]
+        operations = contract.operations.values()
+        problems = [*_problems_of_access(operations), *_problems_of_lengths(operations)]
         _refuse(name, problems)
         return Api(name, contract)
     except (KeyError, TypeError, AttributeError) as error:
@@ -151,12 +152,25 @@ def _problems_of_policies(routes: RouteMap) -> Iterator[str]:
         )
 
 
+def _problems_of_lengths(operations: Iterable[Operation]) -> Iterator[str]:
+    for name, lengths in _lengths(operations).items():
+        if name in WIDTHS and not lengths <= {None, WIDTHS[name]}:
+            yield f"the parameter {name} is an id of the platform's, of {WIDTHS[name]} characters; rename yours"
+
+
 def _widths(operations: Iterable[Operation]) -> dict[str, int]:
-    """Lengths of the ids in paths: the platform's, and those of which the document says that there is one length."""
-    widths = dict(WIDTHS)
+    """Lengths of the ids in paths: the platform's, and those of which the document always says the same one length."""
+    found = _lengths(operations)
+    own = {name: min(lengths) for name, lengths in found.items() if len(lengths) == 1 and None not in lengths}
+    return {**own, **WIDTHS}
+
+
+def _lengths(operations: Iterable[Operation]) -> dict[str, set[int | None]]:
+    """For each parameter in paths, the lengths that operations give its values; None where one leaves it open."""
+    found: dict[str, set[int | None]] = {}
     for operation in operations:
-        for parameter in operation.parameters:
-            least, most = parameter.schema.get("minLength"), parameter.schema.get("maxLength")
-            if parameter.location == "path" and least == most and isinstance(least, int):
-                widths.setdefault(parameter.name, least)
-    return widths
+        given = {one.name: one.schema for one in operation.parameters if one.location == "path"}
+        for name in (segment[1:-1] for segment in operation.segments if segment.startswith("{")):
+            least, most = (given.get(name, {}).get(bound) for bound in ("minLength", "maxLength"))
+            found.setdefault(name, set()).add(least if least == most and isinstance(least, int) else None)
+    return found

@@ -54,6 +54,8 @@ def _set(path: str, method: str, **values: object) -> Callable[[dict], None]:
 def _add(path: str, method: str, access: object) -> Callable[[dict], None]:
     def change(document: dict) -> None:
         operation = {"operationId": "another", "x-bbws-access": access, "responses": {}}
+        if "{siteId}" in path:
+            operation["parameters"] = [{"$ref": "#/components/parameters/SiteId"}]
         document["paths"].setdefault(path, {})[method] = operation
 
     return change
@@ -81,6 +83,10 @@ def _add(path: str, method: str, access: object) -> Callable[[dict], None]:
         (lambda document: document.update(paths={}), "no OpenAPI 3 document"),
         (lambda document: document.update(swagger="2.0", openapi=None), "no OpenAPI 3 document"),
         (
+            lambda document: document["components"]["parameters"]["TeamId"]["schema"].update(minLength=8, maxLength=8),
+            "teamId is an id of the platform's, of 31 characters",
+        ),
+        (
             _add("/organisations/{orgId}/sites/{siteId}/teams/{teamId}", "get", [{"capability": "CAN_VIEW_SITES"}]),
             f"GET {ONE} and GET /organisations/{{orgId}}/sites/{{siteId}}/teams/{{teamId}} cannot be told apart",
         ),
@@ -106,3 +112,16 @@ def test_a_length_tells_apart_what_a_wildcard_cannot() -> None:
     _add("/organisations/{orgId}/sites/{siteId}/teams/{teamId}", "get", [{"capability": "CAN_VIEW_SITES"}])(document)
     document["components"]["parameters"]["SiteId"]["schema"] |= {"minLength": 30, "maxLength": 30}
     check_api("sites", document)
+
+
+@pytest.mark.parametrize("elsewhere", [[], [{"minLength": 68, "maxLength": 68}], [{}]], ids=["none", "other", "open"])
+def test_a_length_that_is_not_the_same_everywhere_is_none(elsewhere: list[dict]) -> None:
+    """What holds for the ids of some operations only tells no policy where an id ends."""
+    document = copy.deepcopy(SITES)
+    document["components"]["parameters"]["SiteId"]["schema"] |= {"minLength": 30, "maxLength": 30}
+    path = "/organisations/{orgId}/sites/{siteId}/teams/{teamId}"
+    _add(path, "get", [{"capability": "CAN_VIEW_SITES"}])(document)
+    parameters = [{"name": "siteId", "in": "path", "required": True, "schema": schema} for schema in elsewhere]
+    document["paths"][path]["get"]["parameters"] = parameters
+    with pytest.raises(ContractError, match="cannot be told apart"):
+        check_api("sites", document)
