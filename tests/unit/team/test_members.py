@@ -47,7 +47,14 @@ class TestAdd:
 
     @pytest.mark.parametrize(
         "more",
-        [{"userEmail": "nobody"}, {"userEmail": "a b@example.org"}, {"userId": "x"}, {"firstName": ""}, {"role": "x"}],
+        [
+            {"userEmail": "nobody"},
+            {"userEmail": "a b@example.org"},
+            {"userEmail": "a;=HYPERLINK(1)@example.org"},  # a cell of its own where ; parts the cells of a CSV file
+            {"userId": "x"},
+            {"firstName": ""},
+            {"role": "x"},
+        ],
     )
     def test_what_cannot_be(self, api: Instance, org: Organisation, more: dict) -> None:
         body = {**org.body(org.user()), **more}
