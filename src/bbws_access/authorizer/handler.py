@@ -98,7 +98,7 @@ class Authorizer:
         return {
             "principalId": identity.user_id,
             "policyDocument": policy.document,
-            "context": context_of(identity, access),
+            "context": {**context_of(identity, access), "policyDetail": policy.detail},
         }
 
     def _record(

@@ -101,6 +101,7 @@ def test_a_reader_may_read_and_the_line_says_so(scene):
         "teamIds": "",
         "permissions": "role:read",
         "roleIds": role_id,
+        "policyDetail": "exact",
     }
     assert is_allowed(answer["policyDocument"], f"{PREFIX}GET/organisations/{scene.org}/roles/role-x")
     assert not is_allowed(answer["policyDocument"], f"{PREFIX}POST/organisations/{scene.org}/roles")
@@ -120,6 +121,21 @@ def test_a_reader_may_read_and_the_line_says_so(scene):
     assert line["roundTrips"] == 1
     assert line["policyDetail"] == "exact"
     assert line["latencyMs"] > 0
+
+
+def test_a_service_learns_that_the_policy_is_wider_than_the_teams_of_its_caller(scene):
+    table, team_role = scene.tables["teams"], new_id("team-role")
+    role = {"teamRoleId": team_role, "capabilities": ["CAN_VIEW_SITES", "CAN_EDIT_SITES"], "active": True}
+    scene.database.put(table, {**item_key("TeamRoleDefinition", orgId=scene.org, teamRoleId=team_role), **role})
+    for _ in range(90):
+        ids = {"organisationId": scene.org, "teamId": new_id("team"), "userId": scene.user}
+        place = item_key("TeamMember", orgId=scene.org, teamId=ids["teamId"], userId=scene.user)
+        scene.database.put(table, {**place, **ids, "teamRoleId": team_role, "active": True})
+    event = {**scene.event(), "methodArn": f"{SITES_PREFIX}GET/organisations/{scene.org}/sites"}
+    answer = scene.authorizer.authorize(event)
+    foreign = f"{SITES_PREFIX}PUT/organisations/{scene.org}/teams/{new_id('team')}/sites/site-1"
+    assert is_allowed(answer["policyDocument"], foreign)
+    assert answer["context"]["policyDetail"] == "organisation"
 
 
 def test_the_answer_does_not_depend_on_the_path(scene):
