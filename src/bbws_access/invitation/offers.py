@@ -16,7 +16,8 @@ from bbws_access.role import rules as role_rules
 from bbws_access.role import store as role_store
 from bbws_access.team import store as team_store
 
-INVITE, ADD_MEMBER, MANAGE_MEMBERS = "invitation:create", "team:member:add", "CAN_MANAGE_MEMBERS"
+SEND = ("invitation:create", "invitation:resend")
+ADD_MEMBER, MANAGE_MEMBERS = "team:member:add", "CAN_MANAGE_MEMBERS"
 NOBODY_YET = ""
 
 
@@ -113,7 +114,7 @@ def check_may_offer(access: Access, offer: Offer, *, to: str = NOBODY_YET) -> No
 
 def may_still_offer(access: Access, offer: Offer, *, to: str) -> bool:
     """Whether the user who sent an invitation could send it now."""
-    if access.holds(INVITE, offer.role["organisationId"]) is None:
+    if all(access.holds(one, offer.role["organisationId"]) is None for one in SEND):
         return False
     try:
         check_may_offer(access, offer, to=to)

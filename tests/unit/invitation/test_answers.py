@@ -263,6 +263,14 @@ class TestTheInviter:
         assert letter.subject.startswith("other@acme.example")
         desk.use(letter.token, "accept").expect(200)
 
+    def test_who_may_only_send_again_answers_for_it(self, desk: Desk, world: World) -> None:
+        small = custom_role(world, desk, ["org:read"])
+        one = desk.invite(role=small["roleId"])
+        by = member_with(world, desk, ["invitation:resend", "org:read"])
+        desk.api.call("POST", f"{one.path}/resend", by, email=INVITER).expect(200)
+        assert desk.post.deliver(desk.api) == []
+        desk.use(desk.post.letters(one.email)[-1].token, "accept").expect(200)
+
     def test_who_may_not_invite_any_more(self, desk: Desk, world: World) -> None:
         role = custom_role(world, desk, ["invitation:create", "org:read"])
         small = custom_role(world, desk, ["org:read"])
