@@ -88,6 +88,7 @@ def accept(request: Request) -> tuple[dict, Account]:
             offers.role_stays(request.settings, offer),
             *_assign(request, found, offer, change, held),
             *_join(request, found, offer, change, held),
+            *held.stays_member(request, found),
         ]
         store.end(request.database, request.settings.invitations_table, found, record, steps)
         return record
@@ -158,6 +159,18 @@ class _Held:
     def membership(self, team_id: str) -> dict | None:
         return next((one for one in self.memberships if one["teamId"] == team_id), None)
 
+    def stays_member(self, request: Request, stored: dict) -> list[Step]:
+        """A step that fails where the person leaves at this moment; none where nothing but what is offered is held."""
+        settings = request.settings
+        places = (settings.permissions_table, self.assignments), (settings.teams_table, self.memberships)
+        others = [
+            stays(table, one)
+            for table, records in places
+            for one in records
+            if in_force(one, request.now) and not _is_offered(one, stored)
+        ]
+        return others[:1]
+
     def _check_not_left(self, stored: dict, now: datetime) -> None:
         records = [*self.assignments, *self.memberships]
         # Both are cut to milliseconds: within the same one, the end counts as the later.
@@ -172,7 +185,7 @@ class _Held:
 def _is_offered(held: dict, stored: dict) -> bool:
     if "teamRoleId" in held:
         return held["teamId"] == stored.get("teamId")
-    return held["roleId"] == stored["roleId"]
+    return held["roleId"] == stored["roleId"] and held.get("teamId") in (None, stored.get("teamId"))
 
 
 def _assign(request: Request, stored: dict, offer: offers.Offer, change: Change, held: _Held) -> list[Step]:

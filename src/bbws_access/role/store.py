@@ -293,15 +293,19 @@ def end_found(database: Database, table: str, query: Query, change: Change) -> i
 
     def pieces(reads: list) -> int:
         nonlocal done
-        found = database.rest_of(query, reads[0])
-        for start in range(0, len(found), _ENDED_AT_ONCE):
-            piece = found[start : start + _ENDED_AT_ONCE]
-            if query.index is not None:
-                piece = _as_stored(database, table, piece)
-            held = [one for one in piece if one["active"]]
-            if held:
-                end(database, table, held, change)
-                done += len(held)
+        [page], before = reads, -1
+        while done > before:  # what is given meanwhile ends as well
+            found, before = database.rest_of(query, page), done
+            for start in range(0, len(found), _ENDED_AT_ONCE):
+                piece = found[start : start + _ENDED_AT_ONCE]
+                if query.index is not None:
+                    piece = _as_stored(database, table, piece)
+                held = [one for one in piece if one["active"]]
+                if held:
+                    end(database, table, held, change)
+                    done += len(held)
+            if done > before:
+                [page] = database.parallel([query])
         return done
 
     return until_fresh(database.parallel([query]), lambda: database.parallel([query]), pieces)

@@ -228,9 +228,10 @@ def end_all_of_user(database: Database, table: str, user_id: str, org_id: str | 
     query = store.memberships(table, user_id, org_id)
 
     def attempt(reads: list) -> None:
-        for one in database.rest_of(query, reads[0]):
-            if one["active"]:
+        while held := [one for one in database.rest_of(query, reads[0]) if one["active"]]:
+            for one in held:
                 commit(database, end(table, [one], change, keep_leads=False))
+            reads = database.parallel([query])  # what began meanwhile ends as well
 
     until_fresh(database.parallel([query]), lambda: database.parallel([query]), attempt)
 

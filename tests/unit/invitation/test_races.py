@@ -15,7 +15,7 @@ from bbws_access.team.memberships import end_all_of_user
 from tests.support.invitations import new_email
 from tests.support.services import Answer, Instance, World, at_once
 from tests.unit.invitation.conftest import INVITER, Desk
-from tests.unit.invitation.test_answers import accepted_by, assignments, memberships, team_usage, usage
+from tests.unit.invitation.test_answers import accepted_by, assignments, leave, memberships, team_usage, usage
 from tests.unit.invitation.test_creation import custom_role
 
 Start = Callable[[], Instance]
@@ -166,6 +166,24 @@ def test_what_the_person_has_already_must_stay_until_the_end(
     assert done
     assert usage(world, desk.org, desk.roles["SITE_EDITOR"]) == 0
     assert desk.stored(one.invitation)["status"] == "PENDING"
+
+
+def test_never_for_who_is_deactivated_at_that_moment(desk: Desk, world: World, new_instance: Start) -> None:
+    first = desk.invite()
+    desk.use(first.token, "accept").expect(200)
+    user = accepted_by(desk, first)
+    one, instance = desk.invite(first.email, role="ORG_ADMIN"), new_instance()
+    run, done = instance.database._run, []
+
+    def just_before_the_end(calls: list, *more: object) -> list:
+        if type(calls[0]).__name__ == "_Transact" and not done:
+            done.append(leave(world, user, desk.org))
+        return run(calls, *more)
+
+    instance.database._run = just_before_the_end
+    desk.use(one.token, "accept", api=instance).expect(409, "INVITATION_OBSOLETE")
+    assert done
+    assert not any(held["active"] for held in assignments(world, user))
 
 
 def test_two_workers_with_one_message(desk: Desk, new_instance: Start) -> None:

@@ -126,6 +126,23 @@ class TestUserDeactivated:
         assert records.assignments(user) == ended
         assert records.counts(one) == {"ORG_MANAGER": 1}
 
+    def test_what_is_given_at_the_same_moment_ends_too(
+        self, api: Instance, world: World, records: Records, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        org, user = world.organisation(), world.user()
+        world.assign(user, "ORG_MANAGER", org)
+        transact, given = api.database.transact, []
+
+        def overtaken(actions: list, **more: object) -> None:
+            if not given:
+                given.append(world.assign(user, "ORG_ADMIN", org))
+            transact(actions, **more)
+
+        monkeypatch.setattr(api.database, "transact", overtaken)
+        api.deliver("UserDeactivated", userId=user)
+        assert given
+        assert (records.active(user), records.counts(org)) == ([], {})
+
     def test_in_one_organisation_only(self, api: Instance, world: World, records: Records) -> None:
         user, one, two = world.user(), world.organisation(), world.organisation()
         for org in (one, two):

@@ -552,6 +552,22 @@ class TestUserDeactivated:
     def test_nobody_known(self, api: Instance) -> None:
         api.deliver("UserDeactivated", userId=str(uuid.uuid4()))
 
+    def test_a_team_joined_at_the_same_moment_is_left_too(
+        self, api: Instance, org: Organisation, new_instance: Callable[[], Instance], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, second = org.team("A"), org.team("B")
+        user, transact, joined = org.member(first), api.database.transact, []
+
+        def overtaken(actions: list, **more: object) -> None:
+            if not joined:
+                joined.append(org.add(second, user, api=new_instance()).expect(201))
+            transact(actions, **more)
+
+        monkeypatch.setattr(api.database, "transact", overtaken)
+        api.deliver("UserDeactivated", userId=user)
+        assert joined
+        assert [org.numbers(first), org.numbers(second)] == [(0, 0, 0)] * 2
+
     def test_while_they_join(self, org: Organisation, new_instance: Callable[[], Instance]) -> None:
         user, teams = org.user(), [org.team(f"T{n}") for n in range(6)]
         for team in teams[:3]:
