@@ -312,7 +312,7 @@ variable "additional_apis" {
   }
 
   validation {
-    condition     = alltrue([for name in values(var.additional_apis) : try(contains(var.packages["authorizer"].apis, name), false)])
+    condition     = alltrue([for name in values(var.additional_apis) : try(var.packages["authorizer"].apis == null || contains(var.packages["authorizer"].apis, name), false)])
     error_message = "additional_apis: the authorizer's package holds no document for ${join(", ", [for name in values(var.additional_apis) : name if !try(contains(var.packages["authorizer"].apis, name), false)])}; put NAME.json in contract/apis, or in the folder that BBWS_ACCESS_APIS names, and package again."
   }
 }
@@ -326,11 +326,11 @@ variable "artifacts_bucket" {
 }
 
 variable "packages" {
-  description = "Each function's package: its key in artifacts_bucket, its SHA-256 in base64, and the other services' APIs whose documents it carries."
+  description = "Each function's package: its key in artifacts_bucket, its SHA-256 in base64, and the other services' APIs whose documents it carries (null: not known, as in a comparison of plans)."
   type = map(object({
     s3_key           = string
     source_code_hash = string
-    apis             = optional(list(string), [])
+    apis             = optional(list(string))
   }))
   nullable = false
 }

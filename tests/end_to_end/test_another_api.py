@@ -17,7 +17,7 @@ from bbws_access.kernel.ids import new_id
 from tests.support.deployment import ANOTHER_API, ROOT, SITES_API, claims
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.support.deployment import Answer, Deployment
 
@@ -27,6 +27,7 @@ pytestmark = pytest.mark.xdist_group("dev")
 
 DOCUMENT = json.loads((Path(ANOTHER_API["BBWS_ACCESS_APIS"]) / "sites.json").read_text())
 STAGE = "live"
+STRANGER_API = "stranger12"
 # Each route asks again for what it needs, and answers what the gateway said of the caller.
 FUNCTION = """
 NEEDS = {needs}
@@ -41,14 +42,20 @@ def handler(event, context):
 
 
 @pytest.fixture(scope="module")
-def sites(dev: Deployment) -> Call:
+def sites(dev: Deployment) -> Iterator[Call]:
     """Calls the sites API, which is made on the local AWS as its own team would make it."""
-    function = _function(dev)
-    _rest_api(dev, SITES_API, function)
-    return lambda *arguments, **named: dev.request(*arguments, **named, api=(SITES_API, STAGE))
+    name = f"sites-{secrets.token_hex(4)}"
+    _rest_api(dev, SITES_API, _function(dev, name))
+    yield lambda *arguments, **named: dev.request(*arguments, **named, api=(SITES_API, STAGE))
+    for api_id in (SITES_API, STRANGER_API):
+        dev.client("apigateway").delete_rest_api(restApiId=api_id)
+    dev.client("lambda").delete_function(FunctionName=name)
+    dev.client("iam").delete_role(RoleName=name)
+    with contextlib.suppress(dev.client("logs").exceptions.ResourceNotFoundException):
+        dev.client("logs").delete_log_group(logGroupName=f"/aws/lambda/{name}")
 
 
-def _function(dev: Deployment) -> str:
+def _function(dev: Deployment, name: str) -> str:
     """The function behind the API: the second lock as the documentation has it, and a handler that uses it."""
     text = (ROOT / "docs" / "another-api.md").read_text()
     [second_lock] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
@@ -65,7 +72,6 @@ def _function(dev: Deployment) -> str:
     with zipfile.ZipFile(archive, "w") as package:
         package.writestr("sites.py", second_lock + FUNCTION.format(needs=needs))
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    name = f"sites-{secrets.token_hex(4)}"
     role = dev.client("iam").create_role(
         RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     )["Role"]["Arn"]
@@ -194,6 +200,6 @@ def test_a_role_in_a_team_counts_through_the_teams_path(
 
 
 def test_an_api_that_nobody_named_is_refused(sites: Call, dev: Deployment, admin: str, organisation: str) -> None:
-    _rest_api(dev, "stranger12", "arn:aws:lambda:eu-west-1:000000000000:function:sites")
-    answer = dev.request("GET", f"/organisations/{organisation}/sites", admin, api=("stranger12", STAGE))
+    _rest_api(dev, STRANGER_API, "arn:aws:lambda:eu-west-1:000000000000:function:sites")
+    answer = dev.request("GET", f"/organisations/{organisation}/sites", admin, api=(STRANGER_API, STAGE))
     assert (answer.status, "secondLock" in answer.body) == (500, False)

@@ -279,12 +279,6 @@ def _target_without_queue(evidence: Evidence) -> None:
 def _queue_without_queue(evidence: Evidence) -> None:
     queue = one(evidence, "dev", "aws_sqs_queue", "module.mail.aws_sqs_queue.mail")
     queue.values["redrive_policy"] = None
-    source = f"arn:aws:sqs:eu-west-1:111122223333:{queue.values['name']}"
-    mapping = {"event_source_arn": source}
-    mail = next(facts for facts in evidence.facts if facts.module == "mail")
-    mail.planned["dev"].append(
-        Planned("module.mail.aws_lambda_event_source_mapping.x", "aws_lambda_event_source_mapping", mapping)
-    )
 
 
 @breaks("alarms", "dev", "No alarm watches the errors of bbws-access-dev-lambda-role")

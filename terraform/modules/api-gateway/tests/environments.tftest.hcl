@@ -13,8 +13,8 @@ variables {
   openapi_document = file("../../../contract/openapi.json")
 
   services = {
-    permission = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:permission:live/invocations"
-    role       = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:role:live/invocations"
+    for service in ["permission", "role", "team", "invitation"] : service =>
+    "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:${service}:live/invocations"
   }
   authorizer = {
     name                           = "bbws-access-dev-authorizer"
