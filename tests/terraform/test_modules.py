@@ -70,9 +70,10 @@ def test_configuration_is_valid(folder: Path, workspace: Workspace) -> None:
 )
 def test_native_tests_pass(folder: Path, file: str, workspace: Workspace) -> None:
     copy = workspace.initialised(workspace.copy_of(folder))
-    with shared(copy, workspace.environment) as environment:
-        printed = workspace.terraform(copy, "test", f"-filter=tests/{file}", "-no-color", environment=environment)
     runs = [run for run in native_runs(folder) if run.file == file]
+    accepting = any(not run.expect_failures for run in runs)
+    with shared(copy, workspace.environment, plans=accepting) as environment:
+        printed = workspace.terraform(copy, "test", f"-filter=tests/{file}", "-no-color", environment=environment)
     assert f"{len(runs)} passed, 0 failed" in printed, printed
 
 

@@ -35,13 +35,15 @@ def has_one_configuration(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def shared(folder: Path, environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
+def shared(folder: Path, environment: Mapping[str, str], *, plans: bool = True) -> Iterator[dict[str, str]]:
     """The environment in which Terraform, one run at a time, finds a provider at work; `folder` is initialised.
 
+    plans: whether a run looks at what the provider plans; where it only sees inputs rejected, the provider's
+    configuration is no part of the answer
     The environment stays as it is where the provider cannot be shared.
     """
     binaries = list((folder / ".terraform" / "providers").glob("*/hashicorp/aws/*/*/terraform-provider-aws_*"))
-    if len(binaries) != 1 or not has_one_configuration(folder):
+    if len(binaries) != 1 or (plans and not has_one_configuration(folder)):
         yield dict(environment)
         return
     # A short path of its own: that of a socket may not be long.

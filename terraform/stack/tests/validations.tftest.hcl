@@ -8,8 +8,9 @@ provider "aws" {
 }
 
 provider "aws" {
-  alias                       = "failover"
-  region                      = "eu-central-1"
+  alias = "failover"
+  # Nothing is planned there; as in the other region, so that both may be one process.
+  region                      = "eu-west-1"
   access_key                  = "test"
   secret_key                  = "test"
   skip_credentials_validation = true
