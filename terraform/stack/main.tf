@@ -248,7 +248,7 @@ module "iam" {
 
   keys = local.role_keys
   user_pools = {
-    invitation = { people = { arn = module.cognito.user_pool_arn, read_users = true, create_users = true } }
+    invitation = { people = { arn = module.cognito.user_pool_arn, create_users = true } }
   }
   authorizer_invocation = { alias_arn = local.authorizer_alias_arn }
   replications = var.cross_region_replication ? {

@@ -264,7 +264,7 @@ INVITATION_SERVICE = [
     *_may_not("invitation", CHANGE, "table/teams", TEAMS, TEAM_ROLES),
     *_may("invitation", ("cognito-idp:AdminCreateUser", "cognito-idp:AdminGetUser"), "user-pool"),
     *_may_not("invitation", ("cognito-idp:AdminDeleteUser", "cognito-idp:AdminSetUserPassword"), "user-pool"),
-    *_may_not("invitation", ("cognito-idp:AdminUpdateUserAttributes",), "user-pool"),
+    *_may_not("invitation", ("cognito-idp:AdminUpdateUserAttributes", "cognito-idp:ListUsers"), "user-pool"),
     *_may("invitation", ("sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage"), "queue/mail"),
     *_may_not("invitation", ("sqs:PurgeQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes"), "queue/mail"),
     *_may_not("invitation", ("sqs:SendMessage", "sqs:ReceiveMessage"), "queue/mail-dead-letters"),

@@ -320,7 +320,8 @@ locals {
   user_pool_statements = {
     for service, pools in var.user_pools : service => {
       for name, pool in pools : name => concat(
-        pool.read_users || pool.create_users ? ["cognito-idp:AdminGetUser", "cognito-idp:ListUsers"] : [],
+        ["cognito-idp:AdminGetUser"],
+        pool.read_users ? ["cognito-idp:ListUsers"] : [],
         pool.create_users ? ["cognito-idp:AdminCreateUser"] : [],
       )
     }

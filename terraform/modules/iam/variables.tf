@@ -291,7 +291,7 @@ variable "keys" {
 }
 
 variable "user_pools" {
-  description = "Cognito user pools that a service uses, by service and pool: read_users finds users, create_users also invites new ones."
+  description = "Cognito user pools that a service uses, by service and pool: each finds a user by name; read_users lists them all, create_users invites new ones."
   type = map(map(object({
     arn          = string
     read_users   = optional(bool, false)

@@ -197,8 +197,8 @@ run "dev" {
   }
 
   assert {
-    condition     = toset(jsondecode(aws_iam_role_policy.user_pools["invitation"].policy).Statement[0].Action) == toset(["cognito-idp:AdminCreateUser", "cognito-idp:AdminGetUser", "cognito-idp:ListUsers"])
-    error_message = "Creating users takes these three actions, on the pool."
+    condition     = toset(jsondecode(aws_iam_role_policy.user_pools["invitation"].policy).Statement[0].Action) == toset(["cognito-idp:AdminCreateUser", "cognito-idp:AdminGetUser"])
+    error_message = "Creating users takes these two actions, on the pool."
   }
 
   assert {
