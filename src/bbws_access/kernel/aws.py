@@ -123,7 +123,7 @@ class Aws:
             except MissingCredentials as error:
                 raise AwsError(str(error), "NoCredentials") from None
             try:
-                status, answer = _exchange(pool, request, min(self._attempt_timeout, end - time.monotonic()))
+                status, answer = pool.exchange(request, max(0.001, min(self._attempt_timeout, end - time.monotonic())))
                 if 200 <= status < 300:
                     return json.loads(answer) if answer else {}
                 failure = _failure(what, status, answer)
@@ -136,17 +136,6 @@ class Aws:
             if time.monotonic() + pause >= end:
                 raise failure
             time.sleep(pause)
-
-
-def _exchange(pool: Pool, request: bytes, timeout: float) -> tuple[int, bytes]:
-    connection = pool.send(request, max(0.001, timeout))
-    try:
-        answer = connection.read_answer()
-    except (OSError, ValueError):
-        connection.close()
-        raise
-    pool.keep(connection)
-    return answer
 
 
 def _failure(what: str, status: int, answer: bytes) -> AwsError:

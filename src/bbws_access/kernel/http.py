@@ -58,7 +58,11 @@ class Pool:
     def get(self, path: str, timeout: float) -> tuple[int, bytes]:
         """Status and body of a GET. Raises OSError or ValueError."""
         request = f"GET {path} HTTP/1.1\r\nHost: {self.authority}\r\nAccept: application/json\r\n\r\n"
-        connection = self.send(request.encode("ascii"), timeout)
+        return self.exchange(request.encode("ascii"), timeout)
+
+    def exchange(self, data: bytes, timeout: float) -> tuple[int, bytes]:
+        """Status and body of the answer to a whole request. Raises OSError or ValueError."""
+        connection = self.send(data, timeout)
         try:
             answer = connection.read_answer()
         except (OSError, ValueError):
