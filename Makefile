@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 ENVIRONMENT ?= dev
 TARGET ?= aws
-WORKERS ?= 2
+WORKERS ?= 3
 ARGUMENTS ?=
 
 VENV := .venv
@@ -36,7 +36,7 @@ down: $(READY) ## Stop the local AWS; ARGUMENTS=--destroy takes everything down 
 verify: $(SCANNERS)/.ready ## Prove every module for DEV, SIT and PROD (ARGUMENTS=--fresh asks no cache)
 	@$(TOOL) verify $(ARGUMENTS)
 
-test: lint $(SCANNERS)/.ready $(GENERATOR)/.ready ## Run every check and test (WORKERS=2)
+test: lint $(SCANNERS)/.ready $(GENERATOR)/.ready ## Run every check and test (WORKERS=3)
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(ARGUMENTS)
 
 lint: $(READY) ## Check the style of Python and Terraform

@@ -312,7 +312,7 @@ variable "additional_apis" {
   }
 
   validation {
-    condition     = alltrue([for name in values(var.additional_apis) : try(var.packages["authorizer"].apis == null || contains(var.packages["authorizer"].apis, name), false)])
+    condition     = alltrue([for name in values(var.additional_apis) : try(contains(coalesce(var.packages["authorizer"].apis, [name]), name), false)])
     error_message = "additional_apis: the authorizer's package holds no document for ${join(", ", [for name in values(var.additional_apis) : name if !try(contains(var.packages["authorizer"].apis, name), false)])}; put NAME.json in contract/apis, or in the folder that BBWS_ACCESS_APIS names, and package again."
   }
 }

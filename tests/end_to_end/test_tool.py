@@ -82,6 +82,15 @@ def test_a_second_apply_changes_nothing(dev: Deployment) -> None:
     assert "nothing to change" in result.stdout + result.stderr, result
 
 
+def _wait_until_saved(dev: Deployment, text: str) -> None:
+    """The local AWS saves what changed a second later, or in ten times as long as saving takes."""
+    for _ in range(240):
+        if any(text.encode() in file.read_bytes() for file in dev.folder.rglob("state.pickle")):
+            return
+        time.sleep(0.5)
+    raise AssertionError(f"{text} was not saved within two minutes")
+
+
 def test_up_after_the_local_aws_was_killed(dev: Deployment, admin: str, organisation: str) -> None:
     """What was written before the kill is there afterwards, at the same address."""
     made = dev.request(
@@ -92,7 +101,7 @@ def test_up_after_the_local_aws_was_killed(dev: Deployment, admin: str, organisa
     )
     assert made.status == 201, made.body
     url = dev.status["api_url"]
-    time.sleep(5)  # the local AWS writes its state to the disk every second
+    _wait_until_saved(dev, made.body["setId"])
     pid = json.loads((dev.folder / "process.json").read_text())["pid"]
     os.kill(pid, signal.SIGKILL)
     down = dev.tool("status", check=False)
