@@ -16,7 +16,8 @@ from tests.local_aws.conftest import REGION, Aws
 from tests.local_aws.test_apigateway_import import document
 from tests.support.terraform import ROOT, terraform_environment
 
-pytestmark = pytest.mark.slow
+# One deployment for all of them, whichever worker they run on.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("local-aws-terraform")]
 
 FIXTURE = Path(__file__).parent / "terraform" / "main.tf"
 NAME = "fixture"

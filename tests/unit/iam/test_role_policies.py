@@ -33,6 +33,9 @@ from tests.support.role_cases import (
 from tests.support.stack import ACCOUNT_ID, plan_stack, planned_resources
 from tests.support.terraform import ROOT, Workspace
 
+# One plan for all of them.
+pytestmark = pytest.mark.xdist_group("role-policies")
+
 POOL_ID = "eu-west-1_Example01"
 LINK = "https://portal.example.com/invitation"
 DEPLOYMENT = Deployment("bbws-access-dev", "eu-west-1", ACCOUNT_ID, user_pool_id=POOL_ID)
