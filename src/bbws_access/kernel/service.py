@@ -184,7 +184,7 @@ class Service:
         if wanted != have:
             raise ContractError(
                 f"The service {self.name} and the contract differ: "
-                f"not implemented {sorted(wanted - have)}, not in the contract {sorted(have - wanted)}"
+                f"without a function {sorted(wanted - have)}, not in the contract {sorted(have - wanted)}"
             )
         if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
             # The start of a function has more CPU than its requests: load what the first one needs.

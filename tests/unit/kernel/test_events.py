@@ -124,7 +124,7 @@ def test_only_messages_that_failed_come_again(harness):
 def test_a_service_takes_what_the_contract_sends_it(monkeypatch):
     monkeypatch.setattr(events, "load_events", lambda: _KNOWN)
     service = Service("thing", contract=Contract({}))
-    with pytest.raises(ContractError, match=r"not implemented \['Made', 'mail'\]"):
+    with pytest.raises(ContractError, match=r"without a function \['Made', 'mail'\]"):
         _ = service.handler
     service.event("Made")(print)
     service.messages("mail")(print)

@@ -437,7 +437,7 @@ def test_operations_must_be_exactly_those_of_the_contract():
     service.operation("open")(lambda request: {})
     service.operation("extra")(lambda request: {})
     with pytest.raises(
-        ContractError, match=r"not implemented \['make', 'mine', 'see'\], not in the contract \['extra'\]"
+        ContractError, match=r"without a function \['make', 'mine', 'see'\], not in the contract \['extra'\]"
     ):
         _ = service.handler
     with pytest.raises(ContractError, match="registered twice"):
