@@ -71,10 +71,8 @@ def test_token_prints_a_token_and_nothing_else(dev: Deployment, admin: str, orga
 
 def test_a_second_up_changes_nothing(dev: Deployment) -> None:
     before = dev.status
-    seconds = dev.up()
+    dev.up()
     assert dev.status == before
-    # Far from the minutes of the first one, whatever else the machine is doing.
-    assert seconds < 60
 
 
 def test_a_second_apply_changes_nothing(dev: Deployment) -> None:

@@ -79,12 +79,9 @@ class Deployment:
             raise AssertionError(f"{shlex.join(command)}: {result.returncode}\n{result.stdout}\n{result.stderr}")
         return result
 
-    def up(self) -> float:
-        """Bring it up and return the seconds that it took."""
-        began = time.monotonic()
+    def up(self) -> None:
         self.tool("up")
         self.__dict__.pop("status", None)
-        return time.monotonic() - began
 
     @cached_property
     def status(self) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import io
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from bbws_access.cli.errors import ToolError, UsageError
+from bbws_access.cli.processes import process_start
 from bbws_access.cli.project import Project
 from bbws_access.verify import engine, show
 from bbws_access.verify.cache import Cache
@@ -109,12 +109,9 @@ def test_a_missing_provider_is_said(job, project: Project, tmp_path: Path, monke
 
 
 def test_a_worker_that_hangs_is_ended_at_its_time_limit(job, tmp_path: Path) -> None:
-    began = time.monotonic()
     failed = run(job("kms", time_limit=0.5), tmp_path)
-    assert time.monotonic() - began < 10
     assert failed.status == FAILED
     assert "the time limit of 0.5 s passed" in failed.facts.broken
-    assert failed.facts.seconds < 10
 
 
 def test_a_worker_that_crashes_fails_its_row(job, project: Project, tmp_path: Path) -> None:
@@ -128,10 +125,9 @@ def test_a_worker_that_crashes_fails_its_row(job, project: Project, tmp_path: Pa
 
 def test_a_process_is_ended_with_everything_that_it_started(project: Project, tmp_path: Path) -> None:
     runner = Runner(project, 1)
-    began = time.monotonic()
     with pytest.raises(CheckError, match="sh -c was ended: the time limit of 1 s passed"):
-        runner.run(["/bin/sh", "-c", "sleep 60 & sleep 60"], tmp_path, tmp_path, Deadline(1))
-    assert time.monotonic() - began < 10
+        runner.run(["/bin/sh", "-c", "sleep 600 & echo $! > child; wait"], tmp_path, tmp_path, Deadline(1))
+    assert process_start(int((tmp_path / "child").read_text())) == ""
 
 
 def test_stopping_ends_what_runs_and_starts_nothing_more(project: Project, tmp_path: Path) -> None:

@@ -306,11 +306,9 @@ def test_terraform_is_ended_when_what_it_works_on_is_gone(project: Project) -> N
     terraform, files = runner(project, SLOW.replace("sleep 3", "sleep 60"), "")
     planned = terraform.plan(files, lambda text: None)
     terraform.is_alive = lambda: False
-    started = time.monotonic()
     with pytest.raises(TerraformError, match="The local AWS ended while Terraform was at work") as caught:
         terraform.apply(planned, lambda text: None)
     assert caught.value.status == -signal.SIGKILL
-    assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize("mark", [{}, {"pid": 1, "started": "another"}, {"pid": 2**22 - 1, "started": "5"}])
