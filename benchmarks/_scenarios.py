@@ -23,13 +23,13 @@ from bbws_access.kernel.dynamodb import Database, Get, Put, Query
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.keys import key
 from bbws_access.kernel.records import Change, count
-from bbws_access.kernel.service import Service
 from bbws_access.kernel.settings import Settings
 from bbws_access.permission.handler import service as permission_service
 from bbws_access.reference_data import seed_reference_data
 from bbws_access.role import rules as role_rules
 from bbws_access.role import store as role_store
 from bbws_access.role.handler import service as role_service
+from bbws_access.service.runtime import Service
 from bbws_access.team import memberships
 from bbws_access.team import rules as team_rules
 from bbws_access.team import store as team_store

@@ -27,10 +27,10 @@ from typing import NamedTuple
 from tests.support.tables import REGION
 
 from bbws_access.kernel.contract import Operation, load_contract
-from bbws_access.kernel.links import cursor_scope
 from bbws_access.kernel.paging import decode_cursor, encode_cursor
 from bbws_access.local_aws import LocalAws
 from bbws_access.packaging.build import FUNCTIONS, package
+from bbws_access.service.links import cursor_scope
 from benchmarks._scenarios import SCENARIOS, SERVICES, Asked, Cost, Crowd, Place
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -21,11 +21,11 @@ from bbws_access.kernel.dynamodb import Database
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.keys import key
 from bbws_access.kernel.logs import Logger
-from bbws_access.kernel.service import Service
 from bbws_access.kernel.settings import Settings
 from bbws_access.local_aws import LocalAws
 from bbws_access.reference_data import seed_reference_data
 from bbws_access.role.organisations import assign_role, create_organisation
+from bbws_access.service.runtime import Service
 from tests.support.tables import REGION, patient_aws, patient_database
 
 ENGINEER = "platform-engineer"

@@ -12,9 +12,9 @@ from bbws_access.invitation.accounts import Account
 from bbws_access.kernel.dynamodb import Call
 from bbws_access.kernel.errors import NotFound
 from bbws_access.kernel.records import Change, Step, check_room, stays, timestamp, until_fresh
-from bbws_access.kernel.service import Request
 from bbws_access.role import rules as role_rules
 from bbws_access.role import store as role_store
+from bbws_access.service.requests import Request
 from bbws_access.team import memberships
 from bbws_access.team import rules as team_rules
 from bbws_access.team import store as team_store

@@ -6,11 +6,12 @@ from bbws_access.invitation import acceptance, mail, offers, rules, store, sweep
 from bbws_access.kernel.dynamodb import Call, Query
 from bbws_access.kernel.events import Event, Message
 from bbws_access.kernel.ids import new_id
-from bbws_access.kernel.links import Links, cursor_scope, link, page_links
-from bbws_access.kernel.operations import change_of, check_organisation, from_cursor, page_of, settle
 from bbws_access.kernel.paging import encode_cursor, list_response, page_size
 from bbws_access.kernel.records import commit, organisation_read, take, timestamp
-from bbws_access.kernel.service import Request, Response, Service
+from bbws_access.service.links import Links, cursor_scope, link, page_links
+from bbws_access.service.operations import change_of, check_organisation, from_cursor, page_of, settle
+from bbws_access.service.requests import Request, Response
+from bbws_access.service.runtime import Service
 
 service = Service("invitation")
 

@@ -6,12 +6,13 @@ from bbws_access.access.grants import ORGANISATION, PLATFORM
 from bbws_access.kernel.dynamodb import Call
 from bbws_access.kernel.errors import NotFound
 from bbws_access.kernel.ids import new_id
-from bbws_access.kernel.links import Links, cursor_scope, link, page_links
-from bbws_access.kernel.operations import change_of, check_organisation, from_cursor, page_of, settle
 from bbws_access.kernel.paging import decode_cursor, encode_cursor, list_response, page_size
 from bbws_access.kernel.records import check_room, commit, organisation_read, take, timestamp
-from bbws_access.kernel.service import Request, Response, Service
 from bbws_access.permission import rules, store
+from bbws_access.service.links import Links, cursor_scope, link, page_links
+from bbws_access.service.operations import change_of, check_organisation, from_cursor, page_of, settle
+from bbws_access.service.requests import Request, Response
+from bbws_access.service.runtime import Service
 
 service = Service("permission")
 

@@ -12,12 +12,13 @@ from bbws_access.kernel.dynamodb import Call, Query
 from bbws_access.kernel.errors import Conflict, NotFound
 from bbws_access.kernel.events import Event
 from bbws_access.kernel.ids import new_id
-from bbws_access.kernel.links import Links, base_path, link, own_link, page_links
-from bbws_access.kernel.operations import change_of, check_organisation, from_cursor, page_of, settle
 from bbws_access.kernel.paging import list_response, page_size
 from bbws_access.kernel.records import check_room, commit, organisation_read, timestamp
-from bbws_access.kernel.service import Request, Response, Service
 from bbws_access.role import effective, organisations, preview, review, rules, store
+from bbws_access.service.links import Links, base_path, link, own_link, page_links
+from bbws_access.service.operations import change_of, check_organisation, from_cursor, page_of, settle
+from bbws_access.service.requests import Request, Response
+from bbws_access.service.runtime import Service
 
 service = Service("role")
 

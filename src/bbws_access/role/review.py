@@ -13,11 +13,11 @@ from types import SimpleNamespace
 
 from bbws_access.kernel.dynamodb import Database, Page, Query
 from bbws_access.kernel.errors import BadRequest
-from bbws_access.kernel.links import cursor_scope
 from bbws_access.kernel.paging import decode_cursor, encode_cursor, page_size
 from bbws_access.kernel.records import take
-from bbws_access.kernel.service import Request
 from bbws_access.role import rules, store
+from bbws_access.service.links import cursor_scope
+from bbws_access.service.requests import Request
 
 MOST_ROWS = 10_000
 MOST_BYTES = 4_000_000  # a function answers with at most 6 MB

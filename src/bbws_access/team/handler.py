@@ -9,11 +9,12 @@ from bbws_access.kernel.dynamodb import Call, Put, Query
 from bbws_access.kernel.errors import BadRequest, Forbidden, Unavailable
 from bbws_access.kernel.events import Event
 from bbws_access.kernel.ids import new_id
-from bbws_access.kernel.links import Links, link, page_links
-from bbws_access.kernel.operations import change_of, check_organisation, from_cursor, page_of, settle
 from bbws_access.kernel.paging import list_response, page_size
 from bbws_access.kernel.records import Step, check_room, commit, organisation_read
-from bbws_access.kernel.service import Request, Response, Service
+from bbws_access.service.links import Links, link, page_links
+from bbws_access.service.operations import change_of, check_organisation, from_cursor, page_of, settle
+from bbws_access.service.requests import Request, Response
+from bbws_access.service.runtime import Service
 from bbws_access.team import memberships, rules, store
 from bbws_access.team.defaults import seed_team_roles
 

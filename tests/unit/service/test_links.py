@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bbws_access.access.grants import ORGANISATION, Access, Grant
-from bbws_access.kernel.links import Links, link
+from bbws_access.service.links import Links, link
 
 
 def holder(*permissions: str) -> Access:

@@ -16,15 +16,13 @@ from __future__ import annotations
 import json
 import os
 import time
-from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
 
-from bbws_access.access.grants import Access, Reason
+from bbws_access.access.grants import Reason
 from bbws_access.access.reader import read_access_in
 from bbws_access.kernel.aws import Aws
-from bbws_access.kernel.contract import Contract, ContractError, Operation, Parameter, load_contract
+from bbws_access.kernel.contract import Contract, ContractError, Operation, load_contract
 from bbws_access.kernel.dynamodb import Call, Database, DatabaseUnavailable, Throttled
 from bbws_access.kernel.errors import BadRequest, Forbidden, NotFound, ServiceError, TooLarge, Unauthorized, Unavailable
 from bbws_access.kernel.events import (
@@ -40,78 +38,14 @@ from bbws_access.kernel.http import tls_context
 from bbws_access.kernel.ids import is_valid_id
 from bbws_access.kernel.logs import Logger
 from bbws_access.kernel.settings import Settings
+from bbws_access.service.requests import Caller, Request, Response
+from bbws_access.service.validation import Validators
 
-LARGEST_BODY = 64 * 1024
-_MOST_VIOLATIONS = 50
-_FORBIDDEN = frozenset("*?/\\$%{}#'\"" + "".join(map(chr, range(33))))  # whatever pattern the contract sets
-_TRUTH = {"true": True, "false": False}
 _SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
 }
-
-
-class Caller(NamedTuple):
-    """Who calls, as the authorizer told. `org_id` is the default organisation, "" when there is none."""
-
-    user_id: str
-    email: str
-    org_id: str
-
-
-class Response(NamedTuple):
-    """An answer. A body of None is sent as no body at all; one of another media type than JSON is text already."""
-
-    status: int
-    body: object = None
-    headers: Mapping[str, str] = {}
-    media_type: str = "application/json"
-
-
-class Request:
-    """One request, validated.
-
-    operation: the contract's operation      path, query: parameters, typed, defaults filled in
-    body: the JSON body ({} without one)     caller: who calls, None on public routes
-    access: what the caller holds in the path's organisation; None on public and signed-in routes
-    prefetched: results of the operation's `prefetch` calls, in their order
-    now: UTC, the same moment for the whole request
-    """
-
-    __slots__ = (
-        "access",
-        "aws",
-        "body",
-        "caller",
-        "database",
-        "log",
-        "now",
-        "operation",
-        "path",
-        "prefetched",
-        "query",
-        "request_id",
-        "settings",
-        "source_ip",
-        "user_agent",
-    )
-
-    operation: Operation
-    path: dict[str, str]
-    query: dict[str, object]
-    body: dict
-    caller: Caller | None
-    access: Access | None
-    prefetched: list
-    request_id: str
-    source_ip: str
-    user_agent: str
-    database: Database
-    aws: Aws
-    settings: Settings
-    log: Logger
-    now: datetime
 
 
 Handler = Callable[[Request], Response | dict]
@@ -141,7 +75,7 @@ class Service:
         self._handlers: dict[str, tuple[Handler, Prefetch | None]] = {}
         self._events: dict[str, EventHandler] = {}
         self._queues: dict[str, MessageHandler] = {}
-        self._validators: dict[str, _Validators] = {}
+        self._validators: dict[str, Validators] = {}
         self._routes = {
             (operation.method, operation.path): operation
             for operation in self._contract.operations.values()
@@ -346,10 +280,10 @@ class Service:
                 message = "You do not belong to this organisation."
             raise Forbidden(message)
 
-    def _validators_of(self, operation: Operation) -> _Validators:
+    def _validators_of(self, operation: Operation) -> Validators:
         validators = self._validators.get(operation.operation_id)
         if validators is None:
-            validators = self._validators[operation.operation_id] = _Validators(operation)
+            validators = self._validators[operation.operation_id] = Validators(operation)
         return validators
 
     def _proxy_response(self, response: Response, text: str, origin: str | None) -> dict:
@@ -375,146 +309,6 @@ def _registration(registered: dict[str, Callable], name: str) -> Callable[[Calla
 
 def _since(started: float) -> float:
     return round((time.perf_counter() - started) * 1000, 1)
-
-
-class _Validators:
-    """Compiled schemas of one operation."""
-
-    def __init__(self, operation: Operation) -> None:
-        # The Rust library validates a body in microseconds; it is needed by services only.
-        from jsonschema_rs import Draft202012Validator
-
-        def compiled(schema: dict) -> Draft202012Validator:
-            # Masked: a refused value may be a secret, and the message goes to logs and callers.
-            return Draft202012Validator(schema, validate_formats=True, mask="the value")
-
-        self._body = compiled(operation.body_schema) if operation.body_schema is not None else None
-        self._body_required = operation.body_required
-        self._path = [(p, compiled(p.schema)) for p in operation.parameters if p.location == "path"]
-        self._query = {p.name: (p, compiled(p.schema)) for p in operation.parameters if p.location == "query"}
-
-    def path(self, values: dict) -> dict[str, str]:
-        violations = []
-        for parameter, validator in self._path:
-            value = values.get(parameter.name)
-            field = f"path.{parameter.name}"
-            if not isinstance(value, str) or not value.isascii() or _FORBIDDEN.intersection(value):
-                violations.append(_violation(field, "holds a character that no identifier may hold"))
-            elif "pattern" not in parameter.schema and not is_valid_id(value):
-                violations.append(
-                    _violation(field, "must be 1 to 64 lower-case letters and digits, single hyphens between them")
-                )
-            else:
-                violations += _violations(field, validator, value)
-        _raise(violations, "The path is not valid.")
-        return {parameter.name: values[parameter.name] for parameter, _ in self._path}
-
-    def query(self, event: dict) -> dict[str, object]:
-        given = event.get("multiValueQueryStringParameters")
-        if given is None:
-            given = {name: [value] for name, value in (event.get("queryStringParameters") or {}).items()}
-        violations = [
-            _violation(f"query.{name[:64]}", "is not a parameter of this operation")
-            for name in given
-            if name not in self._query
-        ]
-        values: dict[str, object] = {}
-        for name, (parameter, validator) in self._query.items():
-            texts = given.get(name)
-            field = f"query.{name}"
-            if not texts:
-                if parameter.required:
-                    violations.append(_violation(field, "is required"))
-                elif "default" in parameter.schema:
-                    values[name] = parameter.schema["default"]
-                continue
-            value = _typed(parameter, texts)
-            if value is _NOT_TYPED:
-                violations.append(_violation(field, f"must be given once, as {parameter.schema.get('type', 'text')}"))
-                continue
-            violations += _violations(field, validator, value)
-            values[name] = value
-        _raise(violations, "The query is not valid.")
-        return values
-
-    def body(self, event: dict) -> dict:
-        raw = event.get("body") or ""
-        if len(raw) > LARGEST_BODY * 2:  # base64 is a third longer than what it carries
-            raise _too_large()
-        if self._body is None:
-            return {}
-        if event.get("isBase64Encoded"):
-            try:
-                data = b64decode(raw, validate=True)
-            except ValueError:
-                raise BadRequest("The body is not valid base64.") from None
-        else:
-            data = raw.encode("utf-8", "surrogatepass")
-        if len(data) > LARGEST_BODY:
-            raise _too_large()
-        if not data.strip():
-            if self._body_required:
-                raise BadRequest("The request needs a JSON body.", details=[_violation("body", "is required")])
-            return {}
-        try:
-            body = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
-            if b"\\ud" in data.lower():
-                json.dumps(body, ensure_ascii=False).encode("utf-8")  # half of a surrogate pair is no character
-        except (ValueError, RecursionError):
-            raise BadRequest(
-                "The body is not valid JSON.", details=[_violation("body", "must be one JSON document")]
-            ) from None
-        try:
-            violations = _violations("body", self._body, body)
-        except ValueError:  # nested deeper than the validator goes, and than any schema of ours
-            violations = [_violation("body", "is nested too deeply")]
-        _raise(violations, "The body is not valid.")
-        return body
-
-
-_NOT_TYPED = object()
-
-
-def _typed(parameter: Parameter, texts: list[str]) -> object:
-    kind = parameter.schema.get("type", "string")
-    if kind == "array":
-        return [part for text in texts for part in text.split(",")]
-    if len(texts) != 1:
-        return _NOT_TYPED
-    text = texts[0]
-    if kind == "integer":
-        digits = text.removeprefix("-")
-        return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= 15 else _NOT_TYPED
-    if kind == "boolean":
-        return _TRUTH.get(text, _NOT_TYPED)
-    return text
-
-
-def _violations(field: str, validator, value: object) -> list[dict[str, str]]:
-    found = []
-    for error in validator.iter_errors(value):
-        path = ".".join([field, *(str(part)[:64] for part in error.instance_path)])
-        found.append(_violation(path, error.message[:300]))
-        if len(found) == _MOST_VIOLATIONS:
-            break
-    return found
-
-
-def _violation(field: str, message: str) -> dict[str, str]:
-    return {"field": field, "message": message}
-
-
-def _raise(violations: list[dict[str, str]], message: str) -> None:
-    if violations:
-        raise BadRequest(message, details=violations)
-
-
-def _too_large() -> TooLarge:
-    return TooLarge(f"The body is too large. At most {LARGEST_BODY // 1024} KB are accepted.")
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _caller(context: dict | None) -> Caller:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 
 from bbws_access.kernel.dynamodb import Call, Query
 from bbws_access.kernel.errors import NotFound
-from bbws_access.kernel.links import cursor_scope
 from bbws_access.kernel.paging import encode_cursor, page_size
 from bbws_access.kernel.records import Change, Result, start_key, take, until_fresh
-from bbws_access.kernel.service import Request
+from bbws_access.service.links import cursor_scope
+from bbws_access.service.requests import Request
 
 
 def change_of(request: Request) -> Change:

@@ -9,8 +9,8 @@ from bbws_access.kernel import events
 from bbws_access.kernel.contract import Contract, ContractError
 from bbws_access.kernel.events import Event, Message, UnknownEvent
 from bbws_access.kernel.logs import Logger
-from bbws_access.kernel.service import Service
 from bbws_access.kernel.settings import Settings
+from bbws_access.service.runtime import Service
 
 _KNOWN = {
     "events": {

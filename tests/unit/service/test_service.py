@@ -13,8 +13,10 @@ from bbws_access.kernel.errors import Conflict, NotFound, Unavailable
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.keys import key
 from bbws_access.kernel.logs import Logger
-from bbws_access.kernel.service import LARGEST_BODY, Request, Response, Service
 from bbws_access.kernel.settings import Settings
+from bbws_access.service.requests import Request, Response
+from bbws_access.service.runtime import Service
+from bbws_access.service.validation import LARGEST_BODY
 from tests.support.tables import REGION
 from tests.unit.kernel.loopback import Loopback, error
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from bbws_access.access.grants import Access
 from bbws_access.kernel.contract import Operation, load_contract
-from bbws_access.kernel.service import Request
+from bbws_access.service.requests import Request
 
 Link = dict[str, str]
 
