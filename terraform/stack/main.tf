@@ -484,6 +484,12 @@ module "cognito" {
   deletion_protection_enabled     = var.deletion_protection
   app_clients                     = { main = {} }
 
+  # Cognito refuses an identity that is not verified: one that is made by this apply becomes the sender with the next.
+  email = module.mail.identity_verified ? {
+    source_arn         = module.mail.identity_arn
+    from_email_address = module.mail.sender
+  } : null
+
   authorizer = {
     function_arn        = local.authorizer_alias_arn
     invocation_role_arn = module.iam.authorizer_invocation_role_arn

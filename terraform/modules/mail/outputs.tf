@@ -55,6 +55,11 @@ output "sender" {
   value       = one([for sender in var.sender[*] : sender.from_name == null ? sender.from_address : "${sender.from_name} <${sender.from_address}>"])
 }
 
+output "identity_verified" {
+  description = "Whether SES may send as the identity: false without a sender, true for one that the account has already. Known after apply where it is made here."
+  value       = try(var.sender.create_identity, false) ? one(values(aws_sesv2_email_identity.this)[*].verified_for_sending_status) : var.sender != null
+}
+
 output "dkim_records" {
   description = "CNAME records by which SES checks a domain that was made here, name to value; empty for an address. Known after apply."
   value = merge([

@@ -108,7 +108,7 @@ run "sit" {
   }
 
   assert {
-    condition     = length(aws_sesv2_email_identity.this) == 0 && output.sender == "access@example.com" && output.identity_arn == "arn:aws:ses:eu-west-1:123456789012:identity/access@example.com" && output.dkim_records == {}
+    condition     = length(aws_sesv2_email_identity.this) == 0 && output.sender == "access@example.com" && output.identity_arn == "arn:aws:ses:eu-west-1:123456789012:identity/access@example.com" && output.identity_verified && output.dkim_records == {}
     error_message = "An identity that is there already is used as it is."
   }
 
@@ -129,7 +129,7 @@ run "prod" {
   }
 
   assert {
-    condition     = length(aws_lambda_event_source_mapping.mail) == 0 && length(aws_sesv2_email_identity.this) == 0 && length(aws_ses_template.this) == 0 && output.sender == null && output.identity_arn == null
+    condition     = length(aws_lambda_event_source_mapping.mail) == 0 && length(aws_sesv2_email_identity.this) == 0 && length(aws_ses_template.this) == 0 && output.sender == null && output.identity_arn == null && !output.identity_verified
     error_message = "Without sender, templates and function there are the queue and the configuration set."
   }
 }
