@@ -7,7 +7,6 @@ everything else. What a permission or a platform role means is decided from the 
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
 
 from bbws_access.access.grants import PLATFORM
 from bbws_access.kernel.contract import load_permissions, load_roles
@@ -20,9 +19,7 @@ _ACTIONS_IN_A_TRANSACTION = 100
 _COLUMNS = ("dateCreated", "dateLastUpdated", "createdBy", "lastUpdatedBy", "requestId", "version")
 
 
-def seed_reference_data(
-    database: Database, table: str, actor: str, *, now: datetime | None = None, request_id: str | None = None
-) -> dict[str, dict[str, int]]:
+def seed_reference_data(database: Database, table: str, actor: str) -> dict[str, dict[str, int]]:
     """Bring the table up to date with the contract; doing it again changes nothing.
 
     table: the real name of the table `permissions`      actor: who does it, for the records
@@ -30,7 +27,7 @@ def seed_reference_data(
     Returns, for each of Permission, PlatformRole and PlatformPermissionSet, how many records were
     {"created", "updated", "unchanged", "deactivated"}. Raises DatabaseError.
     """
-    change = Change.outside_a_request(actor, request_id, now)
+    change = Change.outside_a_request(actor)
     reads = [Query(table, partition(kind)) for kind in _KINDS]
 
     def read() -> list[list[dict]]:

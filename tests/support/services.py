@@ -21,10 +21,13 @@ from bbws_access.kernel.dynamodb import Database
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.keys import key
 from bbws_access.kernel.logs import Logger
+from bbws_access.kernel.records import Change
 from bbws_access.kernel.settings import Settings
 from bbws_access.local_aws import LocalAws
 from bbws_access.reference_data import seed_reference_data
-from bbws_access.role.organisations import assign_role, create_organisation
+from bbws_access.role import rules, store
+from bbws_access.role.engineers import assign_role
+from bbws_access.role.organisations import create_organisation
 from bbws_access.service.runtime import Service
 from tests.support.tables import REGION, patient_aws, patient_database
 
@@ -178,18 +181,38 @@ class World:
 
     def organisation(self) -> str:
         """A new organisation with the default roles; its id."""
-        return create_organisation(self.database, self.table, "Acme", ENGINEER)["organisationId"]
+        return create_organisation(self.database, self.table, "Acme", Change.outside_a_request(ENGINEER))[
+            "organisationId"
+        ]
 
     def user(self) -> str:
         """A user id that nothing knows yet."""
         return str(uuid.uuid4())
 
-    def assign(self, user: str, role: str, org_id: str | None = None, **more: object) -> dict:
-        """Give a user a role, by the role's id or name, without asking who may."""
-        done = assign_role(
-            self.database, self.table, user_id=user, role=role, actor=ENGINEER, organisation_id=org_id, **more
-        )
-        return done["assignment"]
+    def assign(
+        self,
+        user: str,
+        role: str,
+        org_id: str | None = None,
+        *,
+        team_id: str | None = None,
+        expires_at: str | None = None,
+        now: datetime | None = None,
+    ) -> dict:
+        """Give a user a role, by the role's id or name, without asking who may; `now`: as if it had been then."""
+        change = Change.outside_a_request(ENGINEER)
+        if now is not None:
+            change = change._replace(now=now)
+        if team_id is None and expires_at is None:
+            return assign_role(self.database, self.table, user, role, change, org_id)["assignment"]
+        asked = store.roles(self.table, org_id, {"active": True, "order": "oldest"})
+        [page] = self.database.parallel([asked])
+        [found] = [one for one in self.database.rest_of(asked, page) if role in (one["roleId"], one["name"])]
+        rules.check_team(found, team_id)
+        [stored] = self.database.parallel([store.assignment(self.table, org_id, user, found["roleId"], team_id)])
+        ends = rules.check_expiry(expires_at, change.now)
+        record = rules.new_assignment(found, user, team_id, ends, stored, change)
+        return store.assign(self.database, self.table, record, stored, change)
 
     def member(self, org_id: str, role: str = "ORG_ADMIN", **more: object) -> str:
         """A new user who has a role in an organisation."""

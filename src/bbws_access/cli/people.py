@@ -132,9 +132,9 @@ def deactivate_user(
     Returns userId, email, organisationId (None: everywhere), platformRoles (names of those that were taken away).
     Raises ToolError when a service does not do its part in time.
     """
-    from bbws_access.kernel.records import organisation_read
+    from bbws_access.kernel.records import Change, organisation_read
     from bbws_access.role import store as roles
-    from bbws_access.role.organisations import end_platform_roles
+    from bbws_access.role.engineers import end_platform_roles
     from bbws_access.team import store as teams
 
     email = check_email(email)
@@ -151,7 +151,8 @@ def deactivate_user(
         if organisation is None:
             cognito.admin_disable_user(UserPoolId=pool, Username=email)
             cognito.admin_user_global_sign_out(UserPoolId=pool, Username=email)
-            platform_roles = end_platform_roles(tables, names["permissions"], user_id, actor())
+            change = Change.outside_a_request(actor())
+            platform_roles = end_platform_roles(tables, names["permissions"], user_id, change)
         elif tables.parallel([organisation_read(names["permissions"], organisation)]) == [None]:
             raise UsageError(f"There is no organisation {organisation}.")
         detail = {"userId": user_id} | ({"organisationId": organisation} if organisation else {})
@@ -184,7 +185,8 @@ def create_user(
     With ``platform`` the role is one of the platform's, and reaches every organisation.
     Without ``password``, AWS sends an invitation by e-mail. Returns userId, email, organisationId, roleId, created.
     """
-    from bbws_access.role.organisations import assign_role
+    from bbws_access.kernel.records import Change
+    from bbws_access.role.engineers import assign_role
 
     email = check_email(email)
     pool = outputs["user_pool_id"]
@@ -198,10 +200,10 @@ def create_user(
         assigned = assign_role(
             database(target),
             outputs["table_names"]["permissions"],
-            user_id=user["sub"],
-            role=role,
-            actor=actor(),
-            organisation_id=None if platform else organisation,
+            user["sub"],
+            role,
+            Change.outside_a_request(actor()),
+            None if platform else organisation,
         )
     return {
         "userId": user["sub"],

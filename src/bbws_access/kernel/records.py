@@ -36,9 +36,9 @@ class Change(NamedTuple):
     now: datetime
 
     @classmethod
-    def outside_a_request(cls, actor: str, request_id: str | None = None, now: datetime | None = None) -> Change:
-        """A change by the engineers' tool: now, and under an id of its own, unless they are given."""
-        return cls(actor, request_id or os.urandom(16).hex(), now or datetime.now(UTC))
+    def outside_a_request(cls, actor: str) -> Change:
+        """A change by the engineers' tool: now, and under an id of its own."""
+        return cls(actor, os.urandom(16).hex(), datetime.now(UTC))
 
     def first(self) -> dict[str, object]:
         """The columns of a new record."""

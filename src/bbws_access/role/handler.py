@@ -443,16 +443,10 @@ def review_access(request: Request) -> Response | dict:
 
 @service.event("OrganisationCreated")
 def organisation_created(event: Event) -> None:
-    org_id, name, change = event.detail["organisationId"], event.detail["name"], event.change
+    org_id, name = event.detail["organisationId"], event.detail["name"]
     try:
         done = organisations.create_organisation(
-            event.database,
-            event.settings.permissions_table,
-            name,
-            change.actor,
-            org_id,
-            now=change.now,
-            request_id=change.request_id,
+            event.database, event.settings.permissions_table, name, event.change, org_id
         )
     except Conflict as error:
         if error.code != "ORGANISATION_EXISTS":

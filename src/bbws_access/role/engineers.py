@@ -1,0 +1,94 @@
+"""Roles that the platform's engineers give and take by the tool, with credentials of AWS.
+
+There is no caller of the API here, so nothing asks what the actor holds. Who it was is recorded all the same.
+"""
+
+from __future__ import annotations
+
+from bbws_access.access.grants import PLATFORM
+from bbws_access.access.reader import in_force
+from bbws_access.kernel.dynamodb import Database
+from bbws_access.kernel.errors import BadRequest, NotFound
+from bbws_access.kernel.ids import is_user_id, is_valid_id
+from bbws_access.kernel.records import Change, organisation_read, until_fresh
+from bbws_access.role import rules, store
+
+
+def assign_role(
+    database: Database, table: str, user_id: str, role: str, change: Change, organisation_id: str | None = None
+) -> dict:
+    """Give a user a role; where the user has it already, nothing changes.
+
+    table: the real name of the table `permissions`
+    role: the id or the name of an organisation's active role, or of a platform role when organisation_id is None
+    Returns {"created": bool, "assignment": the stored record}.
+    Raises BadRequest, also for a role of scope TEAM, or NotFound for an organisation or role that is not there.
+    """
+    _check_user_id(user_id)
+
+    def attempt(_: list) -> dict:
+        if organisation_id is None:
+            found = _platform_role(role)
+            place = store.platform_assignment(table, user_id, found["roleId"])
+        else:
+            found = _organisation_role(database, table, organisation_id, role)
+            place = store.assignment(table, organisation_id, user_id, found["roleId"], None)
+        rules.check_team(found, None)
+        [stored] = database.parallel([place])
+        if stored is not None and in_force(stored, change.now):
+            return {"created": False, "assignment": stored}
+        record = rules.new_assignment(found, user_id, None, None, stored, change)
+        if organisation_id is None:
+            item = {**place.key, **record}
+            store.put_platform_assignments(database, table, [(item, stored)])
+        else:
+            item = store.assign(database, table, record, stored, change)
+        return {"created": True, "assignment": item}
+
+    return until_fresh([], list, attempt)
+
+
+def end_platform_roles(database: Database, table: str, user_id: str, change: Change) -> list[str]:
+    """Take every platform role away from a user; returns the names of those that were taken. Raises BadRequest.
+
+    The event `UserDeactivated` ends everything else: the role service may not write platform assignments.
+    """
+    _check_user_id(user_id)
+    query = store.platform_assignments(table, user_id)
+
+    def attempt(reads: list) -> list[str]:
+        held = [one for one in database.rest_of(query, reads[0]) if one["active"]]
+        if held:
+            ended = [(rules.ended_assignment(one, change), one) for one in held]
+            store.put_platform_assignments(database, table, ended)
+        return [one["roleName"] for one in held]
+
+    return until_fresh(database.parallel([query]), lambda: database.parallel([query]), attempt)
+
+
+def _check_user_id(user_id: str) -> None:
+    if not is_user_id(user_id):
+        raise BadRequest(f"{user_id!r} is no user id: use the sub of the Cognito account, a lower-case UUID.")
+
+
+def _platform_role(role: str) -> dict:
+    roles = rules.platform_roles().values()
+    for found in roles:
+        if role in (found["roleId"], found["name"]):
+            return {**found, "scope": PLATFORM}
+    names = ", ".join(one["name"] for one in roles)
+    raise NotFound(f"There is no platform role {role}; there are {names}.", code="ROLE_NOT_FOUND")
+
+
+def _organisation_role(database: Database, table: str, org_id: str, role: str) -> dict:
+    if not is_valid_id(org_id):
+        raise BadRequest(f"{org_id!r} is no organisation id.")
+    query = {"active": True, "order": "oldest"}
+    asked = store.roles(table, org_id, query)
+    organisation, page = database.parallel([organisation_read(table, org_id), asked])
+    if organisation is None:
+        raise NotFound(f"There is no organisation {org_id}.", code="ORGANISATION_NOT_FOUND")
+    for found in database.rest_of(asked, page):
+        if role in (found["roleId"], found["name"]):
+            return found
+    raise NotFound(f"The organisation {org_id} has no active role {role}.", code="ROLE_NOT_FOUND")

@@ -1,0 +1,89 @@
+"""The roles that the platform's engineers give and take by the tool."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from bbws_access.access.reader import read_access
+from bbws_access.kernel.dynamodb import Database
+from bbws_access.kernel.errors import BadRequest, NotFound
+from bbws_access.kernel.keys import key, partition
+from bbws_access.kernel.records import Change
+from bbws_access.kernel.settings import Settings
+from bbws_access.role.engineers import assign_role, end_platform_roles
+from tests.support.services import ENGINEER, World
+from tests.support.tables import REGION
+
+CHANGE = Change.outside_a_request(ENGINEER)
+
+
+@pytest.fixture
+def table(seeded_tables: dict[str, str]) -> str:
+    return seeded_tables["permissions"]
+
+
+class TestAssignRole:
+    def test_by_name_and_by_id_and_again(self, world: World, database: Database, table: str) -> None:
+        org_id, user = world.organisation(), world.user()
+        more = {"user_id": user, "change": CHANGE, "organisation_id": org_id}
+        first = assign_role(database, table, role="ORG_ADMIN", **more)
+        assert (first["created"], first["assignment"]["assignedBy"]) == (True, ENGINEER)
+        again = assign_role(database, table, role=first["assignment"]["roleId"], **more)
+        assert again == {"created": False, "assignment": first["assignment"]}
+        counted = database.get(table, key("RoleUsage", orgId=org_id, roleId=first["assignment"]["roleId"]))
+        assert (counted["count"], counted["createdBy"]) == (1, ENGINEER)
+
+    def test_a_platform_role(self, world: World, database: Database, table: str) -> None:
+        user = world.user()
+        for name, created in (("PLATFORM_ADMIN", True), ("role-platform-admin", False)):
+            done = assign_role(database, table, user_id=user, role=name, change=CHANGE)
+            assert done["created"] is created
+        assert done["assignment"]["scope"] == "PLATFORM"
+        parts = {"userId": user, "roleId": "role-platform-admin"}
+        assert database.get(table, key("PlatformRoleAssignment", **parts)) == done["assignment"]
+        # Nothing of it lies where services write.
+        assert database.query_all(table, partition("UserRoleAssignment", userId=user)) == []
+
+    def test_platform_roles_are_taken_away_and_given_again(self, world: World, database: Database, table: str) -> None:
+        user, org_id = world.user(), world.organisation()
+        world.assign(user, "ORG_ADMIN", org_id)
+        assert end_platform_roles(database, table, user, CHANGE) == []
+        for name in ("PLATFORM_ADMIN", "SUPPORT_AGENT"):
+            world.assign(user, name)
+        assert sorted(end_platform_roles(database, table, user, CHANGE)) == ["PLATFORM_ADMIN", "SUPPORT_AGENT"]
+        assert end_platform_roles(database, table, user, CHANGE) == []
+        access = read_access(database, Settings(region=REGION, tables={"permissions": table}), user)
+        assert [grant.role_name for grant in access.grants] == ["ORG_ADMIN"]
+        done = assign_role(database, table, user_id=user, role="SUPPORT_AGENT", change=CHANGE)
+        assert (done["created"], done["assignment"]["version"]) == (True, 3)
+        with pytest.raises(BadRequest, match="sub"):
+            end_platform_roles(database, table, "me@example.com", CHANGE)
+
+    def test_refusals(self, world: World, database: Database, table: str) -> None:
+        org_id, user = world.organisation(), world.user()
+        more = {"change": CHANGE, "organisation_id": org_id}
+        with pytest.raises(NotFound, match="NOBODY"):
+            assign_role(database, table, user_id=user, role="NOBODY", **more)
+        with pytest.raises(NotFound, match="organisation org-none"):
+            assign_role(database, table, user_id=user, role="ORG_ADMIN", change=CHANGE, organisation_id="org-none")
+        with pytest.raises(NotFound, match="PLATFORM_ADMIN"):
+            assign_role(database, table, user_id=user, role="ORG_ADMIN", change=CHANGE)
+        with pytest.raises(BadRequest, match="sub"):
+            assign_role(database, table, user_id="me@example.com", role="ORG_ADMIN", **more)
+        with pytest.raises(BadRequest, match="teamId"):
+            assign_role(database, table, user_id=user, role="SITE_ADMIN", **more)
+        with pytest.raises(BadRequest, match="organisation id"):
+            assign_role(
+                database, table, user_id=str(uuid.uuid4()), role="ORG_ADMIN", change=CHANGE, organisation_id="*"
+            )
+
+
+def test_what_the_tool_writes_says_who_and_has_an_id_of_its_own(world: World, database: Database, table: str) -> None:
+    org_id = world.organisation()
+    role = world.assign(world.user(), "ORG_ADMIN", org_id)
+    organisation = database.get(table, key("Organisation", orgId=org_id))
+    for stored in (role, organisation):
+        assert (stored["lastUpdatedBy"], len(stored["requestId"])) == (ENGINEER, 32)
+    assert role["requestId"] != organisation["requestId"]
