@@ -61,7 +61,6 @@ def check_membership_ceiling(
     access: Access,
     org_id: str,
     team_id: str,
-    permission: str,
     capabilities: Iterable[str],
     *,
     to: str,
@@ -69,12 +68,12 @@ def check_membership_ceiling(
 ) -> None:
     """Refuse to let a user give a team role in a team that they may not give there.
 
-    permission: what lets them act on the team's members; whoever holds it gives any team role, to others
     to: the user who gets the team role      had: the capabilities that this user has in the team already
-    Those who act through a capability, and everybody for themselves, give no more than they hold in this team, be it
-    by capability or by permission. Raises Forbidden PERMISSION_CEILING, listing the capabilities that are lacking.
+    They give no more than they hold in this team, be it by capability or by permission. Whoever adds, changes and
+    removes the members of all the organisation's teams gives any of its team roles, to others.
+    Raises Forbidden PERMISSION_CEILING, listing the capabilities that are lacking.
     """
-    if to != access.user_id and access.holds(permission, org_id, team_id) is not None:
+    if to != access.user_id and _allows(access.permissions_in(org_id), "CAN_MANAGE_MEMBERS"):
         return
     held = access.permissions_in(org_id, team_id)
     own = frozenset().union(*(one.capabilities for one in access.memberships if _is_of(one, org_id, team_id)))

@@ -109,7 +109,7 @@ def check_may_offer(access: Access, offer: Offer, *, to: str = NOBODY_YET) -> No
     )
     if not leads and access.holds(ADD_MEMBER, org_id, team_id) is None:
         raise Forbidden("You may not add members to this team.")
-    check_membership_ceiling(access, org_id, team_id, ADD_MEMBER, offer.team_role["capabilities"], to=to)
+    check_membership_ceiling(access, org_id, team_id, offer.team_role["capabilities"], to=to)
 
 
 def may_still_offer(access: Access, offer: Offer, *, to: str) -> bool:

@@ -269,7 +269,7 @@ def add_team_member(request: Request) -> Response:
         rules.check_joinable(team)
         _, _, role, owned, pointer, assigned = reads
         role = rules.check_givable(role, body["teamRoleId"])
-        _check_given(request, "team:member:add", role, body["userId"])
+        _check_given(request, role, body["userId"])
         held = owned.items
         stored = rules.of_team(held, team_id)
         if stored is not None and stored["active"]:
@@ -303,7 +303,7 @@ def update_team_member(request: Request) -> dict:
         if body["teamRoleId"] != stored["teamRoleId"]:
             role = rules.check_givable(roles.get(body["teamRoleId"]), body["teamRoleId"])
             had = roles[stored["teamRoleId"]]["capabilities"]
-            _check_given(request, "team:member:update", role, stored["userId"], had)
+            _check_given(request, role, stored["userId"], had)
             record = memberships.with_team_role(record, role)
         extra: list[Step] = []
         wanted = body.get("isPrimary", stored["isPrimary"])
@@ -361,7 +361,7 @@ def transfer_team_member(request: Request) -> dict:
         roles = _roles(request, reads[2])
         role_id = body.get("teamRoleId", stored["teamRoleId"])
         role = rules.check_givable(roles.get(role_id), role_id)
-        _check_given(request, "org:user:manage", role, stored["userId"], team_id=to_team)
+        _check_given(request, role, stored["userId"], team_id=to_team)
         replaced = rules.of_team(reads[3].items, to_team)
         if replaced is not None and replaced["active"]:
             raise rules.already_member(replaced)
@@ -459,14 +459,10 @@ def _role_names(request: Request, page: object) -> dict[str, str]:
     return {role["teamRoleId"]: role["name"] for role in request.database.rest_of(query, page)}
 
 
-def _check_given(
-    request: Request, permission: str, role: dict, user_id: str, had: list[str] | tuple = (), *, team_id: str = ""
-) -> None:
+def _check_given(request: Request, role: dict, user_id: str, had: list[str] | tuple = (), *, team_id: str = "") -> None:
     """Whether the caller may give the user this team role, here or in another team. Raises PERMISSION_CEILING."""
     team_id = team_id or request.path["teamId"]
-    check_membership_ceiling(
-        request.access, request.path["orgId"], team_id, permission, role["capabilities"], to=user_id, had=had
-    )
+    check_membership_ceiling(request.access, request.path["orgId"], team_id, role["capabilities"], to=user_id, had=had)
 
 
 def _belongs(request: Request, assigned: list[dict], owned: list[dict], written: list[dict]) -> list[Step]:

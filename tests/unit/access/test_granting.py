@@ -80,7 +80,7 @@ def lead(*held: str, team_id: str = "team-1", org_id: str = "org-1", grants: tup
 
 
 def gives(access: Access, wanted: set[str], *, to: str = "them", had: set[str] = frozenset()) -> None:
-    check_membership_ceiling(access, "org-1", "team-1", "team:member:add", sorted(wanted), to=to, had=had)
+    check_membership_ceiling(access, "org-1", "team-1", sorted(wanted), to=to, had=had)
 
 
 def test_every_capability_has_permissions_that_allow_the_same() -> None:
@@ -100,10 +100,22 @@ def test_a_capability_stands_for_the_routes_that_it_opens() -> None:
                 assert opening & set(equivalent), operation
 
 
+@pytest.mark.parametrize(
+    "grants",
+    [
+        (),
+        holder("team:member:add").grants,
+        holder("team:member:add", "team:member:update").grants,
+        holder("org:user:manage", "invitation:create", "role:assign").grants,
+    ],
+    ids=["by-capability", "by-add", "by-add-and-update", "by-others"],
+)
 @given(held=capabilities, wanted=capabilities, had=capabilities)
-def test_through_a_capability_nobody_gives_more_than_they_have(held: set[str], wanted: set[str], had: set[str]) -> None:
+def test_nobody_gives_more_than_they_have(
+    grants: tuple[Grant, ...], held: set[str], wanted: set[str], had: set[str]
+) -> None:
     try:
-        gives(lead(*held), wanted, had=had)
+        gives(lead(*held, grants=grants), wanted, had=had)
     except Forbidden as refused:
         assert refused.code == "PERMISSION_CEILING"
         assert set(refused.details["missing"]) == wanted - held - had
@@ -112,12 +124,13 @@ def test_through_a_capability_nobody_gives_more_than_they_have(held: set[str], w
 
 
 @given(wanted=capabilities)
-def test_through_the_permission_others_get_any_team_role_and_oneself_what_one_holds(wanted: set[str]) -> None:
-    access = holder("team:member:add")
+def test_who_manages_all_members_gives_any_team_role_to_others(wanted: set[str]) -> None:
+    access = holder("team:member:*")
     gives(access, wanted)
-    if wanted:
-        with pytest.raises(Forbidden):
-            gives(access, wanted, to="me")
+    if wanted - {"CAN_MANAGE_MEMBERS", "CAN_VIEW_MEMBERS"}:
+        for limited, to in ((access, "me"), (holder("team:member:*", scope=TEAM), "them")):
+            with pytest.raises(Forbidden):
+                gives(limited, wanted, to=to)
     gives(holder("team:*", "site:*", "audit:read:org"), wanted, to="me")
     gives(holder("*", scope=PLATFORM), wanted, to="me")
     gives(lead(*wanted, grants=access.grants), wanted, to="me")
@@ -142,9 +155,7 @@ def test_what_is_held_elsewhere_gives_nothing_here(access: Access) -> None:
 def test_a_role_in_the_team_counts_in_the_team() -> None:
     gives(holder("site:read", scope=TEAM), {"CAN_VIEW_SITES"})
     with pytest.raises(Forbidden):
-        check_membership_ceiling(
-            holder("site:read", scope=TEAM), "org-1", "team-2", "team:member:add", ["CAN_VIEW_SITES"], to="them"
-        )
+        check_membership_ceiling(holder("site:read", scope=TEAM), "org-1", "team-2", ["CAN_VIEW_SITES"], to="them")
 
 
 @given(wanted=capabilities, had=capabilities)

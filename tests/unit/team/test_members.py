@@ -209,7 +209,7 @@ class TestRead:
 
 
 class TestGiving:
-    """Whoever acts through a capability gives no more than they have in the team; nobody gives themselves more."""
+    """Nobody gives more than they hold in the team, but for who manages all members: to others."""
 
     def test_leads_give_what_they_have(self, org: Organisation) -> None:
         team = org.team()
@@ -257,9 +257,30 @@ class TestGiving:
 
     def test_a_permission_in_one_team_reaches_that_team(self, org: Organisation) -> None:
         team, other = org.team("A"), org.team("B")
-        helper = org.holder("team:member:add", team=team)
-        org.add(team, org.user(), "TEAM_LEAD", by=helper).expect(201)
-        org.add(other, org.user(), by=helper).expect(403, "FORBIDDEN")
+        helper = org.holder("team:member:add", "team:member:read", team=team)
+        org.add(team, org.user(), "VIEWER", by=helper).expect(201)
+        org.add(other, org.user(), "VIEWER", by=helper).expect(403, "FORBIDDEN")
+
+    @pytest.mark.parametrize("permissions", [("team:member:add",), ("team:member:add", "team:member:update")])
+    @pytest.mark.parametrize("everywhere", [False, True])
+    def test_nobody_gets_more_through_an_accomplice(
+        self, api: Instance, org: Organisation, permissions: tuple[str, ...], everywhere: bool
+    ) -> None:
+        team = org.team()
+        helper, accomplice = org.holder(*permissions, team=None if everywhere else team), org.user()
+        answer = org.add(team, accomplice, "TEAM_LEAD", by=helper)
+        answer.expect(403, "PERMISSION_CEILING")
+        assert "CAN_MANAGE_MEMBERS" in answer.details["missing"]
+        org.add(team, accomplice, org.define("TIME", "CAN_VIEW_MEMBERS")).expect(201)
+        path, body = MEMBER.format(org.id, team, accomplice), {"teamRoleId": org.roles["TEAM_LEAD"]}
+        api.call("PUT", path, helper, body).expect(403)
+        assert org.numbers(team) == (1, 0, 1)
+
+    def test_a_manager_of_all_members_gives_the_default_team_roles(self, org: Organisation, world: World) -> None:
+        team, manager = org.team(), world.member(org.id, "ORG_MANAGER")
+        for role in ("TEAM_LEAD", "SENIOR_MEMBER", "MEMBER", "VIEWER"):
+            org.add(team, org.user(), role, by=manager).expect(201)
+        org.add(team, manager, "MEMBER", by=manager).expect(403, "PERMISSION_CEILING")
 
     def test_losing_the_team_role_is_losing_it_at_once(self, api: Instance, org: Organisation) -> None:
         team = org.team()
@@ -439,7 +460,10 @@ class TestTransfer:
         org.add(here, mover, "VIEWER").expect(201)
         own = {"toTeamId": there, "teamRoleId": org.roles["TEAM_LEAD"]}
         api.call("POST", TRANSFER.format(org.id, here, mover), mover, own).expect(403, "PERMISSION_CEILING")
-        api.call("POST", TRANSFER.format(org.id, here, user), mover, own).expect(200)
+        for given in (own, body):  # also the team role that the member has here: there it is given
+            api.call("POST", TRANSFER.format(org.id, here, user), mover, given).expect(403, "PERMISSION_CEILING")
+        manager = org.holder("org:user:manage", "team:member:*")
+        api.call("POST", TRANSFER.format(org.id, here, user), manager, own).expect(200)
 
 
 class TestPrimary:
