@@ -52,6 +52,11 @@ def note(text: str) -> None:
     err.print(f"[yellow]•[/yellow] {escape(text)}")
 
 
+def remark(text: str) -> None:
+    """One line in passing, for who wants to know."""
+    err.print(f"[dim]{escape(text)}[/dim]")
+
+
 def show_error(error: ToolError) -> None:
     """Say what is wrong, and what to do."""
     err.print(f"[red]✗[/red] {escape(error.message)}")

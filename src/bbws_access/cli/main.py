@@ -19,7 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 from typer.exceptions import TyperException
 
-from bbws_access.cli.console import confirm, err, note, out, seconds, show_error, size, step
+from bbws_access.cli.console import confirm, err, note, out, remark, seconds, show_error, size, step
 from bbws_access.cli.environments import Environment, load_environment
 from bbws_access.cli.errors import (
     DRIFT_FOUND,
@@ -32,13 +32,17 @@ from bbws_access.cli.errors import (
 from bbws_access.cli.project import Project, find_project
 from bbws_access.cli.targets import (
     LOCAL_VALUES,
+    NEW_SHELL,
+    SHELL_IS_LOCAL,
     AwsTarget,
     LocalTarget,
     Target,
     has_aws_credentials,
     local_environment,
     local_folder,
+    require_aws_credentials,
     running_target,
+    shell_is_local,
 )
 from bbws_access.local_aws import LocalAwsError
 from bbws_access.packaging import FUNCTIONS, PackagingError
@@ -226,7 +230,11 @@ def plan(
         deploy.require_buckets(target)
         _show_plan(deploy.make_plan(target, deploy.make_packages(target)))
         return
-    note(f"No AWS credentials were found: planning {environment} against an empty local AWS.")
+    if shell_is_local():
+        note(f"{SHELL_IS_LOCAL} {NEW_SHELL}")
+        note(f"Planning {environment} against an empty local AWS.")
+    else:
+        note(f"No AWS credentials were found: planning {environment} against an empty local AWS.")
     values = load_environment(
         project, environment, arguments=_without_account(var), files=var_file or (), supplied=LOCAL_VALUES
     )
@@ -626,10 +634,7 @@ def _deploy_target(
         found: Target = running_target(target)
         found.enter()
         return found
-    if not has_aws_credentials():
-        raise ToolError(
-            "No AWS credentials were found.", "Sign in to AWS, or add --local to work on the environment's local AWS."
-        )
+    require_aws_credentials()
     target = AwsTarget(load_environment(project, environment, arguments=var or (), files=var_file or ()))
     target.check_account()
     return target
@@ -657,23 +662,39 @@ def _data_target(
     var: list[str] | None,
     var_file: list[Path] | None,
 ) -> tuple[Target, dict[str, Any]]:
-    """Where to work on data, and the outputs of what is deployed there."""
+    """Where to work on data, and the outputs of what is deployed there; says where, when the user did not."""
+    if folder is not None and local is False:
+        raise UsageError("--folder names a local AWS, so it excludes --aws.")
+    if (local or folder is not None) and (var or var_file):
+        raise UsageError(
+            "A running local AWS keeps the values that it was brought up with: leave out --var and --var-file."
+        )
     project = find_project()
+    named = local is not None or folder is not None
+    if not named:
+        # Values of the user's are for AWS.
+        local = not (var or var_file) and _local_is_up(project, environment)
     target: Target
-    if local is None:
-        try:
-            target = _up_target(project, environment, folder)
-            local = True
-        except NotRunningError:
-            if not has_aws_credentials():
-                raise
-            local = False
-    if local:
+    if local or folder is not None:
         target = _up_target(project, environment, folder)
         target.enter()
     else:
-        target = _deploy_target(project, environment, False, folder, var, var_file)
+        target = _deploy_target(project, environment, False, None, var, var_file)
+    if not named:
+        where = f"the local AWS of {environment}" if local else f"AWS account {target.environment.account_id}"
+        remark(f"Working on {where}")
     return target, target.outputs()
+
+
+def _local_is_up(project: Project, environment: str) -> bool:
+    """Raises NotRunningError when it is not, and there are no AWS credentials either."""
+    try:
+        _up_target(project, environment, None)
+    except NotRunningError:
+        if not has_aws_credentials():
+            raise
+        return False
+    return True
 
 
 # --- Showing ---------------------------------------------------------------------------------------------------------

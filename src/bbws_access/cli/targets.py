@@ -36,6 +36,8 @@ LOCAL_STAND_INS = {
     "xray_sampling_rules_enabled": False,
 }
 APPLIED = "applied.json"
+SHELL_IS_LOCAL = "This shell talks to a local AWS, as `bbws-access env` made it."
+NEW_SHELL = "To work on AWS, open a new shell, or unset AWS_ENDPOINT_URL and set credentials of AWS."
 LEAST_DISK = 500 * 1024 * 1024
 
 
@@ -134,14 +136,27 @@ class AwsTarget(Target):
 
 def has_aws_credentials() -> bool:
     """Whether the user has configured credentials of AWS. Says nothing about whether AWS accepts them."""
-    if os.environ.get("AWS_ENDPOINT_URL"):
-        # A shell that `bbws-access env` has prepared talks to a local AWS.
+    if shell_is_local():
         return False
     import boto3
 
     with contextlib.suppress(Exception):
         return boto3.Session().get_credentials() is not None
     return False
+
+
+def shell_is_local() -> bool:
+    """Whether `bbws-access env` has made this shell talk to a local AWS."""
+    return bool(os.environ.get("AWS_ENDPOINT_URL"))
+
+
+def require_aws_credentials() -> None:
+    """Raise ToolError when there are none."""
+    local = "add --local to work on the environment's local AWS."
+    if shell_is_local():
+        raise ToolError(SHELL_IS_LOCAL, f"{NEW_SHELL} Or {local}")
+    if not has_aws_credentials():
+        raise ToolError("No AWS credentials were found.", f"Sign in to AWS, or {local}")
 
 
 class LocalTarget(Target):

@@ -5,14 +5,19 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
+from bbws_access.cli import main, storage
 from bbws_access.cli.errors import ToolError
 from bbws_access.cli.main import app
 from bbws_access.cli.project import find_project
+from bbws_access.cli.targets import LocalTarget, local_environment
+from bbws_access.local_aws import LocalAws
 
 ROOT = Path(__file__).parents[3]
 
@@ -150,6 +155,78 @@ def test_aws_needs_credentials(project: Path, command: list[str]) -> None:
     done = tool(project, *command, "--var", "account_id=111122223333")
     assert done.returncode == 1
     assert "No AWS credentials were found." in done.stderr
+
+
+@pytest.fixture
+def up(project: Path) -> Iterator[LocalAws]:
+    """The project's local AWS of dev, with a state of Terraform's that has no outputs but one."""
+    target = LocalTarget(local_environment(find_project(project), "dev"))
+    target.folder.mkdir(parents=True)
+    target.aws.start()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in target.aws.environment().items():
+                patch.setenv(name, value)
+            storage.bootstrap(target.s3, target.environment)
+            state = {"version": 4, "outputs": {"user_pool_id": {"value": "eu-west-1_x", "type": "string"}}}
+            target.s3.put_object(
+                Bucket=target.environment.state_bucket, Key="stack.tfstate", Body=json.dumps(state).encode()
+            )
+        yield target.aws
+    finally:
+        target.aws.stop()
+
+
+def test_where_a_command_works_by_default(project: Path, up: LocalAws) -> None:
+    for where, said in ([], True), (["--local"], False), (["--folder", str(up.folder)], False):
+        done = tool(project, "token", "not-an-address", *where)
+        assert ("Working on the local AWS of dev\n" in done.stderr) == said
+        assert "is not an e-mail address" in done.stderr
+        assert done.stdout == ""
+    # Values of the user's are for AWS.
+    (project / "mine.tfvars").write_text('account_id = "111122223333"\n')
+    for values in (["--var", "account_id=111122223333"], ["--var-file", "mine.tfvars"]):
+        done = tool(project, "seed", "dev", *values)
+        assert done.returncode == 1
+        assert "No AWS credentials were found." in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--local", "--var", "account_id=111122223333"], "leave out --var and --var-file"),
+        (["--local", "--var-file", "mine.tfvars"], "leave out --var and --var-file"),
+        (["--folder", "f", "--var", "account_id=111122223333"], "leave out --var and --var-file"),
+        (["--folder", "f", "--aws"], "--folder names a local AWS"),
+    ],
+)
+def test_options_that_name_two_places_are_refused(project: Path, arguments: list[str], message: str) -> None:
+    done = tool(project, "seed", "dev", *arguments)
+    assert done.returncode == 2
+    assert message in one_line(done.stderr)
+
+
+def test_an_account_that_is_worked_on_by_default_is_named(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    target = SimpleNamespace(environment=SimpleNamespace(account_id="111122223333"), outputs=dict)
+    monkeypatch.setattr(main, "has_aws_credentials", lambda: True)
+    monkeypatch.setattr(main, "_deploy_target", lambda *_: target)
+    monkeypatch.chdir(ROOT)
+    values = ["account_id=111122223333"]
+    main._data_target("dev", None, None, values, None)
+    assert capsys.readouterr().err == "Working on AWS account 111122223333\n"
+    main._data_target("dev", False, None, values, None)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("command", ["bootstrap", "plan"])
+def test_a_shell_that_talks_to_the_local_aws_is_told_so(project: Path, command: str) -> None:
+    # Without the provider's lock, planning ends after saying where it plans.
+    (project / "terraform" / "stack" / ".terraform.lock.hcl").unlink()
+    done = tool(project, command, "dev", "--var", "account_id=111122223333", AWS_ENDPOINT_URL="https://127.0.0.1:1")
+    assert done.returncode == 1
+    assert "This shell talks to a local AWS" in done.stderr
+    assert "open a new shell" in one_line(done.stderr)
+    assert "No AWS credentials" not in done.stderr
 
 
 def test_a_folder_below_the_project_will_do(project: Path) -> None:
