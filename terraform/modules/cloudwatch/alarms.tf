@@ -194,7 +194,7 @@ locals {
     },
     {
       for key, table in var.tables : "${key}-replication-lag" => {
-        description = "Writes to ${table.name} take more than ${var.thresholds.table_replication_seconds} s to reach ${table.replica_region}. A failover now would lose that much: do not fail over before it has caught up, and see the AWS Health Dashboard of both regions."
+        description = "Writes to ${table.name} take more than ${var.thresholds.table_replication_seconds} s to reach ${table.replica_region}. A failover now would lose that much: do not fail over before it has caught up, see the AWS Health Dashboard of both regions, and follow docs/operations.md."
         topics      = ["critical"]
         # The metric is in milliseconds.
         threshold   = var.thresholds.table_replication_seconds * 1000
@@ -228,7 +228,7 @@ locals {
 
   rule_alarms = {
     for key, rule in var.event_rules : "${key}-event-failures" => {
-      description = "EventBridge could not hand over events of ${rule}: the function's alias or its permission is gone, or a dead letter could not be kept. Compare the rule's target with the function, then redrive the dead letters."
+      description = "EventBridge could not hand over events of ${rule}: the function's alias or its permission is gone, or a dead letter could not be kept. Compare the rule's target with the function, then send the dead letters again as docs/operations.md says."
       topics      = ["warning"]
       threshold   = 0
       periods     = 1
@@ -249,7 +249,7 @@ locals {
       mail-bounces    = { metric = "Reputation.BounceRate", percent = var.thresholds.mail_bounces_percent, what = "bounce" }
       mail-complaints = { metric = "Reputation.ComplaintRate", percent = var.thresholds.mail_complaints_percent, what = "are called spam" }
       } : key => {
-      description = "More than ${alarm.percent} % of the account's mails ${alarm.what}. SES reviews an account from here on and pauses it at twice as much: find who invites addresses that do not exist or did not ask, and stop them."
+      description = "More than ${alarm.percent} % of the account's mails ${alarm.what}. SES reviews an account from here on and may pause it: find who invites addresses that do not exist or did not ask, and stop them."
       topics      = ["warning"]
       # The metric is a fraction.
       threshold   = alarm.percent / 100
@@ -267,7 +267,7 @@ locals {
   other_alarms = merge(
     {
       for key, queue in var.dead_letter_queues : "${key}-dead-letters" => {
-        description = "${queue} holds messages: work that failed for good. Read one for its error, mend the cause, then redrive the queue."
+        description = "${queue} holds messages: work that failed for good. Read one for its error, mend the cause, then send them again as docs/operations.md says."
         # The dlq topic is for those who redrive; whoever is on call hears of it as well.
         topics      = ["warning", "dlq"]
         threshold   = 0
