@@ -18,8 +18,11 @@ from bbws_access.cli.project import Project, find_project
 from bbws_access.cli.targets import LEAST_DISK, LocalTarget, check_disk, has_aws_credentials, local_environment
 from bbws_access.cli.terraform import find_provider, find_terraform
 from bbws_access.local_aws import LocalAwsError
+from bbws_access.packaging import LEAST_NODE
 
-LEAST_NODE = 18
+# Any one of them will do.
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+DRIVER = "chromedriver"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,9 @@ def examine(environment: str, folder: Path | None = None) -> list[Finding]:
         ("Terraform", _terraform),
         ("provider", _provider),
         ("Node.js", _node),
+        ("npm", _npm),
+        ("Chromium", _browser),
+        (DRIVER, _driver),
         ("disk", _disk),
     ]
     for what, check in checks:
@@ -95,7 +101,7 @@ def _provider(project: Project) -> Finding:
 
 def _node(project: Project) -> Finding:
     path = shutil.which("node")
-    advice = "Install Node.js 18 or newer; only packages for AWS need it."
+    advice = f"Install Node.js {LEAST_NODE} or newer; only packages for AWS and `make test` need it."
     if path is None:
         return Finding("Node.js", "warning", "not on the PATH", advice)
     shown = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)  # noqa: S603 - on the PATH
@@ -103,6 +109,23 @@ def _node(project: Project) -> Finding:
     if not found or int(found[1]) < LEAST_NODE:
         return Finding("Node.js", "warning", shown.stdout.strip() or "does not run", advice)
     return Finding("Node.js", "good", f"{shown.stdout.strip()}, {path}")
+
+
+def _npm(project: Project) -> Finding:
+    return _program("npm", "Install npm; only packages for AWS and `make test` need it.", "npm")
+
+
+def _browser(project: Project) -> Finding:
+    return _program("Chromium", "Install Chromium; only `make test` needs it.", *BROWSERS)
+
+
+def _driver(project: Project) -> Finding:
+    return _program(DRIVER, "Install Chromium's driver; only `make test` needs it.", DRIVER)
+
+
+def _program(what: str, advice: str, *names: str) -> Finding:
+    path = next(filter(None, map(shutil.which, names)), None)
+    return Finding(what, "good", path) if path else Finding(what, "warning", "not on the PATH", advice)
 
 
 def _disk(project: Project) -> Finding:

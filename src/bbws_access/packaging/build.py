@@ -33,6 +33,8 @@ FUNCTIONS = {
 # The function that carries the documents of other services' APIs, and the variable that names a further folder of them.
 DECIDES = "authorizer"
 APIS_FOLDER = "BBWS_ACCESS_APIS"
+# The major version of Node.js that makes packages for AWS.
+LEAST_NODE = 20
 # What Lambda refuses, in bytes.
 LARGEST_UNZIPPED = 250 * 1024 * 1024
 
@@ -259,7 +261,7 @@ def _assemble_in_webassembly(job: dict, root: Path) -> None:
     node = shutil.which("node")
     if node is None:
         raise PackagingError(
-            "Packages for AWS need Node.js 18 or newer, and there is no `node` on the PATH.",
+            f"Packages for AWS need Node.js {LEAST_NODE} or newer, and there is no `node` on the PATH.",
             "Install Node.js; the local AWS does without it.",
         )
     command = [node, str(_script()), str(interpreter(root))]

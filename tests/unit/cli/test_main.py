@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bbws_access.cli import main, storage
+from bbws_access.cli.doctor import BROWSERS, DRIVER
 from bbws_access.cli.errors import ToolError
 from bbws_access.cli.main import app
 from bbws_access.cli.project import find_project
@@ -301,15 +302,19 @@ def test_doctor_looks_at_everything(project: Path, tmp_path: Path) -> None:
     done = tool(project, "doctor", "--json")
     assert done.returncode == 0
     found = {item["what"]: item for item in json.loads(done.stdout)}
-    assert {"Python", "uv", "Terraform", "provider", "disk", "Node.js", "local AWS", "AWS credentials"} <= set(found)
+    assert {"Python", "uv", "Terraform", "provider", "disk", "local AWS", "AWS credentials"} <= set(found)
+    for_some_only = {"Node.js", "npm", "Chromium", "chromedriver"}
+    assert for_some_only <= set(found)
     assert all(item["state"] == "good" for item in found.values())
 
-    done = tool(project, "doctor", "--json", path=path_without(tmp_path, "terraform", "node"))
+    done = tool(project, "doctor", "--json", path=path_without(tmp_path, "terraform", "node", "npm", *BROWSERS, DRIVER))
     assert done.returncode == 1
     found = {item["what"]: item for item in json.loads(done.stdout)}
     assert found["Terraform"]["state"] == "bad"
     assert found["Terraform"]["advice"] == "Install Terraform."
-    assert found["Node.js"]["state"] == "warning"
+    for what in for_some_only:
+        assert found[what]["state"] == "warning"
+        assert "`make test`" in found[what]["advice"]
 
 
 def test_packaging_reports_sizes(project: Path) -> None:

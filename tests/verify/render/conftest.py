@@ -13,6 +13,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.expected_conditions import element_to_be_clickable
 from selenium.webdriver.support.wait import WebDriverWait
 
+from bbws_access.cli.doctor import BROWSERS, DRIVER
 from bbws_access.verify.render.page import page
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from bbws_access.verify.report import Report
 
 PATIENCE = 20.0
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 def _program(*names: str) -> str:
@@ -157,7 +157,7 @@ def driver() -> Iterator[webdriver.Chrome]:
     ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    chrome = webdriver.Chrome(options=options, service=Service(_program("chromedriver")))
+    chrome = webdriver.Chrome(options=options, service=Service(_program(DRIVER)))
     try:
         yield chrome
     finally:
