@@ -154,7 +154,7 @@ variable "multi_factor_authentication" {
 }
 
 variable "cors_allowed_origins" {
-  description = "Web origins that may call the API from a browser, such as https://admin.example.com; \"*\" for any outside PROD; none for none."
+  description = "Web origins that may call the API from a browser, such as https://admin.example.com; \"*\" for any outside PROD; empty for none."
   type        = list(string)
   default     = []
   nullable    = false
