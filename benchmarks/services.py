@@ -56,7 +56,7 @@ class Limit(NamedTuple):
 _BY_TOKEN = "the use of the token is counted before it is looked at, and the token tells which invitation"
 BEYOND_THE_GOAL = {
     "listUserTeams": Limit(2, 0, "the memberships tell which teams' names are needed"),
-    "previewRole": Limit(2, 0, "the assignments tell whose other roles count; one more for eight more users"),
+    "previewRole": Limit(2, 0, "the assignments tell whose other roles count; one more for each 24 more reads"),
     "deleteTeam": Limit(2, 1, "who is left to end is known only when nobody can join; members take more of both"),
     "resendInvitation": Limit(2, 1, "the invitation tells which role and team are offered"),
     "readInvitation": Limit(2, 1, _BY_TOKEN),

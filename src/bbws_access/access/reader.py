@@ -15,7 +15,6 @@ from bbws_access.kernel.settings import Settings
 
 NO_TEAM = "-"  # the team of a role without one, as part of an assignment's key
 _ORGANISATIONS_AT_ONCE = 11  # the default one and ten hinted
-_USERS_AT_ONCE = 8  # each takes up to three connections
 
 _ROLE_NAMES = {"#n": "name", "#s": "scope", "#p": "permissions", "#t": "permissionSets", "#a": "active"}
 _SET_NAMES = {"#p": "permissions", "#a": "active"}
@@ -101,23 +100,18 @@ def read_others_in(
     database: Database, settings: Settings, user_ids: Iterable[str], org_id: str, *, now: datetime
 ) -> dict[str, Access]:
     """What several users hold in one organisation, by user. Raises DatabaseError."""
-    shared = organisation_calls(settings, org_id)
-    definitions: _Definitions | None = None
-    found: dict[str, Access] = {}
     users = list(dict.fromkeys(user_ids))
-    for start in range(0, len(users), _USERS_AT_ONCE):
-        some = users[start : start + _USERS_AT_ONCE]
-        calls = [] if definitions else list(shared)
-        for user_id in some:
-            calls += _user_calls(settings, user_id)
-        results = _complete(database, calls, database.parallel(calls))
-        if definitions is None:
-            definitions = _Definitions(settings, [org_id], results[: len(shared)])
-            results = results[len(shared) :]
-        width = len(results) // len(some)
-        for n, user_id in enumerate(some):
-            own, _ = _split_user(settings, results[n * width : (n + 1) * width])
-            found[user_id] = _Held(user_id, own, now).access(definitions)
+    if not users:
+        return {}
+    calls = [call for user_id in users for call in _user_calls(settings, user_id)]
+    width = len(calls) // len(users)
+    shared = organisation_calls(settings, org_id)
+    results = _complete(database, [*calls, *shared], database.parallel([*calls, *shared]))
+    definitions = _Definitions(settings, [org_id], results[len(calls) :])
+    found: dict[str, Access] = {}
+    for n, user_id in enumerate(users):
+        own, _ = _split_user(settings, results[n * width : (n + 1) * width])
+        found[user_id] = _Held(user_id, own, now).access(definitions)
     return found
 
 

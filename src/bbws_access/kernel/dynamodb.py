@@ -22,6 +22,7 @@ _TARGET = "DynamoDB_20120810."
 _CONTENT_TYPE = "application/x-amz-json-1.0"
 _FIRST_BACKOFF = 0.025
 _LONGEST_BACKOFF = 1.0
+_MOST_IN_FLIGHT = 24  # each needs a connection, and each new one a TLS handshake
 
 _THROTTLES = frozenset(
     (
@@ -297,7 +298,7 @@ class Database:
         self._attempt_timeout = attempt_timeout
         self._pool = Pool(endpoint or f"https://{_SERVICE}.{region}.amazonaws.com")
         self._signer = Signer(_SERVICE, region, self._pool.authority, _CONTENT_TYPE)
-        self.round_trips = 0  # waits for the database, one after another; parallel requests count once
+        self.round_trips = 0  # waits for the database, one after another; as many as may be in flight count once
 
     def get(self, table: str, key: dict, *, consistent: bool = True) -> dict | None:
         """One item, or None."""
@@ -321,7 +322,7 @@ class Database:
         return items
 
     def parallel(self, calls: Iterable[Call], *, deadline: float | None = None) -> list:
-        """The results of several reads that are in flight at the same time, in the order of the calls."""
+        """The results of several reads that are in flight at the same time, up to 24, in the order of the calls."""
         calls = list(calls)
         return self._run(calls, deadline) if calls else []
 
@@ -371,24 +372,28 @@ class Database:
             waiting = list(failures)
 
     def _attempt(self, calls: list, requests: list, waiting: list[int], results: list, end: float) -> dict:
-        """Send what is waiting, then read the answers; returns what may be tried again."""
+        """Send what is waiting, and read the answers; returns what may be tried again."""
         try:
             credentials = self._credentials()
         except MissingCredentials as error:
             raise DatabaseError(str(error), "NoCredentials") from None
         failures: dict[int, DatabaseError] = {}
         sent: list[tuple[int, Connection]] = []
-        self.round_trips += 1
+        unsent = list(reversed(waiting))
+        self.round_trips += -(-len(waiting) // _MOST_IN_FLIGHT)
         try:
-            for n in waiting:
-                operation, body = requests[n]
-                data = self._signer.request(body, credentials, target=_TARGET + operation)
-                try:
-                    sent.append((n, self._pool.send(data, self._timeout(end))))
-                except OSError as error:
-                    # Not sent whole, so it cannot have been carried out.
-                    failures[n] = DatabaseUnavailable(f"{operation}: {_describe(error)}", "ConnectionFailed")
-            while sent:
+            while unsent or sent:
+                while unsent and len(sent) < _MOST_IN_FLIGHT:
+                    n = unsent.pop()
+                    operation, body = requests[n]
+                    data = self._signer.request(body, credentials, target=_TARGET + operation)
+                    try:
+                        sent.append((n, self._pool.send(data, self._timeout(end))))
+                    except OSError as error:
+                        # Not sent whole, so it cannot have been carried out.
+                        failures[n] = DatabaseUnavailable(f"{operation}: {_describe(error)}", "ConnectionFailed")
+                if not sent:
+                    break
                 n, connection = sent.pop(0)
                 try:
                     connection.settimeout(self._timeout(end))

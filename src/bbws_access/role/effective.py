@@ -54,8 +54,10 @@ def route(contract: Contract, method: str, path: str, org_id: str) -> tuple[Oper
     match = contract.match(method, path)
     if match is None:
         return None
-    parameters = match[1]
-    wrong = [name for name, value in parameters.items() if not is_valid_id(value)]
+    operation, parameters = match
+    # Where anybody may call, the path decides nothing; a token or a permission's name is no id.
+    decides = isinstance(operation.access, list)
+    wrong = [name for name, value in parameters.items() if decides and not is_valid_id(value)]
     if wrong:
         raise BadRequest(
             f"The path's {' and '.join(wrong)} cannot be an id.",

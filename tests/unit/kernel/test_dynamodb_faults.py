@@ -219,6 +219,18 @@ def test_parallel_requests_are_all_sent_before_the_first_answer():
         assert database.round_trips == 1
 
 
+def test_many_requests_share_few_connections():
+    def answer(number: int, head: str, body: bytes) -> Answer:
+        return http(200, {"Item": {"key": json.loads(body)["Key"]["PK"]}})
+
+    with Loopback(answer) as server:
+        database = _database(server)
+        assert database.parallel([Get("t", {"PK": str(n), "SK": "x"}) for n in range(100)]) == [
+            {"key": str(n)} for n in range(100)
+        ]
+        assert (server.connections, database.round_trips) == (24, 5)
+
+
 def test_only_the_parts_that_failed_are_sent_again():
     def answer(number: int, head: str, body: bytes) -> Answer:
         key = json.loads(body)["Key"]["PK"]["S"]

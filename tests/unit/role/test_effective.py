@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bbws_access.access.permissions import expand
+from bbws_access.invitation.tokens import new_token
 from bbws_access.kernel.contract import Contract, load_contract, load_permissions
 from bbws_access.kernel.dynamodb import Database
 from bbws_access.kernel.keys import index_key, key
@@ -160,6 +161,8 @@ class TestAccessChecks:
             (expired, "/platform/permissions", False, "USER_INACTIVE"),
             (world.user(), "/platform/permissions", False, "UNKNOWN_USER"),
             (world.user(), "/health", True, "PUBLIC"),
+            (world.user(), f"/invitations/{new_token()}-_Az", True, "PUBLIC"),
+            (member, "/platform/permissions/site:read", True, "SIGNED_IN"),
         ):
             answer = self.check(api, org, admin, user, "GET", path)
             assert (answer["allowed"], answer["reason"]) == (allowed, reason)
