@@ -32,7 +32,7 @@ def main(_: list[str]) -> int:
 
 def _timed(*arguments: str) -> float:
     began = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "bbws_access.cli", *arguments], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-m", "bbws_access.commands", *arguments], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - began
 
 

@@ -29,7 +29,7 @@ def test_the_tour(dev: Deployment, tmp_path: Path) -> None:
     # The same tool, pointed at this deployment; and names that no earlier run has taken.
     tool = tmp_path / "bbws-access"
     python, folder = shlex.quote(sys.executable), shlex.quote(str(dev.folder))
-    tool.write_text(f'#!/bin/sh\nexec {python} -m bbws_access.cli "$@" --folder {folder}\n')
+    tool.write_text(f'#!/bin/sh\nexec {python} -m bbws_access.commands "$@" --folder {folder}\n')
     tool.chmod(0o755)
     suffix = secrets.token_hex(4)
     for there, here in (

@@ -71,7 +71,7 @@ class Deployment:
         where = ["--folder", str(self.folder)] if folder else []
         if named:
             where += ["--environment", self.environment]
-        command = [sys.executable, "-m", "bbws_access.cli", *arguments, *where]
+        command = [sys.executable, "-m", "bbws_access.commands", *arguments, *where]
         # The tool runs from the repository, without whatever a developer's shell says of AWS.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | ANOTHER_API
         result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

@@ -30,7 +30,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def verify(project: Project, *arguments: str) -> tuple[int, str]:
     """Exit code and what it said."""
     done = subprocess.run(
-        [sys.executable, "-m", "bbws_access.cli", "verify", "--env", "dev", *arguments],
+        [sys.executable, "-m", "bbws_access.commands", "verify", "--env", "dev", *arguments],
         cwd=project.root,
         env=os.environ | {"COLUMNS": "160"},
         capture_output=True,

@@ -1,1 +1,1 @@
-"""The command-line tool: it sets up, orders, shows and proves what Terraform does."""
+"""What the command-line tool stands on: it sets up, orders, shows and proves what Terraform does."""

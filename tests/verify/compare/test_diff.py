@@ -22,7 +22,7 @@ def diff(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def tool(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    command = [sys.executable, "-m", "bbws_access.cli", *arguments]
+    command = [sys.executable, "-m", "bbws_access.commands", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 

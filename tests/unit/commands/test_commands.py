@@ -12,12 +12,14 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-from bbws_access.cli import main, storage
+from bbws_access.cli import storage
 from bbws_access.cli.doctor import BROWSERS, DRIVER
 from bbws_access.cli.errors import ToolError
-from bbws_access.cli.main import app
 from bbws_access.cli.project import find_project
 from bbws_access.cli.targets import LocalTarget, local_environment
+from bbws_access.commands import places
+from bbws_access.commands.main import app
+from bbws_access.commands.options import DataPlace, Values
 from bbws_access.local_aws import LocalAws
 
 ROOT = Path(__file__).parents[3]
@@ -43,7 +45,7 @@ def tool(folder: Path, *arguments: str, path: str | None = None, **variables: st
         "AWS_CONFIG_FILE": os.devnull,
     }
     done = subprocess.run(
-        [sys.executable, "-m", "bbws_access.cli", *arguments],
+        [sys.executable, "-m", "bbws_access.commands", *arguments],
         cwd=folder,
         env=kept | variables | ({"PATH": path} if path else {}),
         capture_output=True,
@@ -209,13 +211,11 @@ def test_options_that_name_two_places_are_refused(project: Path, arguments: list
 
 def test_an_account_that_is_worked_on_by_default_is_named(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     target = SimpleNamespace(environment=SimpleNamespace(account_id="111122223333"), outputs=dict)
-    monkeypatch.setattr(main, "has_aws_credentials", lambda: True)
-    monkeypatch.setattr(main, "_deploy_target", lambda *_: target)
-    monkeypatch.chdir(ROOT)
-    values = ["account_id=111122223333"]
-    main._data_target("dev", None, None, values, None)
+    monkeypatch.setattr(places, "_aws_target", lambda *_: target)
+    values = Values(["account_id=111122223333"])
+    places.data_target(DataPlace("dev"), values)
     assert capsys.readouterr().err == "Working on AWS account 111122223333\n"
-    main._data_target("dev", False, None, values, None)
+    places.data_target(DataPlace("dev", False), values)
     assert capsys.readouterr().err == ""
 
 
@@ -328,7 +328,7 @@ def test_packaging_reports_sizes(project: Path) -> None:
 
 def test_output_that_nobody_reads_is_no_fault(project: Path) -> None:
     done = subprocess.run(
-        f"{sys.executable} -m bbws_access.cli status --json | true; echo ${{PIPESTATUS[0]}}",
+        f"{sys.executable} -m bbws_access.commands status --json | true; echo ${{PIPESTATUS[0]}}",
         shell=True,
         executable="/bin/bash",
         cwd=project,

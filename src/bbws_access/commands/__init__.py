@@ -1,0 +1,1 @@
+"""The commands of `bbws-access`: options, where to work, what to show."""

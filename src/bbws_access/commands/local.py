@@ -1,0 +1,108 @@
+"""The commands about the local AWS and this machine."""
+
+import json
+import shlex
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from bbws_access.cli.console import note, out
+from bbws_access.cli.errors import FAILURE, NotRunningError
+from bbws_access.commands.options import JsonOption, LocalPlace, PortOption, Values
+from bbws_access.commands.places import known_target, new_target, remember_values, up_target
+from bbws_access.commands.screen import facts_of, show_deployment
+
+
+def up(
+    *,
+    place: LocalPlace,
+    port: PortOption = None,
+    values: Values,
+) -> None:
+    """Start the local AWS and deploy everything to it. Harmless and fast when it is up already."""
+    from bbws_access.cli import deploy
+
+    target = new_target(place, values, port)
+    deployment = deploy.up(target)
+    remember_values(target, values)
+    show_deployment(deployment)
+
+
+def down(
+    *,
+    place: LocalPlace,
+    destroy: Annotated[bool, typer.Option("--destroy", help="Destroy everything first, and keep nothing.")] = False,
+) -> None:
+    """Stop the local AWS. Its state is kept, unless --destroy."""
+    from bbws_access.cli import deploy
+
+    target = known_target(place)
+    if not deploy.down(target, destroy=destroy):
+        note(f"The local AWS of {place.environment} was not running.")
+
+
+def status(*, place: LocalPlace, json_: JsonOption = False) -> None:
+    """Say whether the local AWS is up and where it is. Exits with 3 when it is not."""
+    facts = facts_of(known_target(place))
+    if json_:
+        out.print_json(json.dumps(facts))
+    else:
+        for name, value in facts.items():
+            lines = list(value.values()) if isinstance(value, dict) else [value]
+            for number, line in enumerate(lines or [None]):
+                out.print(f"[dim]{name if number == 0 else '':<17}[/dim]{escape('-' if line is None else str(line))}")
+    if not facts["running"]:
+        raise typer.Exit(NotRunningError.exit_code)
+
+
+def env(*, place: LocalPlace, json_: JsonOption = False) -> None:
+    """Write shell exports that make `aws`, boto3 and Terraform talk to the local AWS: eval "$(bbws-access env)"."""
+    target = up_target(place)
+    target.enter()
+    outputs = target.outputs()
+    values = target.aws.environment() | {
+        "BBWS_ACCESS_API_URL": target.api_url(outputs),
+        "BBWS_ACCESS_ENVIRONMENT": place.environment,
+    }
+    if json_:
+        print(json.dumps(values, indent=2))
+        return
+    for name, value in values.items():
+        print(f"export {name}={shlex.quote(value)}")
+
+
+def mail(
+    *,
+    to: Annotated[str, typer.Argument(metavar="EMAIL", help="Whom it was sent to.")],
+    place: LocalPlace,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the newest mail to somebody, as the local AWS sent it. Waits a moment for one that is on its way."""
+    from bbws_access.cli import mails
+
+    target = up_target(place)
+    found = mails.newest(target, to)
+    if as_json:
+        print(json.dumps(found._asdict(), ensure_ascii=False))
+        return
+    out.print(f"[dim]From:[/dim] {escape(found.sender)}\n[dim]Subject:[/dim] {escape(found.subject)}\n")
+    print(found.text)
+
+
+def doctor(*, place: LocalPlace, json_: JsonOption = False) -> None:
+    """Check what the tool needs, and say what to do about what is missing."""
+    from bbws_access.cli.doctor import examine
+
+    findings = examine(place.environment, place.folder)
+    if json_:
+        print(json.dumps([finding.as_json() for finding in findings], indent=2))
+    else:
+        table = Table("", "what", "found", "to do", box=None, header_style="dim")
+        signs = {"good": "[green]✓[/green]", "warning": "[yellow]•[/yellow]", "bad": "[red]✗[/red]"}
+        for finding in findings:
+            table.add_row(signs[finding.state], finding.what, escape(finding.found), escape(finding.advice))
+        out.print(table)
+    if any(finding.state == "bad" for finding in findings):
+        raise typer.Exit(FAILURE)

@@ -1,0 +1,96 @@
+"""`bbws-access`: the application and how it ends."""
+
+import os
+import signal
+import sys
+import time
+
+import typer
+from typer.exceptions import TyperException
+
+from bbws_access.cli.console import show_error
+from bbws_access.cli.errors import FAILURE, InterruptedByUserError, ToolError
+from bbws_access.commands import environments, failures, local, people, proof
+from bbws_access.commands.options import with_options
+from bbws_access.local_aws import LocalAwsError
+from bbws_access.packaging import PackagingError
+
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 failure, 2 wrong usage or values, 3 the local AWS is not running, 4 drift was found, "
+    "130 interrupted."
+)
+
+app = typer.Typer(
+    help=f"Access management on AWS, and an AWS on your own machine to try it on.\n\n{EXIT_CODES}",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+org = typer.Typer(help="Organisations.", no_args_is_help=True)
+user = typer.Typer(help="People who sign in.", no_args_is_help=True)
+app.add_typer(org, name="org")
+app.add_typer(user, name="user")
+
+# In the order of the help.
+for command in (
+    local.up,
+    local.down,
+    local.status,
+    local.env,
+    environments.bootstrap,
+    environments.package,
+    environments.plan,
+    environments.apply,
+    environments.destroy,
+    proof.verify,
+    proof.drift,
+    proof.diff,
+    environments.seed,
+    people.token,
+    local.mail,
+    people.api,
+    local.doctor,
+):
+    app.command()(with_options(command))
+org.command("create")(with_options(people.org_create))
+user.command("create")(with_options(people.user_create))
+user.command("deactivate")(with_options(people.user_deactivate))
+
+
+def main() -> None:
+    """Run the tool; never shows a traceback."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    started = time.monotonic()
+    try:
+        status = app(standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has left.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(FAILURE) from None
+    except TyperException as error:
+        error.show()
+        raise SystemExit(error.exit_code) from None
+    except typer.Exit as error:
+        raise SystemExit(error.exit_code) from None
+    except (typer.Abort, KeyboardInterrupt):
+        raise SystemExit(_failed(InterruptedByUserError("Interrupted."))) from None
+    except (ToolError, PackagingError, LocalAwsError, OSError) as error:
+        raise SystemExit(_failed(failures.expected(error))) from None
+    except Exception as error:
+        raise SystemExit(_failed(failures.unexpected(error, started))) from None
+    raise SystemExit(status if isinstance(status, int) else 0)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _failed(error: ToolError) -> int:
+    show_error(error)
+    return error.exit_code
+
+
+if __name__ == "__main__":
+    main()
