@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bbws_access.cli.project import Project, find_project
+from bbws_access.cli.terraform import UNCOLLECTED
 from bbws_access.verify import engine, slices
 from bbws_access.verify.cache import processors
 from bbws_access.verify.engine import Options, verify
@@ -64,7 +65,7 @@ def by_hand(project: Project, only: tuple[str, ...], work: Path) -> None:
     """Every check of the workers, one command after the other."""
     runner = Runner(project, 1)
     scanners = Scanners(project, runner)
-    environment = {name: value for name, value in runner.environment.items() if name not in ("GOGC", "GOMEMLIMIT")}
+    environment = {name: value for name, value in runner.environment.items() if name not in UNCOLLECTED}
     values, _ = engine._values(project, list(engine.DEFAULT_ENVIRONMENTS))
     deadline = Deadline(7200)
 

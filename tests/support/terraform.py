@@ -8,21 +8,24 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import hcl2
 import pytest
 from hcl2 import SerializationOptions
 
 from bbws_access.cli.project import Project
-from bbws_access.cli.terraform import find_provider
+from bbws_access.cli.terraform import UNCOLLECTED, find_provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+Environment = dict[str, str]
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = ROOT / "terraform" / "modules"
@@ -111,8 +114,7 @@ def terraform_environment(folder: Path) -> dict[str, str]:
     """The environment Terraform runs in: of the caller's AWS and Terraform settings only the provider's source."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))}
     environment |= {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "AWS_EC2_METADATA_DISABLED": "true"}
-    # A third of the time of these short runs is the collection of garbage that is never short of room.
-    environment |= {"GOGC": "off", "GOMEMLIMIT": "1GiB"}
+    environment |= UNCOLLECTED
     configuration = find_provider(Project(folder)).config
     return environment | ({"TF_CLI_CONFIG_FILE": str(configuration)} if configuration else {})
 
@@ -189,6 +191,43 @@ def native_runs(folder: Path) -> list[Run]:
                 failures = frozenset(_address(item) for item in body.get("expect_failures", []))
                 runs.append(Run(path.name, name, shared | _variables(body), failures))
     return runs
+
+
+class Part(NamedTuple):
+    """Some runs of a file of native tests: the folder in which they run, and how many they are."""
+
+    folder: Path
+    runs: int
+
+
+def native_test_parts(workspace: Workspace, folder: Path, file: str) -> tuple[Part, Part]:
+    """A file's runs that only see inputs rejected, in a folder with nothing but the inputs, and all others."""
+    runs = [run for run in native_runs(folder) if run.file == file]
+    rejecting = {
+        run.name
+        for run in runs
+        if run.expect_failures and all(address.startswith("var.") for address in run.expect_failures)
+    }
+    # Each block of a formatted file ends with the next brace at the beginning of a line.
+    text = (folder / "tests" / file).read_text(encoding="utf-8")
+    parts = re.findall(r'^((\w+)(?: "([^"]*)")? \{(?:\}|\n.*?^\}))', text, re.DOTALL | re.MULTILINE)
+    inputs, copy = workspace.root / "inputs" / module_name(folder), workspace.copy_of(folder)
+    (inputs / "tests").mkdir(parents=True, exist_ok=True)
+    for path in (folder / "variables.tf", *(folder / "tests").glob("*.tfvars")):
+        _write(inputs / path.relative_to(folder), path.read_text(encoding="utf-8"))
+    for target, chosen in (
+        (inputs, [block for block, kind, label in parts if kind == "variables" or label in rejecting]),
+        (copy, [block for block, _, label in parts if label not in rejecting]),
+    ):
+        _write(target / "tests" / file, "\n\n".join(chosen) + "\n")
+    return Part(inputs, len(rejecting)), Part(copy, len(runs) - len(rejecting))
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all: another process may be reading it."""
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent.parent, delete=False) as file:
+        file.write(text)
+    Path(file.name).replace(path)
 
 
 def _address(expression: str) -> str:

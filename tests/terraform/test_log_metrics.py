@@ -23,6 +23,9 @@ from tests.support.terraform import Workspace, write_example
 from tests.unit.authorizer.tokens_support import CLIENT, ISSUER, claims, key_set, token
 from tests.unit.kernel.loopback import Loopback, http
 
+# One plan for all.
+pytestmark = pytest.mark.xdist_group("log-metrics")
+
 KEY = f"arn:aws:kms:{REGION}:000000000000:key/11111111-1111-1111-1111-111111111111"
 CONFIGURATION = f"""
 module "cloudwatch" {{

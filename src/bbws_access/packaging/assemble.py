@@ -4,6 +4,7 @@ This file runs twice: in the host's interpreter for the local AWS, and in a CPyt
 AWS, so it uses nothing but the standard library.
 """
 
+import functools
 import importlib.util
 import marshal
 import sys
@@ -30,6 +31,7 @@ def assemble(job: dict) -> None:
         write(package["output"], entries)
 
 
+@functools.cache  # most files go into several packages
 def compiled(name: str, source: bytes) -> bytes:
     """The .pyc of a source file, which Python takes without comparing times or contents."""
     code = compile(source, TASK_ROOT + name, "exec", dont_inherit=True, optimize=0)

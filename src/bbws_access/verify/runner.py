@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bbws_access.cli.project import Project
-from bbws_access.cli.terraform import find_provider, find_terraform
+from bbws_access.cli.terraform import UNCOLLECTED, find_provider, find_terraform
 
 # Nothing listens there: what wants to ask AWS fails at once, and names what it wanted.
 NOWHERE = "http://127.0.0.1:9"
@@ -76,7 +76,7 @@ class Runner:
         self.project = project
         self.binary = find_terraform()
         config = find_provider(project).config
-        dropped = ("AWS_", "TF_", "GOGC", "GOMEMLIMIT")
+        dropped = ("AWS_", "TF_")
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(dropped)} | {
             "CHECKPOINT_DISABLE": "1",
             "TF_IN_AUTOMATION": "1",
@@ -84,9 +84,7 @@ class Runner:
             "AWS_ENDPOINT_URL": NOWHERE,
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            # A third of the time of these short runs is the collection of garbage that is never short of room.
-            "GOGC": "off",
-            "GOMEMLIMIT": "1GiB",
+            **UNCOLLECTED,
         }
         if config:
             self.environment["TF_CLI_CONFIG_FILE"] = str(config)
