@@ -320,15 +320,13 @@ class Terraform:
         self.folder.mkdir(parents=True, exist_ok=True)
         dropped = ("TF_WORKSPACE", "TF_DATA_DIR", "TF_CLI_CONFIG_FILE", "TF_VAR_")
         kept = {name: value for name, value in environment.items() if not name.startswith((*dropped, "TF_CLI_ARGS"))}
-        self.environment = (
-            UNCOLLECTED
-            | kept
-            | {
-                "TF_DATA_DIR": str(self.folder / "data"),
-                "TF_IN_AUTOMATION": "1",
-                "CHECKPOINT_DISABLE": "1",
-            }
-        )
+        self.environment = {
+            **UNCOLLECTED,
+            **kept,
+            "TF_DATA_DIR": str(self.folder / "data"),
+            "TF_IN_AUTOMATION": "1",
+            "CHECKPOINT_DISABLE": "1",
+        }
         if self.provider.config:
             self.environment["TF_CLI_CONFIG_FILE"] = str(self.provider.config)
         self.key = key

@@ -19,7 +19,10 @@ UNCHECKED_HASH = 1
 
 
 def assemble(job: dict) -> None:
-    """Write every archive of ``job``: ``{"packages": [{"output": path, "files": {name in the archive: path}}]}``."""
+    """Write every archive of ``job``.
+
+    ``{"level": of compression, 1 to 9, "packages": [{"output": path, "files": {name in the archive: path}}]}``
+    """
     for package in job["packages"]:
         entries: dict[str, bytes] = {}
         for name, path in package["files"].items():
@@ -28,7 +31,7 @@ def assemble(job: dict) -> None:
                 folder, _, file = name.rpartition("/")
                 cached = f"__pycache__/{file.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
                 entries[f"{folder}/{cached}" if folder else cached] = compiled(name, entries[name])
-        write(package["output"], entries)
+        write(package["output"], entries, job["level"])
 
 
 @functools.cache  # most files go into several packages
@@ -40,11 +43,11 @@ def compiled(name: str, source: bytes) -> bytes:
     return header + marshal.dumps(code, 2)
 
 
-def write(output: str, entries: dict[str, bytes]) -> None:
+def write(output: str, entries: dict[str, bytes], level: int) -> None:
     """Write ``entries`` sorted, with fixed times and permissions."""
     with zipfile.ZipFile(output, "w") as archive:
         for name in sorted(entries):
             info = zipfile.ZipInfo(name, OLDEST_TIME)
             info.create_system = UNIX
             info.external_attr = REGULAR_FILE
-            archive.writestr(info, entries[name], zipfile.ZIP_DEFLATED, 6)
+            archive.writestr(info, entries[name], zipfile.ZIP_DEFLATED, level)

@@ -36,6 +36,7 @@ APIS_FOLDER = "BBWS_ACCESS_APIS"
 # The major version of Node.js that makes packages for AWS.
 LEAST_NODE = 20
 # What Lambda refuses, in bytes.
+COMPRESSION = {"aws": 6, "local": 1}  # what stays on the machine is packed fast, and a tenth larger
 LARGEST_UNZIPPED = 250 * 1024 * 1024
 
 
@@ -184,7 +185,7 @@ def _needed(
 
 def _toolchain(target: Target, root: Path) -> bytes:
     """Changes when the program that writes the archives does."""
-    parts = [Path(assemble.__file__).read_bytes()]
+    parts = [Path(assemble.__file__).read_bytes(), bytes([COMPRESSION[target]])]
     if target == "aws":
         parts += [_script().read_bytes(), _npm_lock(root).read_bytes()]
     else:
@@ -211,13 +212,14 @@ def _assemble(target: Target, plans: list[_Plan], root: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=".assemble-", dir=packages) as fresh:
         outputs = {plan.function: Path(fresh) / plan.archive.name for plan in plans}
         job = {
+            "level": COMPRESSION[target],
             "packages": [
                 {
                     "output": str(outputs[plan.function]),
                     "files": {name: str(plan.files[name]) for name in sorted(plan.files)},
                 }
                 for plan in plans
-            ]
+            ],
         }
         if target == "aws":
             _assemble_in_webassembly(job, root)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bbws_access.packaging import Packages, package
 from bbws_access.packaging.build import interpreter
 
 REPOSITORY = Path(__file__).parents[3]
@@ -61,6 +62,18 @@ def make_project(root: Path) -> Path:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     return make_project(tmp_path / "a project")
+
+
+@pytest.fixture(scope="session")
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> Packages:
+    """All packages for the local AWS of one project, for tests that only look at them."""
+    return package("local", root=make_project(tmp_path_factory.mktemp("packaged") / "project"))
+
+
+@pytest.fixture
+def packaged_project(packaged: Packages, tmp_path: Path) -> Path:
+    """A project whose packages are made already, for tests that change it."""
+    return shutil.copytree(packaged.tfvars.parents[2], tmp_path / "project")
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from bbws_access.packaging import FUNCTIONS, PackagingError, package
+from bbws_access.packaging import FUNCTIONS, Packages, PackagingError, package
 
 from .conftest import SOURCES, make_project
 
+pytestmark = pytest.mark.xdist_group("packaging")  # one project, packaged once
+
 ALL = ("authorizer", "invitation", "permission", "role", "team", "token-claims")
+
+
+# One function of each kind: with the one lock, with the other, with none.
+KINDS = ("authorizer", "role", "token-claims")
 
 
 def names(path: Path) -> set[str]:
@@ -26,8 +32,8 @@ def source(project: Path, name: str) -> Path:
     return project / "src" / "bbws_access" / name
 
 
-def test_a_package_holds_what_its_handler_imports_and_nothing_else(project: Path) -> None:
-    packages = {item.function: names(item.path) for item in package("local", root=project)}
+def test_a_package_holds_what_its_handler_imports_and_nothing_else(packaged: Packages) -> None:
+    packages = {item.function: names(item.path) for item in packaged}
 
     assert set(packages) == set(FUNCTIONS) == set(ALL)
     ours = {name for name in packages["token-claims"] if not name.endswith(".pyc")}
@@ -46,8 +52,8 @@ def test_a_package_holds_what_its_handler_imports_and_nothing_else(project: Path
         assert not any(name.endswith((".pyi", ".h", "RECORD", "INSTALLER", "direct_url.json")) for name in held)
 
 
-def test_each_package_carries_only_the_locks_that_it_needs(project: Path) -> None:
-    packages = {item.function: names(item.path) for item in package("local", root=project)}
+def test_each_package_carries_only_the_locks_that_it_needs(packaged: Packages) -> None:
+    packages = {item.function: names(item.path) for item in packaged}
     carried = {
         function: {name.partition("/")[0] for name in held} & {"jsonschema_rs", "cryptography"}
         for function, held in packages.items()
@@ -63,8 +69,8 @@ def test_each_package_carries_only_the_locks_that_it_needs(project: Path) -> Non
 
 
 @pytest.mark.parametrize("function", ALL)
-def test_a_local_package_runs_in_a_bare_interpreter(project: Path, tmp_path: Path, function: str) -> None:
-    (item,) = package("local", [function], root=project)
+def test_a_local_package_runs_in_a_bare_interpreter(packaged: Packages, tmp_path: Path, function: str) -> None:
+    (item,) = [item for item in packaged if item.function == function]
     with zipfile.ZipFile(item.path) as archive:
         archive.extractall(tmp_path / "task")
     program = (
@@ -109,10 +115,10 @@ def build_elsewhere(root: Path, target: str, **environment: str) -> dict[str, st
     """The packages' hashes, made by a process of its own."""
     program = (
         "import json, sys; from pathlib import Path; from bbws_access.packaging import package; "
-        "print(json.dumps({p.function: p.sha256 for p in package(sys.argv[1], root=Path(sys.argv[2]))}))"
+        "print(json.dumps({p.function: p.sha256 for p in package(sys.argv[1], sys.argv[3:], root=Path(sys.argv[2]))}))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, target, str(root)],
+        [sys.executable, "-c", program, target, str(root), *KINDS],
         capture_output=True,
         text=True,
         check=False,
@@ -163,10 +169,10 @@ def test_packages_for_aws_hold_arm64_and_python_312_only(project: Path, node_mod
         assert len(compiled) == len(sources)
 
 
-def test_unchanged_inputs_build_nothing(project: Path) -> None:
-    first = {item.function: item for item in package("local", root=project)}
+def test_unchanged_inputs_build_nothing(packaged: Packages, packaged_project: Path) -> None:
+    first = {item.function: item for item in packaged}
     stamps = {name: item.path.stat().st_mtime_ns for name, item in first.items()}
-    second = list(package("local", root=project))
+    second = list(package("local", root=packaged_project))
 
     assert all(item.built for item in first.values())
     assert not any(item.built for item in second)
@@ -195,17 +201,16 @@ def test_a_damaged_archive_is_made_again(project: Path) -> None:
     assert again.sha256 == item.sha256
 
 
-def test_terraform_reads_keys_and_hashes(project: Path) -> None:
-    made = package("local", root=project)
-    values = json.loads(made.tfvars.read_text())
-    assert made.tfvars == project / ".build/local/packages.tfvars.json"
-    for item in made:
+def test_terraform_reads_keys_and_hashes(packaged: Packages, packaged_project: Path) -> None:
+    tfvars = packaged_project / ".build/local/packages.tfvars.json"
+    values = json.loads(tfvars.read_text())
+    for item in packaged:
         assert values["packages"][item.function] == {
             "s3_key": f"packages/{item.function}/{item.sha256}.zip",
             "source_code_hash": item.source_code_hash,
         }
-    package("local", ["role"], root=project)
-    assert json.loads(made.tfvars.read_text()) == values, "packaging one function keeps the others' values"
+    assert package("local", ["role"], root=packaged_project).tfvars == tfvars
+    assert json.loads(tfvars.read_text()) == values, "packaging one function keeps the others' values"
 
 
 def test_an_import_that_no_lock_holds_is_named(project: Path) -> None:
