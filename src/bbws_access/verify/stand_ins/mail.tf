@@ -42,3 +42,7 @@ output "identity_arn" {
 output "sender" {
   value = try(var.sender.from_address, null)
 }
+
+output "identity_verified" {
+  value = var.sender != null
+}
