@@ -4,6 +4,7 @@ MiniStack leaves the condition key out, so that ForAllValues lets everything thr
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -160,6 +161,43 @@ def test_expressions_that_dynamodb_takes(aws: Aws, table: str) -> None:
         FilterExpression="attribute_not_exists(expiresAt) OR size(tag) > :n",
         ExpressionAttributeValues=values | {":n": {"N": "1"}},
     )
+
+
+def test_an_ongoing_transaction_has_its_items_to_itself(aws: Aws, table: str) -> None:
+    client = aws.client("dynamodb")
+    count = {
+        "TableName": table,
+        "Key": key("COUNT"),
+        "UpdateExpression": "ADD n :one",
+        "ExpressionAttributeValues": {":one": {"N": "1"}},
+    }
+    own = {"TableName": table, "ConditionExpression": "attribute_not_exists(nothing)"}
+    done, refused = [0, 0], set()
+
+    def write(number: int) -> None:
+        mine = {"ConditionCheck": {**own, "Key": key(f"COUNT#{number}")}}
+        for _ in range(1000):  # until each way of being refused has been seen
+            try:
+                if number % 2:
+                    client.transact_write_items(TransactItems=[mine, {"Update": count}])
+                else:
+                    client.update_item(**count)
+            except ClientError as error:
+                reasons = [one["Code"] for one in error.response.get("CancellationReasons", ())]
+                refused.add((error.response["Error"]["Code"], *reasons))
+            else:
+                done[number % 2] += 1
+            if len(refused) == 2 and all(done):
+                return
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(write, range(6)))
+    assert refused == {
+        ("TransactionCanceledException", "None", "TransactionConflict"),
+        ("TransactionConflictException",),
+    }
+    item = client.get_item(TableName=table, Key=key("COUNT"), ConsistentRead=True)["Item"]
+    assert int(item["n"]["N"]) == sum(done)
 
 
 def test_replica_has_its_own_key(aws: Aws) -> None:

@@ -6,20 +6,26 @@
 | point-in-time recovery has a recovery period | it is forgotten | `test_recovery_period` |
 | expressions of Query and Scan are checked | only when an item is found | `test_expressions_...` |
 | a filter of Query names no key of the table or index | it may | `test_expressions_...` |
+| who writes an item in an ongoing transaction is refused | it may | `test_an_ongoing_...` |
 | a replica has a key of its own region | it keeps the key of the table's region | `test_replica_has_its_own_key` |
 """
 
+import asyncio
 import json
+import os
 import re
 from contextvars import ContextVar
 from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.core.responses import get_account_id
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import dynamodb
 
 Response = tuple[int, dict[str, Any], bytes]
 
+# How long a transaction has its items to itself.
+_TRANSACTION_SECONDS = float(os.environ.get("LOCAL_AWS_TRANSACTION_SECONDS", "0.01"))
+_SINGLE_WRITES = ("PutItem", "UpdateItem", "DeleteItem")
 _RECOVERY_DAYS = range(1, 36)
 _KEY = "dynamodb:LeadingKeys"
 _WORD = re.compile(r"(?<![:\w#])#?[A-Za-z_]\w*")
@@ -86,9 +92,62 @@ def install() -> None:
     iam_actions.dynamodb_service_context = with_leading_keys
     iam_actions.dynamodb_transaction_checks = checks_with_leading_keys
     iam_evaluator.enforce = enforce_with_leading_keys
+    _let_transactions_take_time()
     _keep_recovery_period()
     _keep_replica_keys()
     _check_expressions()
+
+
+def _let_transactions_take_time() -> None:
+    handle_request = dynamodb.handle_request
+    ongoing: set[tuple[str, ...]] = set()
+
+    async def handle(method: str, path: str, headers: dict, body: bytes, query_params: dict) -> Response:
+        action = headers.get("x-amz-target", "").rpartition(".")[2]
+        if action in _SINGLE_WRITES:
+            if _item(_parsed(body)) in ongoing:
+                return dynamodb.error_response_json(
+                    "TransactionConflictException", "Transaction is ongoing for the item", 400
+                )
+        elif action == "TransactWriteItems":
+            parts = _parsed(body).get("TransactItems")
+            items = [_item(next(iter(part.values()), None)) for part in parts or () if isinstance(part, dict)]
+            if not ongoing.isdisjoint(items):
+                return _conflict([one in ongoing for one in items])
+            taken = {one for one in items if one is not None}
+            ongoing.update(taken)
+            try:
+                await asyncio.sleep(_TRANSACTION_SECONDS)
+                return await handle_request(method, path, headers, body, query_params)
+            finally:
+                ongoing.difference_update(taken)
+        return await handle_request(method, path, headers, body, query_params)
+
+    dynamodb.handle_request = handle
+
+
+def _item(detail: Any) -> tuple[str, ...] | None:
+    """The item that a write, or one part of a transaction, names; None where it names none."""
+    values = (detail.get("Item") or detail.get("Key")) if isinstance(detail, dict) else None
+    table = detail.get("TableName") if isinstance(detail, dict) else None
+    if not isinstance(values, dict) or not isinstance(table, str):
+        return None
+    keys = (json.dumps(values.get(part["AttributeName"]), sort_keys=True) for part in _key_schema(table, None))
+    return (get_account_id(), get_region(), _name(table), *keys)
+
+
+def _conflict(conflicts: list[bool]) -> Response:
+    reasons = [
+        {"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"} if one else {"Code": "None"}
+        for one in conflicts
+    ]
+    codes = ", ".join(one["Code"] for one in reasons)
+    content = {
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "Message": f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]",
+        "CancellationReasons": reasons,
+    }
+    return 400, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(content).encode()
 
 
 def _keep_recovery_period() -> None:
