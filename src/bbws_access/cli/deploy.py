@@ -221,6 +221,8 @@ def apply_plan(target: Target, planned: Report, title: str = "Apply") -> None:
     """Do what the plan says. A local AWS goes back to where it was when Terraform's state is lost on the way."""
     if isinstance(target, LocalTarget):
         target.before_apply()
+    else:
+        refuse_over_unsaved_state(target)
     try:
         with step(title) as current:
             report = target.terraform.apply(planned, current.say)
@@ -228,6 +230,8 @@ def apply_plan(target: Target, planned: Report, title: str = "Apply") -> None:
     except TerraformError as error:
         if isinstance(target, LocalTarget):
             target.after_apply(error)
+        if target.terraform.unsaved_state.exists():
+            error.hint = push_advice(target)
         raise with_lock_advice(target, error) from error
     except ToolError:
         # Interrupted: Terraform has ended in good order and saved its state.
@@ -236,6 +240,21 @@ def apply_plan(target: Target, planned: Report, title: str = "Apply") -> None:
         raise
     if isinstance(target, LocalTarget):
         target.after_apply()
+
+
+def refuse_over_unsaved_state(target: Target) -> None:
+    """Raise ToolError when an earlier apply could not save its state: another would go on from an older one."""
+    path = target.terraform.unsaved_state
+    if path.exists():
+        raise ToolError(f"An earlier apply could not save its state, and kept it as {path}.", push_advice(target))
+
+
+def push_advice(target: Target) -> str:
+    path, data = target.terraform.unsaved_state, target.terraform.folder / "data"
+    return (
+        f"It is the only record of what that apply made. Save it: (cd {target.project.stack} && "
+        f"TF_DATA_DIR={data} terraform state push {path}) && rm {path}"
+    )
 
 
 def with_lock_advice(target: Target, error: TerraformError) -> TerraformError:

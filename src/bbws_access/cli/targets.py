@@ -248,7 +248,7 @@ class LocalTarget(Target):
 
     def after_apply(self, error: TerraformError | None = None) -> None:
         """Note that the apply came to its end. When it failed without saving its state, undo it."""
-        lost = self.project.stack / "errored.tfstate"
+        lost = self.terraform.unsaved_state
         if error is not None and (lost.exists() or not self._saved_state(error)):
             lost.unlink(missing_ok=True)
             self._restore()

@@ -295,6 +295,14 @@ class TerraformError(ToolError):
         super().__init__(head, f"The whole log is {log}.", "\n".join(shown) or _tail(log))
 
 
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Changes when the file is written."""
+    with contextlib.suppress(FileNotFoundError):
+        found = path.stat()
+        return found.st_mtime_ns, found.st_ino
+    return None
+
+
 def _tail(log: Path) -> str:
     with contextlib.suppress(OSError):
         lines = [line for line in log.read_text(errors="replace").splitlines() if not line.startswith("{")]
@@ -359,11 +367,21 @@ class Terraform:
             raise TerraformError("plan", report, log, status)
         return report
 
+    @property
+    def unsaved_state(self) -> Path:
+        """The state that an apply could not save where it belongs: the only record of what it made."""
+        return self.folder / "errored.tfstate"
+
     def apply(self, planned: Report, say: Say) -> Report:
-        """Do what ``plan_file`` says."""
+        """Do what ``plan_file`` says. Where its state cannot be saved, it is kept as ``unsaved_state``."""
         total = sum(planned.counts.values())
         arguments = ["apply", "-json", "-input=false", str(self.plan_file)]
+        written = self.project.stack / "errored.tfstate"
+        before = _stamp(written)
         report, status, log = self._run(arguments, say, "apply", total)
+        if _stamp(written) not in (None, before):
+            # Terraform always writes it there; every environment's apply runs there.
+            shutil.move(written, self.unsaved_state)
         self.plan_file.unlink(missing_ok=True)
         if status:
             raise TerraformError("apply", report, log, status)

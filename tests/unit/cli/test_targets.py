@@ -12,7 +12,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from bbws_access.cli import people, storage
+from bbws_access.cli import deploy, people, storage, targets
 from bbws_access.cli.environments import Environment, load_environment
 from bbws_access.cli.errors import NotRunningError, ToolError, UsageError
 from bbws_access.cli.project import Project
@@ -200,8 +200,6 @@ def test_any_apply_makes_up_look_again(target: LocalTarget) -> None:
 
 
 def test_an_almost_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from bbws_access.cli import deploy, targets
-
     deploy.require_disk(tmp_path)
     monkeypatch.setattr(targets, "LEAST_DISK", 2**60)
     with pytest.raises(ToolError, match=r"Only .* are free where"):
@@ -209,8 +207,6 @@ def test_an_almost_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_local_aws_of_an_older_program_is_started_again(target: LocalTarget) -> None:
-    from bbws_access.cli import deploy
-
     def process() -> int:
         return target.read("process.json")["pid"]
 
@@ -388,3 +384,16 @@ def test_the_certificate_of_the_local_aws_is_trusted_by_its_folder_alone(shared:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with pytest.raises(OSError, match="certificate verify failed"):
         opener.open(shared.aws.endpoint, timeout=5)
+
+
+def test_no_apply_goes_on_over_a_state_that_is_not_saved(shared: LocalTarget) -> None:
+    target = AwsTarget(shared.environment)
+    path = target.terraform.unsaved_state
+    path.write_text("{}")
+    try:
+        with pytest.raises(ToolError, match="could not save its state") as refused:
+            deploy.apply_plan(target, Report())
+        assert f"terraform state push {path}" in refused.value.hint
+        assert path.exists()
+    finally:
+        path.unlink()

@@ -311,6 +311,27 @@ def test_terraform_is_ended_when_what_it_works_on_is_gone(project: Project) -> N
     assert caught.value.status == -signal.SIGKILL
 
 
+def test_a_state_that_could_not_be_saved_is_kept_apart(project: Project) -> None:
+    """Another environment's apply, which runs in the same folder, must not take it for its own."""
+    fails = """
+resource "terraform_data" "writes" {
+  provisioner "local-exec" {
+    command = "echo mine > errored.tfstate"
+  }
+}
+"""
+    terraform, files = runner(project, fails, "")
+    written = project.stack / "errored.tfstate"
+    written.write_text("of another run")
+    terraform.apply(terraform.plan(files, lambda text: None), lambda text: None)
+    assert terraform.unsaved_state.read_text() == "mine\n"
+    assert not written.exists()
+    written.write_text("of another run")
+    terraform.apply(terraform.plan(files, lambda text: None), lambda text: None)
+    assert written.read_text() == "of another run"
+    assert terraform.unsaved_state.read_text() == "mine\n"
+
+
 @pytest.mark.parametrize("mark", [{}, {"pid": 1, "started": "another"}, {"pid": 2**22 - 1, "started": "5"}])
 def test_a_process_that_is_not_ours_is_left_alone(mark: dict) -> None:
     from bbws_access.cli.processes import end_orphan, process_start
