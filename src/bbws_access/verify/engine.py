@@ -19,7 +19,7 @@ from bbws_access.cli.environments import load_environment
 from bbws_access.cli.errors import ToolError, UsageError
 from bbws_access.cli.project import Project
 from bbws_access.cli.terraform import locked_version
-from bbws_access.verify import facts as shown
+from bbws_access.verify import overview as shown
 from bbws_access.verify import slices
 from bbws_access.verify.cache import Cache, digest, processors
 from bbws_access.verify.criteria import RULES, Evidence, judge
