@@ -387,7 +387,7 @@ class Crowd:
             record = role_rules.new_assignment(role, user, team_id if in_team else None, None, None, change)
             assignments.append(role_store.assign_steps(permissions, record, None, change)[0][0])
             body = {"userId": user, "userEmail": f"{user[:8]}@example.org"}
-            member = memberships.new_membership(org_id, team_id, body, team_role, None, change, primary=False)
+            member = team_rules.new_membership(org_id, team_id, body, team_role, None, change, primary=False)
             members.append(Put(teams, team_store.member_item(member)))
         self.assignments += self._written(assignments)
         self.members += self._written(members)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from bbws_access.access.permissions import covers
 from bbws_access.kernel.contract import Contract, Operation
 
 PLATFORM, ORGANISATION, TEAM = "PLATFORM", "ORGANISATION", "TEAM"
+NO_TEAM = "-"  # the team of a role without one, as part of an assignment's key
 
 
 class Reason(StrEnum):
@@ -166,3 +168,17 @@ class Access:
             ):
                 return Decision(True, Reason.CAPABILITY, membership, rule)
         return None
+
+
+def in_force(record: dict, now: datetime) -> bool:
+    """Whether an assignment or membership counts now. One whose expiry cannot be read does not."""
+    if record.get("active") is not True:
+        return False
+    expiry = record.get("expiresAt")
+    if expiry is None:
+        return True
+    try:
+        moment = datetime.fromisoformat(expiry)
+    except (TypeError, ValueError):
+        return False
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) > now

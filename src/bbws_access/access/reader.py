@@ -6,14 +6,13 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership
+from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership, in_force
 from bbws_access.kernel.contract import load_roles
 from bbws_access.kernel.dynamodb import Call, Database, Page, Query
 from bbws_access.kernel.ids import is_valid_id
 from bbws_access.kernel.keys import partition
 from bbws_access.kernel.settings import Settings
 
-NO_TEAM = "-"  # the team of a role without one, as part of an assignment's key
 _ORGANISATIONS_AT_ONCE = 11  # the default one and ten hinted
 
 _ROLE_NAMES = {"#n": "name", "#s": "scope", "#p": "permissions", "#t": "permissionSets", "#a": "active"}
@@ -144,20 +143,6 @@ def organisation_calls(settings: Settings, org_id: str) -> list[Query]:
             )
         )
     return calls
-
-
-def in_force(record: dict, now: datetime) -> bool:
-    """Whether an assignment or membership counts now. One whose expiry cannot be read does not."""
-    if record.get("active") is not True:
-        return False
-    expiry = record.get("expiresAt")
-    if expiry is None:
-        return True
-    try:
-        moment = datetime.fromisoformat(expiry)
-    except (TypeError, ValueError):
-        return False
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) > now
 
 
 def _user_calls(settings: Settings, user_id: str) -> list[Call]:

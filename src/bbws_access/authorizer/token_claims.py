@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 
-from bbws_access.access.reader import in_force
+from bbws_access.access.grants import in_force
 from bbws_access.kernel.dynamodb import Database, Query
 from bbws_access.kernel.http import tls_context
 from bbws_access.kernel.ids import is_user_id, is_valid_id

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from bbws_access.access.grants import TEAM
-from bbws_access.access.reader import access_in, calls_in, in_force
+from bbws_access.access.grants import TEAM, in_force
+from bbws_access.access.reader import access_in, calls_in
 from bbws_access.invitation import accounts, mail, offers, rules, store, tokens
 from bbws_access.invitation.accounts import Account
 from bbws_access.kernel.dynamodb import Call
@@ -214,7 +214,7 @@ def _join(request: Request, stored: dict, offer: offers.Offer, change: Change, h
     names = {name: request.body[name] for name in ("firstName", "lastName") if name in request.body}
     body = {"userId": user_id, "userEmail": stored["email"], **names}
     is_first = held.pointer is None
-    record = memberships.new_membership(
+    record = team_rules.new_membership(
         org_id, offer.team["teamId"], body, offer.team_role, found, change, primary=is_first
     )
     record |= {"addedBy": stored["sentBy"]}

@@ -5,8 +5,7 @@ There is no caller of the API here, so nothing asks what the actor holds. Who it
 
 from __future__ import annotations
 
-from bbws_access.access.grants import PLATFORM
-from bbws_access.access.reader import in_force
+from bbws_access.access.grants import PLATFORM, in_force
 from bbws_access.kernel.dynamodb import Database
 from bbws_access.kernel.errors import BadRequest, NotFound
 from bbws_access.kernel.ids import is_user_id, is_valid_id

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bbws_access.access.granting import check_ceiling
-from bbws_access.access.grants import Access
-from bbws_access.access.reader import access_in, calls_in, in_force, read_others_in
+from bbws_access.access.grants import Access, in_force
+from bbws_access.access.reader import access_in, calls_in, read_others_in
 from bbws_access.kernel.contract import load_contract
 from bbws_access.kernel.dynamodb import Call, Query
 from bbws_access.kernel.errors import Conflict, NotFound

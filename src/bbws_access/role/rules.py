@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from bbws_access.access.granting import check_ceiling, check_known, lacking_for
-from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access
-from bbws_access.access.reader import NO_TEAM, in_force
+from bbws_access.access.grants import NO_TEAM, ORGANISATION, PLATFORM, TEAM, Access, in_force
 from bbws_access.kernel.contract import load_roles
 from bbws_access.kernel.errors import BadRequest, Conflict, Forbidden, NotFound
 from bbws_access.kernel.records import Change, audit_columns, check_version, timestamp

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from bbws_access.access.reader import in_force
+from bbws_access.access.grants import in_force
 from bbws_access.kernel.contract import load_roles
 from bbws_access.kernel.dynamodb import Check, Database, Get, Query
 from bbws_access.kernel.errors import Conflict

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bbws_access.access.granting import check_membership_ceiling
-from bbws_access.access.reader import in_force
+from bbws_access.access.grants import in_force
 from bbws_access.kernel.aws import AwsError
 from bbws_access.kernel.dynamodb import Call, Put, Query
 from bbws_access.kernel.errors import BadRequest, Forbidden, Unavailable
@@ -277,7 +277,7 @@ def add_team_member(request: Request) -> Response:
         if stored is None:
             check_room(owned, rules.MOST_MEMBERSHIPS, "memberships of this user in the organisation")
         primary = body.get("isPrimary", pointer is None)
-        record = memberships.new_membership(org_id, team_id, body, role, stored, change, primary=primary)
+        record = rules.new_membership(org_id, team_id, body, role, stored, change, primary=primary)
         steps = memberships.begin(table, record, role, stored, change)
         if primary:
             steps += _primary(request, "team:member:add", record, pointer, held)
@@ -304,7 +304,7 @@ def update_team_member(request: Request) -> dict:
             role = rules.check_givable(roles.get(body["teamRoleId"]), body["teamRoleId"])
             had = roles[stored["teamRoleId"]]["capabilities"]
             _check_given(request, role, stored["userId"], had)
-            record = memberships.with_team_role(record, role)
+            record = rules.with_team_role(record, role)
         extra: list[Step] = []
         wanted = body.get("isPrimary", stored["isPrimary"])
         if wanted != stored["isPrimary"]:
@@ -368,7 +368,7 @@ def transfer_team_member(request: Request) -> dict:
         if replaced is None:
             check_room(reads[3], rules.MOST_MEMBERSHIPS, "memberships of this user in the organisation")
         primary = stored["isPrimary"]
-        record = memberships.new_membership(org_id, to_team, stored, role, replaced, change, primary=primary)
+        record = rules.new_membership(org_id, to_team, stored, role, replaced, change, primary=primary)
         steps = memberships.move(table, stored, record, role, replaced, change)
         if primary:
             steps += memberships.primary(table, record, reads[4], (), change)

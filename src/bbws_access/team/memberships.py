@@ -9,61 +9,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from datetime import timedelta
 
 from bbws_access.kernel.dynamodb import Check, Database, Delete, Get
 from bbws_access.kernel.errors import Conflict, Unavailable
 from bbws_access.kernel.keys import key
 from bbws_access.kernel.records import Change, Stale, Step, commit, count, put_over, timestamp, until_fresh
-from bbws_access.team import store
+from bbws_access.team import rules, store
 
-LEADS = "CAN_MANAGE_MEMBERS"
-ENDED_MEMBERSHIPS_STAY = timedelta(days=90)
 _ENDED_AT_ONCE = 32  # each can take three of the hundred actions of a transaction, and two are for the whole
 _LONGEST_END = 15.0  # seconds of a request
 _INDEX_PAUSE = 0.1  # seconds that the index of members is given to catch up
-
-
-def new_membership(
-    org_id: str, team_id: str, body: dict, role: dict, replaced: dict | None, change: Change, *, primary: bool
-) -> dict:
-    """The record of a membership that begins.
-
-    body: userId, userEmail and, where known, firstName and lastName      role: the team role's record
-    replaced: the ended membership whose place it takes, whose versions it goes on with
-    """
-    record = {
-        "entityType": "TeamMember",
-        "organisationId": org_id,
-        "teamId": team_id,
-        "userId": body["userId"],
-        "userEmail": body["userEmail"],
-        **{name: body[name] for name in ("firstName", "lastName") if name in body},
-        "isPrimary": primary,
-        "joinedAt": timestamp(change.now),
-        "addedBy": change.actor,
-        "active": True,
-        **change.first(),
-    }
-    if replaced is not None:
-        record["version"] = replaced["version"] + 1
-    return with_team_role(record, role)
-
-
-def with_team_role(record: dict, role: dict) -> dict:
-    """A membership's record with another team role."""
-    return {
-        **record,
-        "teamRoleId": role["teamRoleId"],
-        "teamRoleName": role["name"],
-        "isLead": LEADS in role["capabilities"],
-    }
-
-
-def ended_membership(stored: dict, change: Change) -> dict:
-    """The next version of a membership: not in force any more, and gone from the table some time later."""
-    forgotten = int((change.now + ENDED_MEMBERSHIPS_STAY).timestamp())
-    return {**stored, "active": False, "isPrimary": False, "ttl": forgotten, **change.next(stored)}
 
 
 # Steps of transactions. Those that fail because something changed since it was read come first.
@@ -84,7 +39,7 @@ def alter(table: str, old: dict, new: dict, role: dict | None, change: Change) -
 def move(table: str, old: dict, new: dict, role: dict, replaced: dict | None, change: Change) -> list[Step]:
     """The steps that end one membership and store another."""
     return [
-        (put_over(table, store.member_item(ended_membership(old, change)), old), Stale()),
+        (put_over(table, store.member_item(rules.ended_membership(old, change)), old), Stale()),
         *_stored(table, new, role, replaced),
         *counted(table, [(old, -1), (new, 1)], change, keep_leads=True),
     ]
@@ -95,7 +50,7 @@ def end(table: str, stored: Iterable[dict], change: Change, *, keep_leads: bool)
     stored = list(stored)
     steps: list[Step] = []
     for one in stored:
-        steps.append((put_over(table, store.member_item(ended_membership(one, change)), one), Stale()))
+        steps.append((put_over(table, store.member_item(rules.ended_membership(one, change)), one), Stale()))
         if one["isPrimary"]:
             steps.append(no_primary(table, one))
     return [*steps, *counted(table, [(one, -1) for one in stored], change, keep_leads=keep_leads)]

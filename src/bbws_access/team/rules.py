@@ -1,16 +1,18 @@
-"""What a team and a team role may be and become, and how answers show them, apart from HTTP and storage."""
+"""What teams, team roles and memberships may be and become, and how answers show them, apart from HTTP and storage."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from bbws_access.access.granting import check_team_role_ceiling
 from bbws_access.access.grants import Access
 from bbws_access.kernel.errors import Conflict, Forbidden, NotFound
-from bbws_access.kernel.records import Change, audit_columns, check_version
-from bbws_access.team.memberships import LEADS
+from bbws_access.kernel.records import Change, audit_columns, check_version, timestamp
 
+LEADS = "CAN_MANAGE_MEMBERS"  # who has it is a lead
 DEFAULT_SORT_ORDER = 500
+ENDED_MEMBERSHIPS_STAY = timedelta(days=90)
 # Every decision about a member of a team reads all of these, so nobody may pile them up.
 MOST_TEAM_ROLES = 100
 MOST_MEMBERSHIPS = 100
@@ -168,6 +170,48 @@ def team_role_answer(stored: dict, links: dict) -> dict:
 
 
 # Members
+
+
+def new_membership(
+    org_id: str, team_id: str, body: dict, role: dict, replaced: dict | None, change: Change, *, primary: bool
+) -> dict:
+    """The record of a membership that begins.
+
+    body: userId, userEmail and, where known, firstName and lastName      role: the team role's record
+    replaced: the ended membership whose place it takes, whose versions it goes on with
+    """
+    record = {
+        "entityType": "TeamMember",
+        "organisationId": org_id,
+        "teamId": team_id,
+        "userId": body["userId"],
+        "userEmail": body["userEmail"],
+        **{name: body[name] for name in ("firstName", "lastName") if name in body},
+        "isPrimary": primary,
+        "joinedAt": timestamp(change.now),
+        "addedBy": change.actor,
+        "active": True,
+        **change.first(),
+    }
+    if replaced is not None:
+        record["version"] = replaced["version"] + 1
+    return with_team_role(record, role)
+
+
+def with_team_role(record: dict, role: dict) -> dict:
+    """A membership's record with another team role."""
+    return {
+        **record,
+        "teamRoleId": role["teamRoleId"],
+        "teamRoleName": role["name"],
+        "isLead": LEADS in role["capabilities"],
+    }
+
+
+def ended_membership(stored: dict, change: Change) -> dict:
+    """The next version of a membership: not in force any more, and gone from the table some time later."""
+    forgotten = int((change.now + ENDED_MEMBERSHIPS_STAY).timestamp())
+    return {**stored, "active": False, "isPrimary": False, "ttl": forgotten, **change.next(stored)}
 
 
 def changed_membership(stored: dict, body: dict, change: Change) -> dict:

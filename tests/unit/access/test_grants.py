@@ -1,8 +1,10 @@
 """Decisions and their reasons."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from bbws_access.access.grants import Access, Grant, Membership, Reason
+from bbws_access.access.grants import Access, Grant, Membership, Reason, in_force
 from tests.unit.authorizer.full_contract import full_contract
 
 ME = "11111111-1111-4111-8111-111111111111"
@@ -86,3 +88,22 @@ def test_holds():
     assert access.holds("role:read", "org-2") is None
     assert access.holds("team:update", "org-1") is None
     assert access.holds("team:update", "org-1", "team-1").team_id == "team-1"
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ({"active": True}, True),
+        ({"active": True, "expiresAt": None}, True),
+        ({"active": True, "expiresAt": "2026-01-01T00:00:01Z"}, True),
+        ({"active": True, "expiresAt": "2026-01-01T00:00:01"}, True),
+        ({"active": True, "expiresAt": "2026-01-01T02:00:01+02:00"}, True),
+        ({"active": True, "expiresAt": "2026-01-01T00:00:00Z"}, False),
+        ({"active": True, "expiresAt": "2025-12-31T23:59:59.999Z"}, False),
+        ({"active": True, "expiresAt": ""}, False),
+        ({"active": 1}, False),
+        ({}, False),
+    ],
+)
+def test_in_force(record, expected):
+    assert in_force(record, datetime(2026, 1, 1, tzinfo=UTC)) is expected

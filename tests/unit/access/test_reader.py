@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bbws_access.access.grants import Decision, Reason
-from bbws_access.access.reader import in_force, read_access, read_access_in
+from bbws_access.access.reader import read_access, read_access_in
 from bbws_access.kernel.contract import load_contract
 from bbws_access.kernel.dynamodb import Database, Get
 from bbws_access.kernel.ids import new_id
@@ -263,22 +263,3 @@ def test_many_roles_over_several_pages(people, org):
 def test_a_user_id_that_is_none(people, user):
     with pytest.raises(ValueError, match="no user id"):
         read_access(people.database, people.settings, user)
-
-
-@pytest.mark.parametrize(
-    ("record", "expected"),
-    [
-        ({"active": True}, True),
-        ({"active": True, "expiresAt": None}, True),
-        ({"active": True, "expiresAt": "2026-01-01T00:00:01Z"}, True),
-        ({"active": True, "expiresAt": "2026-01-01T00:00:01"}, True),
-        ({"active": True, "expiresAt": "2026-01-01T02:00:01+02:00"}, True),
-        ({"active": True, "expiresAt": "2026-01-01T00:00:00Z"}, False),
-        ({"active": True, "expiresAt": "2025-12-31T23:59:59.999Z"}, False),
-        ({"active": True, "expiresAt": ""}, False),
-        ({"active": 1}, False),
-        ({}, False),
-    ],
-)
-def test_in_force(record, expected):
-    assert in_force(record, datetime(2026, 1, 1, tzinfo=UTC)) is expected

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bbws_access.access.grants import ORGANISATION, Access, Grant
-from bbws_access.access.reader import in_force
+from bbws_access.access.grants import ORGANISATION, Access, Grant, in_force
 from bbws_access.kernel.errors import BadRequest, Forbidden, ServiceError
 from bbws_access.kernel.records import Change
 from bbws_access.role import rules
