@@ -85,7 +85,7 @@ def accept(request: Request) -> tuple[dict, Account]:
         offer = offered.check(results, account.user_id)
         held = _Held(request, found, change.actor)
         steps = [
-            offers.role_stays(request.settings, offer),
+            stays(request.settings.permissions_table, offer.role),
             *_assign(request, found, offer, change, held),
             *_join(request, found, offer, change, held),
             *held.stays_member(request, found),

@@ -7,10 +7,9 @@ from typing import NamedTuple
 from bbws_access.access.granting import check_ceiling, check_membership_ceiling
 from bbws_access.access.grants import Access
 from bbws_access.invitation import rules
-from bbws_access.kernel.dynamodb import Call, Check, Database
+from bbws_access.kernel.dynamodb import Call, Database
 from bbws_access.kernel.errors import Forbidden, NotFound
-from bbws_access.kernel.keys import key
-from bbws_access.kernel.records import Stale, Step, organisation_read
+from bbws_access.kernel.records import Step, organisation_read, stays, stays_active, team_read
 from bbws_access.kernel.settings import Settings
 from bbws_access.role import rules as role_rules
 from bbws_access.role import store as role_store
@@ -53,7 +52,7 @@ def reads(settings: Settings, org_id: str, role_id: str, team_id: str | None) ->
         role_store.permission_sets(table, org_id),
     ]
     if team_id is not None:
-        calls.append(team_store.team(settings.teams_table, org_id, team_id))
+        calls.append(team_read(settings.teams_table, org_id, team_id))
         calls.append(team_store.every_team_role(settings.teams_table, org_id))
     return calls
 
@@ -125,23 +124,11 @@ def may_still_offer(access: Access, offer: Offer, *, to: str) -> bool:
 
 def stay(settings: Settings, offer: Offer) -> list[Step]:
     """Steps that fail where what is offered is not as it was read."""
-    return [role_stays(settings, offer), *team_stays(settings, offer)]
-
-
-def role_stays(settings: Settings, offer: Offer) -> Step:
-    """A step that fails where the role is not as it was read: active, and granting the same."""
-    place = key("OrganisationRole", orgId=offer.role["organisationId"], roleId=offer.role["roleId"])
-    # The version says it all: it grows with every change, deactivation included.
-    version = {":version": offer.role["version"]}
-    return Check(settings.permissions_table, place, "#version = :version", {"#version": "version"}, version), Stale()
+    return [stays(settings.permissions_table, offer.role), *team_stays(settings, offer)]
 
 
 def team_stays(settings: Settings, offer: Offer) -> list[Step]:
     """Steps that fail where the team is inactive, or the team role not as it was read; none without a team."""
     if offer.team is None:
         return []
-    table, org_id = settings.teams_table, offer.role["organisationId"]
-    return [
-        team_store.team_stays(table, org_id, offer.team["teamId"], active=True, error=Stale()),
-        team_store.team_role_stays(table, offer.team_role),
-    ]
+    return [stays_active(settings.teams_table, offer.team), stays(settings.teams_table, offer.team_role)]

@@ -162,6 +162,11 @@ def organisation_read(table: str, org_id: str) -> Get:
     return Get(table, key("Organisation", orgId=org_id))
 
 
+def team_read(table: str, org_id: str, team_id: str) -> Get:
+    """The read of a team's record, in the table `teams`."""
+    return Get(table, key("Team", orgId=org_id, teamId=team_id))
+
+
 def where(query: Query, wanted: Mapping[str, object]) -> Query:
     """The query, with only those items whose attributes have the wanted values."""
     # No limit: it would count what the filter drops, and cost a round trip for every few items that pass.
@@ -181,10 +186,19 @@ def put_over(table: str, item: dict, replaced: dict | None) -> Put:
     return Put(table, item, "#version = :version", {"#version": "version"}, {":version": replaced["version"]})
 
 
-def stays(table: str, item: dict) -> Step:
-    """A step that fails where a stored record is not at the version that was read."""
-    place = {name: item[name] for name in ("PK", "SK")}
-    return Check(table, place, "#version = :version", {"#version": "version"}, {":version": item["version"]}), Stale()
+def stays(table: str, record: dict) -> Step:
+    """A step that fails where a stored record is not at the version that was read: every change has one of its own."""
+    names, values = {"#version": "version"}, {":version": record["version"]}
+    return Check(table, _place(record), "#version = :version", names, values), Stale()
+
+
+def stays_active(table: str, record: dict, *, active: bool = True) -> Step:
+    """A step that fails where a record, of which the key is enough, is not active; or, if asked so, not inactive."""
+    return Check(table, _place(record), "#active = :active", {"#active": "active"}, {":active": active}), Stale()
+
+
+def _place(record: dict) -> dict[str, str]:
+    return {"PK": record["PK"], "SK": record["SK"]}
 
 
 def size_of(table: str, partition: str, prefix: str) -> Query:

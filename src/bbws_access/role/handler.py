@@ -13,7 +13,7 @@ from bbws_access.kernel.errors import Conflict, NotFound
 from bbws_access.kernel.events import Event
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.paging import list_response, page_size
-from bbws_access.kernel.records import check_room, commit, organisation_read, timestamp
+from bbws_access.kernel.records import check_room, commit, organisation_read, stays_active, team_read, timestamp
 from bbws_access.role import effective, organisations, preview, review, rules, store
 from bbws_access.service.links import Links, base_path, link, own_link, page_links
 from bbws_access.service.operations import change_of, check_organisation, from_cursor, page_of, settle
@@ -283,7 +283,7 @@ def _assign_reads(request: Request) -> list[Call]:
         store.permission_sets(table, org_id),
         store.assignment(table, org_id, request.path["userId"], body["roleId"], body.get("teamId")),
         store.size_of_assignments(table, org_id, request.path["userId"]),
-        *([store.team(request.settings.teams_table, org_id, body["teamId"])] if "teamId" in body else []),
+        *([team_read(request.settings.teams_table, org_id, body["teamId"])] if "teamId" in body else []),
     ]
 
 
@@ -307,7 +307,7 @@ def assign_role(request: Request) -> Response:
         if stored is None:
             check_room(size, rules.MOST_ASSIGNMENTS, "roles of this user in the organisation")
         record = rules.new_assignment(role, request.path["userId"], team_id, ends, stored, change)
-        checks = [store.team_stays_active(request.settings.teams_table, org_id, team_id)] if teams else []
+        checks = [stays_active(request.settings.teams_table, team) for team in teams]
         return store.assign(request.database, table, record, stored, change, checks), role["name"]
 
     record, name = settle(request, _assign_reads, assign)

@@ -19,6 +19,7 @@ from bbws_access.kernel.records import (
     count,
     put_over,
     size_of,
+    stays_active,
     timestamp,
     until_fresh,
     where,
@@ -49,11 +50,6 @@ def usage(table: str, org_id: str, role_id: str) -> Get:
 def assignment(table: str, org_id: str, user_id: str, role_id: str, team_id: str | None) -> Get:
     parts = {"orgId": org_id, "userId": user_id, "roleId": role_id, "teamId": rules.key_team(team_id)}
     return Get(table, key("UserRoleAssignment", **parts))
-
-
-def team(table: str, org_id: str, team_id: str) -> Get:
-    """A team, in the table `teams`."""
-    return Get(table, key("Team", orgId=org_id, teamId=team_id))
 
 
 def platform_assignment(table: str, user_id: str, role_id: str) -> Get:
@@ -200,7 +196,7 @@ def _in_force(query: Query, active: bool, now: str) -> Query:
 def sets_stay_active(table: str, org_id: str, set_ids: Iterable[str]) -> list[Step]:
     """Steps that fail where one of an organisation's sets was deactivated meanwhile."""
     own = [set_id for set_id in set_ids if not rules.is_platform_set(set_id)]
-    return [_stays_active(table, key("PermissionSet", orgId=org_id, setId=set_id)) for set_id in own]
+    return [stays_active(table, key("PermissionSet", orgId=org_id, setId=set_id)) for set_id in own]
 
 
 def unused(table: str, org_id: str, role_id: str) -> Step:
@@ -225,7 +221,7 @@ def assign(
     """
     item = _assignment_item(record)
     role_key = key("OrganisationRole", orgId=item["organisationId"], roleId=item["roleId"])
-    commit(database, [*assign_steps(table, item, replaced, change), *checks, _stays_active(table, role_key)])
+    commit(database, [*assign_steps(table, item, replaced, change), *checks, stays_active(table, role_key)])
     return item
 
 
@@ -236,15 +232,6 @@ def assign_steps(table: str, record: dict, replaced: dict | None, change: Change
     if replaced is None or not replaced["active"]:
         steps.append(_count(table, item["organisationId"], item["roleId"], 1, change))
     return steps
-
-
-def team_stays_active(table: str, org_id: str, team_id: str) -> Step:
-    """A step that fails where a team was deactivated meanwhile. `table` is the table `teams`."""
-    return _stays_active(table, key("Team", orgId=org_id, teamId=team_id))
-
-
-def _stays_active(table: str, item_key: dict) -> Step:
-    return Check(table, item_key, "#active = :true", {"#active": "active"}, {":true": True}), Stale()
 
 
 def _assignment_item(record: dict) -> dict:

@@ -10,7 +10,7 @@ from bbws_access.kernel.errors import BadRequest, Forbidden, Unavailable
 from bbws_access.kernel.events import Event
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.paging import list_response, page_size
-from bbws_access.kernel.records import Step, check_room, commit, organisation_read
+from bbws_access.kernel.records import Step, check_room, commit, organisation_read, team_read
 from bbws_access.service.links import Links, link, page_links
 from bbws_access.service.operations import change_of, check_organisation, from_cursor, page_of, settle
 from bbws_access.service.requests import Request, Response
@@ -72,7 +72,7 @@ def create_team(request: Request) -> Response:
 
 def _team_reads(request: Request) -> list[Call]:
     table, org_id, team_id = request.settings.teams_table, request.path["orgId"], request.path["teamId"]
-    return [_organisation(request), store.team(table, org_id, team_id), store.team_usage(table, org_id, team_id)]
+    return [_organisation(request), team_read(table, org_id, team_id), store.team_usage(table, org_id, team_id)]
 
 
 @service.operation("getTeam", prefetch=_team_reads)
@@ -211,7 +211,7 @@ def _members(request: Request) -> list[Call]:
     limit = page_size(request.query) + 1
     return [
         _organisation(request),
-        store.team(table, org_id, team_id),
+        team_read(table, org_id, team_id),
         store.team_role_names(table, org_id),
         from_cursor(request, store.members(table, org_id, team_id, request.query.get("teamRoleId"), limit)),
     ]
@@ -232,7 +232,7 @@ def _member_reads(request: Request) -> list[Call]:
     table, org_id, team_id = request.settings.teams_table, request.path["orgId"], request.path["teamId"]
     return [
         _organisation(request),
-        store.team(table, org_id, team_id),
+        team_read(table, org_id, team_id),
         store.every_team_role(table, org_id),
         store.memberships(table, request.path["userId"], org_id),
         store.primary_team(table, org_id, request.path["userId"]),
@@ -251,7 +251,7 @@ def _add_reads(request: Request) -> list[Call]:
     org_id, user_id = path["orgId"], body["userId"]
     return [
         _organisation(request),
-        store.team(table, org_id, path["teamId"]),
+        team_read(table, org_id, path["teamId"]),
         store.team_role(table, org_id, body["teamRoleId"]),
         store.memberships(table, user_id, org_id),
         store.primary_team(table, org_id, user_id),
@@ -335,7 +335,7 @@ def remove_team_member(request: Request) -> Response:
 
 
 def _transfer_reads(request: Request) -> list[Call]:
-    target = store.team(request.settings.teams_table, request.path["orgId"], request.body["toTeamId"])
+    target = team_read(request.settings.teams_table, request.path["orgId"], request.body["toTeamId"])
     return [*_member_reads(request), target]
 
 
@@ -393,7 +393,7 @@ def list_user_teams(request: Request) -> dict:
     names = _role_names(request, request.prefetched[1])
     found, cursor = page_of(request, _user_teams(request)[2], request.prefetched[2])
     table, org_id = request.settings.teams_table, request.path["orgId"]
-    teams = request.database.parallel([store.team(table, org_id, one["teamId"]) for one in found])
+    teams = request.database.parallel([team_read(table, org_id, one["teamId"]) for one in found])
     links = Links(request.access)
     items = [
         {**_membership(links, one, names), "teamName": team["name"]} for one, team in zip(found, teams, strict=True)

@@ -13,7 +13,18 @@ from collections.abc import Iterable
 from bbws_access.kernel.dynamodb import Check, Database, Delete, Get
 from bbws_access.kernel.errors import Conflict, Unavailable
 from bbws_access.kernel.keys import key
-from bbws_access.kernel.records import Change, Stale, Step, commit, count, put_over, timestamp, until_fresh
+from bbws_access.kernel.records import (
+    Change,
+    Stale,
+    Step,
+    commit,
+    count,
+    put_over,
+    stays,
+    stays_active,
+    timestamp,
+    until_fresh,
+)
 from bbws_access.team import rules, store
 
 _ENDED_AT_ONCE = 32  # each can take three of the hundred actions of a transaction, and two are for the whole
@@ -59,8 +70,8 @@ def end(table: str, stored: Iterable[dict], change: Change, *, keep_leads: bool)
 def _stored(table: str, record: dict, role: dict, replaced: dict | None) -> list[Step]:
     return [
         (put_over(table, store.member_item(record), replaced), Stale()),
-        store.team_stays(table, record["organisationId"], record["teamId"], active=True, error=Stale()),
-        store.team_role_stays(table, role),
+        stays_active(table, key("Team", orgId=record["organisationId"], teamId=record["teamId"])),
+        stays(table, role),
     ]
 
 
@@ -143,8 +154,7 @@ def belongs(tables: tuple[str, str], assignment: dict | None, membership: dict |
     """
     permissions, teams = tables
     if assignment is None:
-        place = {"PK": membership["PK"], "SK": membership["SK"]}
-        return Check(teams, place, "#active = :true", {"#active": "active"}, {":true": True}), Stale()
+        return stays_active(teams, membership)
     condition = "#active = :true AND (attribute_not_exists(expiresAt) OR expiresAt > :now)"
     place = {"PK": assignment["PK"], "SK": assignment["SK"]}
     values = {":true": True, ":now": timestamp(change.now)}
@@ -171,9 +181,9 @@ def end_all_of_team(database: Database, table: str, org_id: str, team_id: str, c
         if not found:
             time.sleep(_INDEX_PAUSE)
             continue
-        inactive = store.team_stays(table, org_id, team_id, active=False, error=_brought_back())
+        inactive, _ = stays_active(table, key("Team", orgId=org_id, teamId=team_id), active=False)
         try:
-            commit(database, [inactive, *end(table, found, change, keep_leads=False)])
+            commit(database, [(inactive, _brought_back()), *end(table, found, change, keep_leads=False)])
         except Stale:
             continue
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bbws_access.kernel.contract import load_roles
 from bbws_access.kernel.dynamodb import Check, Get, Query
-from bbws_access.kernel.errors import ServiceError
 from bbws_access.kernel.keys import index_key, key, partition, sort_prefix
 from bbws_access.kernel.records import Named, Stale, Step, size_of, where
 
@@ -15,10 +14,6 @@ _MEMBERS = "members-by-team"
 
 
 # Teams
-
-
-def team(table: str, org_id: str, team_id: str) -> Get:
-    return Get(table, key("Team", orgId=org_id, teamId=team_id))
 
 
 def team_usage(table: str, org_id: str, team_id: str) -> Get:
@@ -55,12 +50,6 @@ def team_item(record: dict) -> dict:
     division = record.get("divisionId")
     found_by = {} if division is None else index_key("Team", _DIVISIONS, divisionId=division, **parts)
     return {**_without_index(record), **key("Team", **parts), **found_by}
-
-
-def team_stays(table: str, org_id: str, team_id: str, *, active: bool, error: ServiceError) -> Step:
-    """A step that fails where a team is not, or not any more, active or inactive as it must be."""
-    place = key("Team", orgId=org_id, teamId=team_id)
-    return Check(table, place, "#active = :active", {"#active": "active"}, {":active": active}), error
 
 
 # Team roles
@@ -101,13 +90,6 @@ def default_names(table: str, org_id: str) -> list[Get]:
 
 def team_role_item(record: dict) -> dict:
     return {**key("TeamRoleDefinition", orgId=record["organisationId"], teamRoleId=record["teamRoleId"]), **record}
-
-
-def team_role_stays(table: str, role: dict) -> Step:
-    """A step that fails where a team role was changed since it was read, or is not active."""
-    place = key("TeamRoleDefinition", orgId=role["organisationId"], teamRoleId=role["teamRoleId"])
-    names, values = {"#active": "active", "#version": "version"}, {":true": True, ":version": role["version"]}
-    return Check(table, place, "#active = :true AND #version = :version", names, values), Stale()
 
 
 def team_role_unused(table: str, org_id: str, team_role_id: str) -> Step:
