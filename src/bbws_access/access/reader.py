@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 
 from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership, in_force
-from bbws_access.kernel.contract import load_roles
+from bbws_access.kernel.contract import platform_roles, platform_sets
 from bbws_access.kernel.dynamodb import Call, Database, Page, Query
 from bbws_access.kernel.ids import is_valid_id
 from bbws_access.kernel.keys import partition
@@ -204,7 +203,7 @@ class _Definitions:
         for set_id in role.get("permissionSets") or ():
             held = self.sets.get((org_id, set_id))
             if held is None:
-                held = _platform_sets().get(set_id, frozenset())
+                held = platform_sets().get(set_id, {"permissions": ()})["permissions"]
             for permission in held:
                 sources[permission] = (*sources.get(permission, ()), set_id)
         return sources
@@ -272,18 +271,8 @@ def _grant(assignment: dict, org_id: str, definitions: _Definitions) -> Grant | 
 
 
 def _platform_grant(assignment: dict) -> Grant | None:
-    role = _platform_roles().get(assignment["roleId"])
+    role = platform_roles().get(assignment["roleId"])
     if role is None or assignment.get("scope") != PLATFORM:
         return None
     sources = dict.fromkeys(role["permissions"], (None,))
     return Grant(frozenset(sources), PLATFORM, None, None, role["roleId"], role["name"], assignment, sources)
-
-
-@lru_cache(maxsize=1)
-def _platform_roles() -> dict[str, dict]:
-    return {role["roleId"]: role for role in load_roles()["platformRoles"]}
-
-
-@lru_cache(maxsize=1)
-def _platform_sets() -> dict[str, frozenset[str]]:
-    return {one["setId"]: frozenset(one["permissions"]) for one in load_roles()["platformPermissionSets"]}

@@ -148,6 +148,18 @@ def load_roles() -> dict:
 
 
 @lru_cache(maxsize=1)
+def platform_roles() -> dict[str, dict]:
+    """The platform's roles by id."""
+    return {role["roleId"]: role for role in load_roles()["platformRoles"]}
+
+
+@lru_cache(maxsize=1)
+def platform_sets() -> dict[str, dict]:
+    """The platform's permission sets by id."""
+    return {found["setId"]: found for found in load_roles()["platformPermissionSets"]}
+
+
+@lru_cache(maxsize=1)
 def load_events() -> dict:
     """What reaches the services beside requests: `events` by type and `queues` by name."""
     return _read("events")

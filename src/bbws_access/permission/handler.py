@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bbws_access.access.grants import ORGANISATION, PLATFORM
+from bbws_access.kernel.contract import platform_sets
 from bbws_access.kernel.dynamodb import Call
 from bbws_access.kernel.errors import NotFound
 from bbws_access.kernel.ids import new_id
@@ -129,7 +130,7 @@ def create_permission_set(request: Request) -> Response:
 
 def _set_reads(request: Request) -> list[Call]:
     table, org_id, set_id = request.settings.permissions_table, request.path["orgId"], request.path["setId"]
-    if set_id in rules.platform_sets():
+    if set_id in platform_sets():
         return [organisation_read(table, org_id), store.platform_set(table, set_id)]
     return [organisation_read(table, org_id), store.permission_set(table, org_id, set_id)]
 

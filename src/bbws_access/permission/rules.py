@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from bbws_access.access.granting import check_ceiling, check_known
 from bbws_access.access.grants import ORGANISATION, PLATFORM, Access
-from bbws_access.kernel.contract import load_roles
+from bbws_access.kernel.contract import platform_sets
 from bbws_access.kernel.errors import Conflict, Forbidden
 from bbws_access.kernel.records import Change, audit_columns, check_version
 
@@ -82,9 +80,3 @@ def permission_answer(stored: dict, links: dict) -> dict:
     """A permission of the catalogue as answers show it."""
     names = ("permissionId", "name", "description", "resource", "action", "category", "isSystem", "active", "version")
     return {**{name: stored[name] for name in names}, **audit_columns(stored), "_links": links}
-
-
-@lru_cache(maxsize=1)
-def platform_sets() -> dict[str, dict]:
-    """The platform's sets by id, as the contract has them."""
-    return {one["setId"]: one for one in load_roles()["platformPermissionSets"]}

@@ -6,6 +6,7 @@ There is no caller of the API here, so nothing asks what the actor holds. Who it
 from __future__ import annotations
 
 from bbws_access.access.grants import PLATFORM, in_force
+from bbws_access.kernel.contract import platform_roles
 from bbws_access.kernel.dynamodb import Database
 from bbws_access.kernel.errors import BadRequest, NotFound
 from bbws_access.kernel.ids import is_user_id, is_valid_id
@@ -71,7 +72,7 @@ def _check_user_id(user_id: str) -> None:
 
 
 def _platform_role(role: str) -> dict:
-    roles = rules.platform_roles().values()
+    roles = platform_roles().values()
     for found in roles:
         if role in (found["roleId"], found["name"]):
             return {**found, "scope": PLATFORM}

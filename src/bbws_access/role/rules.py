@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
 from bbws_access.access.granting import check_ceiling, check_known, lacking_for
 from bbws_access.access.grants import NO_TEAM, ORGANISATION, PLATFORM, TEAM, Access, in_force
-from bbws_access.kernel.contract import load_roles
+from bbws_access.kernel.contract import platform_roles, platform_sets
 from bbws_access.kernel.errors import BadRequest, Conflict, Forbidden, NotFound
 from bbws_access.kernel.records import Change, audit_columns, check_version, timestamp
 
@@ -123,31 +122,22 @@ def granted(role: dict, sets: Sets) -> frozenset[str]:
 
 def with_platform_sets(records: Iterable[dict]) -> dict[str, tuple[str, ...]]:
     """What active sets grant: those of the records and the platform's."""
-    sets = dict(_platform_sets())
-    sets.update((one["setId"], tuple(one["permissions"])) for one in records if one["active"])
-    return sets
-
-
-def is_platform_set(set_id: str) -> bool:
-    return set_id in _platform_sets()
+    active = [*platform_sets().values(), *(record for record in records if record["active"])]
+    return {held["setId"]: tuple(held["permissions"]) for held in active}
 
 
 def check_changeable(role_id: str) -> None:
     """Raises SYSTEM_RESOURCE for platform roles."""
-    if is_platform_role(role_id):
+    if role_id in platform_roles():
         raise Forbidden("Platform roles never change.", code="SYSTEM_RESOURCE")
 
 
 def check_assignable_here(role_id: str) -> None:
     """Raises SYSTEM_RESOURCE for platform roles: no organisation hands out what reaches all of them."""
-    if is_platform_role(role_id):
+    if role_id in platform_roles():
         raise Forbidden(
             "Platform roles are assigned by the platform's engineers, outside this API.", code="SYSTEM_RESOURCE"
         )
-
-
-def is_platform_role(role_id: str) -> bool:
-    return role_id in platform_roles()
 
 
 def no_role(role_id: str) -> NotFound:
@@ -313,17 +303,3 @@ def assignment_answer(stored: dict, role_name: str, now: datetime, links: dict) 
         **audit_columns(stored),
         "_links": links,
     }
-
-
-# Reference data
-
-
-@lru_cache(maxsize=1)
-def platform_roles() -> dict[str, dict]:
-    """The platform's roles by id, as the contract has them."""
-    return {role["roleId"]: role for role in load_roles()["platformRoles"]}
-
-
-@lru_cache(maxsize=1)
-def _platform_sets() -> dict[str, tuple[str, ...]]:
-    return {one["setId"]: tuple(one["permissions"]) for one in load_roles()["platformPermissionSets"]}

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from bbws_access.access.grants import in_force
-from bbws_access.kernel.contract import load_roles
+from bbws_access.kernel.contract import load_roles, platform_sets
 from bbws_access.kernel.dynamodb import Check, Database, Get, Query
 from bbws_access.kernel.errors import Conflict
 from bbws_access.kernel.keys import index_key, key, partition, sort_prefix
@@ -195,7 +195,7 @@ def _in_force(query: Query, active: bool, now: str) -> Query:
 
 def sets_stay_active(table: str, org_id: str, set_ids: Iterable[str]) -> list[Step]:
     """Steps that fail where one of an organisation's sets was deactivated meanwhile."""
-    own = [set_id for set_id in set_ids if not rules.is_platform_set(set_id)]
+    own = [set_id for set_id in set_ids if set_id not in platform_sets()]
     return [stays_active(table, key("PermissionSet", orgId=org_id, setId=set_id)) for set_id in own]
 
 
