@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import NamedTuple
 
 _TABLES = ("permissions", "teams", "invitations", "audit")
 _LEVELS = {"DEBUG": "DEBUG", "INFO": "INFO", "WARN": "WARN", "WARNING": "WARN", "ERROR": "ERROR"}
@@ -12,73 +14,41 @@ class SettingsError(Exception):
     """The environment lacks a variable or holds one that makes no sense."""
 
 
-class Settings:
+class Settings(NamedTuple):
     """Values of one function. Build it with `Settings.from_environment()`.
 
-    environment: dev, sit, prod, ...      service: name written in every log line
-    log_level: DEBUG, INFO, WARN or ERROR region: AWS region
+    region: AWS region
+    environment: dev, sit, prod, ...
+    service: name written in every log line
+    log_level: DEBUG, INFO, WARN or ERROR
     endpoint: address of every AWS service when it is not AWS itself, else None
+    tables: real names of the tables that the function may use, by their names in the data model
     allowed_origins: origins that browsers may call from (`*` allows any)
     user_pool_id: the Cognito pool (authorizer and invitation)
     client_ids: the app clients of the pool whose tokens are accepted (authorizer only)
-    And of the invitation service only:
-    mail_queue_url: the queue of the mails to send          mail_sender: their From; None: no mail can be sent
-    mail_configuration_set: SES's, or None                  invitation_link: the page that the invited open
+    apis: names of the APIs that ask the authorizer, by their ids in API Gateway (authorizer only)
+    mail_queue_url: the queue of the mails to send (this and what follows: invitation only)
+    mail_sender: their From; None: no mail can be sent
+    mail_configuration_set: SES's, or None
     mail_template_prefix: the template of the mail `invitation` is `{prefix}-invitation`
+    invitation_link: the page that the invited open
     """
 
-    __slots__ = (
-        "_tables",
-        "allowed_origins",
-        "apis",
-        "client_ids",
-        "endpoint",
-        "environment",
-        "invitation_link",
-        "log_level",
-        "mail_configuration_set",
-        "mail_queue_url",
-        "mail_sender",
-        "mail_template_prefix",
-        "region",
-        "service",
-        "user_pool_id",
-    )
-
-    def __init__(
-        self,
-        *,
-        region: str,
-        environment: str = "local",
-        service: str = "",
-        log_level: str = "INFO",
-        endpoint: str | None = None,
-        tables: dict[str, str] | None = None,
-        allowed_origins: tuple[str, ...] = (),
-        user_pool_id: str | None = None,
-        client_ids: tuple[str, ...] = (),
-        apis: dict[str, str] | None = None,
-        mail_queue_url: str | None = None,
-        mail_sender: str | None = None,
-        mail_configuration_set: str | None = None,
-        mail_template_prefix: str = "",
-        invitation_link: str | None = None,
-    ) -> None:
-        self.region = region
-        self.environment = environment
-        self.service = service
-        self.log_level = log_level
-        self.endpoint = endpoint
-        self.allowed_origins = allowed_origins
-        self.user_pool_id = user_pool_id
-        self.client_ids = client_ids
-        self.apis = apis or {}
-        self.mail_queue_url = mail_queue_url
-        self.mail_sender = mail_sender
-        self.mail_configuration_set = mail_configuration_set
-        self.mail_template_prefix = mail_template_prefix
-        self.invitation_link = invitation_link
-        self._tables = tables or {}
+    region: str
+    environment: str = "local"
+    service: str = ""
+    log_level: str = "INFO"
+    endpoint: str | None = None
+    tables: Mapping[str, str] = {}
+    allowed_origins: tuple[str, ...] = ()
+    user_pool_id: str | None = None
+    client_ids: tuple[str, ...] = ()
+    apis: Mapping[str, str] = {}
+    mail_queue_url: str | None = None
+    mail_sender: str | None = None
+    mail_configuration_set: str | None = None
+    mail_template_prefix: str = ""
+    invitation_link: str | None = None
 
     @classmethod
     def from_environment(cls, environment: dict[str, str] | None = None) -> Settings:
@@ -111,7 +81,7 @@ class Settings:
     def table(self, name: str) -> str:
         """The real name of one of the tables permissions, teams, invitations, audit."""
         try:
-            return self._tables[name]
+            return self.tables[name]
         except KeyError:
             raise SettingsError(
                 f"The environment variable {name.upper()}_TABLE is not set. Set it to the name of the table."
@@ -119,7 +89,7 @@ class Settings:
 
     def has_table(self, name: str) -> bool:
         """Whether this function may use the table at all."""
-        return name in self._tables
+        return name in self.tables
 
     @property
     def permissions_table(self) -> str:
@@ -132,10 +102,6 @@ class Settings:
     @property
     def invitations_table(self) -> str:
         return self.table("invitations")
-
-    @property
-    def audit_table(self) -> str:
-        return self.table("audit")
 
 
 def _required(env: dict[str, str], name: str) -> str:

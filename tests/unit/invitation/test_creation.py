@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from bbws_access.invitation import rules
 from bbws_access.kernel.settings import Settings
 from tests.support.invitations import LINK, new_email
-from tests.support.services import World, moment
+from tests.support.services import Instance, World, moment
 from tests.unit.invitation.conftest import INVITER, Desk
 
 NOBODY = "org-none"
@@ -131,16 +132,15 @@ class TestCreating:
         desk.create(role="SITE_EDITOR").expect(400, "VALIDATION_ERROR")
 
     def test_without_a_sender_nothing_happens(
-        self, desk: Desk, invitation_settings: Settings, monkeypatch: pytest.MonkeyPatch
+        self, desk: Desk, invitation_settings: Settings, new_instance: Callable[..., Instance]
     ) -> None:
         one = desk.invite()
         for name in ("mail_sender", "mail_queue_url", "invitation_link"):
-            with monkeypatch.context() as patch:
-                patch.setattr(invitation_settings, name, None)
-                body = {"email": new_email(), "roleId": desk.roles["ORG_MANAGER"]}
-                desk.api.call("POST", desk.path, desk.admin, body).expect(503, "MAIL_NOT_CONFIGURED")
-                desk.api.call("POST", f"{one.path}/resend", desk.admin).expect(503, "MAIL_NOT_CONFIGURED")
-                assert desk.pending(body["email"]) is None
+            api = new_instance(invitation_settings._replace(**{name: None}))
+            body = {"email": new_email(), "roleId": desk.roles["ORG_MANAGER"]}
+            api.call("POST", desk.path, desk.admin, body).expect(503, "MAIL_NOT_CONFIGURED")
+            api.call("POST", f"{one.path}/resend", desk.admin).expect(503, "MAIL_NOT_CONFIGURED")
+            assert desk.pending(body["email"]) is None
         assert desk.stored(one.invitation)["sendNumber"] == 1
 
 

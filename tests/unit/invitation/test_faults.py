@@ -12,6 +12,7 @@ import pytest
 from bbws_access.invitation import mail
 from bbws_access.kernel.aws import AwsError, AwsUnavailable
 from bbws_access.kernel.records import timestamp
+from bbws_access.kernel.settings import Settings
 from tests.support.invitations import new_email
 from tests.support.services import Instance, World
 from tests.unit.invitation.conftest import INVITER, Desk
@@ -279,10 +280,10 @@ class TestTheWorker:
         assert "answerSentAt" not in desk.stored(made)
 
     def test_without_a_sender_an_answer_still_counts(
-        self, desk: Desk, invitation_settings, monkeypatch: pytest.MonkeyPatch
+        self, desk: Desk, invitation_settings: Settings, new_instance: Callable[..., Instance]
     ) -> None:
         one = desk.invite()
-        monkeypatch.setattr(invitation_settings, "mail_sender", None)
+        desk.api = new_instance(invitation_settings._replace(mail_sender=None))
         desk.use(one.token, "decline").expect(200)
         assert desk.post.take() == []
 

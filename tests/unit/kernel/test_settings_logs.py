@@ -73,7 +73,7 @@ def test_what_is_missing_is_named(name):
 @pytest.mark.parametrize("name", ["teams", "invitations", "audit"])
 def test_a_table_that_this_function_may_not_use_is_named(name):
     with pytest.raises(SettingsError, match=f"{name.upper()}_TABLE is not set"):
-        getattr(Settings.from_environment(GOOD), f"{name}_table")
+        Settings.from_environment(GOOD).table(name)
 
 
 def test_an_unknown_level_is_named():
