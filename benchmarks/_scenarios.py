@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tests.support.invitations import create_mail_queue, create_user_pool, new_address, settings_of_invitation
 from tests.support.services import ENGINEER, Answer, Instance, World
-from tests.support.tables import REGION, create_tables, patient_database
+from tests.support.tables import REGION, create_tables, patient_database, query_all
 from tests.support.teams import Organisation
 
 from bbws_access.invitation import rules as invitation_rules
@@ -221,7 +221,7 @@ class Place:
 
     def roles_of(self, org_id: str) -> list[dict]:
         """The records of an organisation's roles."""
-        return self.world.database.query_all(self.world.table, f"ROLE#ORG#{org_id}", sort_prefix="ROLE#")
+        return query_all(self.world.database, self.world.table, f"ROLE#ORG#{org_id}", sort_prefix="ROLE#")
 
     @cached_property
     def _mail_queue(self) -> str:

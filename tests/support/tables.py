@@ -84,6 +84,13 @@ def database(local_aws: LocalAws) -> Iterator[Database]:
     database.close()
 
 
+def query_all(database: Database, table: str, partition: str, **options: object) -> list[dict]:
+    """Every item of a partition that matches, over as many pages as it takes. Options are the fields of `Query`."""
+    query = Query(table, partition, **options)
+    [page] = database.parallel([query])
+    return database.rest_of(query, page)
+
+
 @pytest.fixture
 def items_read(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """What queries of the test have read so far: the partition, and how many items of it came at once."""

@@ -128,10 +128,6 @@ class _Offered:
         return offer
 
 
-def _team_of_role(stored: dict, offer: offers.Offer) -> str | None:
-    return stored.get("teamId") if offer.role["scope"] == TEAM else None
-
-
 class _Held:
     """What the person of an account holds and held in the invitation's organisation.
 

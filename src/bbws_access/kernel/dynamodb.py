@@ -308,11 +308,6 @@ class Database:
         """One page of a partition. Options are the fields of `Query`."""
         return self._run([Query(table, partition, **options)])[0]
 
-    def query_all(self, table: str, partition: str, **options: object) -> list[dict]:
-        """Every item of a partition that matches, over as many pages as it takes."""
-        query = Query(table, partition, **options)
-        return self.rest_of(query, self._run([query])[0])
-
     def rest_of(self, query: Query, page: Page) -> list[dict]:
         """The items of a first page and of all that follow it."""
         items = page.items

@@ -43,11 +43,6 @@ def sort_prefix(entity: str, *, index: str | None = None, **parts: str) -> str:
     return _fill(entity, pattern, parts)
 
 
-def table_of(entity: str) -> str:
-    """The table that holds an entity: permissions, teams, invitations or audit."""
-    return _entity(entity)["table"]
-
-
 def _patterns(entity: str, index: str | None) -> tuple[str, str]:
     model = _entity(entity)
     if index is None:

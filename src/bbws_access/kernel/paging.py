@@ -38,22 +38,15 @@ def encode_cursor(scope: list[str], last_key: dict | None) -> str | None:
     return urlsafe_b64encode(_tag(scope, payload) + payload).decode().rstrip("=")
 
 
-def decode_cursor(scope: list[str], cursor: str | None, *, partition: dict[str, str] | None = None) -> dict | None:
-    """The key to go on from. Raises BadRequest INVALID_CURSOR for a cursor of another list, or one that was changed.
-
-    partition: attributes that the key must hold, such as `{"PK": "ROLE#ORG#org-1"}`.
-    """
+def decode_cursor(scope: list[str], cursor: str | None) -> dict | None:
+    """The key to go on from. Raises BadRequest INVALID_CURSOR for a cursor of another list, or one that was changed."""
     if not cursor:
         return None
     try:
         key = json.loads(_payload(scope, cursor))
     except (ValueError, RecursionError):
         key = None
-    if (
-        not isinstance(key, dict)
-        or not all(isinstance(value, str) for value in key.values())
-        or any(key.get(name) != value for name, value in (partition or {}).items())
-    ):
+    if not isinstance(key, dict) or not all(isinstance(value, str) for value in key.values()):
         raise BadRequest(
             "startAt is not a cursor of this list. Take it unchanged from the previous page, with the same filters.",
             code="INVALID_CURSOR",

@@ -19,6 +19,7 @@ from bbws_access.local_aws import LocalAws
 from bbws_access.team.defaults import seed_team_roles
 from tests.support.invitations import Post, new_address, new_email
 from tests.support.services import ENGINEER, Answer, Instance, World
+from tests.support.tables import query_all
 
 INVITER = "inviter@acme.example"
 
@@ -63,7 +64,7 @@ def admin(world: World, org: str) -> str:
 @pytest.fixture
 def roles(world: World, org: str) -> dict[str, str]:
     """Ids of the organisation's roles by name."""
-    found = world.database.query_all(world.table, f"ROLE#ORG#{org}", sort_prefix="ROLE#")
+    found = query_all(world.database, world.table, f"ROLE#ORG#{org}", sort_prefix="ROLE#")
     return {one["name"]: one["roleId"] for one in found}
 
 
@@ -138,7 +139,7 @@ def desk(
 def team_roles(world: World, org: str) -> dict[str, str]:
     """Ids of the organisation's team roles by name."""
     seed_team_roles(world.database, world.teams_table, org, Change.outside_a_request(ENGINEER))
-    found = world.database.query_all(world.teams_table, f"TEAM_ROLE#ORG#{org}", sort_prefix="TEAM_ROLE#")
+    found = query_all(world.database, world.teams_table, f"TEAM_ROLE#ORG#{org}", sort_prefix="TEAM_ROLE#")
     return {one["name"]: one["teamRoleId"] for one in found}
 
 

@@ -11,6 +11,7 @@ from bbws_access.kernel.records import Change
 from bbws_access.role import store as role_store
 from bbws_access.team import memberships as team_memberships
 from tests.support.services import World
+from tests.support.tables import query_all
 from tests.unit.invitation.conftest import INVITER, Desk, Invited, unknown_token
 from tests.unit.invitation.test_creation import custom_role, join, member_with
 
@@ -21,7 +22,7 @@ def cognito(local_aws) -> object:
 
 
 def assignments(world: World, user: str) -> list[dict]:
-    return world.database.query_all(world.table, f"ASSIGNMENT#USER#{user}")
+    return query_all(world.database, world.table, f"ASSIGNMENT#USER#{user}")
 
 
 def usage(world: World, org: str, role: str) -> int:
@@ -30,7 +31,7 @@ def usage(world: World, org: str, role: str) -> int:
 
 
 def memberships(world: World, user: str) -> list[dict]:
-    return world.database.query_all(world.teams_table, f"MEMBER#USER#{user}", sort_prefix="ORG#")
+    return query_all(world.database, world.teams_table, f"MEMBER#USER#{user}", sort_prefix="ORG#")
 
 
 def team_usage(world: World, org: str, team: str) -> tuple[int, int]:

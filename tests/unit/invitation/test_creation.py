@@ -11,6 +11,7 @@ from bbws_access.invitation import rules
 from bbws_access.kernel.settings import Settings
 from tests.support.invitations import LINK, new_email
 from tests.support.services import Instance, World, moment
+from tests.support.tables import query_all
 from tests.unit.invitation.conftest import INVITER, Desk
 
 NOBODY = "org-none"
@@ -31,7 +32,7 @@ def member_with(world: World, desk: Desk, permissions: list[str], **more: object
 def custom_role(world: World, desk: Desk, permissions: list[str], scope: str = "ORGANISATION", **_: object) -> dict:
     [template] = [
         one
-        for one in world.database.query_all(world.table, f"ROLE#ORG#{desk.org}", sort_prefix="ROLE#")
+        for one in query_all(world.database, world.table, f"ROLE#ORG#{desk.org}", sort_prefix="ROLE#")
         if one["name"] == "ORG_MANAGER"
     ]
     role_id = f"role-{new_email().split('@')[0]}"
@@ -235,7 +236,7 @@ class TestOnePending:
         other = world.organisation()
         [role] = [
             one["roleId"]
-            for one in world.database.query_all(world.table, f"ROLE#ORG#{other}", sort_prefix="ROLE#")
+            for one in query_all(world.database, world.table, f"ROLE#ORG#{other}", sort_prefix="ROLE#")
             if one["name"] == "ORG_ADMIN"
         ]
         body = {"email": made["email"], "roleId": role}

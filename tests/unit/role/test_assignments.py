@@ -11,6 +11,7 @@ import pytest
 from bbws_access.kernel.dynamodb import Database
 from bbws_access.kernel.keys import key
 from tests.support.services import Answer, Instance, World, at_once, moment
+from tests.support.tables import query_all
 
 USER_ROLES = "/organisations/{}/users/{}/roles"
 USER_ROLE = "/organisations/{}/users/{}/roles/{}"
@@ -44,7 +45,7 @@ def usage(database: Database, seeded_tables: dict[str, str], org: str) -> Callab
         table = seeded_tables["permissions"]
         stored = database.get(table, key("RoleUsage", orgId=org, roleId=role_id))
         index = f"ASSIGNMENT#ORG#{org}#ROLE#{role_id}"
-        found = database.query_all(table, index, index="assignments-by-role", consistent=False)
+        found = query_all(database, table, index, index="assignments-by-role", consistent=False)
         return (stored["count"] if stored else 0), sum(one["active"] for one in found)
 
     return count
@@ -592,7 +593,7 @@ class TestLimits:
         path = USER_ROLES.format(org, somebody)
 
         def stored() -> dict:
-            [item] = database.query_all(seeded_tables["permissions"], f"ASSIGNMENT#USER#{somebody}")
+            [item] = query_all(database, seeded_tables["permissions"], f"ASSIGNMENT#USER#{somebody}")
             return item
 
         api.call("POST", path, admin, {"roleId": role}).expect(201)

@@ -14,7 +14,7 @@ from bbws_access.kernel.records import Change
 from bbws_access.kernel.settings import Settings
 from bbws_access.role.engineers import assign_role, end_platform_roles
 from tests.support.services import ENGINEER, World
-from tests.support.tables import REGION
+from tests.support.tables import REGION, query_all
 
 CHANGE = Change.outside_a_request(ENGINEER)
 
@@ -44,7 +44,7 @@ class TestAssignRole:
         parts = {"userId": user, "roleId": "role-platform-admin"}
         assert database.get(table, key("PlatformRoleAssignment", **parts)) == done["assignment"]
         # Nothing of it lies where services write.
-        assert database.query_all(table, partition("UserRoleAssignment", userId=user)) == []
+        assert query_all(database, table, partition("UserRoleAssignment", userId=user)) == []
 
     def test_platform_roles_are_taken_away_and_given_again(self, world: World, database: Database, table: str) -> None:
         user, org_id = world.user(), world.organisation()

@@ -19,6 +19,7 @@ from bbws_access.kernel.keys import key, partition
 from bbws_access.role import store
 from bbws_access.role.handler import service
 from tests.support.services import Instance, World, at_once
+from tests.support.tables import query_all
 
 DEFAULTS = sorted(role["name"] for role in load_roles()["defaultOrganisationRoles"])
 
@@ -36,13 +37,13 @@ class Records:
         self._table = table
 
     def roles(self, org: str) -> list[dict]:
-        return self._database.query_all(self._table, partition("OrganisationRole", orgId=org), sort_prefix="ROLE#")
+        return query_all(self._database, self._table, partition("OrganisationRole", orgId=org), sort_prefix="ROLE#")
 
     def organisation(self, org: str) -> dict | None:
         return self._database.get(self._table, key("Organisation", orgId=org))
 
     def assignments(self, user: str) -> list[dict]:
-        return self._database.query_all(self._table, partition("UserRoleAssignment", userId=user))
+        return query_all(self._database, self._table, partition("UserRoleAssignment", userId=user))
 
     def active(self, user: str) -> list[tuple[str, str]]:
         """(organisation, role's name) of what is not ended."""
@@ -51,7 +52,7 @@ class Records:
     def counts(self, org: str) -> dict[str, int]:
         """The counted use of roles by name, without those that nobody has."""
         names = {role["roleId"]: role["name"] for role in self.roles(org)}
-        used = self._database.query_all(self._table, partition("RoleUsage", orgId=org))
+        used = query_all(self._database, self._table, partition("RoleUsage", orgId=org))
         return {names[one["roleId"]]: one["count"] for one in used if one["count"]}
 
 

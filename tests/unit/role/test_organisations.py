@@ -15,7 +15,7 @@ from bbws_access.kernel.records import Change
 from bbws_access.local_aws import LocalAws
 from bbws_access.role.organisations import create_organisation
 from tests.support.services import ENGINEER, at_once
-from tests.support.tables import patient_database
+from tests.support.tables import patient_database, query_all
 
 DEFAULTS = [role["name"] for role in load_roles()["defaultOrganisationRoles"]]
 CHANGE = Change.outside_a_request(ENGINEER)
@@ -35,8 +35,8 @@ class TestCreateOrganisation:
         assert done["roles"] == {"created": DEFAULTS, "existing": []}
         stored = database.get(table, key("Organisation", orgId=done["organisationId"]))
         assert (stored["name"], stored["active"], stored["createdBy"]) == ("Acme", True, ENGINEER)
-        roles = database.query_all(
-            table, partition("OrganisationRole", orgId=done["organisationId"]), sort_prefix="ROLE#"
+        roles = query_all(
+            database, table, partition("OrganisationRole", orgId=done["organisationId"]), sort_prefix="ROLE#"
         )
         assert sorted(role["name"] for role in roles) == sorted(DEFAULTS)
         assert all(role["isDefault"] for role in roles)
@@ -47,17 +47,17 @@ class TestCreateOrganisation:
     def test_again_changes_nothing(self, database: Database, table: str) -> None:
         org_id = new_id("organisation")
         create_organisation(database, table, "Acme", CHANGE, org_id)
-        before = database.query_all(table, partition("OrganisationRole", orgId=org_id))
+        before = query_all(database, table, partition("OrganisationRole", orgId=org_id))
         done = create_organisation(database, table, "Acme", Change.outside_a_request("somebody else"), org_id)
         assert (done["created"], done["roles"]) == (False, {"created": [], "existing": DEFAULTS})
-        assert database.query_all(table, partition("OrganisationRole", orgId=org_id)) == before
+        assert query_all(database, table, partition("OrganisationRole", orgId=org_id)) == before
 
     def test_at_the_same_moment(self, local_aws: LocalAws, database: Database, table: str) -> None:
         org_id = new_id("organisation")
         clients = [patient_database(local_aws.endpoint) for _ in range(6)]
         done = at_once([partial(create_organisation, one, table, "Acme", CHANGE, org_id) for one in clients])
         assert sum(one["created"] for one in done) == 1
-        roles = database.query_all(table, partition("OrganisationRole", orgId=org_id), sort_prefix="ROLE#")
+        roles = query_all(database, table, partition("OrganisationRole", orgId=org_id), sort_prefix="ROLE#")
         assert sorted(role["name"] for role in roles) == sorted(DEFAULTS)
         for client in clients:
             client.close()

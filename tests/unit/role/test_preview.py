@@ -11,6 +11,7 @@ from bbws_access.access.permissions import expand
 from bbws_access.kernel.dynamodb import Database
 from bbws_access.kernel.keys import partition
 from tests.support.services import Instance, World
+from tests.support.tables import query_all
 
 ROLES = "/organisations/{}/roles"
 PREVIEW = "/organisations/{}/roles/{}/preview"
@@ -155,7 +156,7 @@ def test_nothing_is_written(preview, make_role, database: Database, world: World
 
     def everything() -> list[list[dict]]:
         places = [partition("OrganisationRole", orgId=org), partition("UserRoleAssignment", userId=user)]
-        return [database.query_all(world.table, one) for one in [*places, partition("RoleUsage", orgId=org)]]
+        return [query_all(database, world.table, one) for one in [*places, partition("RoleUsage", orgId=org)]]
 
     before = everything()
     preview(role, "*", active=False)
