@@ -25,7 +25,7 @@ def check_known(permissions: Iterable[str]) -> None:
     unknown = [name for name in permissions if not is_known(name)]
     if unknown:
         raise BadRequest(
-            f"There are no permissions {', '.join(unknown)}. GET /platform/permissions lists those there are.",
+            f"Unknown permissions: {', '.join(unknown)}. GET /platform/permissions lists those there are.",
             code="UNKNOWN_PERMISSIONS",
             details={"unknown": unknown},
         )

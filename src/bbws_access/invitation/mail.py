@@ -57,7 +57,7 @@ def ask(aws: Aws, settings: Settings, kind: str, invitation: dict, now: datetime
     try:
         aws.sqs("SendMessage", message)
     except AwsUnavailable as error:
-        raise Unavailable("Mails cannot be queued now. Nothing has changed: try again.", retry_after=5) from error
+        raise Unavailable("Mail cannot be queued right now. Nothing has changed: try again.", retry_after=5) from error
 
 
 def tell_sender(aws: Aws, settings: Settings, kind: str, invitation: dict, now: datetime) -> None:

@@ -179,16 +179,16 @@ def address_of(source: str) -> str:
 
 
 def too_many_creations(now: datetime) -> TooManyRequests:
-    return _too_many("invitations of an organisation", CREATIONS_A_MINUTE, now)
+    return _too_many("invitations of an organisation a minute", CREATIONS_A_MINUTE, now)
 
 
 def too_many_attempts(now: datetime) -> TooManyRequests:
-    return _too_many("uses of tokens from one address", ATTEMPTS_A_MINUTE, now)
+    return _too_many("attempts per minute from one address", ATTEMPTS_A_MINUTE, now)
 
 
 def _too_many(what: str, limit: int, now: datetime) -> TooManyRequests:
     return TooManyRequests(
-        f"At most {limit} {what} a minute. Try again when the minute is over.",
+        f"At most {limit} {what}. Try again when the minute is over.",
         code="RATE_LIMITED",
         details={"limit": limit},
         headers={"Retry-After": str(seconds_left(now))},

@@ -213,7 +213,7 @@ def check_room(size: Page, most: int, what: str) -> None:
     """
     if size.last_key is not None or size.count >= most:
         raise Conflict(
-            f"There are {most} {what} already, those that ended included, and there can be no more.",
+            f"The limit of {most} {what} is reached (ended ones count).",
             code="LIMIT_REACHED",
             details={"limit": most},
         )

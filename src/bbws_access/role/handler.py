@@ -333,7 +333,7 @@ def remove_role(request: Request) -> Response:
         role, stored = _existing(request, reads), reads[2]
         rules.check_team(role, request.query.get("teamId"))
         if stored is None or not in_force(stored, request.now):
-            raise NotFound("The user has not got this role.", code="ASSIGNMENT_NOT_FOUND")
+            raise NotFound("The user does not have this role.", code="ASSIGNMENT_NOT_FOUND")
         store.end(request.database, request.settings.permissions_table, [stored], change_of(request))
 
     settle(request, _remove_reads, remove)

@@ -99,14 +99,17 @@ class Service:
         return register
 
     def event(self, kind: str) -> Callable[[EventHandler], EventHandler]:
-        """Register the function that takes the events of a type. It raises to get the event again later.
+        """Register the function that takes the events of a type. Raise any exception to have the event delivered again.
 
         It may get an event twice, and two at once, so doing the same again must change nothing.
         """
         return _registration(self._events, kind)
 
     def messages(self, queue: str) -> Callable[[MessageHandler], MessageHandler]:
-        """Register the function that takes the messages of a queue, one at a time. It raises to get one again later."""
+        """Register the function that takes the messages of a queue, one at a time.
+
+        Raise any exception to have the message delivered again.
+        """
         return _registration(self._queues, queue)
 
     @property
