@@ -54,7 +54,7 @@ def check_team_role_ceiling(
     Raises Forbidden PERMISSION_CEILING, listing the capabilities that are lacking.
     """
     held = access.permissions_in(org_id)
-    _refuse([one for one in capabilities if one not in had and not _allows(held, one)], "in the whole organisation")
+    _refuse([name for name in capabilities if name not in had and not _allows(held, name)], "in the whole organisation")
 
 
 def check_membership_ceiling(
@@ -76,9 +76,11 @@ def check_membership_ceiling(
     if to != access.user_id and _allows(access.permissions_in(org_id), "CAN_MANAGE_MEMBERS"):
         return
     held = access.permissions_in(org_id, team_id)
-    own = frozenset().union(*(one.capabilities for one in access.memberships if _is_of(one, org_id, team_id)))
+    own = frozenset().union(
+        *(membership.capabilities for membership in access.memberships if _is_of(membership, org_id, team_id))
+    )
     kept = own.union(had)
-    _refuse([one for one in capabilities if one not in kept and not _allows(held, one)], "in this team")
+    _refuse([name for name in capabilities if name not in kept and not _allows(held, name)], "in this team")
 
 
 def _is_of(membership: Membership, org_id: str, team_id: str) -> bool:

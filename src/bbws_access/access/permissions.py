@@ -44,7 +44,7 @@ def is_permission(name: object) -> bool:
 def missing(held: Iterable[str], wanted: Iterable[str]) -> list[str]:
     """Those of `wanted` that nothing in `held` includes, in their order."""
     held = tuple(held)
-    return [name for name in wanted if not any(covers(one, name) for one in held)]
+    return [name for name in wanted if not any(covers(permission, name) for permission in held)]
 
 
 @lru_cache(maxsize=1)

@@ -188,9 +188,9 @@ class _Definitions:
             parts = results[n * width : (n + 1) * width]
             for role in parts[0]:
                 self.roles[org_id, role["roleId"]] = role
-            for one in parts[1]:
-                if one.get("active") is True:
-                    self.sets[org_id, one["setId"]] = frozenset(one.get("permissions", ()))
+            for held in parts[1]:
+                if held.get("active") is True:
+                    self.sets[org_id, held["setId"]] = frozenset(held.get("permissions", ()))
             if width == 3:
                 for team_role in parts[2]:
                     if team_role.get("active") is True:
@@ -215,10 +215,10 @@ class _Held:
     def __init__(self, user_id: str, records: list[list[dict]], now: datetime) -> None:
         self.user_id = user_id
         self.known = any(records)
-        assignments, platform, members = ([one for one in kind if in_force(one, now)] for kind in records)
+        assignments, platform, members = ([record for record in kind if in_force(record, now)] for kind in records)
         self.platform = platform
-        self.assignments = [one for one in assignments if is_valid_id(one.get("organisationId"))]
-        self.members = [one for one in members if is_valid_id(one.get("organisationId"))]
+        self.assignments = [assignment for assignment in assignments if is_valid_id(assignment.get("organisationId"))]
+        self.members = [member for member in members if is_valid_id(member.get("organisationId"))]
 
     def organisations(self) -> list[str]:
         return list(dict.fromkeys(record["organisationId"] for record in (*self.assignments, *self.members)))

@@ -150,31 +150,31 @@ class _Held:
 
     def assignment(self, role_id: str, team_id: str | None) -> dict | None:
         wanted = role_id, team_id
-        return next((one for one in self.assignments if (one["roleId"], one.get("teamId")) == wanted), None)
+        return next((held for held in self.assignments if (held["roleId"], held.get("teamId")) == wanted), None)
 
     def membership(self, team_id: str) -> dict | None:
-        return next((one for one in self.memberships if one["teamId"] == team_id), None)
+        return next((membership for membership in self.memberships if membership["teamId"] == team_id), None)
 
     def stays_member(self, request: Request, stored: dict) -> list[Step]:
         """A step that fails where the person leaves at this moment; none where nothing but what is offered is held."""
         settings = request.settings
         places = (settings.permissions_table, self.assignments), (settings.teams_table, self.memberships)
         others = [
-            stays(table, one)
+            stays(table, record)
             for table, records in places
-            for one in records
-            if in_force(one, request.now) and not _is_offered(one, stored)
+            for record in records
+            if in_force(record, request.now) and not _is_offered(record, stored)
         ]
         return others[:1]
 
     def _check_not_left(self, stored: dict, now: datetime) -> None:
         records = [*self.assignments, *self.memberships]
         # Both are cut to milliseconds: within the same one, the end counts as the later.
-        ended = [one for one in records if not one["active"] and one["dateLastUpdated"] >= stored["sentAt"]]
+        ended = [record for record in records if not record["active"] and record["dateLastUpdated"] >= stored["sentAt"]]
         if not ended:
             return
-        offered = [one for one in ended if _is_offered(one, stored)]
-        if offered or not any(in_force(one, now) for one in records):
+        offered = [record for record in ended if _is_offered(record, stored)]
+        if offered or not any(in_force(record, now) for record in records):
             raise rules.obsolete("what you had in the organisation has ended since it was sent")
 
 

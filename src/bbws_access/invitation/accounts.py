@@ -36,7 +36,7 @@ def find_or_create(aws: Aws, pool: str, email: str, org_id: str, now: datetime) 
         raise Unavailable("Accounts cannot be reached now. Nothing has changed: try again.", retry_after=5) from error
     if found is None:
         raise Unavailable("The account is being changed at the same moment. Try again.")
-    attributes = {one["Name"]: one["Value"] for one in found["UserAttributes"]}
+    attributes = {attribute["Name"]: attribute["Value"] for attribute in found["UserAttributes"]}
     proven = attributes.get("email_verified") == "true" and attributes.get("email", "").lower() == email
     if not (found["Enabled"] and proven):
         raise Conflict(
@@ -93,7 +93,7 @@ def _is_old(found: dict, now: datetime) -> bool:
 
 
 def _user_id(attributes: list[dict]) -> str:
-    [user_id] = [one["Value"] for one in attributes if one["Name"] == "sub"]
+    [user_id] = [attribute["Value"] for attribute in attributes if attribute["Name"] == "sub"]
     if not is_user_id(user_id):
         raise ValueError("The user pool has an account whose sub is no user id")
     return user_id

@@ -36,7 +36,7 @@ def list_invitations(request: Request) -> dict:
     else:
         found, cursor = _merged(request, queries, pages)
     links = Links(request.access)
-    items = [_shown(request, links, one) for one in found]
+    items = [_shown(request, links, invitation) for invitation in found]
     return list_response(items, cursor, page_links(request, cursor, {"create": "createInvitation"}))
 
 
@@ -45,7 +45,8 @@ def _from_cursor(request: Request, queries: list[Query]) -> list[Query]:
     found = from_cursor(request, queries[-1])
     if found.start_key is None:
         return queries
-    return [one._replace(start_key={**found.start_key, "GSI1PK": one.partition}) for one in queries[:-1]] + [found]
+    others = (query._replace(start_key={**found.start_key, "GSI1PK": query.partition}) for query in queries[:-1])
+    return [*others, found]
 
 
 def _merged(request: Request, queries: list[Query], pages: list) -> tuple[list[dict], str | None]:
@@ -53,7 +54,11 @@ def _merged(request: Request, queries: list[Query], pages: list) -> tuple[list[d
     size = page_size(request.query)
     taken = [take(request.database, query, page, size) for query, page in zip(queries, pages, strict=True)]
     newest = request.query["order"] == "newest"
-    found = sorted((one for items, _ in taken for one in items), key=lambda one: one["GSI1SK"], reverse=newest)
+    found = sorted(
+        (invitation for items, _ in taken for invitation in items),
+        key=lambda invitation: invitation["GSI1SK"],
+        reverse=newest,
+    )
     if len(found) <= size and not any(last for _, last in taken):
         return found, None
     last = {name: found[size - 1][name] for name in ("PK", "SK", "GSI1SK")}

@@ -83,10 +83,10 @@ def resolve(
 
 
 def _team_role(found: list[dict], team_role_id: str | None) -> dict:
-    for one in found:
-        wanted = one["name"] == rules.DEFAULT_TEAM_ROLE if team_role_id is None else one["teamRoleId"] == team_role_id
-        if wanted and one["active"]:
-            return one
+    for role in found:
+        wanted = role["name"] == rules.DEFAULT_TEAM_ROLE if team_role_id is None else role["teamRoleId"] == team_role_id
+        if wanted and role["active"]:
+            return role
     what = f"named {rules.DEFAULT_TEAM_ROLE}: say which with teamRoleId" if team_role_id is None else team_role_id
     raise NotFound(f"There is no active team role {what}.", code="TEAM_ROLE_NOT_FOUND")
 
@@ -103,8 +103,8 @@ def check_may_offer(access: Access, offer: Offer, *, to: str = NOBODY_YET) -> No
         return
     team_id = offer.team["teamId"]
     leads = any(
-        (one.org_id, one.team_id) == (org_id, team_id) and MANAGE_MEMBERS in one.capabilities
-        for one in access.memberships
+        (membership.org_id, membership.team_id) == (org_id, team_id) and MANAGE_MEMBERS in membership.capabilities
+        for membership in access.memberships
     )
     if not leads and access.holds(ADD_MEMBER, org_id, team_id) is None:
         raise Forbidden("You may not add members to this team.")
@@ -113,7 +113,7 @@ def check_may_offer(access: Access, offer: Offer, *, to: str = NOBODY_YET) -> No
 
 def may_still_offer(access: Access, offer: Offer, *, to: str) -> bool:
     """Whether the user who sent an invitation could send it now."""
-    if all(access.holds(one, offer.role["organisationId"]) is None for one in SEND):
+    if all(access.holds(permission, offer.role["organisationId"]) is None for permission in SEND):
         return False
     try:
         check_may_offer(access, offer, to=to)

@@ -148,9 +148,16 @@ def keep_token(database: Database, table: str, record: dict) -> None:
 def count_attempt(database: Database, table: str, source: str, now: datetime) -> None:
     """Count a use of a token by an address. Raises RATE_LIMITED."""
     place = key("TokenRate", address=rules.address_of(source), minute=rules.minute(now))
-    one = _count(table, "TokenRate", place, rules.ATTEMPTS_A_MINUTE, now)
+    counted = _count(table, "TokenRate", place, rules.ATTEMPTS_A_MINUTE, now)
     try:
-        database.update(one.table, one.key, one.expression, condition=one.condition, names=one.names, values=one.values)
+        database.update(
+            counted.table,
+            counted.key,
+            counted.expression,
+            condition=counted.condition,
+            names=counted.names,
+            values=counted.values,
+        )
     except ConditionFailed:
         raise rules.too_many_attempts(now) from None
 

@@ -49,7 +49,7 @@ def _catalogue(request: Request) -> list[Call]:
 def list_permissions(request: Request) -> dict:
     [query], [page] = _catalogue(request), request.prefetched
     found, cursor = page_of(request, query, page)
-    items = [rules.permission_answer(one, _permission_links(one)) for one in found]
+    items = [rules.permission_answer(permission, _permission_links(permission)) for permission in found]
     return list_response(items, cursor, page_links(request, cursor))
 
 
@@ -106,7 +106,7 @@ def list_permission_sets(request: Request) -> dict:
             break
     cursor = encode_cursor(cursor_scope(request), last)
     links = Links(request.access)
-    items = [rules.set_answer(one, _set_links(links, request.path["orgId"], one)) for one in found]
+    items = [rules.set_answer(found_set, _set_links(links, request.path["orgId"], found_set)) for found_set in found]
     return list_response(items, cursor, page_links(request, cursor, {"create": "createPermissionSet"}))
 
 

@@ -59,7 +59,7 @@ def check_changeable(set_id: str) -> None:
 
 def check_name(name: str) -> None:
     """Raises NAME_TAKEN for a name of the platform's sets, which every organisation sees beside its own."""
-    if any(one["name"].casefold() == name.casefold() for one in platform_sets().values()):
+    if any(held["name"].casefold() == name.casefold() for held in platform_sets().values()):
         raise Conflict(
             f"The platform has a permission set {name!r}. Choose another name.",
             code="NAME_TAKEN",

@@ -43,7 +43,7 @@ def effective_capabilities(access: Access, org_id: str) -> list[dict]:
         if membership.org_id == org_id
         for name in membership.capabilities
     ]
-    return sorted(found, key=lambda one: (one["teamId"], one["name"]))
+    return sorted(found, key=lambda capability: (capability["teamId"], capability["name"]))
 
 
 def route(contract: Contract, method: str, path: str, org_id: str) -> tuple[Operation, dict[str, str]] | None:

@@ -57,11 +57,11 @@ def end_platform_roles(database: Database, table: str, user_id: str, change: Cha
     query = store.platform_assignments(table, user_id)
 
     def attempt(reads: list) -> list[str]:
-        held = [one for one in database.rest_of(query, reads[0]) if one["active"]]
+        held = [assignment for assignment in database.rest_of(query, reads[0]) if assignment["active"]]
         if held:
-            ended = [(rules.ended_assignment(one, change), one) for one in held]
+            ended = [(rules.ended_assignment(assignment, change), assignment) for assignment in held]
             store.put_platform_assignments(database, table, ended)
-        return [one["roleName"] for one in held]
+        return [assignment["roleName"] for assignment in held]
 
     return until_fresh(database.parallel([query]), lambda: database.parallel([query]), attempt)
 
@@ -76,7 +76,7 @@ def _platform_role(role: str) -> dict:
     for found in roles:
         if role in (found["roleId"], found["name"]):
             return {**found, "scope": PLATFORM}
-    names = ", ".join(one["name"] for one in roles)
+    names = ", ".join(found["name"] for found in roles)
     raise NotFound(f"There is no platform role {role}; there are {names}.", code="ROLE_NOT_FOUND")
 
 

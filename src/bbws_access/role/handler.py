@@ -42,7 +42,7 @@ def _platform_roles(request: Request) -> list[Call]:
 def list_platform_roles(request: Request) -> dict:
     [query], [page] = _platform_roles(request), request.prefetched
     found, cursor = page_of(request, query, page)
-    items = [rules.platform_role_answer(one, _platform_role_links(one)) for one in found]
+    items = [rules.platform_role_answer(role, _platform_role_links(role)) for role in found]
     return list_response(items, cursor, page_links(request, cursor))
 
 
@@ -75,7 +75,7 @@ def list_roles(request: Request) -> dict:
     check_organisation(request, organisation)
     found, cursor = page_of(request, _roles(request)[1], page)
     links = Links(request.access)
-    items = [rules.role_answer(one, _role_links(links, one)) for one in found]
+    items = [rules.role_answer(role, _role_links(links, role)) for role in found]
     actions = {"create": "createRole", "seed": "seedRoles"}
     return list_response(items, cursor, page_links(request, cursor, actions))
 
@@ -180,7 +180,7 @@ def _replace_role(request: Request, next_version: Callable[[dict], dict]) -> Res
 
 def _store_role(request: Request, stored: dict, record: dict, reads: list) -> None:
     table, org_id, role_id = request.settings.permissions_table, stored["organisationId"], stored["roleId"]
-    added = [one for one in record["permissionSets"] if one not in stored["permissionSets"]]
+    added = [set_id for set_id in record["permissionSets"] if set_id not in stored["permissionSets"]]
     steps = [
         *store.ROLES.replace(table, stored, record),
         *store.sets_stay_active(table, org_id, added),
@@ -211,9 +211,9 @@ def preview_role(request: Request) -> dict:
     rules.check_content(stored, proposed, sets)
     then, now = rules.granted_then_and_now(stored, proposed, sets)
     found, cursor = page_of(request, _preview_reads(request)[3], request.prefetched[3])
-    users = [one["userId"] for one in found]
+    users = [assignment["userId"] for assignment in found]
     held = read_others_in(request.database, request.settings, users, stored["organisationId"], now=request.now)
-    items = [preview.effect(one, held[one["userId"]], then, now) for one in found]
+    items = [preview.effect(assignment, held[assignment["userId"]], then, now) for assignment in found]
     in_use = stored["active"] and not proposed["active"] and bool(found or "startAt" in request.query)
     lacking = rules.lacking(stored, proposed, sets, request.access)
     actions = {"update": "updateRole", "permissions": "replaceRolePermissions", "users": "listRoleUsers"}
@@ -224,8 +224,8 @@ def preview_role(request: Request) -> dict:
         "allowed": not lacking and not in_use,
         "missing": lacking,
         "roleInUse": in_use,
-        "gaining": sum(bool(one["gained"]) for one in items),
-        "losing": sum(bool(one["lost"]) for one in items),
+        "gaining": sum(bool(item["gained"]) for item in items),
+        "losing": sum(bool(item["lost"]) for item in items),
         **list_response(items, cursor, page_links(request, cursor, {"role": "getRole", **actions})),
     }
 
@@ -248,7 +248,7 @@ def list_role_users(request: Request) -> dict:
     role = _existing(request, request.prefetched)
     found, cursor = page_of(request, _role_users(request)[2], request.prefetched[2])
     links = Links(request.access)
-    items = [_assignment(request, links, one, role["name"]) for one in found]
+    items = [_assignment(request, links, assignment, role["name"]) for assignment in found]
     return list_response(items, cursor, page_links(request, cursor, {"role": "getRole"}))
 
 
@@ -270,7 +270,10 @@ def list_user_roles(request: Request) -> dict:
     names = {role["roleId"]: role["name"] for role in roles}
     found, cursor = page_of(request, query, request.prefetched[2])
     links = Links(request.access)
-    items = [_assignment(request, links, one, names.get(one["roleId"], one["roleName"])) for one in found]
+    items = [
+        _assignment(request, links, assignment, names.get(assignment["roleId"], assignment["roleName"]))
+        for assignment in found
+    ]
     actions = {"assign": "assignRole", "permissions": "getUserPermissions"}
     return list_response(items, cursor, page_links(request, cursor, actions))
 
@@ -425,7 +428,7 @@ def review_access(request: Request) -> Response | dict:
     organisation, sets, *found = request.prefetched
     check_organisation(request, organisation)
     database, queries = request.database, _review_reads(request)[2:]
-    roles, team_roles = (database.rest_of(*one) for one in zip(queries[:2], found[:2], strict=True))
+    roles, team_roles = (database.rest_of(*read) for read in zip(queries[:2], found[:2], strict=True))
     definitions = review.Definitions(roles, _sets(request, sets), team_roles)
     if review.is_csv(request):
         records = review.everything(database, queries[2:], found[2:])
@@ -435,7 +438,7 @@ def review_access(request: Request) -> Response | dict:
     records, cursor = review.page(request, queries[2:], found[2:])
     links = page_links(request, cursor)
     links["csv"] = link("reviewAccess", {"format": "csv"}, **request.path)
-    return list_response([definitions.item(one) for one in records], cursor, links)
+    return list_response([definitions.item(record) for record in records], cursor, links)
 
 
 # What happens elsewhere on the platform
@@ -496,7 +499,7 @@ def _answer(request: Request, stored: dict, status: int = 200) -> Response:
 
 def _role_links(links: Links, stored: dict) -> dict:
     parts = {"orgId": stored["organisationId"], "roleId": stored["roleId"]}
-    actions = {name: one for name, one in _ROLE_ACTIONS.items() if stored["active"] or name != "delete"}
+    actions = {name: operation for name, operation in _ROLE_ACTIONS.items() if stored["active"] or name != "delete"}
     return links.of(link("getRole", **parts), actions, **parts)
 
 

@@ -45,8 +45,10 @@ class Definitions:
     """What the roles and team roles of an organisation are called and grant."""
 
     def __init__(self, roles: Iterable[dict], sets: rules.Sets, team_roles: Iterable[dict]) -> None:
-        self._roles = {one["roleId"]: (one["name"], sorted(rules.granted(one, sets))) for one in roles}
-        self._team_roles = {one["teamRoleId"]: (one["name"], sorted(one["capabilities"])) for one in team_roles}
+        self._roles = {role["roleId"]: (role["name"], sorted(rules.granted(role, sets))) for role in roles}
+        self._team_roles = {
+            team_role["teamRoleId"]: (team_role["name"], sorted(team_role["capabilities"])) for team_role in team_roles
+        }
 
     def item(self, stored: dict) -> dict:
         """An assignment or a membership as answers show it."""
@@ -106,9 +108,9 @@ def page(request: Request, queries: Sequence[Query], firsts: Sequence[Page]) -> 
     for query, first in zip(queries, firsts, strict=True):
         some, last = take(request.database, query, first, size)
         more = more or last is not None
-        found += [(one[query.key_attributes()[1]], one) for one in some]
+        found += [(record[query.key_attributes()[1]], record) for record in some]
     found.sort(key=lambda entry: entry[0])
-    records = [one for _, one in found[:size]]
+    records = [record for _, record in found[:size]]
     if not more and len(found) <= size:
         return records, None
     return records, encode_cursor(cursor_scope(request), {"after": found[size - 1][0]})
@@ -120,12 +122,12 @@ def everything(database: Database, queries: Sequence[Query], firsts: Sequence[Pa
     waiting = list(zip(queries, firsts, strict=True))
     while waiting:
         for query, got in waiting:
-            found += [(one[query.key_attributes()[1]], one) for one in got.items]
+            found += [(record[query.key_attributes()[1]], record) for record in got.items]
         if len(found) > MOST_ROWS:
             raise _too_large()
         again = [query._replace(start_key=got.last_key) for query, got in waiting if got.last_key is not None]
         waiting = list(zip(again, database.parallel(again), strict=True))
-    return [one for _, one in sorted(found, key=lambda entry: entry[0])]
+    return [record for _, record in sorted(found, key=lambda entry: entry[0])]
 
 
 def as_csv(items: Iterable[Mapping[str, object]]) -> str:

@@ -105,7 +105,9 @@ def check_content(old: dict | None, new: dict, sets: Sets) -> None:
     if absent:
         raise BadRequest(
             f"There are no active permission sets {', '.join(absent)}.",
-            details=[{"field": "body.permissionSets", "message": f"{one} is not an active set"} for one in absent],
+            details=[
+                {"field": "body.permissionSets", "message": f"{set_id} is not an active set"} for set_id in absent
+            ],
         )
 
 
@@ -117,7 +119,7 @@ def granted_then_and_now(old: dict | None, new: dict, sets: Sets) -> tuple[froze
 
 def granted(role: dict, sets: Sets) -> frozenset[str]:
     """What a role grants, directly and through its sets; wildcards as written."""
-    return frozenset(role["permissions"]).union(*(sets.get(one, ()) for one in role.get("permissionSets", ())))
+    return frozenset(role["permissions"]).union(*(sets.get(set_id, ()) for set_id in role.get("permissionSets", ())))
 
 
 def with_platform_sets(records: Iterable[dict]) -> dict[str, tuple[str, ...]]:

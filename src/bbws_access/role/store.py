@@ -261,12 +261,12 @@ def put_platform_assignments(database: Database, table: str, items: Iterable[tup
 def end(database: Database, table: str, stored: list[dict], change: Change) -> None:
     """End assignments, at most 50, all of them or none. Raises Stale where one was changed since it was read."""
     steps: list[Step] = []
-    for one in stored:
-        ended = rules.ended_assignment(one, change)
+    for assignment in stored:
+        ended = rules.ended_assignment(assignment, change)
         # What has ended is found by its user and its role only: the lists of what there is stay short.
         left = {name: value for name, value in ended.items() if name not in _PLACES_OF_THE_ASSIGNED}
-        steps.append((put_over(table, left, one), Stale()))
-    uses = Counter((one["organisationId"], one["roleId"]) for one in stored)
+        steps.append((put_over(table, left, assignment), Stale()))
+    uses = Counter((assignment["organisationId"], assignment["roleId"]) for assignment in stored)
     commit(database, [*steps, *(_count(table, *role, -uses[role], change) for role in uses)])
 
 
@@ -287,7 +287,7 @@ def end_found(database: Database, table: str, query: Query, change: Change) -> i
                 piece = found[start : start + _ENDED_AT_ONCE]
                 if query.index is not None:
                     piece = _as_stored(database, table, piece)
-                held = [one for one in piece if one["active"]]
+                held = [assignment for assignment in piece if assignment["active"]]
                 if held:
                     end(database, table, held, change)
                     done += len(held)
@@ -300,8 +300,8 @@ def end_found(database: Database, table: str, query: Query, change: Change) -> i
 
 def _as_stored(database: Database, table: str, found: list[dict]) -> list[dict]:
     """The items of an index as they are: it is a moment behind, and may show what was removed just now."""
-    read = database.parallel([Get(table, {"PK": one["PK"], "SK": one["SK"]}) for one in found])
-    return [one for one in read if one is not None]
+    read = database.parallel([Get(table, {"PK": item["PK"], "SK": item["SK"]}) for item in found])
+    return [item for item in read if item is not None]
 
 
 def end_expired(database: Database, table: str, org_id: str, role_id: str, change: Change) -> bool:
@@ -316,7 +316,7 @@ def end_expired(database: Database, table: str, org_id: str, role_id: str, chang
     ended = False
     for start in range(0, len(found), _ENDED_AT_ONCE):
         read = _as_stored(database, table, found[start : start + _ENDED_AT_ONCE])
-        expired = [one for one in read if one["active"] and not in_force(one, change.now)]
+        expired = [assignment for assignment in read if assignment["active"] and not in_force(assignment, change.now)]
         if expired:
             end(database, table, expired, change)
             ended = True

@@ -47,17 +47,17 @@ def list_teams(request: Request) -> dict:
     found, cursor = page_of(request, _teams(request)[1], page)
     usages = _usages(request, found, beside.items)
     links = Links(request.access)
-    items = [rules.team_answer(one, usages.get(one["teamId"]), _team_links(links, one)) for one in found]
+    items = [rules.team_answer(team, usages.get(team["teamId"]), _team_links(links, team)) for team in found]
     return list_response(items, cursor, page_links(request, cursor, {"create": "createTeam"}))
 
 
 def _usages(request: Request, teams: list[dict], beside: list[dict]) -> dict[str, dict]:
     """The numbers of the teams, by team. Those not read beside the teams were never in use, or lie further on."""
     table, org_id = request.settings.teams_table, request.path["orgId"]
-    found = {one["teamId"]: one for one in beside}
-    absent = [one["teamId"] for one in teams if one["teamId"] not in found]
+    found = {usage["teamId"]: usage for usage in beside}
+    absent = [team["teamId"] for team in teams if team["teamId"] not in found]
     read = request.database.parallel([store.team_usage(table, org_id, team_id) for team_id in absent])
-    return {**found, **{one["teamId"]: one for one in read if one is not None}}
+    return {**found, **{usage["teamId"]: usage for usage in read if usage is not None}}
 
 
 @service.operation("createTeam", prefetch=lambda request: [_organisation(request)])
@@ -133,7 +133,7 @@ def list_team_roles(request: Request) -> dict:
     check_organisation(request, request.prefetched[0])
     found, cursor = page_of(request, _team_roles(request)[1], request.prefetched[1])
     links = Links(request.access)
-    items = [rules.team_role_answer(one, _team_role_links(links, one)) for one in found]
+    items = [rules.team_role_answer(role, _team_role_links(links, role)) for role in found]
     return list_response(items, cursor, page_links(request, cursor, {"create": "createTeamRole"}))
 
 
@@ -223,7 +223,7 @@ def list_team_members(request: Request) -> dict:
     names = _role_names(request, request.prefetched[2])
     found, cursor = page_of(request, _members(request)[3], request.prefetched[3])
     links = Links(request.access)
-    items = [_membership(links, one, names) for one in found]
+    items = [_membership(links, member, names) for member in found]
     actions = {"team": "getTeam", "add": "addTeamMember"}
     return list_response(items, cursor, page_links(request, cursor, actions))
 
@@ -314,7 +314,7 @@ def update_team_member(request: Request) -> dict:
             else:
                 extra = [memberships.no_primary(table, stored)]
         commit(request.database, [*memberships.alter(table, stored, record, role, change), *extra])
-        return record, {one: roles[one]["name"] for one in roles}
+        return record, {role_id: roles[role_id]["name"] for role_id in roles}
 
     record, names = settle(request, _member_reads, replace)
     return _membership(Links(request.access), record, names)
@@ -393,10 +393,11 @@ def list_user_teams(request: Request) -> dict:
     names = _role_names(request, request.prefetched[1])
     found, cursor = page_of(request, _user_teams(request)[2], request.prefetched[2])
     table, org_id = request.settings.teams_table, request.path["orgId"]
-    teams = request.database.parallel([team_read(table, org_id, one["teamId"]) for one in found])
+    teams = request.database.parallel([team_read(table, org_id, membership["teamId"]) for membership in found])
     links = Links(request.access)
     items = [
-        {**_membership(links, one, names), "teamName": team["name"]} for one, team in zip(found, teams, strict=True)
+        {**_membership(links, membership, names), "teamName": team["name"]}
+        for membership, team in zip(found, teams, strict=True)
     ]
     return list_response(items, cursor, page_links(request, cursor))
 
@@ -470,11 +471,11 @@ def _belongs(request: Request, assigned: list[dict], owned: list[dict], written:
 
     written: what the transaction writes already, where that is still as it was read
     """
-    assignments = [one for one in assigned if in_force(one, request.now)]
-    active = [one for one in owned if one["active"]]
+    assignments = [assignment for assignment in assigned if in_force(assignment, request.now)]
+    active = [membership for membership in owned if membership["active"]]
     if not assignments and not active:
         raise rules.not_in_organisation(request.body["userId"])
-    if not assignments and any((one["PK"], one["SK"]) == (active[0]["PK"], active[0]["SK"]) for one in written):
+    if not assignments and any((item["PK"], item["SK"]) == (active[0]["PK"], active[0]["SK"]) for item in written):
         return []  # a transaction acts once on a record
     tables = request.settings.permissions_table, request.settings.teams_table
     proofs = (assignments[0], None) if assignments else (None, active[0])
@@ -483,7 +484,7 @@ def _belongs(request: Request, assigned: list[dict], owned: list[dict], written:
 
 def _primary(request: Request, permission: str, record: dict, pointer: dict | None, owned: list[dict]) -> list[Step]:
     """The steps that make a membership the primary one. Raises FORBIDDEN where that takes more than the caller has."""
-    others = [one for one in owned if one["isPrimary"] and one["active"] and one["teamId"] != record["teamId"]]
+    others = [held for held in owned if held["isPrimary"] and held["active"] and held["teamId"] != record["teamId"]]
     rules.check_primary(request.access, request.path["orgId"], permission, others[0] if others else None)
     return memberships.primary(request.settings.teams_table, record, pointer, others, change_of(request))
 
@@ -496,7 +497,11 @@ def _team_answer(request: Request, stored: dict, usage: dict | None, status: int
 
 def _team_links(links: Links, stored: dict) -> dict:
     parts = {"orgId": stored["organisationId"], "teamId": stored["teamId"]}
-    actions = {name: one for name, one in _TEAM_ACTIONS.items() if stored["active"] or name not in ("add", "delete")}
+    actions = {
+        name: operation
+        for name, operation in _TEAM_ACTIONS.items()
+        if stored["active"] or name not in ("add", "delete")
+    }
     return links.of(link("getTeam", **parts), actions, **parts)
 
 
@@ -508,7 +513,9 @@ def _team_role_answer(request: Request, stored: dict, status: int = 200) -> Resp
 
 def _team_role_links(links: Links, stored: dict) -> dict:
     parts = {"orgId": stored["organisationId"], "teamRoleId": stored["teamRoleId"]}
-    actions = {name: one for name, one in _TEAM_ROLE_ACTIONS.items() if stored["active"] or name != "delete"}
+    actions = {
+        name: operation for name, operation in _TEAM_ROLE_ACTIONS.items() if stored["active"] or name != "delete"
+    }
     return links.of(link("getTeamRole", **parts), actions, **parts)
 
 

@@ -60,11 +60,12 @@ def end(table: str, stored: Iterable[dict], change: Change, *, keep_leads: bool)
     """The steps that end memberships. keep_leads: refuse with LAST_LEAD where a team would lose its last one."""
     stored = list(stored)
     steps: list[Step] = []
-    for one in stored:
-        steps.append((put_over(table, store.member_item(rules.ended_membership(one, change)), one), Stale()))
-        if one["isPrimary"]:
-            steps.append(no_primary(table, one))
-    return [*steps, *counted(table, [(one, -1) for one in stored], change, keep_leads=keep_leads)]
+    for membership in stored:
+        ended = store.member_item(rules.ended_membership(membership, change))
+        steps.append((put_over(table, ended, membership), Stale()))
+        if membership["isPrimary"]:
+            steps.append(no_primary(table, membership))
+    return [*steps, *counted(table, [(membership, -1) for membership in stored], change, keep_leads=keep_leads)]
 
 
 def _stored(table: str, record: dict, role: dict, replaced: dict | None) -> list[Step]:
@@ -131,10 +132,10 @@ def primary(table: str, record: dict, pointer: dict | None, others: Iterable[dic
         "active": True,
     }
     steps: list[Step] = [(put_over(table, item, pointer), Stale())]
-    for one in others:
-        if one["isPrimary"] and one["active"] and one["teamId"] != record["teamId"]:
-            demoted = {**one, "isPrimary": False, **change.next(one)}
-            steps.append((put_over(table, store.member_item(demoted), one), Stale()))
+    for other in others:
+        if other["isPrimary"] and other["active"] and other["teamId"] != record["teamId"]:
+            demoted = {**other, "isPrimary": False, **change.next(other)}
+            steps.append((put_over(table, store.member_item(demoted), other), Stale()))
     return steps
 
 
@@ -176,8 +177,8 @@ def end_all_of_team(database: Database, table: str, org_id: str, team_id: str, c
             raise Unavailable("The team has many members. Call again to go on ending their memberships.")
         page = database.parallel([store.members(table, org_id, team_id, None, _ENDED_AT_ONCE)])[0]
         # The index is a moment behind: it may still show what was ended just now.
-        read = database.parallel([Get(table, {"PK": one["PK"], "SK": one["SK"]}) for one in page.items])
-        found = [one for one in read if one is not None and one["active"]]
+        read = database.parallel([Get(table, {"PK": item["PK"], "SK": item["SK"]}) for item in page.items])
+        found = [membership for membership in read if membership is not None and membership["active"]]
         if not found:
             time.sleep(_INDEX_PAUSE)
             continue
@@ -193,9 +194,9 @@ def end_all_of_user(database: Database, table: str, user_id: str, org_id: str | 
     query = store.memberships(table, user_id, org_id)
 
     def attempt(reads: list) -> None:
-        while held := [one for one in database.rest_of(query, reads[0]) if one["active"]]:
-            for one in held:
-                commit(database, end(table, [one], change, keep_leads=False))
+        while held := [membership for membership in database.rest_of(query, reads[0]) if membership["active"]]:
+            for membership in held:
+                commit(database, end(table, [membership], change, keep_leads=False))
             reads = database.parallel([query])  # what began meanwhile ends as well
 
     until_fresh(database.parallel([query]), lambda: database.parallel([query]), attempt)

@@ -256,7 +256,7 @@ def not_in_organisation(user_id: str) -> Conflict:
 
 def of_team(memberships: Iterable[dict], team_id: str) -> dict | None:
     """The membership of a team, in force or ended, among those of one user."""
-    return next((one for one in memberships if one["teamId"] == team_id), None)
+    return next((membership for membership in memberships if membership["teamId"] == team_id), None)
 
 
 def membership_answer(stored: dict, team_role_name: str, links: dict) -> dict:
