@@ -9,7 +9,9 @@ from pathlib import Path
 from bbws_access.packaging.errors import PackagingError
 
 PROJECT = "bbws_access"
-NEVER_IN_AWS = tuple(f"{PROJECT}.{name}" for name in ("cli", "local_aws", "packaging", "reference_page", "verify"))
+NEVER_IN_AWS = tuple(
+    f"{PROJECT}.{name}" for name in ("cli", "commands", "local_aws", "packaging", "reference_page", "verify")
+)
 
 
 @dataclass(frozen=True)
