@@ -57,10 +57,10 @@ locals {
     }
   }
 
-  # What the gateway itself answers has no template language, so it cannot pick an origin. With several, any page may read it:
-  # it holds a fixed text and the request's id, nothing of a tenant.
+  # What the gateway itself answers has no template language: its headers are fixed texts or copies of the request's. With several origins it
+  # could name all of them or none, and a copy of the request's origin is all of them.
   gateway_cors_headers = merge(
-    { for origin in local.several_origins ? ["*"] : local.origins : "Access-Control-Allow-Origin" => origin },
+    { for origin in local.several_origins ? [] : local.origins : "Access-Control-Allow-Origin" => origin },
     local.several_origins ? {} : local.vary_headers,
   )
 }
