@@ -27,7 +27,8 @@ locals {
   body = jsonencode(local.gateway_document)
 
   # One JSON line for every request; API Gateway takes at most 3 KB of format. All values are quoted: a variable without a value is
-  # rendered as a bare hyphen, which is no JSON. The route and not the path, which may hold a secret, such as a token in a link.
+  # rendered as a bare hyphen, which is no JSON. The route and not the path, which may hold a secret, such as a token in a link: so the
+  # organisation of the path is not here. What the authorizer says is kept with its policy and tells of the token.
   access_log_fields = {
     requestId            = "$context.requestId"
     extendedRequestId    = "$context.extendedRequestId"
@@ -37,7 +38,7 @@ locals {
     userAgent            = "$context.identity.userAgent"
     principal            = "$context.authorizer.principalId"
     userId               = "$context.authorizer.userId"
-    organisation         = "$context.authorizer.orgId"
+    defaultOrganisation  = "$context.authorizer.orgId"
     method               = "$context.httpMethod"
     route                = "$context.resourcePath"
     protocol             = "$context.protocol"

@@ -264,10 +264,10 @@ run "dev" {
 
   assert {
     condition = alltrue([
-      for field in ["requestId", "principal", "userId", "organisation", "route", "method", "status", "authorizerError", "authorizerLatency", "responseLatency", "traceId"] :
+      for field in ["requestId", "principal", "userId", "defaultOrganisation", "route", "method", "status", "authorizerError", "authorizerLatency", "responseLatency", "traceId"] :
       contains(keys(output.access_log_fields), field)
     ])
-    error_message = "The access log must hold who, for which organisation, what, with which result and how long it took."
+    error_message = "The access log must hold who, of which organisation, what, with which result and how long it took."
   }
 
   assert {
