@@ -183,9 +183,11 @@ def native_test_files(folder: Path) -> list[Path]:
 def native_runs(folder: Path) -> list[Run]:
     """The runs of a folder's native tests."""
     runs = []
+    for_every_file = folder / "tests" / "terraform.tfvars"
+    given = read(for_every_file) if for_every_file.exists() else {}
     for path in native_test_files(folder):
         test = read(path)
-        shared = _variables(test)
+        shared = given | _variables(test)
         for block in test.get("run", []):
             for name, body in block.items():
                 failures = frozenset(_address(item) for item in body.get("expect_failures", []))
