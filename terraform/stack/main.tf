@@ -108,11 +108,12 @@ module "s3_audit" {
   account_id   = var.account_id
   tags         = { Component = "audit" }
 
-  bucket_suffix         = var.bucket_suffix
-  kms_key_arn           = module.keys.key_arns["audit-archive"]
-  object_lock           = var.audit_object_lock
-  allow_compliance_lock = var.audit_object_lock.mode == "COMPLIANCE"
-  force_destroy         = !var.deletion_protection
+  bucket_suffix             = var.bucket_suffix
+  kms_key_arn               = module.keys.key_arns["audit-archive"]
+  object_lock               = var.audit_object_lock
+  allow_compliance_lock     = var.audit_object_lock.mode == "COMPLIANCE"
+  exports_expire_after_days = local.exports_days
+  force_destroy             = !var.deletion_protection
   replication = var.cross_region_replication ? {
     bucket_arn  = module.s3_audit_replica["failover"].bucket_arn
     kms_key_arn = module.failover_keys["failover"].key_arns["audit-archive"]
@@ -130,12 +131,13 @@ module "s3_audit_replica" {
   account_id   = var.account_id
   tags         = { Component = "audit" }
 
-  is_replica            = true
-  bucket_suffix         = var.bucket_suffix
-  kms_key_arn           = module.failover_keys["failover"].key_arns["audit-archive"]
-  object_lock           = var.audit_object_lock
-  allow_compliance_lock = var.audit_object_lock.mode == "COMPLIANCE"
-  force_destroy         = !var.deletion_protection
+  is_replica                = true
+  bucket_suffix             = var.bucket_suffix
+  kms_key_arn               = module.failover_keys["failover"].key_arns["audit-archive"]
+  object_lock               = var.audit_object_lock
+  allow_compliance_lock     = var.audit_object_lock.mode == "COMPLIANCE"
+  exports_expire_after_days = local.exports_days
+  force_destroy             = !var.deletion_protection
 }
 
 # --- Who may do what ------------------------------------------------------------------------------------
@@ -143,12 +145,19 @@ module "s3_audit_replica" {
 locals {
   archive_bucket = "${local.name_prefix}-s3-audit-archive${var.bucket_suffix}"
   archive_arn    = "arn:${local.partition}:s3:::${local.archive_bucket}"
+  # How long files of exports live; none is locked longer.
+  exports_days = 7
 
   # What each role reaches beside its tables.
   service_grants = {
     audit = {
       buckets = {
-        archive = { arn = local.archive_arn, read_prefixes = ["archive/", "exports/"], write_prefixes = ["archive/", "exports/"] }
+        archive = {
+          arn            = local.archive_arn
+          read_prefixes  = ["archive/", "exports/"]
+          write_prefixes = ["archive/", "exports/"]
+          retention_days = { "exports/" = local.exports_days }
+        }
       }
       read_log_groups = {
         for name in [local.function_log_groups["authorizer"], local.access_log_group] :

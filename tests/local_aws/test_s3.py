@@ -1,6 +1,8 @@
-"""Metrics configurations of buckets: shim `s3`. MiniStack takes a request for one for CreateBucket."""
+"""S3: shim `s3`."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -20,3 +22,35 @@ def test_metrics_configurations(aws: Aws, unique: Callable[[str], str]) -> None:
     client.delete_bucket_metrics_configuration(Bucket=bucket, Id="prefix")
     with pytest.raises(ClientError, match="NoSuchConfiguration"):
         client.get_bucket_metrics_configuration(Bucket=bucket, Id="prefix")
+
+
+def test_retention_is_checked(aws: Aws, unique: Callable[[str], str]) -> None:
+    bucket = unique("locked")
+    aws.client("s3").create_bucket(
+        Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}, ObjectLockEnabledForBucket=True
+    )
+    write = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    week = {"NumericLessThanEquals": {"s3:object-lock-remaining-retention-days": "7"}}
+    retain = write | {"Action": "s3:PutObjectRetention", "Condition": week}
+    writer = aws.assumed(aws.role(unique("writer"), [write]), "s3")
+    keeper = aws.assumed(aws.role(unique("keeper"), [write, retain]), "s3")
+
+    def put(client: Any, days: int) -> None:
+        until = datetime.now(UTC) + timedelta(days=days)
+        client.put_object(
+            Bucket=bucket, Key="one", Body=b"1", ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=until
+        )
+
+    writer.put_object(Bucket=bucket, Key="one", Body=b"1")
+    put(keeper, 7)
+    for client, days in ((writer, 1), (keeper, 8)):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            put(client, days)
+    writer.put_object(Bucket=bucket, Key="two", Body=b"2")
+    lock = {"Mode": "GOVERNANCE", "RetainUntilDate": datetime.now(UTC) + timedelta(days=7)}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        writer.put_object_retention(Bucket=bucket, Key="two", Retention=lock)
+    keeper.put_object_retention(Bucket=bucket, Key="two", Retention=lock)
+    longer = lock | {"RetainUntilDate": datetime.now(UTC) + timedelta(days=8)}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        keeper.put_object_retention(Bucket=bucket, Key="two", Retention=longer)

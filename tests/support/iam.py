@@ -100,6 +100,7 @@ _OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "StringEquals": lambda expected, actual: expected == actual,
     "StringLike": _matches,
     "ArnEquals": _matches,
+    "NumericLessThanEquals": lambda expected, actual: float(actual) <= float(expected),
     "Bool": lambda expected, actual: expected.lower() == actual.lower(),
 }
 

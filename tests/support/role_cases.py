@@ -6,7 +6,7 @@ A case names its resource without account, region or prefix:
     table/{table}/index/{index}       leading_key: the index's partition key
     table/{table}/stream
     bucket/{purpose}                  context s3:prefix: what is listed
-    bucket/{purpose}/{object key}
+    bucket/{purpose}/{object key}       context s3:object-lock-remaining-retention-days: for how long it is locked
     log-group/{function}
     event-bus/{name}                  context events:source, events:detail-type: what event is put
     queue/{name}
@@ -74,7 +74,7 @@ PARTITIONS = {
     "audit": (EVENTS,),
 }
 
-# Who writes the mails, where that is judged from the plan alone.
+# Who writes the mails; a deployment may have another sender.
 SENDER = {"identity": "example.com", "from_address": "invitations@example.com"}
 
 # Roles by the name that the stack gives their service.
@@ -118,6 +118,7 @@ class Deployment:
     account_id: str
     bucket_suffix: str = ""
     user_pool_id: str | None = None
+    sender: Mapping[str, str] = field(default_factory=lambda: SENDER)
 
     @property
     def index_keys(self) -> dict[str, str]:
@@ -183,6 +184,11 @@ def _object_cases(role: str, prefix: str, *, allowed: bool) -> list[Case]:
         Case(role, "s3:GetObject", f"bucket/audit-archive/{prefix}2026/11/23.json.gz", allowed),
         Case(role, "s3:PutObject", f"bucket/audit-archive/{prefix}2026/11/23.json.gz", allowed),
     ]
+
+
+def _retention_cases(role: str, key: str, days: int, *, allowed: bool) -> list[Case]:
+    context = {"s3:object-lock-remaining-retention-days": str(days)}
+    return [Case(role, "s3:PutObjectRetention", f"bucket/audit-archive/{key}", allowed, context=context)]
 
 
 def _event_case(role: str, source: str, detail_type: str, *, allowed: bool) -> Case:
@@ -306,9 +312,13 @@ AUDIT_SERVICE = [
     *_object_cases("audit", "other/", allowed=False),
     *_object_cases("audit", "archived/", allowed=False),
     *_may_not("audit", ("s3:DeleteObject", "s3:DeleteObjectVersion"), "bucket/audit-archive/archive/org-1/day"),
-    *_may_not(
-        "audit", ("s3:PutObjectRetention", "s3:BypassGovernanceRetention"), "bucket/audit-archive/archive/org-1/day"
-    ),
+    # An export is locked briefly, and nothing else is given a lock of its own.
+    *_retention_cases("audit", "exports/org-1/export", 1, allowed=True),
+    *_retention_cases("audit", "exports/org-1/export", 7, allowed=True),
+    *_retention_cases("audit", "exports/org-1/export", 8, allowed=False),
+    *_retention_cases("audit", "archive/org-1/day", 1, allowed=False),
+    *_may_not("audit", ("s3:BypassGovernanceRetention",), "bucket/audit-archive/archive/org-1/day"),
+    *_may_not("audit", ("s3:BypassGovernanceRetention",), "bucket/audit-archive/exports/org-1/export"),
     *_may_not("audit", ("s3:PutBucketPolicy", "s3:PutLifecycleConfiguration"), "bucket/audit-archive"),
     *_may("audit", ("logs:FilterLogEvents",), "log-group/authorizer"),
 ]
@@ -371,6 +381,7 @@ EVERY_ROLE = [
             *_may_not(role, ("dynamodb:Query",), "table/audit/index/events-by-user", EVENTS_BY_USER),
             *_may_not(role, ("dynamodb:GetRecords",), "table/permissions/stream"),
             *_object_cases(role, "archive/org-1/", allowed=False),
+            *_retention_cases(role, "exports/org-1/export", 1, allowed=False),
         )
     ),
     # Events of teams are the team service's to send, and mails the invitation service's to queue and to send.

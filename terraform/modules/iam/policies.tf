@@ -164,7 +164,7 @@ locals {
 
   bucket_statements = {
     for service, input in var.services : service => flatten([
-      for name, bucket in input.buckets : [
+      for name, bucket in input.buckets : concat([
         for statement in [
           {
             sid        = "List bucket ${name}"
@@ -190,7 +190,17 @@ locals {
         ] :
         { for key, value in statement : key => value if key != "granted" }
         if statement.granted
-      ]
+        ],
+        # S3 asks for it too where an object is put with a lock of its own. Without the condition, anybody who may write could lock for a century.
+        [
+          for prefix, days in bucket.retention_days : {
+            sid        = "Retain bucket ${name} ${prefix}"
+            actions    = ["s3:PutObjectRetention"]
+            resources  = ["${bucket.arn}/${prefix}*"]
+            conditions = [{ test = "NumericLessThanEquals", variable = "s3:object-lock-remaining-retention-days", values = [tostring(days)] }]
+          }
+        ],
+      )
     ])
   }
 

@@ -89,11 +89,13 @@ variable "services" {
       read_stream = optional(bool, false)
     })), {})
 
-    # S3 prefixes, such as archive/.
+    # S3 prefixes, such as archive/. Under a key of retention_days, one of write_prefixes, objects may be given a lock of their own of at most
+    # that many days.
     buckets = optional(map(object({
       arn            = string
       read_prefixes  = optional(set(string), [])
       write_prefixes = optional(set(string), [])
+      retention_days = optional(map(number), {})
     })), {})
 
     # SQS: send for dead letters, receive for what an event source mapping consumes.
@@ -207,6 +209,17 @@ variable "services" {
       ]
     ]))
     error_message = "A prefix must end in / (archive/ and not archive, which would let archive-of-others/ in), not begin with one, and hold no wildcard."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for input in values(var.services) : [
+        for bucket in values(input.buckets) : [
+          for prefix, days in bucket.retention_days : contains(bucket.write_prefixes, prefix) && days >= 1 && floor(days) == days
+        ]
+      ]
+    ]))
+    error_message = "Keys of retention_days must be among write_prefixes, and each must be a whole number of days, at least 1."
   }
 
   validation {

@@ -2,21 +2,29 @@
 
 | AWS | MiniStack | test |
 |---|---|---|
-| a bucket has metrics configurations | a request for one is taken for CreateBucket | `test_s3.py` |
+| a bucket has metrics configurations | a request for one is taken for CreateBucket | `test_metrics_configurations` |
+| PutObjectRetention is asked for an object's own lock, and how long | PutObject | `test_retention_is_checked` |
 """
 
+import math
 import re
+from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Any
 
+from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import AccountScopedDict
 from ministack.services import s3
 
 _XML = "http://s3.amazonaws.com/doc/2006-03-01/"
+_RETAIN_UNTIL = re.compile(rb"<RetainUntilDate>\s*([^<\s]+)\s*</RetainUntilDate>")
+_remaining_days: ContextVar[int | None] = ContextVar("remaining_days", default=None)
 _DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>\s*")
 
 
 def install() -> None:
-    """Keep metrics configurations."""
+    """Keep metrics configurations; check who locks objects, and for how long."""
+    _check_retention()
     handle_request, delete_bucket, reset = s3.handle_request, s3._delete_bucket, s3.reset
     # Beside MiniStack's own stores, so that it is saved with them: bucket -> id -> XML.
     s3._bucket_metrics = AccountScopedDict()
@@ -61,3 +69,46 @@ def _metrics(method: str, bucket: str, name: str | None, body: bytes) -> tuple:
         del configurations[name]
         return 204, {}, b""
     return 200, {"Content-Type": "application/xml"}, configurations[name]
+
+
+def _check_retention() -> None:
+    resource_arn_of, enforce = iam_actions.extract_resource_arn, iam_evaluator.enforce
+    additional_checks = iam_actions.s3_additional_checks
+
+    def remember_retention(service: str, method: str, path: str, headers: dict, body: bytes, *rest: Any) -> str:
+        if service == "s3":
+            in_body = _RETAIN_UNTIL.search(body or b"")
+            until = headers.get("x-amz-object-lock-retain-until-date") or (in_body and in_body[1].decode())
+            _remaining_days.set(_days_until(until) if until else None)
+        return resource_arn_of(service, method, path, headers, body, *rest)
+
+    def with_retention(method: str, path: str, headers: dict, *rest: Any) -> list[tuple[str, str]]:
+        checks = additional_checks(method, path, headers, *rest)
+        if method in ("PUT", "POST") and "x-amz-object-lock-retain-until-date" in headers:
+            checks.append(("s3:PutObjectRetention", f"arn:aws:s3:::{path.strip('/')}"))
+        return checks
+
+    def enforce_retention(
+        access_key_id: str,
+        iam_action: str,
+        service: str,
+        region: str,
+        resource_arn: str = "*",
+        service_context: dict[str, Any] | None = None,
+    ) -> Any:
+        days = _remaining_days.get()
+        if iam_action == "s3:PutObjectRetention" and days is not None:
+            service_context = {**(service_context or {}), "s3:object-lock-remaining-retention-days": str(days)}
+        return enforce(access_key_id, iam_action, service, region, resource_arn, service_context)
+
+    iam_actions.extract_resource_arn = remember_retention
+    iam_actions.s3_additional_checks = with_retention
+    iam_evaluator.enforce = enforce_retention
+
+
+def _days_until(moment: str) -> int | None:
+    try:
+        until = datetime.fromisoformat(moment)
+    except ValueError:
+        return None
+    return math.ceil((until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds() / 86400)
