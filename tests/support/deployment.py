@@ -20,6 +20,7 @@ import urllib3
 from botocore.config import Config
 
 from bbws_access.cli.srp import Client
+from bbws_access.cli.targets import LOCAL_STAND_INS
 from bbws_access.kernel.dynamodb import Credentials, Database
 from bbws_access.local_aws import LocalAws
 from tests.support import role_cases
@@ -163,6 +164,7 @@ class Deployment:
             region=self.status["region"],
             account_id="000000000000",
             user_pool_id=self.status["user_pool_id"],
+            sender=LOCAL_STAND_INS["invitation_sender"],
         )
 
     @cached_property

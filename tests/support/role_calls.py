@@ -7,13 +7,18 @@ invalid in a way that AWS looks at after it has decided on access.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import boto3
 from botocore.exceptions import ClientError
+
+from tests.support.role_cases import SENDER
+from tests.support.terraform import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +30,8 @@ _NEVER = {
     "ConditionExpression": "attribute_exists(#never)",
     "ExpressionAttributeNames": {"#never": "neverWritten"},
 }
+
+_NOBODY = {"PK": {"S": "ROLE-CASE"}, "SK": {"S": "ROLE-CASE"}}
 
 Call = Callable[[boto3.Session, "Case", "Deployment"], object]
 
@@ -165,6 +172,34 @@ def _bucket(case: Case, deployment: Deployment) -> dict[str, str]:
     return bucket | ({"Key": key[0]} if key else {})
 
 
+def _retention(case: Case) -> dict[str, Any]:
+    """A lock for as long as the case says; no longer than a day where it says nothing."""
+    days = int(case.context.get("s3:object-lock-remaining-retention-days", 1))
+    return {"Mode": "GOVERNANCE", "RetainUntilDate": datetime.now(UTC) + timedelta(days=days)}
+
+
+def _mail(case: Case, deployment: Deployment, content: dict[str, Any]) -> dict[str, Any]:
+    """A mail to nobody from the case's sender, which is the deployment's own where the case means that."""
+    address = case.context.get("ses:FromAddress", SENDER["from_address"])
+    if address == SENDER["from_address"]:
+        address = deployment.sender["from_address"]
+    address = f"{address.partition('@')[0]}@{deployment.sender['identity']}"
+    configuration_set = f"{deployment.name_prefix}-mail"
+    return {
+        "FromEmailAddress": address,
+        "Destination": {},
+        "Content": content,
+        "ConfigurationSetName": configuration_set,
+    }
+
+
+def _send_templated(session: boto3.Session, case: Case, deployment: Deployment) -> object:
+    parts = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "contract" / "mail").iterdir())
+    values = dict.fromkeys(re.findall(r"\{\{(\w+)\}\}", parts), "")
+    template = {"TemplateName": f"{deployment.name_prefix}-mail-invitation", "TemplateData": json.dumps(values)}
+    return session.client("sesv2").send_email(**_mail(case, deployment, {"Template": template}))
+
+
 def _log_group(case: Case, deployment: Deployment) -> dict[str, str]:
     return {"logGroupName": f"/aws/lambda/{deployment.name_prefix}-lambda-{case.resource.split('/')[1]}"}
 
@@ -173,10 +208,21 @@ _CALLS: dict[str, Call] = {
     **_ITEM_CALLS,
     "dynamodb:Scan": lambda session, case, deployment: _dynamodb(session).scan(TableName=_table(case, deployment)),
     "dynamodb:BatchGetItem": lambda session, case, deployment: _dynamodb(session).batch_get_item(
-        RequestItems={_table(case, deployment): {"Keys": [{"PK": {"S": "ROLE-CASE"}, "SK": {"S": "ROLE-CASE"}}]}}
+        RequestItems={_table(case, deployment): {"Keys": [_NOBODY]}}
     ),
     "dynamodb:PartiQLSelect": lambda session, case, deployment: _dynamodb(session).execute_statement(
         Statement=f'SELECT * FROM "{_table(case, deployment)}"', Limit=1
+    ),
+    # Of an item that is not there.
+    "dynamodb:BatchWriteItem": lambda session, case, deployment: _dynamodb(session).batch_write_item(
+        RequestItems={_table(case, deployment): [{"DeleteRequest": {"Key": _NOBODY}}]}
+    ),
+    "dynamodb:PartiQLDelete": lambda session, case, deployment: _dynamodb(session).execute_statement(
+        Statement=f"DELETE FROM \"{_table(case, deployment)}\" WHERE PK = 'ROLE-CASE' AND SK = 'ROLE-CASE'"
+    ),
+    # Without a change.
+    "dynamodb:UpdateTable": lambda session, case, deployment: _dynamodb(session).update_table(
+        TableName=_table(case, deployment)
     ),
     "s3:ListBucket": lambda session, case, deployment: session.client("s3").list_objects_v2(
         Prefix=case.context["s3:prefix"], **_bucket(case, deployment)
@@ -188,6 +234,19 @@ _CALLS: dict[str, Call] = {
     ),
     "s3:DeleteObject": lambda session, case, deployment: session.client("s3").delete_object(
         **_bucket(case, deployment)
+    ),
+    "s3:DeleteObjectVersion": lambda session, case, deployment: session.client("s3").delete_object(
+        VersionId="role-case", **_bucket(case, deployment)
+    ),
+    # Of an object that is not there.
+    "s3:PutObjectRetention": lambda session, case, deployment: session.client("s3").put_object_retention(
+        Retention=_retention(case), **_bucket(case, deployment)
+    ),
+    "s3:BypassGovernanceRetention": lambda session, case, deployment: session.client("s3").put_object_retention(
+        Retention=_retention(case), BypassGovernanceRetention=True, **_bucket(case, deployment)
+    ),
+    "s3:PutBucketPolicy": lambda session, case, deployment: session.client("s3").put_bucket_policy(
+        Policy="no JSON", **_bucket(case, deployment)
     ),
     "logs:CreateLogGroup": lambda session, case, deployment: session.client("logs").create_log_group(
         **_log_group(case, deployment)
@@ -207,6 +266,15 @@ _CALLS: dict[str, Call] = {
         limit=1, **_log_group(case, deployment)
     ),
     "events:PutEvents": lambda session, case, deployment: session.client("events").put_events(Entries=[_event(case)]),
+    # A message that nobody has received.
+    "sqs:DeleteMessage": lambda session, case, deployment: session.client("sqs").delete_message(
+        QueueUrl=_queue(case, deployment), ReceiptHandle="role-case"
+    ),
+    # SES checks a mail on all that it names at once: the identity, the configuration set and the template.
+    "ses:SendTemplatedEmail": _send_templated,
+    "ses:SendRawEmail": lambda session, case, deployment: session.client("sesv2").send_email(
+        **_mail(case, deployment, {"Raw": {"Data": b"role case"}})
+    ),
     # Without a text, and none at all.
     "sqs:SendMessage": lambda session, case, deployment: session.client("sqs").send_message(
         QueueUrl=_queue(case, deployment), MessageBody=""
@@ -214,6 +282,19 @@ _CALLS: dict[str, Call] = {
     "sqs:ReceiveMessage": lambda session, case, deployment: session.client("sqs").receive_message(
         QueueUrl=_queue(case, deployment), MaxNumberOfMessages=0
     ),
+    "sqs:SetQueueAttributes": lambda session, case, deployment: session.client("sqs").set_queue_attributes(
+        QueueUrl=_queue(case, deployment), Attributes={}
+    ),
+    "kms:Decrypt": lambda session, case, deployment: session.client("kms").decrypt(CiphertextBlob=b"role-case"),
+    "lambda:InvokeFunction": lambda session, case, deployment: session.client("lambda").invoke(
+        FunctionName="role-case"
+    ),
+    "cognito-idp:ListUsers": lambda session, case, deployment: session.client("cognito-idp").list_users(
+        UserPoolId=deployment.user_pool_id, Limit=1
+    ),
+    "cognito-idp:AdminUpdateUserAttributes": lambda session, case, deployment: session.client(
+        "cognito-idp"
+    ).admin_update_user_attributes(UserPoolId=deployment.user_pool_id, Username="role-case", UserAttributes=[]),
     "cognito-idp:AdminGetUser": lambda session, case, deployment: session.client("cognito-idp").admin_get_user(
         UserPoolId=deployment.user_pool_id, Username="role-case"
     ),
