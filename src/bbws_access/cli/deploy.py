@@ -345,9 +345,12 @@ def leftovers(target: LocalTarget) -> list[str]:
     """Names of what the local AWS still holds of the environment, in both of its regions."""
     found = []
     regions = {target.environment.region, target.environment.values.get("failover_region")} - {None}
-    prefix = target.environment.prefix
+    sender = target.environment.values.get("invitation_sender") or {}
+    made = [target.environment.prefix]
+    if sender.get("create_identity", True) and "identity" in sender:
+        made.append(f"mail identity {sender['identity']}")
     for region in sorted(regions):
-        found += [f"{region}: {name}" for name in _names(region) if prefix in name]
+        found += [f"{region}: {name}" for name in _names(region) if any(part in name for part in made)]
     return found
 
 
@@ -378,6 +381,17 @@ def _names(region: str) -> Iterator[str]:
     yield from (f"rule {item['Name']}" for item in pages("events", "list_rules", "Rules"))
     yield from (
         f"user pool {item['Name']}" for item in pages("cognito-idp", "list_user_pools", "UserPools", MaxResults=60)
+    )
+    yield from (
+        f"mail identity {item['IdentityName']}" for item in pages("sesv2", "list_email_identities", "EmailIdentities")
+    )
+    yield from (
+        f"mail template {item['TemplateName']}" for item in pages("sesv2", "list_email_templates", "TemplatesMetadata")
+    )
+    yield from (f"configuration set {name}" for name in pages("sesv2", "list_configuration_sets", "ConfigurationSets"))
+    yield from (
+        f"event source mapping {item['EventSourceArn']}"
+        for item in pages("lambda", "list_event_source_mappings", "EventSourceMappings")
     )
     yield from (f"alias {item['AliasName']}" for item in pages("kms", "list_aliases", "Aliases"))
     yield from (f"bucket {item['Name']}" for item in pages("s3", "list_buckets", "Buckets"))
