@@ -14,6 +14,9 @@ deletion_protection                = false
 multi_factor_authentication        = "OPTIONAL"
 cors_allowed_origins               = ["*"]
 
+web_acl_enabled     = false
+backup_plan_enabled = false
+
 audit_object_lock = {
   mode = "GOVERNANCE"
   days = 1

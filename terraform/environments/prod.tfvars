@@ -15,6 +15,9 @@ deletion_protection                = true
 multi_factor_authentication        = "ON"
 cors_allowed_origins               = []
 
+web_acl_enabled     = true
+backup_plan_enabled = true
+
 audit_object_lock = {
   mode = "COMPLIANCE"
   days = 2557

@@ -14,6 +14,10 @@ deletion_protection                = false
 multi_factor_authentication        = "OPTIONAL"
 cors_allowed_origins               = ["*"]
 
+# As in PROD, so that its rules meet every request here first.
+web_acl_enabled     = true
+backup_plan_enabled = false
+
 audit_object_lock = {
   mode = "GOVERNANCE"
   days = 7

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.stack import ACCOUNT_ID, plan_stack
+from tests.support.stack import ACCOUNT_ID, plan_stack, planned_resources
 from tests.support.terraform import Workspace
 
 # One folder for all of them.
@@ -41,3 +41,9 @@ def test_accounts_are_mailed_by_a_verified_sender(own_workspace: Workspace) -> N
 def test_a_new_sender_is_asked_whether_it_is_verified(own_workspace: Workspace) -> None:
     plan = plan_stack(own_workspace, "dev", invitation_sender=SENDER, invitation_link=LINK)
     assert user_pool(plan)["after_unknown"]["email_configuration"] is True
+
+
+def test_prod_backs_up_and_filters(own_workspace: Workspace) -> None:
+    plan = plan_stack(own_workspace, "prod")
+    assert len(planned_resources(plan, "aws_backup_plan")) == 1
+    assert len(planned_resources(plan, "aws_wafv2_web_acl")) == 1

@@ -27,7 +27,7 @@ resource "aws_backup_vault_lock_configuration" "this" {
 resource "aws_backup_plan" "this" {
   for_each = local.backups
 
-  name = "${local.name_prefix}-backup-tables"
+  name = "${local.name_prefix}-plan-tables"
   tags = var.tags
 
   rule {
