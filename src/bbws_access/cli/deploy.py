@@ -3,10 +3,13 @@
 import contextlib
 import hashlib
 import importlib.metadata
+import json
 import shutil
+import ssl
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +20,7 @@ from bbws_access.cli import people, storage
 from bbws_access.cli.console import note, size, step
 from bbws_access.cli.environments import Environment
 from bbws_access.cli.errors import ToolError
-from bbws_access.cli.targets import APPLIED, LEAST_DISK, AwsTarget, LocalTarget, Target, check_disk, make_folder
+from bbws_access.cli.targets import APPLIED, LEAST_DISK, LocalTarget, Target, check_disk, make_folder
 from bbws_access.cli.terraform import Report, TerraformError, find_provider, find_terraform
 from bbws_access.kernel.contract import load_contract
 from bbws_access.packaging import Packages, package
@@ -135,13 +138,25 @@ def start_local_aws(target: LocalTarget) -> None:
 def require_health(target: LocalTarget, outputs: dict[str, Any]) -> str:
     """One word about the API. Raises ToolError when it does not answer as it should."""
     for attempt in range(3):
-        if people.health(target, outputs):
+        if is_healthy(target, outputs):
             return "healthy"
         time.sleep(attempt)
     raise ToolError(
         "Everything is deployed, and the API does not answer GET /health with 200.",
         f"Its log is {target.aws.log_file}; `bbws-access down --destroy` makes room for a fresh start.",
     )
+
+
+def is_healthy(target: LocalTarget, outputs: Mapping[str, Any]) -> bool:
+    """Whether the API answers."""
+    context = ssl.create_default_context(cafile=str(target.aws.ca_bundle))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+    with (
+        contextlib.suppress(OSError, ValueError),
+        opener.open(f"{target.api_url(outputs)}/health", timeout=20) as answer,
+    ):
+        return answer.status == 200 and isinstance(json.load(answer), dict)
+    return False
 
 
 def describe(packages: Packages) -> str:
@@ -180,7 +195,7 @@ def _still_there(target: LocalTarget, applied: dict[str, Any]) -> dict[str, str]
     with contextlib.suppress(Exception):
         if storage.outputs(storage.read_state(target.s3, target.environment)) != applied["outputs"]:
             return None
-        if people.health(target, applied["outputs"]):
+        if is_healthy(target, applied["outputs"]):
             return demo
     return None
 
@@ -426,13 +441,6 @@ def require_disk(folder: Path) -> None:
 
 
 # --- AWS -------------------------------------------------------------------------------------------------------------
-
-
-def bootstrap_aws(target: AwsTarget) -> None:
-    """Make the buckets for state and packages."""
-    with step("Buckets") as current:
-        storage.bootstrap(target.s3, target.environment)
-        current.result = f"{target.environment.state_bucket}, {target.environment.artifacts_bucket}"
 
 
 def require_buckets(target: Target) -> None:

@@ -4,6 +4,9 @@ Exit codes: 0 done; 1 failure; 2 wrong usage or wrong values; 3 the local AWS is
 4 `drift` found drift; 130 interrupted.
 """
 
+import contextlib
+from collections.abc import Iterator
+
 FAILURE = 1
 USAGE = 2
 NOT_RUNNING = 3
@@ -39,3 +42,36 @@ class InterruptedByUserError(ToolError):
     """Ctrl-C, after everything below has stopped in good order."""
 
     exit_code = INTERRUPTED
+
+
+@contextlib.contextmanager
+def service_errors() -> Iterator[None]:
+    """Turn what the services and AWS refuse into errors of the tool."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from bbws_access.kernel.dynamodb import DatabaseError
+    from bbws_access.kernel.errors import ServiceError
+    from bbws_access.kernel.keys import InvalidKey
+
+    try:
+        yield
+    except ServiceError as error:
+        raise UsageError(error.message) from error
+    except InvalidKey as error:
+        raise UsageError(f"{error}.") from error
+    except DatabaseError as error:
+        raise ToolError(f"The tables do not answer: {error}.") from error
+    except (ClientError, BotoCoreError) as error:
+        raise aws_error(error) from error
+
+
+def aws_error(error: Exception) -> ToolError:
+    """A ClientError or BotoCoreError in one sentence."""
+    from botocore.exceptions import ClientError
+
+    if isinstance(error, ClientError):
+        details = error.response["Error"]
+        text = f"AWS refuses {error.operation_name}: {details.get('Message') or details['Code']}"
+    else:
+        text = f"AWS cannot be reached: {error}"
+    return ToolError(text.rstrip(".") + ".")

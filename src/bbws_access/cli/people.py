@@ -1,26 +1,19 @@
-"""Reference data, organisations, users and sign-in."""
+"""Reference data, organisations, users and the passwords of a local AWS."""
 
 import contextlib
 import getpass
-import json
 import os
 import secrets
-import ssl
 import string
-import sys
-import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from bbws_access.cli import events, totp
-from bbws_access.cli.console import err
-from bbws_access.cli.errors import ToolError, UsageError
-from bbws_access.cli.srp import Client, SrpError
+from bbws_access.cli import events
+from bbws_access.cli.errors import ToolError, UsageError, service_errors
 from bbws_access.cli.targets import LocalTarget, Target
 
 DEMO = "demo.json"
 PASSWORDS = "passwords.json"
-AUTHENTICATORS = "authenticators.json"
 DEMO_ORGANISATION = {"id": "org-demo", "name": "Demo organisation", "email": "admin@demo.example"}
 PASSWORD_LENGTH = 24
 ORGANISATION_CREATED = "OrganisationCreated"
@@ -50,33 +43,6 @@ def database(target: Target) -> Any:
     return Database(
         target.environment.region, os.environ.get("AWS_ENDPOINT_URL"), credentials, deadline=30.0, attempt_timeout=10.0
     )
-
-
-@contextlib.contextmanager
-def service_errors() -> Iterator[None]:
-    """Turn what the services and AWS refuse into errors of the tool."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    from bbws_access.kernel.dynamodb import DatabaseError
-    from bbws_access.kernel.errors import ServiceError
-    from bbws_access.kernel.keys import InvalidKey
-
-    try:
-        yield
-    except ServiceError as error:
-        raise UsageError(error.message) from error
-    except InvalidKey as error:
-        raise UsageError(f"{error}.") from error
-    except DatabaseError as error:
-        raise ToolError(f"The tables do not answer: {error}.") from error
-    except ClientError as error:
-        details = error.response["Error"]
-        raise ToolError(f"AWS refuses {error.operation_name}: {details.get('Message') or details['Code']}") from error
-    except BotoCoreError as error:
-        raise ToolError(f"AWS cannot be reached: {error}.") from error
-
-
-# --- Data ------------------------------------------------------------------------------------------------------------
 
 
 def seed(target: Target, outputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,7 +98,7 @@ def deactivate_user(
     Returns userId, email, organisationId (None: everywhere), platformRoles (names of those that were taken away).
     Raises ToolError when a service does not do its part in time.
     """
-    from bbws_access.kernel.records import Change, organisation_read
+    from bbws_access.kernel.records import Change
     from bbws_access.role import store as roles
     from bbws_access.role.engineers import end_platform_roles
     from bbws_access.team import store as teams
@@ -153,7 +119,7 @@ def deactivate_user(
             cognito.admin_user_global_sign_out(UserPoolId=pool, Username=email)
             change = Change.outside_a_request(actor())
             platform_roles = end_platform_roles(tables, names["permissions"], user_id, change)
-        elif tables.parallel([organisation_read(names["permissions"], organisation)]) == [None]:
+        elif not _has_organisation(tables, outputs, organisation):
             raise UsageError(f"There is no organisation {organisation}.")
         detail = {"userId": user_id} | ({"organisationId": organisation} if organisation else {})
         events.tell(target, USER_DEACTIVATED, detail)
@@ -186,25 +152,22 @@ def create_user(
     Without ``password``, AWS sends an invitation by e-mail. Returns userId, email, organisationId, roleId, created.
     """
     from bbws_access.kernel.records import Change
-    from bbws_access.role.engineers import assign_role
+    from bbws_access.role.engineers import assign_role, find_role
 
     email = check_email(email)
     pool = outputs["user_pool_id"]
+    tables, table = database(target), outputs["table_names"]["permissions"]
+    of = None if platform else organisation
     cognito = target.client("cognito-idp")
     with service_errors():
         # Whether organisation and role exist shows before anything is made.
-        _require_role(target, outputs, organisation, role, platform=platform)
+        if not _has_organisation(tables, outputs, organisation):
+            raise UsageError(f"There is no organisation {organisation}.", "Make it with `bbws-access org create NAME`.")
+        find_role(tables, table, role, of)
         user, created = _ensure_user(cognito, pool, email, organisation, invite=password is None)
         if password is not None and created:
             cognito.admin_set_user_password(UserPoolId=pool, Username=user["sub"], Password=password, Permanent=True)
-        assigned = assign_role(
-            database(target),
-            outputs["table_names"]["permissions"],
-            user["sub"],
-            role,
-            Change.outside_a_request(actor()),
-            None if platform else organisation,
-        )
+        assigned = assign_role(tables, table, user["sub"], role, Change.outside_a_request(actor()), of)
     return {
         "userId": user["sub"],
         "email": email,
@@ -214,21 +177,11 @@ def create_user(
     }
 
 
-def _require_role(target: Target, outputs: Mapping[str, Any], organisation: str, role: str, *, platform: bool) -> None:
-    from bbws_access.kernel.contract import load_roles
+def _has_organisation(tables: Any, outputs: Mapping[str, Any], organisation: str) -> bool:
     from bbws_access.kernel.records import organisation_read
-    from bbws_access.role import store
 
-    table = outputs["table_names"]["permissions"]
-    tables = database(target)
-    asked = store.roles(table, organisation, {"active": True, "order": "oldest"})
-    found, page = tables.parallel([organisation_read(table, organisation), asked])
-    if found is None:
-        raise UsageError(f"There is no organisation {organisation}.", "Make it with `bbws-access org create NAME`.")
-    roles = load_roles()["platformRoles"] if platform else tables.rest_of(asked, page)
-    if not any(role in (item["roleId"], item["name"]) for item in roles):
-        names = ", ".join(sorted(item["name"] for item in roles))
-        raise UsageError(f"{'The platform' if platform else organisation} has no role {role}; it has {names}.")
+    [found] = tables.parallel([organisation_read(outputs["table_names"]["permissions"], organisation)])
+    return found is not None
 
 
 def _ensure_user(
@@ -288,138 +241,3 @@ def remembered_password(target: LocalTarget, email: str) -> str | None:
 def remember_password(target: LocalTarget, email: str, password: str) -> str:
     target.write(PASSWORDS, target.read(PASSWORDS) | {email: password})
     return password
-
-
-def health(target: LocalTarget, outputs: Mapping[str, Any]) -> bool:
-    """Whether the API answers."""
-    context = ssl.create_default_context(cafile=str(target.aws.ca_bundle))
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
-    with (
-        contextlib.suppress(OSError, ValueError),
-        opener.open(f"{target.api_url(outputs)}/health", timeout=20) as answer,
-    ):
-        return answer.status == 200 and isinstance(json.load(answer), dict)
-    return False
-
-
-# --- Signing in ------------------------------------------------------------------------------------------------------
-
-
-def sign_in(target: Target, outputs: Mapping[str, Any], email: str, password: str) -> str:
-    """The access token of a user, by SRP; asks for a code or a new password when the pool wants one."""
-    email = check_email(email)
-    cognito = target.client("cognito-idp")
-    client_id = outputs["client_id"]
-    srp = Client(outputs["user_pool_id"])
-    authenticator = _LocalAuthenticator(target, email) if isinstance(target, LocalTarget) else _Authenticator()
-    with service_errors():
-        try:
-            answer = cognito.initiate_auth(
-                ClientId=client_id,
-                AuthFlow="USER_SRP_AUTH",
-                AuthParameters={"USERNAME": email, "SRP_A": srp.public},
-            )
-            while "AuthenticationResult" not in answer:
-                responses = _respond(cognito, answer, srp, password, authenticator)
-                session = {"Session": answer["Session"]} if answer.get("Session") else {}
-                answer = cognito.respond_to_auth_challenge(
-                    ClientId=client_id, ChallengeName=answer["ChallengeName"], ChallengeResponses=responses, **session
-                )
-        except (cognito.exceptions.NotAuthorizedException, cognito.exceptions.UserNotFoundException) as error:
-            raise ToolError(f"{email} cannot sign in: wrong e-mail address or password.") from error
-        except SrpError as error:
-            raise ToolError(str(error)) from error
-    return answer["AuthenticationResult"]["AccessToken"]
-
-
-def sign_in_as(target: Target, outputs: Mapping[str, Any], email: str, password: str | None = None) -> str:
-    """Like `sign_in`, with the password that the local AWS remembers or that the user is asked for unless given."""
-    email = check_email(email)
-    if password is None and isinstance(target, LocalTarget):
-        password = _first_password(target, outputs, email) or remembered_password(target, email)
-    if password is None:
-        password = ask(f"Password of {email}: ", hidden=True)
-    return sign_in(target, outputs, email, password)
-
-
-def _first_password(target: LocalTarget, outputs: Mapping[str, Any], email: str) -> str | None:
-    """Stands in for somebody of the local AWS who was invited, reads the mail and chooses a password; else None."""
-    cognito, pool = target.client("cognito-idp"), outputs["user_pool_id"]
-    with service_errors():
-        try:
-            status = cognito.admin_get_user(UserPoolId=pool, Username=email)["UserStatus"]
-        except cognito.exceptions.UserNotFoundException:
-            return None
-        if status != "FORCE_CHANGE_PASSWORD":
-            return None
-        # Kept first: a run that was killed in between finds it, and sets it.
-        password = remembered_password(target, email) or remember_password(target, email, generate_password())
-        cognito.admin_set_user_password(UserPoolId=pool, Username=email, Password=password, Permanent=True)
-    return password
-
-
-class _Authenticator:
-    """The authenticator app of the person at the terminal."""
-
-    def code(self) -> str:
-        return ask("Code: ")
-
-    def bind(self, secret: str) -> None:
-        """Give the app the secret that its codes are made from."""
-        err.print(f"Enter this key in an authenticator app: {secret}", markup=False)
-
-
-class _LocalAuthenticator(_Authenticator):
-    """Stands in for the app of a user of the local AWS; its secret lies in a file that only you can read."""
-
-    def __init__(self, target: LocalTarget, email: str) -> None:
-        self._target = target
-        self._email = email
-
-    def code(self) -> str:
-        secret = self._target.read(AUTHENTICATORS).get(self._email)
-        return totp.code(secret) if secret else super().code()
-
-    def bind(self, secret: str) -> None:
-        self._target.write(AUTHENTICATORS, self._target.read(AUTHENTICATORS) | {self._email: secret})
-
-
-def _respond(
-    cognito: Any, answer: dict[str, Any], srp: Client, password: str, authenticator: _Authenticator
-) -> dict[str, str]:
-    """What to answer to a challenge of the pool."""
-    name, given = answer["ChallengeName"], answer["ChallengeParameters"]
-    user = given.get("USER_ID_FOR_SRP") or given.get("USERNAME") or ""
-    if name == "PASSWORD_VERIFIER":
-        proof = srp.prove(user, password, given["SALT"], given["SRP_B"], given["SECRET_BLOCK"])
-        return {
-            "USERNAME": user,
-            "PASSWORD_CLAIM_SECRET_BLOCK": given["SECRET_BLOCK"],
-            "PASSWORD_CLAIM_SIGNATURE": proof.signature,
-            "TIMESTAMP": proof.timestamp,
-        }
-    if name == "SOFTWARE_TOKEN_MFA":
-        return {"USERNAME": user, "SOFTWARE_TOKEN_MFA_CODE": authenticator.code()}
-    if name == "MFA_SETUP":
-        answer["Session"] = _set_up_authenticator(cognito, answer["Session"], authenticator)
-        return {"USERNAME": user}
-    if name == "NEW_PASSWORD_REQUIRED":
-        return {"USERNAME": user, "NEW_PASSWORD": ask("New password: ", hidden=True)}
-    raise ToolError(f"The user pool asks for {name}, which this tool cannot answer.")
-
-
-def _set_up_authenticator(cognito: Any, session: str, authenticator: _Authenticator) -> str:
-    """Bind an authenticator app to the user, who has no second factor yet; returns the session to go on with."""
-    begun = cognito.associate_software_token(Session=session)
-    authenticator.bind(begun["SecretCode"])
-    return cognito.verify_software_token(Session=begun["Session"], UserCode=authenticator.code())["Session"]
-
-
-def ask(question: str, *, hidden: bool = False) -> str:
-    """Ask at the terminal, on standard error, so that standard output holds the result alone."""
-    if not sys.stdin.isatty():
-        raise ToolError(f"The user pool asks for an answer ({question.rstrip(': ')}), and there is no terminal.")
-    if hidden:
-        return getpass.getpass(question, stream=sys.stderr)
-    err.print(question, end="", markup=False)
-    return input().strip()

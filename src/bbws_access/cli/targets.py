@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-import tempfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +22,7 @@ from bbws_access.cli.processes import end_orphan, process_start, terraform_proce
 from bbws_access.cli.project import Project
 from bbws_access.cli.terraform import Terraform, TerraformError, read_log
 from bbws_access.local_aws import LocalAws
+from bbws_access.local_aws.files import write_atomically
 
 LOCAL_ACCOUNT = "000000000000"
 LOCAL_VALUES = {"account_id": LOCAL_ACCOUNT}
@@ -172,7 +173,7 @@ class LocalTarget(Target):
     @property
     def key(self) -> str:
         standard = self.folder == (self.project.local_folder / self.environment.name).resolve()
-        return f"local-{self.environment.name}" + ("" if standard else f"-{abs(hash_of(str(self.folder))):x}")
+        return f"local-{self.environment.name}" + ("" if standard else f"-{zlib.crc32(str(self.folder).encode()):x}")
 
     @property
     def deploy_hint(self) -> str:
@@ -244,7 +245,7 @@ class LocalTarget(Target):
         mark = {"pid": pid, "started": process_start(pid), "log": str(self.terraform.log("apply"))}
         if not pid:
             self.terraform.log("apply").unlink(missing_ok=True)
-        write_private(self._mark, json.dumps(mark))
+        write_atomically(self._mark, json.dumps(mark).encode())
 
     def after_apply(self, error: TerraformError | None = None) -> None:
         """Note that the apply came to its end. When it failed without saving its state, undo it."""
@@ -307,7 +308,7 @@ class LocalTarget(Target):
 
     def write(self, name: str, content: Mapping[str, Any]) -> None:
         """Write it so that only its owner can read it."""
-        write_private(self.folder / name, json.dumps(content, indent=2) + "\n")
+        write_atomically(self.folder / name, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def local_environment(
@@ -359,21 +360,3 @@ def make_folder(folder: Path) -> None:
         raise ToolError(
             f"The folder {folder} cannot be written: {error.strerror}.", "Free some space, or give your user access."
         ) from error
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file in one step; only its owner can read it."""
-    handle, fresh = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-        Path(fresh).replace(path)
-    except BaseException:
-        Path(fresh).unlink(missing_ok=True)
-        raise
-
-
-def hash_of(text: str) -> int:
-    import zlib
-
-    return zlib.crc32(text.encode())

@@ -195,8 +195,7 @@ class Change:
     @property
     def module(self) -> str:
         """The module that it belongs to, as the stack calls it."""
-        found = re.match(r"module\.([^.\[]+)", self.address)
-        return found[1] if found else "stack"
+        return module_of(self.address)
 
 
 @dataclass
@@ -259,6 +258,12 @@ class Report:
     def now(self) -> str:
         """What is being worked on, the longest first."""
         return ", ".join(short_address(address) for address in self.running)
+
+
+def module_of(address: str) -> str:
+    """The module that a resource belongs to, as the stack calls it."""
+    found = re.match(r"module\.([^.\[]+)", address)
+    return found[1] if found else "stack"
 
 
 def short_address(address: str) -> str:

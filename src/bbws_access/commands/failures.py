@@ -7,7 +7,7 @@ import sys
 import time
 import traceback
 
-from bbws_access.cli.errors import ToolError
+from bbws_access.cli.errors import ToolError, aws_error
 from bbws_access.cli.project import find_project
 from bbws_access.local_aws import LocalAwsError
 from bbws_access.packaging import PackagingError
@@ -33,11 +33,8 @@ def unexpected(error: Exception, started: float) -> ToolError:
     """A fault of AWS's, told in one sentence, or of our own, written down in full."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    if isinstance(error, ClientError):
-        details = error.response["Error"]
-        return ToolError(f"AWS refuses {error.operation_name}: {details.get('Message') or details['Code']}")
-    if isinstance(error, BotoCoreError):
-        return ToolError(f"AWS cannot be reached: {error}")
+    if isinstance(error, (BotoCoreError, ClientError)):
+        return aws_error(error)
     place = "standard error"
     with contextlib.suppress(ToolError, OSError):
         logs = find_project().logs

@@ -111,11 +111,11 @@ def token(
     values: Values,
 ) -> None:
     """Sign in and write the access token, and nothing else, to standard output."""
-    from bbws_access.cli import people
+    from bbws_access.cli.sign_in import sign_in_as
 
     target, outputs = data_target(place, values)
     password = sys.stdin.readline().rstrip("\n") if password_stdin else None
-    print(people.sign_in_as(target, outputs, email, password))
+    print(sign_in_as(target, outputs, email, password))
 
 
 def api(
@@ -136,6 +136,7 @@ def api(
     """Call the API signed in, and write its answer. Exits with 1 when that is an error."""
     from bbws_access.cli import api as requests
     from bbws_access.cli import people
+    from bbws_access.cli.sign_in import sign_in_as
 
     method = requests.check_request(method, path)
     if anonymous and as_:
@@ -144,10 +145,10 @@ def api(
     target, outputs = data_target(place, values)
     token = None
     if not anonymous:
-        email = as_ or (target.read("demo.json").get("email") if isinstance(target, LocalTarget) else None)
+        email = as_ or (target.read(people.DEMO).get("email") if isinstance(target, LocalTarget) else None)
         if email is None:
             raise UsageError("Nobody is named who calls.", "Add --as EMAIL, or --anonymous.")
-        token = people.sign_in_as(target, outputs, email)
+        token = sign_in_as(target, outputs, email)
     answer = requests.call(target, outputs, method, path, token=token, body=body)
     if include:
         out.print(f"HTTP {answer.status} {escape(answer.reason)}", style="red" if answer.failed else "green")

@@ -17,6 +17,8 @@ from bbws_access.cli.targets import LocalTarget, Target, local_folder
 
 def facts_of(target: LocalTarget) -> dict[str, Any]:
     """What `status` says. Names of what is deployed are null while nothing is."""
+    from bbws_access.cli import people
+
     facts: dict[str, Any] = dict.fromkeys(
         ("running", "environment", "region", "api_url", "endpoint", "ca_bundle", "folder", "user_pool_id", "client_id")
     )
@@ -34,7 +36,7 @@ def facts_of(target: LocalTarget) -> dict[str, Any]:
     facts |= {"running": True, "endpoint": target.aws.endpoint, "ca_bundle": str(target.aws.ca_bundle)}
     with contextlib.suppress(ToolError):
         outputs = target.outputs()
-        demo = target.read("demo.json")
+        demo = target.read(people.DEMO)
         facts |= {
             "api_url": target.api_url(outputs),
             "user_pool_id": outputs["user_pool_id"],

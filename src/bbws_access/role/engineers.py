@@ -27,11 +27,10 @@ def assign_role(
     _check_user_id(user_id)
 
     def attempt(_: list) -> dict:
+        found = find_role(database, table, role, organisation_id)
         if organisation_id is None:
-            found = _platform_role(role)
             place = store.platform_assignment(table, user_id, found["roleId"])
         else:
-            found = _organisation_role(database, table, organisation_id, role)
             place = store.assignment(table, organisation_id, user_id, found["roleId"], None)
         rules.check_team(found, None)
         [stored] = database.parallel([place])
@@ -66,6 +65,16 @@ def end_platform_roles(database: Database, table: str, user_id: str, change: Cha
     return until_fresh(database.parallel([query]), lambda: database.parallel([query]), attempt)
 
 
+def find_role(database: Database, table: str, role: str, organisation_id: str | None = None) -> dict:
+    """The active role of an organisation, or of the platform for None, with this id or name.
+
+    Raises BadRequest for what is no organisation's id, NotFound for an organisation or role that is not there.
+    """
+    if organisation_id is None:
+        return _platform_role(role)
+    return _organisation_role(database, table, organisation_id, role)
+
+
 def _check_user_id(user_id: str) -> None:
     if not is_user_id(user_id):
         raise BadRequest(f"{user_id!r} is no user id: use the sub of the Cognito account, a lower-case UUID.")
@@ -88,7 +97,11 @@ def _organisation_role(database: Database, table: str, org_id: str, role: str) -
     organisation, page = database.parallel([organisation_read(table, org_id), asked])
     if organisation is None:
         raise NotFound(f"There is no organisation {org_id}.", code="ORGANISATION_NOT_FOUND")
-    for found in database.rest_of(asked, page):
+    roles = database.rest_of(asked, page)
+    for found in roles:
         if role in (found["roleId"], found["name"]):
             return found
-    raise NotFound(f"The organisation {org_id} has no active role {role}.", code="ROLE_NOT_FOUND")
+    names = ", ".join(sorted(one["name"] for one in roles)) or "none"
+    raise NotFound(
+        f"The organisation {org_id} has no active role {role}; its active roles are {names}.", code="ROLE_NOT_FOUND"
+    )

@@ -4,7 +4,6 @@ A lexer of its own, because the parser that gives values gives no lines for them
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -185,12 +184,3 @@ class _Lexer:
         if text:
             name = self._name()
             self.literals.append(Literal(text.replace("\0", "…"), line, (*self.open, *([name] if name else []))))
-
-
-def locate(folders: list[Path], kind: str, *labels: str) -> Iterator[tuple[Path, Block]]:
-    """The top-level blocks of a kind with these labels in folders of Terraform files."""
-    for folder in folders:
-        for path in sorted(folder.glob("*.tf")):
-            for block in read_blocks(path):
-                if block.kind == kind and block.labels == labels:
-                    yield path, block

@@ -13,10 +13,9 @@ RUNNING = "RUNNING"
 COMPLETE = "COMPLETE"
 FAILED = "FAILED"
 SKIPPED = "SKIPPED"
+"""Of a step, never of a worker: what it needed failed before."""
 WITH_FAULTS = "COMPLETE, with faults"
 """What a worker's COMPLETE is shown as when it did all of its checks and one found a fault. Never green."""
-STATUSES = (PENDING, RUNNING, COMPLETE, FAILED, SKIPPED)
-"""A worker is never SKIPPED, only a step of it: what it needed failed before."""
 
 
 @dataclass

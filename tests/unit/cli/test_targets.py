@@ -10,11 +10,11 @@ from pathlib import Path
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoCredentialsError
 
-from bbws_access.cli import deploy, people, storage, targets
+from bbws_access.cli import deploy, people, sign_in, storage, targets
 from bbws_access.cli.environments import Environment, load_environment
-from bbws_access.cli.errors import NotRunningError, ToolError, UsageError
+from bbws_access.cli.errors import NotRunningError, ToolError, UsageError, service_errors
 from bbws_access.cli.project import Project
 from bbws_access.cli.targets import LOCAL_VALUES, AwsTarget, LocalTarget, running_target
 from bbws_access.cli.terraform import Diagnostic, Report, TerraformError
@@ -298,19 +298,19 @@ def test_an_invited_person_of_the_local_aws_signs_in_without_more_ado(shared: Lo
     outputs, email = make_pool(shared), "invited@b.example"
     add_user(shared, outputs["user_pool_id"], email, "Temporary-12345", permanent=False)
     for _ in range(2):  # the first time stands for choosing a password, which is kept
-        assert people.sign_in_as(shared, outputs, email.upper()).count(".") == 2
+        assert sign_in.sign_in_as(shared, outputs, email.upper()).count(".") == 2
     # A run that was killed after it kept the password, and before it set it.
     other = "other@b.example"
     add_user(shared, outputs["user_pool_id"], other, "Temporary-12345", permanent=False)
     kept = people.remember_password(shared, other, "Kept-for-later-12345")
-    assert people.sign_in_as(shared, outputs, other).count(".") == 2
+    assert sign_in.sign_in_as(shared, outputs, other).count(".") == 2
     assert people.remembered_password(shared, other) == kept
     # Whose password somebody else knows is asked for it, and there is no terminal here.
     known = "known@b.example"
     add_user(shared, outputs["user_pool_id"], known, "Chosen-12345-abc")
     for stranger in (known, "nobody@b.example"):
         with pytest.raises(ToolError, match="there is no terminal"):
-            people.sign_in_as(shared, outputs, stranger)
+            sign_in.sign_in_as(shared, outputs, stranger)
 
 
 def test_sign_in_gives_an_access_token(shared: LocalTarget) -> None:
@@ -319,7 +319,7 @@ def test_sign_in_gives_an_access_token(shared: LocalTarget) -> None:
     outputs = make_pool(shared)
     password = people.generate_password()
     add_user(shared, outputs["user_pool_id"], "a@b.example", password)
-    token = people.sign_in(shared, outputs, "A@b.example", password)
+    token = sign_in.sign_in(shared, outputs, "A@b.example", password)
     claims = jwt.decode(token, options={"verify_signature": False})
     assert (claims["token_use"], claims["client_id"]) == ("access", outputs["client_id"])
 
@@ -329,18 +329,18 @@ def test_a_wrong_password_and_an_unknown_user_look_alike(shared: LocalTarget, em
     outputs = make_pool(shared)
     add_user(shared, outputs["user_pool_id"], "a@b.example", people.generate_password())
     with pytest.raises(ToolError, match="cannot sign in: wrong e-mail address or password"):
-        people.sign_in(shared, outputs, email, "Wrong-password-1")
+        sign_in.sign_in(shared, outputs, email, "Wrong-password-1")
 
 
 def test_a_new_password_is_asked_for_at_a_terminal_only(shared: LocalTarget, monkeypatch: pytest.MonkeyPatch) -> None:
     outputs = make_pool(shared)
     add_user(shared, outputs["user_pool_id"], "a@b.example", "Temporary-1-password", permanent=False)
     with pytest.raises(ToolError, match=r"asks for an answer \(New password\), and there is no terminal"):
-        people.sign_in(shared, outputs, "a@b.example", "Temporary-1-password")
-    monkeypatch.setattr(people, "ask", lambda question, hidden=False: "Permanent-1-password")
-    assert people.sign_in(shared, outputs, "a@b.example", "Temporary-1-password").count(".") == 2
+        sign_in.sign_in(shared, outputs, "a@b.example", "Temporary-1-password")
+    monkeypatch.setattr(sign_in, "ask", lambda question, hidden=False: "Permanent-1-password")
+    assert sign_in.sign_in(shared, outputs, "a@b.example", "Temporary-1-password").count(".") == 2
     monkeypatch.undo()
-    assert people.sign_in(shared, outputs, "a@b.example", "Permanent-1-password").count(".") == 2
+    assert sign_in.sign_in(shared, outputs, "a@b.example", "Permanent-1-password").count(".") == 2
 
 
 @pytest.mark.parametrize("email", ["", "a", "a@", "@b.example", "a@b", "a b@c.example"])
@@ -364,10 +364,15 @@ def test_refusals_of_the_services_become_errors_of_the_tool() -> None:
     from bbws_access.kernel.dynamodb import DatabaseUnavailable
     from bbws_access.kernel.errors import BadRequest
 
-    with pytest.raises(UsageError, match="no such thing"), people.service_errors():
+    with pytest.raises(UsageError, match="no such thing"), service_errors():
         raise BadRequest("no such thing")
-    with pytest.raises(ToolError, match="tables do not answer"), people.service_errors():
+    with pytest.raises(ToolError, match="tables do not answer"), service_errors():
         raise DatabaseUnavailable("timeout")
+    refused = ClientError({"Error": {"Code": "Denied", "Message": "Not you."}}, "PutItem")
+    with pytest.raises(ToolError, match=r"AWS refuses PutItem: Not you\.$"), service_errors():
+        raise refused
+    with pytest.raises(ToolError, match=r"AWS cannot be reached: Unable to locate credentials\.$"), service_errors():
+        raise NoCredentialsError
 
 
 # --- AWS -------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bbws_access.cli.console import out
+from bbws_access.cli.terraform import module_of
 from bbws_access.verify.compare.attributes import AttributeDifference, as_json
 from bbws_access.verify.compare.drift import Drift
 from bbws_access.verify.compare.plans import Comparison
@@ -105,13 +106,8 @@ def _table(*columns: str) -> Table:
 def _by_module(items: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, list[Any]]]:
     modules: dict[str, list[Any]] = {}
     for address, item in items:
-        modules.setdefault(_module(address), []).append(item)
+        modules.setdefault(module_of(address), []).append(item)
     yield from sorted(modules.items())
-
-
-def _module(address: str) -> str:
-    found = re.match(r"module\.([^.\[]+)", address)
-    return found[1] if found else "stack"
 
 
 def _short(module: str, address: str) -> str:
