@@ -16,7 +16,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Step:
-    """One thing that takes time. Its line stands when it is done."""
+    """One thing that takes time. Prints its line when finished."""
 
     def __init__(self, title: str, status: Status | None) -> None:
         self._title = title

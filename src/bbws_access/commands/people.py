@@ -33,7 +33,7 @@ def org_create(
     if json_:
         print(json.dumps(made, indent=2))
         return
-    err.print(f"[green]✓[/green] {escape(made['name'])} {'made' if made['created'] else 'was there already'}")
+    err.print(f"[green]✓[/green] {escape(made['name'])} {'created' if made['created'] else 'already exists'}")
     print(made["organisationId"])
 
 
@@ -69,7 +69,7 @@ def user_create(
     if json_:
         print(json.dumps(made, indent=2))
         return
-    err.print(f"[green]✓[/green] {escape(address)} {'made' if made['created'] else 'was there already'}")
+    err.print(f"[green]✓[/green] {escape(address)} {'created' if made['created'] else 'already exists'}")
     print(made["userId"])
 
 

@@ -15,7 +15,8 @@ from bbws_access.commands.places import plan_values, working_target
 def verify(
     *,
     env: Annotated[
-        list[str] | None, typer.Option("--env", metavar="ENV", help="Environment to prove; may be repeated.")
+        list[str] | None,
+        typer.Option("--environment", "-e", "--env", metavar="ENV", help="Environment to prove; may be repeated."),
     ] = None,
     only: Annotated[
         list[str] | None,

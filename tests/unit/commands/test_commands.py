@@ -91,6 +91,8 @@ def test_wrong_usage_ends_with_2(project: Path, arguments: list[str]) -> None:
     [
         (["plan", "live"], "There is no environment 'live'."),
         (["status", "-e", "live"], "There is no environment 'live'."),
+        (["verify", "--environment", "live"], "There is no environment 'live'."),
+        (["verify", "--env", "live"], "There is no environment 'live'."),
         (["package", "--target", "moon"], "There is no target 'moon'."),
         (["package", "--target", "local", "teams"], "There is no function 'teams'."),
         (["plan", "dev", "--var", "log_levle=INFO"], "did you mean 'log_level'?"),
