@@ -101,7 +101,7 @@ def _organisation_role(database: Database, table: str, org_id: str, role: str) -
     for found in roles:
         if role in (found["roleId"], found["name"]):
             return found
-    names = ", ".join(sorted(one["name"] for one in roles)) or "none"
+    names = ", ".join(sorted(found["name"] for found in roles)) or "none"
     raise NotFound(
         f"The organisation {org_id} has no active role {role}; its active roles are {names}.", code="ROLE_NOT_FOUND"
     )
