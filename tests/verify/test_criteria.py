@@ -1,353 +1,548 @@
-"""Every criterion turns red where its rule is broken, and no other does."""
+"""Every criterion turns red where the code breaks its rule, and no other does."""
 
-import json
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
 from bbws_access.cli.project import Project
-from bbws_access.verify import slices
-from bbws_access.verify.criteria import RULES, Evidence, judge
-from bbws_access.verify.jobs import WORKERS, Planned
-from bbws_access.verify.report import FAILED
+from bbws_access.verify import engine, jobs, slices
+from bbws_access.verify.criteria import RULES
+from bbws_access.verify.jobs import SUPPORTING, WORKERS, Facts, Job, Planned
+from bbws_access.verify.report import COMPLETE, FAILED, Finding
+from bbws_access.verify.rules import Evidence, judge
+from bbws_access.verify.runner import Runner
+from tests.verify.conftest import ENVIRONMENTS, WITH_EVERYTHING, Wanted, copy_project, plan_all, replaced
+from tests.verify.conftest import Planned as Plans
 
 pytestmark = pytest.mark.xdist_group("verify-plans")
 
-ENVIRONMENTS = ("dev", "prod")
-Break = Callable[[Evidence], None]
-BREAKS: list[tuple[str, str, str, Break]] = []
 
-
-def breaks(criterion: str, environment: str, named: str) -> Callable[[Break], Break]:
-    """What a function does to the evidence breaks one criterion in one environment, with a finding that names it."""
-
-    def add(function: Break) -> Break:
-        BREAKS.append((criterion, environment, named, function))
-        return function
-
-    return add
-
-
-def one(evidence: Evidence, environment: str, kind: str, label: str = "") -> Planned:
-    """A planned resource, the first of a kind whose address ends with the label."""
-    return next(item for item in evidence.planned(environment, kind) if item.address.endswith(label))
-
-
-def drop(evidence: Evidence, environment: str, dropped: Planned) -> None:
-    for facts in evidence.facts:
-        facts.planned[environment] = [item for item in facts.planned[environment] if item is not dropped]
-
-
-def insert(evidence: Evidence, module: str, file: str, text: str) -> None:
-    path = evidence.project.modules / module / file
-    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
-
-
-@breaks("validate", "dev", "terraform/modules/iam/main.tf:7")
-def _invalid(evidence: Evidence) -> None:
-    facts = next(facts for facts in evidence.facts if facts.module == "iam")
-    step = next(step for step in facts.steps if step.name == "validate")
-    step.status, step.detail = FAILED, "terraform/modules/iam/main.tf:7: Unsupported argument"
-
-
-@breaks("plan", "prod", "terraform/modules/cognito/main.tf:3")
-def _unplannable(evidence: Evidence) -> None:
-    facts = next(facts for facts in evidence.facts if facts.module == "cognito")
-    step = next(step for step in facts.steps if (step.name, step.environment) == ("plan", "prod"))
-    step.status, step.detail = FAILED, "terraform/modules/cognito/main.tf:3: Invalid index"
-
-
-@breaks("plan", "dev", "kms")
-def _never_planned(evidence: Evidence) -> None:
-    facts = next(facts for facts in evidence.facts if facts.module == "kms")
-    facts.steps = [step for step in facts.steps if (step.name, step.environment) != ("plan", "dev")]
-
-
-@breaks("parameterised", "prod", "bbws-access")
-def _trace_of_ours(evidence: Evidence) -> None:
-    one(evidence, slices.ANOTHER, "aws_kms_key").values["description"] = "A key of bbws-access"
-
-
-@breaks("parameterised", "prod", "af-south-1")
-def _trace_of_our_region(evidence: Evidence) -> None:
-    one(evidence, slices.ANOTHER, "aws_sns_topic").values["display_name"] = "Alerts of af-south-1"
-
-
-@breaks("parameterised", "prod", "bbws-access-dev-")
-def _name_of_another_environment(evidence: Evidence) -> None:
-    one(evidence, "prod", "aws_lambda_function").values["description"] = "Asks bbws-access-dev-lambda-role"
-
-
-@breaks("hardcoded", "dev", "a region")
-def _literal_region(evidence: Evidence) -> None:
-    insert(evidence, "dynamodb", "main.tf", '\nlocals {\n  home = "eu-west-1"\n}\n')
-
-
-@breaks("hardcoded", "dev", "an ARN")
-def _literal_arn(evidence: Evidence) -> None:
-    insert(evidence, "iam", "main.tf", '\nlocals {\n  all = ["arn:aws:s3:::${local.name_prefix}"]\n}\n')
-
-
-@breaks("hardcoded", "dev", "an account id")
-def _literal_account(evidence: Evidence) -> None:
-    insert(evidence, "lambda", "main.tf", "\nlocals {\n  owner = <<-EOT\n    account 111122223333\n  EOT\n}\n")
-
-
-@breaks("hardcoded", "dev", "an e-mail address")
-def _literal_address(evidence: Evidence) -> None:
-    insert(evidence, "cloudwatch", "sns.tf", '\nlocals {\n  who = "ops@example.com"\n}\n')
-
-
-@breaks("hardcoded", "dev", "a URL")
-def _literal_url(evidence: Evidence) -> None:
-    insert(evidence, "cognito", "main.tf", '\nlocals {\n  back = "https://app.example.com/${var.env_name}"\n}\n')
-
-
-@breaks("hardcoded", "dev", "the project's name")
-def _literal_project(evidence: Evidence) -> None:
-    insert(evidence, "s3-audit", "main.tf", '\nlocals {\n  first = "${upper("bbws-access")}-x"\n}\n')
-
-
-@breaks("naming", "dev", "bbws-access-dev-table-teams")
-def _table_off_the_pattern(evidence: Evidence) -> None:
-    one(evidence, "dev", "aws_dynamodb_table", '["teams"]').values["name"] = "bbws-access-dev-table-teams"
-
-
-@breaks("naming", "prod", "bbws-access-prod-sns-alerts-urgent")
-def _unknown_topic(evidence: Evidence) -> None:
-    one(evidence, "prod", "aws_sns_topic").values["name"] = "bbws-access-prod-sns-alerts-urgent"
-
-
-@breaks("naming", "dev", "aws_sfn_state_machine has no naming pattern")
-def _kind_without_a_pattern(evidence: Evidence) -> None:
-    evidence.facts[0].planned["dev"].append(
-        Planned("module.x.aws_sfn_state_machine.y", "aws_sfn_state_machine", {"name": "y"})
-    )
-
-
-@breaks("on-demand", "dev", 'aws_dynamodb_table.this["teams"]')
-def _provisioned(evidence: Evidence) -> None:
-    one(evidence, "dev", "aws_dynamodb_table", '["teams"]').values["billing_mode"] = "PROVISIONED"
-
-
-@breaks("pitr", "prod", "has no point-in-time recovery")
-def _no_recovery(evidence: Evidence) -> None:
-    one(evidence, "prod", "aws_dynamodb_table").values["point_in_time_recovery"] = [{"enabled": False}]
-
-
-@breaks("pitr", "prod", "aws_dynamodb_table_replica")
-def _replica_without_recovery(evidence: Evidence) -> None:
-    one(evidence, "prod", "aws_dynamodb_table_replica").values["point_in_time_recovery"] = False
-
-
-@breaks("public-access", "prod", "leaves block_public_policy off")
-def _public_policy(evidence: Evidence) -> None:
-    one(evidence, "prod", "aws_s3_bucket_public_access_block").values["block_public_policy"] = False
-
-
-@breaks("public-access", "dev", "has no public access block")
-def _no_block(evidence: Evidence) -> None:
-    drop(evidence, "dev", one(evidence, "dev", "aws_s3_bucket_public_access_block", "archive"))
-
-
-@breaks("workers", "dev", "the time limit of 60 s passed")
-def _hung(evidence: Evidence) -> None:
-    evidence.facts[2].broken = "terraform test was ended: the time limit of 60 s passed"
-
-
-def fail_native_test(evidence: Evidence) -> None:
-    """A fault of the tables' worker that its plans do not show."""
-    facts = next(facts for facts in evidence.facts if facts.module == "dynamodb")
-    step = next(step for step in facts.steps if step.name == "native tests")
-    step.status, step.detail = FAILED, "terraform/modules/dynamodb/tests/validations.tftest.hcl:9: Missing failure"
-
-
-@breaks("workers", "dev", "native tests: terraform/modules/dynamodb/tests/validations.tftest.hcl:9")
-def _native_test(evidence: Evidence) -> None:
-    fail_native_test(evidence)
-
-
-@breaks("on-demand", "dev", "teams")
-def _provisioned_as_a_native_test_says_too(evidence: Evidence) -> None:
-    _provisioned(evidence)
-    fail_native_test(evidence)
-
-
-@breaks("summary", "dev", "There was nothing to look at: summary.md")
-def _no_summary(evidence: Evidence) -> None:
-    evidence.summary = None
-
-
-@breaks("summary", "dev", "worker-4-cognito-integration-module")
-def _worker_not_in_the_summary(evidence: Evidence) -> None:
-    evidence.summary = " ".join(name for name in WORKERS if "cognito" not in name)
-
-
-@breaks("regions", "dev", "var.region")
-def _wrong_region(evidence: Evidence) -> None:
-    evidence.values["dev"]["region"] = "eu-central-1"
-
-
-@breaks("regions", "prod", "tables are replicated")
-def _table_without_replica(evidence: Evidence) -> None:
-    drop(evidence, "prod", one(evidence, "prod", "aws_dynamodb_table_replica"))
-
-
-@breaks("regions", "prod", "not replicated")
-def _archive_without_replica(evidence: Evidence) -> None:
-    drop(evidence, "prod", one(evidence, "prod", "aws_s3_bucket_replication_configuration"))
-
-
-@breaks("regions", "dev", "names something in us-east-1")
-def _third_region(evidence: Evidence) -> None:
-    alarm = one(evidence, "dev", "aws_cloudwatch_metric_alarm")
-    alarm.values["ok_actions"] = ["arn:aws:sns:us-east-1:111122223333:elsewhere"]
-
-
-@breaks("encryption", "dev", "aws_dynamodb_table")
-def _table_with_the_services_key(evidence: Evidence) -> None:
-    one(evidence, "dev", "aws_dynamodb_table").values["server_side_encryption"] = []
-
-
-@breaks("encryption", "dev", "aws_sns_topic")
-def _topic_with_the_services_key(evidence: Evidence) -> None:
-    one(evidence, "dev", "aws_sns_topic").values["kms_master_key_id"] = "alias/aws/sns"
-
-
-@breaks("encryption", "dev", "archive")
-def _bucket_with_the_services_key(evidence: Evidence) -> None:
-    item = one(evidence, "dev", "aws_s3_bucket_server_side_encryption_configuration", "archive")
-    item.values["rule"] = [{"apply_server_side_encryption_by_default": [{"sse_algorithm": "AES256"}]}]
-    item.unknown = {}
-
-
-@breaks("tags", "dev", "has no tag CostCenter")
-def _untagged(evidence: Evidence) -> None:
-    del one(evidence, "dev", "aws_iam_role").values["tags_all"]["CostCenter"]
-
-
-@breaks("tags", "prod", "is tagged as dev")
-def _tagged_as_another(evidence: Evidence) -> None:
-    one(evidence, "prod", "aws_lambda_function").values["tags_all"]["Environment"] = "dev"
-
-
-@breaks("deletion-protection", "prod", "aws_cognito_user_pool")
-def _pool_unprotected(evidence: Evidence) -> None:
-    one(evidence, "prod", "aws_cognito_user_pool").values["deletion_protection"] = "INACTIVE"
-
-
-@breaks("deletion-protection", "prod", "aws_s3_bucket")
-def _bucket_emptied(evidence: Evidence) -> None:
-    one(evidence, "prod", "aws_s3_bucket").values["force_destroy"] = True
-
-
-@breaks("log-retention", "dev", "is kept for ever")
-def _kept_for_ever(evidence: Evidence) -> None:
-    one(evidence, "dev", "aws_cloudwatch_log_group").values["retention_in_days"] = 0
-
-
-@breaks("log-retention", "dev", "which nothing here makes")
-def _log_group_of_nobody(evidence: Evidence) -> None:
-    one(evidence, "dev", "aws_lambda_function").values["logging_config"][0]["log_group"] = "/aws/lambda/other"
-
-
-@breaks("least-privilege", "dev", "allows dynamodb:* on every resource")
-def _everything(evidence: Evidence) -> None:
-    item = one(evidence, "dev", "aws_iam_role_policy")
-    statement = {"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"}
-    item.values["policy"] = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-@breaks("least-privilege", "dev", "cannot be read before it exists")
-def _unreadable(evidence: Evidence) -> None:
-    one(evidence, "dev", "aws_iam_role_policy").values["policy"] = None
-
-
-@breaks("dead-letters", "dev", "events.amazonaws.com")
-def _asynchronous_without_queue(evidence: Evidence) -> None:
-    one(evidence, "dev", "aws_lambda_permission", '["api-permission"]').values["principal"] = "events.amazonaws.com"
-
-
-@breaks("dead-letters", "dev", "has no dead-letter queue")
-def _target_without_queue(evidence: Evidence) -> None:
-    lambda_facts = next(facts for facts in evidence.facts if facts.module == "lambda")
-    target = Planned("module.functions.aws_cloudwatch_event_target.x", "aws_cloudwatch_event_target", {})
-    lambda_facts.planned["dev"].append(target)
-
-
-@breaks("dead-letters", "dev", "has no dead-letter queue")
-def _queue_without_queue(evidence: Evidence) -> None:
-    queue = one(evidence, "dev", "aws_sqs_queue", "module.mail.aws_sqs_queue.mail")
-    queue.values["redrive_policy"] = None
-
-
-@breaks("alarms", "dev", "No alarm watches the errors of bbws-access-dev-lambda-role")
-def _unwatched(evidence: Evidence) -> None:
-    drop(evidence, "dev", one(evidence, "dev", "aws_cloudwatch_metric_alarm", '["role-errors"]'))
-
-
-@breaks("alarms", "dev", "No alarm watches the errors of bbws-access-dev-lambda-role")
-def _silent(evidence: Evidence) -> None:
-    one(evidence, "dev", "aws_cloudwatch_metric_alarm", '["role-errors"]').values["alarm_actions"] = []
-
-
-def red(evidence: Evidence) -> dict[str, set[str]]:
-    """Criterion => environments in which it fails."""
-    judged = judge(evidence, ENVIRONMENTS)
+@dataclass(frozen=True)
+class Mutation:
+    """A change of the code that breaks one criterion, and what must be found.
+
+    criterion: the one that turns red      address: a part of a finding's address, or of its message
+    changes: file below terraform/, a text that stands in it once, and another      line: what the finding's line says
+    environment: whose verdict is looked at      planned: what is planned anew, if not that environment
+    module: what is planned anew, if not the module of the first file
+    """
+
+    criterion: str
+    address: str
+    line: str
+    changes: tuple[tuple[str, str, str], ...]
+    environment: str = "dev"
+    planned: str = ""
+    module: str = ""
+
+    @property
+    def of(self) -> str:
+        return self.module or self.changes[0][0].split("/")[1]
+
+
+MUTATIONS: dict[str, Mutation] = {}
+"""Those that take a plan."""
+
+
+def breaks(name: str, criterion: str, address: str, line: str, file: str, *texts: str, **options: str) -> None:
+    """Note a mutation of one file below terraform/modules; `texts` are old and new in turn."""
+    changes = tuple((f"modules/{file}", old, new) for old, new in zip(texts[::2], texts[1::2], strict=True))
+    MUTATIONS[f"{criterion}-{name}"] = Mutation(criterion, address, line, changes, **options)
+
+
+# --- Variables parameterised -----------------------------------------------------------------------------------------
+
+NAMESPACE = "cloudwatch/variables.tf", 'default     = "BBWS/AccessManagement"'
+breaks(
+    "project", "parameterised", "aws_cloudwatch_log_metric_filter", "metric_transformation",
+    *NAMESPACE, 'default     = "bbws-access"', environment="prod", planned=slices.ANOTHER,
+)  # fmt: skip
+breaks(
+    "region", "parameterised", "aws_cloudwatch_log_metric_filter", "metric_transformation",
+    *NAMESPACE, 'default     = "af-south-1"', environment="prod", planned=slices.ANOTHER,
+)  # fmt: skip
+breaks(
+    "environment", "parameterised", "aws_cloudwatch_log_metric_filter", "metric_transformation",
+    *NAMESPACE, 'default     = "bbws-access-prod-metrics"',
+)  # fmt: skip
+
+# --- Names -----------------------------------------------------------------------------------------------------------
+
+breaks(
+    "table", "naming", 'aws_dynamodb_table.this["audit"]', "name ", "dynamodb/main.tf",
+    "= local.table_names[each.key]", '= each.key == "audit" ? "audit-events" : local.table_names[each.key]',
+)  # fmt: skip
+breaks("topic", "naming", "aws_sns_topic", "name ", "cloudwatch/sns.tf", "-sns-alerts-$", "-sns-alarms-$")
+breaks(
+    "without-pattern", "naming", "aws_ssm_parameter", "name ", "mail/queue.tf", 'resource "aws_sqs_queue" "mail" {',
+    'resource "aws_ssm_parameter" "x" {\n  name = "x"\n  type = "String"\n  value = "x"\n}\n\n'
+    'resource "aws_sqs_queue" "mail" {',
+)  # fmt: skip
+
+# --- Tables ----------------------------------------------------------------------------------------------------------
+
+CAPACITY = "read_capacity = 1\n  write_capacity = 1\n"
+breaks(
+    "provisioned", "on-demand", "aws_dynamodb_table", "billing_mode", "dynamodb/main.tf",
+    '"PAY_PER_REQUEST"\n', f'"PROVISIONED"\n  {CAPACITY}',
+    "content {\n      name               = global", f"content {{\n  {CAPACITY}      name               = global",
+)  # fmt: skip
+breaks(
+    "scaled", "on-demand", "aws_appautoscaling_target", "resource", "dynamodb/main.tf",
+    'resource "aws_dynamodb_table" "this" {',
+    'resource "aws_appautoscaling_target" "x" {\n  max_capacity = 2\n  min_capacity = 1\n  resource_id = "table/x"\n'
+    '  scalable_dimension = "dynamodb:table:ReadCapacityUnits"\n  service_namespace = "dynamodb"\n}\n\n'
+    'resource "aws_dynamodb_table" "this" {',
+)  # fmt: skip
+breaks(
+    "table", "pitr", "aws_dynamodb_table", "point_in_time_recovery", "dynamodb/main.tf",
+    "    enabled                 = var.pitr_enabled\n    recovery_period_in_days = var.pitr_enabled ? ",
+    "    enabled                 = false\n    recovery_period_in_days = false ? ",
+)  # fmt: skip
+breaks(
+    "replica", "pitr", "aws_dynamodb_table_replica", "point_in_time_recovery", "dynamodb/replica/main.tf",
+    "point_in_time_recovery      = var.pitr_enabled", "point_in_time_recovery      = false", environment="prod",
+)  # fmt: skip
+
+# --- Buckets ---------------------------------------------------------------------------------------------------------
+
+BLOCK = 'resource "aws_s3_bucket_public_access_block" "archive" {\n'
+SETTINGS = "bucket                  = aws_s3_bucket.archive.id\n  block_public_acls       = true\n"
+breaks(
+    "setting", "public-access", "aws_s3_bucket_public_access_block.archive", "block_public_policy     = false",
+    "s3-audit/main.tf", f"{SETTINGS}  block_public_policy     = true", f"{SETTINGS}  block_public_policy     = false",
+)  # fmt: skip
+breaks(
+    "none", "public-access", "aws_s3_bucket.archive", 'resource "aws_s3_bucket" "archive"', "s3-audit/main.tf",
+    BLOCK, f"{BLOCK}  count = 0\n",
+)  # fmt: skip
+
+# --- Regions ---------------------------------------------------------------------------------------------------------
+
+breaks(
+    "table", "regions", "tables are replicated", "", "dynamodb/replica/main.tf", "for_each = var.tables",
+    'for_each = { for name, table in var.tables : name => table if name != "teams" }', environment="prod",
+)  # fmt: skip
+breaks(
+    "archive", "regions", "archive is not replicated", "", "s3-audit/replication.tf",
+    "count = var.replication == null ? 0 : 1", "count = 0", environment="prod",
+)  # fmt: skip
+breaks(
+    "third", "regions", "names something in eu-north-1", "", "mail/queue.tf", "sqs:${var.region}",
+    'sqs:${replace(var.region, "west", "north")}',
+)  # fmt: skip
+
+# --- Encryption ------------------------------------------------------------------------------------------------------
+
+breaks(
+    "table", "encryption", "aws_dynamodb_table", "server_side_encryption", "dynamodb/main.tf",
+    "    kms_key_arn = local.kms_key_arn\n", "",
+)  # fmt: skip
+breaks(
+    "table-at-all", "encryption", "aws_dynamodb_table", "resource", "dynamodb/main.tf",
+    "  server_side_encryption {\n    enabled     = true\n    kms_key_arn = local.kms_key_arn\n  }\n", "",
+)  # fmt: skip
+breaks(
+    "replica", "encryption", "aws_dynamodb_table_replica", "resource", "dynamodb/replica/main.tf",
+    "  kms_key_arn                 = var.kms_key_arn\n", "", environment="prod",
+)  # fmt: skip
+breaks(
+    "log-group", "encryption", "aws_cloudwatch_log_group", "resource", "cloudwatch/main.tf",
+    "  kms_key_id        = var.log_kms_key_arn\n", "",
+)  # fmt: skip
+breaks(
+    "topic", "encryption", "aws_sns_topic", "kms_master_key_id", "cloudwatch/sns.tf",
+    "= var.topic_kms_key_arn", '= "alias/aws/sns"',
+)  # fmt: skip
+breaks(
+    "queue", "encryption", "aws_sqs_queue.mail", "resource", "mail/queue.tf",
+    "  kms_master_key_id          = var.kms_key_arn\n", "",
+)  # fmt: skip
+breaks(
+    "function", "encryption", "aws_lambda_function", "resource", "lambda/main.tf",
+    "  kms_key_arn                    = var.kms_key_arn\n", "",
+)  # fmt: skip
+breaks(
+    "bucket", "encryption", "_encryption_configuration.archive", "resource", "s3-audit/main.tf",
+    "      kms_master_key_id = var.kms_key_arn\n", "",
+)  # fmt: skip
+LOGS = 'resource "aws_s3_bucket_server_side_encryption_configuration" "access_logs" {\n'
+breaks(
+    "bucket-of-logs", "encryption", "aws_s3_bucket.access_logs", "resource", "s3-audit/main.tf",
+    LOGS, f"{LOGS}  count = 0\n",
+)  # fmt: skip
+
+# --- Tags ------------------------------------------------------------------------------------------------------------
+
+MUTATIONS["tags-missing"] = Mutation(
+    "tags", "has no tag CostCenter", "", (("stack/names.tf", '    CostCenter  = "BBWS-ACCESS"\n', ""),), module="mail"
+)
+breaks(
+    "of-another", "tags", "is tagged as sit", "tags ", "mail/queue.tf",
+    "tags                       = var.tags", 'tags                       = merge(var.tags, { Environment = "sit" })',
+)  # fmt: skip
+
+# --- Deletion protection ---------------------------------------------------------------------------------------------
+
+PROTECTED = "dynamodb/main.tf", "deletion_protection_enabled = local.deletion_protection[each.key]"
+breaks(
+    "table", "deletion-protection", "aws_dynamodb_table", "deletion_protection_enabled", *PROTECTED,
+    "deletion_protection_enabled = false", environment="prod",
+)  # fmt: skip
+breaks(
+    "elsewhere", "deletion-protection", "aws_dynamodb_table", "deletion_protection_enabled", *PROTECTED,
+    "deletion_protection_enabled = true",
+)  # fmt: skip
+breaks(
+    "replica", "deletion-protection", "aws_dynamodb_table_replica", "resource", "dynamodb/replica/main.tf",
+    "  deletion_protection_enabled = var.deletion_protection_enabled == null ?"
+    " each.value.deletion_protection_enabled : var.deletion_protection_enabled\n", "", environment="prod",
+)  # fmt: skip
+breaks(
+    "user-pool", "deletion-protection", "aws_cognito_user_pool", "deletion_protection", "cognito/main.tf",
+    'var.deletion_protection_enabled ? "ACTIVE" : "INACTIVE"', '"INACTIVE"', environment="prod",
+)  # fmt: skip
+breaks(
+    "bucket", "deletion-protection", "aws_s3_bucket.archive", "force_destroy", "s3-audit/main.tf",
+    "object_lock_enabled = true\n  force_destroy       = var.force_destroy",
+    "object_lock_enabled = true\n  force_destroy       = true", environment="prod",
+)  # fmt: skip
+
+# --- Logs ------------------------------------------------------------------------------------------------------------
+
+breaks(
+    "for-ever", "log-retention", "aws_cloudwatch_log_group", "resource", "cloudwatch/main.tf",
+    "  retention_in_days = var.log_retention_days[each.value.kind]\n", "",
+)  # fmt: skip
+breaks(
+    "of-nobody", "log-retention", "aws_lambda_function", "logging_config", "lambda/main.tf",
+    "= each.value.log_group_name", '= "/aws/lambda/another"',
+)  # fmt: skip
+
+# --- Policies --------------------------------------------------------------------------------------------------------
+
+ROLE = "      actions   = statement.value.actions\n      resources = statement.value.resources\n"
+SERVICE = "iam/policies.tf", f'"/[^A-Za-z0-9]/", " ")), " ", "")\n{ROLE}'
+breaks(
+    "role", "least-privilege", "aws_iam_role_policy.service", "policy", *SERVICE,
+    '"/[^A-Za-z0-9]/", " ")), " ", "")\n      actions   = ["dynamodb:*"]\n      resources = ["*"]\n',
+)  # fmt: skip
+breaks(
+    "unreadable", "least-privilege", "aws_iam_role_policy.service", "policy", *SERVICE,
+    '"/[^A-Za-z0-9]/", " ")), " ", "")\n      actions   = statement.value.actions\n'
+    "      resources = [aws_iam_role.service[each.key].arn]\n",
+)  # fmt: skip
+breaks(
+    "key-of-anyone", "least-privilege", "aws_kms_key", "policy", "kms/main.tf",
+    "identifiers = [local.account_arn]\n    }\n  }\n\n  dynamic \"statement\" {\n    for_each = length(each.value.adm",
+    "identifiers = [\"*\"]\n    }\n  }\n\n  dynamic \"statement\" {\n    for_each = length(each.value.adm",
+)  # fmt: skip
+breaks(
+    "bucket", "least-privilege", "aws_s3_bucket_policy.access_logs", "policy", "s3-audit/main.tf",
+    '["s3:PutObject"]\n    resources = ["${local.access_log_arn}/${local.access_log_prefix}*"]',
+    '["s3:*"]\n    resources = ["*"]',
+)  # fmt: skip
+breaks(
+    "topic", "least-privilege", "aws_sns_topic_policy", "policy", "cloudwatch/sns.tf",
+    '"AllowAlarms"\n    actions   = ["sns:Publish"]\n    resources = [local.topic_arns[each.key]]',
+    '"AllowAlarms"\n    actions   = ["sns:*"]\n    resources = ["*"]',
+)  # fmt: skip
+breaks(
+    "queue", "least-privilege", "aws_sqs_queue.dead_letters", "policy", "events/main.tf",
+    '["sqs:SendMessage"]\n      resources = [local.dead_letter_queue_arn]', '["sqs:*"]\n      resources = ["*"]',
+)  # fmt: skip
+
+# --- Dead letters ----------------------------------------------------------------------------------------------------
+
+breaks(
+    "queue", "dead-letters", "aws_lambda_event_source_mapping.mail", "resource", "mail/queue.tf",
+    "  redrive_policy = jsonencode({\n    deadLetterTargetArn = local.queue_arns.dead_letters\n"
+    "    maxReceiveCount     = var.maximum_receive_count\n  })\n", "",
+)  # fmt: skip
+breaks(
+    "target", "dead-letters", "aws_cloudwatch_event_target", "resource", "events/main.tf",
+    "  dead_letter_config {\n    arn = local.dead_letter_queue_arn\n  }\n", "",
+)  # fmt: skip
+breaks(
+    "function", "dead-letters", "aws_lambda_function.this", "dead_letter_config", "lambda/main.tf",
+    "each.value.asynchronous ? [local.dead_letter_queue_arns[each.key]] : []", "[]",
+)  # fmt: skip
+
+# --- Alarms ----------------------------------------------------------------------------------------------------------
+
+breaks(
+    "none", "alarms", "lambda-role", "resource", "cloudwatch/alarms.tf", "  for_each = local.alarms\n",
+    '  for_each = { for key, alarm in local.alarms : key => alarm if key != "role-errors" }\n',
+)  # fmt: skip
+breaks(
+    "silent", "alarms", "lambda-role", "resource", "cloudwatch/alarms.tf",
+    "  alarm_actions       = [for topic in each.value.topics : local.topic_arns[topic]]\n", "",
+)  # fmt: skip
+
+
+# --- Looking at them -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shared_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A copy that is as before after each test."""
+    return copy_project(tmp_path_factory.mktemp("shared") / "project")
+
+
+@pytest.fixture(scope="module")
+def mutants(
+    planned: Plans, shared_project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[Planned]]:
+    """What each mutation's module makes then."""
+    wanted = {
+        name: Wanted(item.of, planned.values[item.planned or item.environment], item.changes)
+        for name, item in MUTATIONS.items()
+    }
+    found = plan_all(shared_project, tmp_path_factory.mktemp("mutants"), wanted)
+    return {name: plan.resources for name, plan in found.items()}
+
+
+def facts_of(evidence: Evidence, module: str) -> Facts:
+    return next(facts for facts in evidence.facts if facts.module == module)
+
+
+def red(evidence: Evidence, *environments: str) -> dict[str, list[Finding]]:
+    """Criterion => what is found, for those that fail."""
+    judged = judge(evidence, environments or ENVIRONMENTS, RULES)
     return {
-        item.id: {name for name, verdict in item.verdicts.items() if not verdict.passed}
+        item.id: [finding for verdict in item.verdicts.values() for finding in verdict.findings]
         for item in judged
         if not item.passed
     }
 
 
-def test_everything_holds_as_it_is(planned, project: Project) -> None:
-    evidence = planned.evidence(project)
-    judged = judge(evidence, ENVIRONMENTS)
-    assert {item.id: [v.findings for v in item.verdicts.values()] for item in judged if not item.passed} == {}
+def lines(project: Project, findings: list[Finding], part: str) -> list[str]:
+    """The lines that findings point at, of those with a part of an address or a message."""
+    mine = [item for item in findings if part in f"{item.address} {item.message}"]
+    assert mine, findings
+    return [
+        (project.root / item.file).read_text(encoding="utf-8").splitlines()[item.line - 1].strip()
+        for item in mine
+        if item.file and item.line
+    ]
+
+
+@pytest.mark.parametrize("environments", [ENVIRONMENTS, (WITH_EVERYTHING,)], ids=["as-it-is", "with-all-inputs"])
+def test_everything_holds(environments: tuple[str, ...], planned: Plans, shared_project: Project) -> None:
+    evidence = planned.evidence(shared_project)
+    assert red(evidence, *environments) == {}
+    judged = judge(evidence, environments, RULES)
     assert all(verdict.looked_at_count for item in judged for verdict in item.verdicts.values())
 
 
-def test_every_criterion_can_fail() -> None:
-    assert {criterion for criterion, *_ in BREAKS} == {rule.id for rule in RULES}
+def test_all_inputs_make_what_is_optional(planned: Plans, shared_project: Project) -> None:
+    evidence = planned.evidence(shared_project)
+    made = {item.type for item in evidence.planned(WITH_EVERYTHING)} - {item.type for item in evidence.planned("dev")}
+    assert made >= {
+        "aws_api_gateway_account",
+        "aws_api_gateway_domain_name",
+        "aws_backup_plan",
+        "aws_backup_vault",
+        "aws_lambda_provisioned_concurrency_config",
+        "aws_route53_record",
+        "aws_sesv2_email_identity",
+        "aws_sns_topic_subscription",
+        "aws_wafv2_web_acl",
+    }
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_only_the_broken_criterion_turns_red(
+    name: str, mutants: dict[str, list[Planned]], planned: Plans, shared_project: Project
+) -> None:
+    mutation = MUTATIONS[name]
+    evidence = planned.evidence(shared_project)
+    facts_of(evidence, mutation.of).planned[mutation.planned or mutation.environment] = mutants[name]
+    with replaced(shared_project, mutation.changes):
+        found = red(evidence, mutation.environment)
+        assert found.keys() == {mutation.criterion}
+        pointed = lines(shared_project, found[mutation.criterion], mutation.address)
+    assert pointed or not mutation.line
+    assert all(mutation.line in line for line in pointed), pointed
+
+
+LITERALS = {
+    "a region": ("dynamodb/main.tf", 'home = "eu-west-1"'),
+    "an ARN": ("iam/main.tf", 'all = ["arn:aws:s3:::${local.name_prefix}"]'),
+    "an account id": ("lambda/main.tf", "owner = <<-EOT\n    account 111122223333\n  EOT"),
+    "an e-mail address": ("cloudwatch/sns.tf", 'who = "ops@example.com"'),
+    "a URL": ("cognito/main.tf", 'back = "https://app.example.com/${var.env_name}"'),
+    "the project's name": ("s3-audit/main.tf", 'first = "${upper("bbws-access")}-x"'),
+}
+
+
+@pytest.mark.parametrize("what", LITERALS)
+def test_a_literal_is_found(what: str, planned: Plans, project: Project) -> None:
+    file, text = LITERALS[what]
+    path = project.modules / file
+    before = path.read_text(encoding="utf-8")
+    path.write_text(f"{before}\nlocals {{\n  {text}\n}}\n", encoding="utf-8")
+    found = red(planned.evidence(project), "dev")
+    assert found.keys() == {"hardcoded"}
+    (finding,) = found["hardcoded"]
+    assert finding.message.endswith(f"holds {what}")
+    assert finding.file == f"terraform/modules/{file}"
+    assert finding.line > before.count("\n") + 1
+
+
+def test_an_environment_in_another_region_than_the_tables(planned: Plans, shared_project: Project) -> None:
+    change = ("environments/dev.tfvars", '"eu-west-1"', '"eu-central-1"')
+    evidence = planned.evidence(shared_project)
+    with replaced(shared_project, [change]):
+        evidence.values["dev"], before = engine._values(shared_project, ["dev"])[0]["dev"], evidence.values["dev"]
+    assert {name for name in before if before[name] != evidence.values["dev"][name]} >= {"region"}
+    found = red(evidence, "dev")
+    assert found.keys() == {"regions"}
+    assert ("var.region", "terraform/environments/dev.tfvars") in [
+        (item.address, item.file) for item in found["regions"]
+    ]
+
+
+# --- Workers ---------------------------------------------------------------------------------------------------------
+
+WORKER_OF = {module: name for name, (module, _) in WORKERS.items()} | {
+    module: name for name, module in SUPPORTING.items()
+}
+
+
+def work(planned: Plans, project: Project, module: str, root: Path, *left_out: str) -> Evidence:
+    """What there is to judge when a module's worker has done its checks on the project as it is now, for DEV."""
+    evidence = planned.evidence(project)
+    known = facts_of(evidence, module)
+    job = Job(WORKER_OF[module], module, project, Runner(project, 2), {"dev": planned.values["dev"]}, 300)
+    for name in left_out:
+        setattr(job, name, lambda *_: None)
+    job._tests = lambda folders, root, deadline, step: setattr(step, "status", COMPLETE)
+    job.run(root / "work", lambda *_: (True, ""), lambda *_: (True, ""))
+    if "_plan" in left_out:
+        job.facts.planned = known.planned
+        job.facts.steps = [step for step in job.facts.steps if step.name != jobs.PLAN]
+        job.facts.steps += [step for step in known.steps if step.name == jobs.PLAN]
+    else:
+        job.facts.planned[slices.ANOTHER] = known.planned[slices.ANOTHER]
+    evidence.facts[evidence.facts.index(known)] = job.facts
+    return evidence
+
+
+CROOKED = 'data "aws_partition" "current" {}', 'data   "aws_partition" "current" {}'
 
 
 @pytest.mark.parametrize(
-    ("criterion", "environment", "named", "function"),
-    [pytest.param(*item, id=f"{item[0]}:{item[3].__name__.strip('_')}") for item in BREAKS],
+    ("module", "change", "left_out", "wanted"),
+    [
+        # Who cannot validate does not plan, and who cannot plan has not completed.
+        pytest.param(
+            "kms", ("= local.alias_names[each.key]", "= local.names[each.key]"), (), {"validate", "plan", "supporting"},
+            id="validate",
+        ),
+        pytest.param(
+            "kms", ("current.name == var.region", "current.name != var.region"), ("_validate",), {"plan", "supporting"},
+            id="plan",
+        ),
+        pytest.param("iam", CROOKED, ("_init", "_validate", "_plan"), {"workers"}, id="workers"),
+        pytest.param("kms", CROOKED, ("_init", "_validate", "_plan"), {"supporting"}, id="supporting"),
+    ],
+)  # fmt: skip
+def test_what_a_worker_cannot_do_turns_its_criterion_red(
+    module: str, change: tuple[str, str], left_out: tuple[str, ...], wanted: set[str], planned: Plans,
+    shared_project: Project, tmp_path: Path,
+) -> None:  # fmt: skip
+    with replaced(shared_project, [(f"modules/{module}/main.tf", *change)]):
+        found = red(work(planned, shared_project, module, tmp_path, *left_out), "dev")
+        assert found.keys() == wanted
+        text = (shared_project.modules / module / "main.tf").read_text(encoding="utf-8").splitlines()
+    for findings in found.values():
+        (finding,) = findings
+        assert f"terraform/modules/{module}/main.tf" in finding.message
+        if finding.line:
+            assert change[1] in text[finding.line - 1]
+
+
+def test_every_criterion_can_fail() -> None:
+    by_hand = {"validate", "plan", "workers", "supporting", "hardcoded", "summary"}
+    assert {item.criterion for item in MUTATIONS.values()} | by_hand == {rule.id for rule in RULES}
+
+
+# --- What code cannot show -------------------------------------------------------------------------------------------
+
+
+def fail_native_test(evidence: Evidence) -> None:
+    """A fault of the tables' worker that its plans do not show."""
+    step = next(step for step in facts_of(evidence, "dynamodb").steps if step.name == jobs.TESTS)
+    step.status, step.detail = FAILED, "terraform/modules/dynamodb/tests/validations.tftest.hcl:9: Missing failure"
+
+
+def hang(evidence: Evidence) -> None:
+    facts_of(evidence, "iam").broken = "terraform test was ended: the time limit of 60 s passed"
+
+
+def never_plan(evidence: Evidence) -> None:
+    facts = facts_of(evidence, "kms")
+    facts.steps = [step for step in facts.steps if (step.name, step.environment) != (jobs.PLAN, "dev")]
+
+
+def lose_the_summary(evidence: Evidence) -> None:
+    evidence.summary = None
+
+
+def leave_one_out(evidence: Evidence) -> None:
+    evidence.summary = " ".join(name for name in WORKERS if "cognito" not in name)
+
+
+@pytest.mark.parametrize(
+    ("what", "criterion", "named"),
+    [
+        (fail_native_test, "workers", "native tests: terraform/modules/dynamodb/tests/validations.tftest.hcl:9"),
+        (hang, "workers", "the time limit of 60 s passed"),
+        (never_plan, "plan", "kms"),
+        (lose_the_summary, "summary", "There was nothing to look at: summary.md"),
+        (leave_one_out, "summary", "worker-4-cognito-integration-module"),
+    ],
 )
-def test_only_the_broken_criterion_turns_red(
-    criterion: str, environment: str, named: str, function: Break, planned, project: Project
+def test_what_happens_to_a_run(
+    what: Callable[[Evidence], None], criterion: str, named: str, planned: Plans, shared_project: Project
 ) -> None:
-    evidence = planned.evidence(project)
-    function(evidence)
-    found = red(evidence)
-    assert set(found) == {criterion}
-    assert environment in found[criterion]
-    (item,) = judge(evidence, [environment], [rule for rule in RULES if rule.id == criterion])
-    findings = item.verdicts[environment].findings
-    assert any(named in f"{finding.message} {finding.address} {finding.value}" for finding in findings), findings
+    evidence = planned.evidence(shared_project)
+    what(evidence)
+    found = red(evidence, "dev")
+    assert found.keys() == {criterion}
+    assert named in found[criterion][0].message
 
 
-def test_a_finding_says_where_it_stands(planned, project: Project) -> None:
-    evidence = planned.evidence(project)
-    _provisioned(evidence)
-    (item,) = judge(evidence, ["dev"], [rule for rule in RULES if rule.id == "on-demand"])
-    (finding,) = item.verdicts["dev"].findings
-    text = (project.root / finding.file).read_text(encoding="utf-8").splitlines()
-    assert finding.file.startswith("terraform/modules/dynamodb/")
-    assert "billing_mode" in text[finding.line - 1]
-
-
-def test_another_modules_finding_tells_nothing_of_a_fault(planned, project: Project) -> None:
-    evidence = planned.evidence(project)
-    _public_policy(evidence)
+@pytest.mark.parametrize(
+    ("mutant", "wanted"),
+    [("on-demand-provisioned", {"on-demand"}), ("public-access-setting", {"public-access", "workers"})],
+)
+def test_a_fault_is_told_once(
+    mutant: str, wanted: set[str], mutants: dict[str, list[Planned]], planned: Plans, shared_project: Project
+) -> None:
+    """By the criterion of what its module makes; another module's finding tells nothing of it."""
+    evidence = planned.evidence(shared_project)
+    facts_of(evidence, MUTATIONS[mutant].of).planned["dev"] = mutants[mutant]
     fail_native_test(evidence)
-    assert set(red(evidence)) == {"public-access", "workers"}
+    assert red(evidence, "dev").keys() == wanted
+
+
+def test_a_rule_that_stumbles_has_failed(planned: Plans, shared_project: Project) -> None:
+    def stumble(*_: object) -> None:
+        raise ZeroDivisionError("by zero")
+
+    (item,) = judge(planned.evidence(shared_project), ["dev"], [replace(RULES[0], look=stumble)])
+    assert not item.passed
+    assert [finding.message for finding in item.verdicts["dev"].findings] == [
+        "It could not be judged: ZeroDivisionError: by zero"
+    ]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_nothing_to_look_at_is_a_failure(rule, planned, tmp_path) -> None:
+def test_nothing_to_look_at_is_a_failure(rule, planned: Plans, tmp_path: Path) -> None:
     (tmp_path / "terraform" / "stack").mkdir(parents=True)
     values = {"dev": planned.values["dev"] | {"env_name": "none"}}
     evidence = Evidence(Project(tmp_path), values, [], None)

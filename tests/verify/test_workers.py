@@ -226,6 +226,17 @@ def test_whatever_could_change_the_answer_changes_its_key(file: str, job, projec
     assert engine._inputs(made) != before
 
 
+def test_whatever_could_change_what_checkov_says_changes_its_key(project: Project) -> None:
+    before = engine._scanned(project)
+    assert engine._scanned(project) == before
+    (project.root / ".checkov.yaml").write_text("skip-check: [CKV_AWS_18]\n", encoding="utf-8")
+    told = engine._scanned(project)
+    assert told != before
+    path = project.modules / "kms" / "main.tf"
+    path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert engine._scanned(project) not in (before, told)
+
+
 def test_values_and_versions_change_the_key(project: Project) -> None:
     _, before = engine._values(project, ["dev"])
     path = project.tfvars("dev")

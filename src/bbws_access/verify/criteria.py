@@ -1,21 +1,20 @@
 """The rules that an environment must keep, each judged on what was planned.
 
-A rule looks at things and says which of them break it. A rule that found nothing to look at has failed.
+An attribute counts as set only where its value is known: "known after apply" is also what a plan says of an attribute
+that the provider fills in because nobody set it. The slices make known what we set.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bbws_access.cli.project import Project
 from bbws_access.verify import slices
-from bbws_access.verify.hcl import Block, read_blocks, read_literals
-from bbws_access.verify.jobs import PLAN, VALIDATE, WORKERS, Facts, Planned
-from bbws_access.verify.report import COMPLETE, FAILED, WITH_FAULTS, Criterion, Finding, Verdict
+from bbws_access.verify.hcl import read_literals
+from bbws_access.verify.jobs import PLAN, SUPPORTING, VALIDATE, WORKERS, Planned
+from bbws_access.verify.report import COMPLETE, FAILED, WITH_FAULTS, Finding
+from bbws_access.verify.rules import RULES as RULES
+from bbws_access.verify.rules import Evidence, Look, rule
 
 PROD = "prod"
 TABLE_OF_ENVIRONMENTS = {
@@ -56,8 +55,13 @@ NAMES = {
     "aws_xray_sampling_rule": ("rule_name", r"secret-\d+"),
 }
 # Named within another resource, which has the name that counts.
-NAMED_WITHIN = {"aws_iam_role_policy", "aws_lambda_alias", "aws_backup_selection", "aws_cognito_user_pool_domain"}
-NAME_ATTRIBUTES = ("name", "bucket", "function_name", "alarm_name", "dashboard_name")
+NAMED_WITHIN = {
+    "aws_iam_role_policy",
+    "aws_lambda_alias",
+    "aws_backup_selection",
+    "aws_cognito_user_pool_domain",
+    "aws_route53_record",
+}
 POLICIES = {
     "aws_iam_role_policy": "policy",
     "aws_iam_policy": "policy",
@@ -80,147 +84,6 @@ LITERALS = {
     "a URL": re.compile(r"\bhttps?://[\w-]+(?:\.[\w-]+)+"),
 }
 NOT_CODE = {"description", "error_message", "required_providers"}
-
-
-@dataclass
-class Look:
-    """What a rule saw: a line for each thing that it looked at, and what is wrong."""
-
-    evidence: list[str] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-
-    def at(self, line: str) -> None:
-        self.evidence.append(line)
-
-
-@dataclass
-class Evidence:
-    """Everything that rules look at."""
-
-    project: Project
-    values: dict[str, dict[str, Any]]
-    """Inputs of the stack by environment."""
-    facts: list[Facts]
-    summary: str | None = None
-    """The text of the stage's summary; None while there is none."""
-
-    def planned(self, environment: str, *types: str) -> list[Planned]:
-        """Managed resources of an environment, of these types or of all."""
-        return [
-            item
-            for facts in self.facts
-            for item in facts.planned.get(environment, [])
-            if item.managed and (not types or item.type in types)
-        ]
-
-    @property
-    def workers(self) -> list[Facts]:
-        return [facts for facts in self.facts if facts.name in WORKERS]
-
-    @cached_property
-    def told(self) -> set[str]:
-        """Modules that a criterion about what they make finds something wrong with, in any environment."""
-        environments = [name for name in self.values if name != slices.ANOTHER]
-        rules = [item for item in RULES if item.id not in ("workers", "summary")]
-        found = set()
-        for criterion in judge(self, environments, rules):
-            for finding in (item for verdict in criterion.verdicts.values() for item in verdict.findings):
-                call = self.calls.get(Planned(finding.address or "", "", {}).call)
-                path = re.match(r"terraform/modules/([a-z0-9-]+)/", finding.file or "")
-                found |= {slices.top(call.source)} if call else {path[1]} if path else set()
-        return found
-
-    def prefix(self, environment: str) -> str:
-        values = self.values[environment]
-        return f"{values['project_name']}-{values['env_name']}"
-
-    @cached_property
-    def calls(self) -> dict[str, slices.Call]:
-        return {call.name: call for call in slices.module_calls(self.project)}
-
-    @cached_property
-    def _blocks(self) -> dict[str, list[tuple[Path, Block]]]:
-        return {}
-
-    def blocks(self, source: str) -> list[tuple[Path, Block]]:
-        """The blocks of a folder below terraform/modules."""
-        if source not in self._blocks:
-            paths = sorted((self.project.modules / source).glob("*.tf"))
-            self._blocks[source] = [(path, block) for path in paths for block in read_blocks(path)]
-        return self._blocks[source]
-
-    def finding(self, message: str, item: Planned, attribute: str | None = None, value: object = None) -> Finding:
-        """A finding at a resource, with the line of its attribute where that is in the code."""
-        file = line = None
-        call = self.calls.get(item.call)
-        for path, block in self.blocks(call.source) if call else []:
-            if block.kind == "resource" and block.labels == (item.type, item.label):
-                file, line = path.relative_to(self.project.root).as_posix(), block.line
-                if attribute:
-                    line = _line_of(block, attribute)
-        return Finding(message, item.address, file, line, None if value is None else str(value))
-
-
-def _line_of(block: Block, attribute: str) -> int:
-    for number, row in enumerate(block.text.splitlines()):
-        if re.match(rf"\s*{attribute}\b\s*(=|\{{|\")", row) or re.match(rf'\s*dynamic\s+"{attribute}"', row):
-            return block.line + number
-    return block.line
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A criterion before it is judged."""
-
-    id: str
-    title: str
-    rule: str
-    looked_at: str
-    from_document: bool
-    look: Callable[[Evidence, str, Look], None]
-    worker: str | None = None
-    needs: tuple[str, ...] = ()
-    """Modules without which it would judge half of what it is about."""
-
-
-RULES: list[Rule] = []
-
-
-def rule(
-    id: str,
-    title: str,
-    text: str,
-    looked_at: str,
-    *,
-    from_document: bool = False,
-    module: str | None = None,
-    needs: tuple[str, ...] = (),
-) -> Callable:
-    worker = next((name for name, (folder, _) in WORKERS.items() if folder == module), None)
-
-    def add(look: Callable[[Evidence, str, Look], None]) -> Callable:
-        needed = needs or ((module,) if module else ())
-        RULES.append(Rule(id, title, text, looked_at, from_document, look, worker, needed))
-        return look
-
-    return add
-
-
-def judge(evidence: Evidence, environments: Iterable[str], rules: Iterable[Rule] | None = None) -> list[Criterion]:
-    """Every rule in every environment."""
-    judged = []
-    for item in RULES if rules is None else rules:
-        criterion = Criterion(item.id, item.title, item.rule, item.looked_at, item.from_document, worker=item.worker)
-        for environment in environments:
-            look = Look()
-            item.look(evidence, environment, look)
-            if not look.evidence:
-                look.findings.append(Finding(f"There was nothing to look at: {item.looked_at}."))
-            criterion.verdicts[environment] = Verdict(
-                not look.findings, len(look.evidence), look.findings, look.evidence
-            )
-        judged.append(criterion)
-    return judged
 
 
 # --- The document's ten ----------------------------------------------------------------------------------------------
@@ -365,7 +228,7 @@ def _naming(evidence: Evidence, environment: str, look: Look) -> None:
         if item.type in NAMED_WITHIN:
             continue
         if item.type not in NAMES:
-            named = next((item.values[name] for name in NAME_ATTRIBUTES[:1] if item.values.get(name)), None)
+            named = item.values.get("name")
             if named:
                 look.at(f"{item.address}: {named}")
                 message = f"{item.type} has no naming pattern"
@@ -451,10 +314,15 @@ def _public_access(evidence: Evidence, environment: str, look: Look) -> None:
     "the six workers",
     from_document=True,
     needs=tuple(folder for folder, _ in WORKERS.values()),
+    about_the_run=True,
 )
 def _workers(evidence: Evidence, environment: str, look: Look) -> None:
-    done = {facts.name: facts for facts in evidence.workers}
-    for name in WORKERS:
+    _completed(evidence, WORKERS, look)
+
+
+def _completed(evidence: Evidence, names: Iterable[str], look: Look) -> None:
+    done = {facts.name: facts for facts in evidence.facts}
+    for name in names:
         facts = done.get(name)
         if facts is None:
             look.findings.append(Finding(f"{name} did not run."))
@@ -462,7 +330,7 @@ def _workers(evidence: Evidence, environment: str, look: Look) -> None:
         look.at(f"{name}: {FAILED if facts.broken else WITH_FAULTS if facts.faults else COMPLETE}")
         if facts.broken:
             look.findings.append(Finding(f"{name}: {facts.broken}", None, *_place(facts.broken)))
-        elif facts.faults and facts.module not in evidence.told:
+        elif facts.faults and facts.module not in evidence.modules_with_findings:
             for step in facts.faults:
                 look.findings.append(Finding(f"{name}: {step.name}: {step.detail}", None, *_place(step.detail)))
 
@@ -474,6 +342,7 @@ def _workers(evidence: Evidence, environment: str, look: Look) -> None:
     "summary.md",
     from_document=True,
     needs=tuple(folder for folder, _ in WORKERS.values()),
+    about_the_run=True,
 )
 def _summary(evidence: Evidence, environment: str, look: Look) -> None:
     if evidence.summary is None:
@@ -485,6 +354,19 @@ def _summary(evidence: Evidence, environment: str, look: Look) -> None:
 
 
 # --- Beyond it -------------------------------------------------------------------------------------------------------
+
+
+@rule(
+    "supporting",
+    "Supporting modules completed",
+    "The modules that the six rest on are proven as they are: every check was done, and a fault that one found turns"
+    " another criterion red, or else this one.",
+    "the workers of the supporting modules",
+    needs=tuple(SUPPORTING.values()),
+    about_the_run=True,
+)
+def _supporting(evidence: Evidence, environment: str, look: Look) -> None:
+    _completed(evidence, SUPPORTING, look)
 
 
 @rule(
@@ -542,13 +424,11 @@ def _encryption(evidence: Evidence, environment: str, look: Look) -> None:
     }
     for item in evidence.planned(environment, *attributes):
         attribute = attributes[item.type]
-        key = item.values.get(attribute)
-        own = item.is_set(attribute) and not str(key or "").startswith("alias/aws/")
-        _own_key(evidence, look, item, attribute, own)
+        key = str(item.values.get(attribute) or "")
+        _own_key(evidence, look, item, attribute, bool(key) and not key.startswith("alias/aws/"))
     for item in evidence.planned(environment, "aws_dynamodb_table"):
         settings = (item.values.get("server_side_encryption") or [{}])[0]
-        unknown = (item.unknown.get("server_side_encryption") or [{}])[0]
-        own = settings.get("enabled") is True and bool(settings.get("kms_key_arn") or unknown.get("kms_key_arn"))
+        own = settings.get("enabled") is True and bool(settings.get("kms_key_arn"))
         _own_key(evidence, look, item, "server_side_encryption", own)
     found = evidence.planned(environment, "aws_s3_bucket_server_side_encryption_configuration")
     settings_of = {(item.module, item.label): item for item in found}
@@ -557,14 +437,10 @@ def _encryption(evidence: Evidence, environment: str, look: Look) -> None:
         is_target = bucket.label == "access_logs" and any(item.module == bucket.module for item in logging)
         item = settings_of.get((bucket.module, bucket.label))
         rules = item.values.get("rule", []) if item else []
-        unknown_rules = item.unknown.get("rule", []) if item else []
         own = bool(rules)
-        for number, one in enumerate(rules):
+        for one in rules:
             default = (one.get("apply_server_side_encryption_by_default") or [{}])[0]
-            hidden = unknown_rules[number] if number < len(unknown_rules) else {}
-            hidden = ((hidden or {}).get("apply_server_side_encryption_by_default") or [{}])[0]
-            keyed = bool(default.get("kms_master_key_id") or hidden.get("kms_master_key_id"))
-            own &= keyed if not is_target else bool(default.get("sse_algorithm"))
+            own &= bool(default.get("sse_algorithm" if is_target else "kms_master_key_id"))
         _own_key(evidence, look, item or bucket, "kms_master_key_id", own)
 
 
@@ -698,11 +574,11 @@ def _dead_letters(evidence: Evidence, environment: str, look: Look) -> None:
     functions = {
         item.values.get("function_name"): item for item in evidence.planned(environment, "aws_lambda_function")
     }
-    keep = {name for name, item in functions.items() if item.values.get("dead_letter_config") or _hidden(item)}
+    keep = {name for name, item in functions.items() if item.values.get("dead_letter_config")}
     redriven = {
         item.values.get("name")
         for item in evidence.planned(environment, "aws_sqs_queue")
-        if item.is_set("redrive_policy")
+        if item.values.get("redrive_policy")
     }
     for item in evidence.planned(environment, "aws_lambda_permission"):
         principal, name = item.values.get("principal"), item.values.get("function_name")
@@ -728,16 +604,12 @@ def _dead_letters(evidence: Evidence, environment: str, look: Look) -> None:
             # What comes from a queue goes back to it, and from there to its own dead letters.
             attribute, kept = "redrive_policy of its queue", source[-1] in redriven
         elif item.type == "aws_lambda_function_event_invoke_config":
-            kept = item.is_set(attribute) or item.values.get("function_name") in keep
+            kept = item.values.get(attribute) or item.values.get("function_name") in keep
         else:
-            kept = item.is_set(attribute)
+            kept = item.values.get(attribute)
         look.at(f"{item.address}: {attribute}")
         if not kept:
             look.findings.append(evidence.finding(f"{item.address} has no dead-letter queue", item, attribute))
-
-
-def _hidden(function: Planned) -> bool:
-    return any(part.get("target_arn") for part in function.unknown.get("dead_letter_config", []) or [])
 
 
 @rule(
@@ -750,7 +622,7 @@ def _hidden(function: Planned) -> bool:
 def _alarms(evidence: Evidence, environment: str, look: Look) -> None:
     watched: dict[str, list[str]] = {}
     for alarm in evidence.planned(environment, "aws_cloudwatch_metric_alarm"):
-        tells = alarm.is_set("alarm_actions") and alarm.values.get("actions_enabled") is not False
+        tells = alarm.values.get("alarm_actions") and alarm.values.get("actions_enabled") is not False
         queries = [one.get("metric") or [] for one in alarm.values.get("metric_query") or []]
         metrics = [alarm.values, *(metric for parts in queries for metric in parts)]
         for metric in metrics:

@@ -1,5 +1,6 @@
 """Runs the workers, judges what they found, and writes it down."""
 
+import contextlib
 import json
 import platform
 import shutil
@@ -7,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,12 +20,12 @@ from bbws_access.cli.environments import load_environment
 from bbws_access.cli.errors import ToolError, UsageError
 from bbws_access.cli.project import Project
 from bbws_access.cli.terraform import locked_version
-from bbws_access.verify import overview as shown
-from bbws_access.verify import slices
+from bbws_access.verify import overview, slices
 from bbws_access.verify.cache import Cache, digest, processors
-from bbws_access.verify.criteria import RULES, Evidence, judge
+from bbws_access.verify.criteria import RULES
 from bbws_access.verify.jobs import SCAN, SUPPORTING, WORKERS, Facts, Job
-from bbws_access.verify.report import COMPLETE, FAILED, RUNNING, Criterion, Graph, Report, Worker
+from bbws_access.verify.report import COMPLETE, FAILED, RUNNING, Graph, Report, Worker
+from bbws_access.verify.rules import Evidence, judge
 from bbws_access.verify.runner import CheckError, Deadline, Runner
 from bbws_access.verify.scanners import Scanners
 
@@ -71,9 +72,14 @@ def verify(project: Project, options: Options, watch: Callable[[Run], Any] | Non
 
     Raises UsageError for a wrong name or wrong values, ToolError where nothing can be run at all.
     """
+    from bbws_access.verify import render
+
     started, began = datetime.now(UTC), time.monotonic()
     environments = _environments(project, options.environments)
     chosen = _chosen(options.only)
+    folder = output_folder(project, options)
+    with _written(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     values, effective = _values(project, environments)
     runner = Runner(project, processors() + 1)
     scanners = Scanners(project, runner)
@@ -82,7 +88,7 @@ def verify(project: Project, options: Options, watch: Callable[[Run], Any] | Non
     jobs = [Job(name, module, project, runner, values, options.time_limit) for name, module in chosen.items()]
     run = Run(jobs)
 
-    scan_key = _key(versions, digest(project.root, [project.root / "terraform"]))
+    scan_key = _key(versions, _scanned(project))
     scanning = scanners.start(options.time_limit, None if options.fresh else cache.read("checkov", scan_key))
     base = project.build / "verify-work"
     base.mkdir(parents=True, exist_ok=True)
@@ -124,17 +130,19 @@ def verify(project: Project, options: Options, watch: Callable[[Run], Any] | Non
         environment_values={name: _shown(values[name]) for name in environments},
         workers=[_worker(job, environments) for job in jobs if job.facts.name in WORKERS],
         supporting=[_worker(job, environments) for job in jobs if job.facts.name not in WORKERS],
-        criteria=judge(evidence, environments, [rule for rule in rules if rule.id != "summary"]),
         not_judged=[rule.id for rule in RULES if rule not in rules],
-        estimates={name: shown.estimate(evidence, name) for name in environments},
-        routes=shown.routes(project),
+        estimates={name: overview.estimate(evidence, name) for name in environments},
+        routes=overview.routes(project),
         graph=_graph(evidence),
     )
-    summary = [rule for rule in rules if rule.id == "summary"]
-    place = len([rule for rule in rules if rule.from_document and rule.id != "summary"])
+    # What the summary says of the workers is judged; the verdict then stands in it, too.
+    evidence.summary = render.summary(report, project.root)
+    report.criteria = judge(evidence, environments, rules)
     report.finished = _time(datetime.now(UTC))
     report.seconds = time.monotonic() - began
-    _write(report, output_folder(project, options), evidence, environments, summary, place)
+    with _written(folder):
+        render.write(report, folder, project.root)
+        (folder / REPORT).write_text(json.dumps(report.to_json(), indent=1) + "\n", encoding="utf-8")
     return report
 
 
@@ -184,6 +192,13 @@ def _inputs(job: Job) -> str:
     return digest(project.root, [project.modules / job.facts.module, project.stack, project.contract]) + digest(
         here, [here / name for name in FACTS_FROM]
     )
+
+
+def _scanned(project: Project) -> str:
+    """Everything that Checkov's answer comes from: what it reads, how it is told to, and who asks."""
+    told = [path for path in (project.root / name for name in (".checkov.yaml", ".checkov.yml")) if path.is_file()]
+    here = Path(__file__).parent
+    return digest(project.root, [project.root / "terraform", *told]) + digest(here, [here / "scanners.py"])
 
 
 def _kept(cache: Cache, job: Job, key: str) -> Facts | None:
@@ -241,11 +256,11 @@ def _versions(project: Project, runner: Runner, scanners: Scanners) -> dict[str,
     found |= scanners.versions | {"python": platform.python_version()}
     git = shutil.which("git")
     if git:
-        shown_ = subprocess.run(  # noqa: S603 - own argv
+        shown = subprocess.run(  # noqa: S603 - own argv
             [git, "rev-parse", "--short", "HEAD"], cwd=project.root, capture_output=True, text=True, check=False
         )
-        if shown_.returncode == 0:
-            found["commit"] = shown_.stdout.strip()
+        if shown.returncode == 0:
+            found["commit"] = shown.stdout.strip()
     return found
 
 
@@ -271,7 +286,7 @@ def _worker(job: Job, environments: list[str]) -> Worker:
         task=WORKERS[facts.name][1] if facts.name in WORKERS else "What the workers' modules rest on",
         steps=facts.steps,
         resources={
-            name: [shown.resource(item) for item in facts.planned.get(name, []) if item.managed]
+            name: [overview.resource(item) for item in facts.planned.get(name, []) if item.managed]
             for name in environments
         },
         outputs=facts.outputs,
@@ -286,45 +301,20 @@ def _shown(values: dict[str, Any]) -> dict[str, Any]:
 
 def _graph(evidence: Evidence) -> Any:
     try:
-        return shown.graph(evidence)
+        return overview.graph(evidence)
     except (ToolError, OSError):
         # The stack cannot be read: every worker says so in its row.
         return Graph()
 
 
-def _write(
-    report: Report, folder: Path, evidence: Evidence, environments: list[str], summary: list[Any], place: int
-) -> None:
-    """Write everything, look whether the summary is there, and write again with what was seen."""
-    from bbws_access.verify import render
-
-    def write() -> Path:
-        path, _ = render.write(report, folder, evidence.project.root)
-        (folder / REPORT).write_text(json.dumps(report.to_json(), indent=1) + "\n", encoding="utf-8")
-        return path
-
-    def look(text: str | None, error: str = "") -> Criterion:
-        evidence.summary = text
-        (criterion,) = judge(evidence, environments, summary)
-        for verdict in criterion.verdicts.values():
-            for finding in verdict.findings:
-                finding.message = error or finding.message
-        return criterion
-
+@contextlib.contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    """Says in one sentence that a folder cannot be written."""
     try:
-        path = write()
-        if summary:
-            report.criteria.insert(place, look(path.read_text(encoding="utf-8")))
-            write()
+        yield
     except OSError as error:
-        reason = f"The summary cannot be written: {error.strerror or error}: {error.filename or folder}"
-        if summary:
-            report.criteria[place : place + 1] = [
-                look(None, reason),
-                *[item for item in report.criteria[place : place + 1] if item.id != "summary"],
-            ]
-        else:
-            raise ToolError(reason + ".", "Give another folder with --output.") from error
+        reason = f"The summary cannot be written: {error.strerror or error}: {error.filename or folder}."
+        raise ToolError(reason, "Give another folder with --output.") from error
 
 
 def _time(moment: datetime) -> str:

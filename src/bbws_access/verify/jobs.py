@@ -64,10 +64,6 @@ class Planned:
         found = re.search(r"\.([a-z0-9_]+)(?:\[[^\]]*\])?$", self.address)
         return found[1] if found else ""
 
-    def is_set(self, attribute: str) -> bool:
-        """Whether an attribute has a value, known now or later."""
-        return bool(self.values.get(attribute)) or self.unknown.get(attribute) is True
-
 
 @dataclass
 class Facts:

@@ -5,9 +5,10 @@ import re
 from typing import Any
 
 from bbws_access.cli.project import Project
-from bbws_access.verify.criteria import NAMES, Evidence
+from bbws_access.verify.criteria import NAMES
 from bbws_access.verify.hcl import Block
 from bbws_access.verify.report import Edge, Estimate, Graph, Node, Resource, Route
+from bbws_access.verify.rules import Evidence
 
 _METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 
