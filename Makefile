@@ -22,7 +22,7 @@ INPUTS := $(wildcard requirements/*.in)
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 	--universal --python-version 3.11
 
-.PHONY: help up down verify test lint format package docs client benchmark lock setup clean
+.PHONY: help up down verify test lint format package docs client coverage benchmark lock setup clean
 
 help: ## List what there is
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ docs: $(READY) ## Write the API's reference as one page, .build/docs/index.html
 client: $(GENERATOR)/.ready ## Generate a typed Python client of the API, .build/client
 	@PATH="$(CURDIR)/$(GENERATOR)/bin:$$PATH" openapi-python-client generate --path contract/openapi.json --config contract/client.yaml \
 	  --output-path $(or $(FOLDER),.build/client) --overwrite --fail-on-warning
+
+coverage: $(READY) ## Measure how much of the functions' code their own tests run; under 90 % fails
+	@$(BIN)/coverage run -m pytest --quiet tests/unit/{access,authorizer,invitation,kernel,permission,role,service,team,test_isolation.py} $(ARGUMENTS)
+	$(BIN)/coverage report
 
 benchmark: $(READY) ## Measure the authorizer, the services, the packages, `up` and `verify`
 	@$(BIN)/python -m benchmarks $(ARGUMENTS)

@@ -24,7 +24,7 @@ FAILOVER = "eu-west-1"
 
 def eventually(look: Callable[[], Any]) -> Any:
     """What `look` finds; replication takes a moment."""
-    for _ in range(100):
+    for _ in range(600):
         found = look()
         if found:
             return found

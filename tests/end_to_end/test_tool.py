@@ -71,7 +71,8 @@ def test_token_prints_a_token_and_nothing_else(dev: Deployment, admin: str, orga
 
 def test_a_second_up_changes_nothing(dev: Deployment) -> None:
     before = dev.status
-    dev.up()
+    said = dev.up()
+    assert "nothing had changed" in said, said
     assert dev.status == before
 
 

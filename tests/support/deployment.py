@@ -80,9 +80,11 @@ class Deployment:
             raise AssertionError(f"{shlex.join(command)}: {result.returncode}\n{result.stdout}\n{result.stderr}")
         return result
 
-    def up(self) -> None:
-        self.tool("up")
+    def up(self) -> str:
+        """Bring it up; returns what the tool said."""
+        done = self.tool("up")
         self.__dict__.pop("status", None)
+        return done.stdout + done.stderr
 
     @cached_property
     def status(self) -> dict[str, Any]:
@@ -186,7 +188,7 @@ class Deployment:
     def wait_for_line(self, group: str, since: float, **fields: str) -> dict[str, Any]:
         """The first structured line since a moment that has these fields."""
         found: list[dict[str, Any]] = []
-        for _ in range(50):
+        for _ in range(600):
             found = [json.loads(line) for line in self.log_lines(group, since) if line.startswith("{")]
             for line in found:
                 if all(line.get(name) == value for name, value in fields.items()):

@@ -137,7 +137,7 @@ run "dev" {
 
   assert {
     condition = alltrue([
-      for header in ["Bearer eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln-_"] : can(regex(output.authorizer.identity_validation_expression, header))
+      for header in ["Bearer eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln-_", "Bearer a.b."] : can(regex(output.authorizer.identity_validation_expression, header))
       ]) && alltrue([
       for header in ["", "Bearer ", "Bearer abc", "Bearer a.b", "Bearer a..c", "Bearer a.b.c.d", "bearer a.b.c", "Basic a.b.c", "Bearer a.b.c ", "Bearer  a.b.c", "Bearer a.b.c\n", "Bearer a+b.c.d", "x Bearer a.b.c"] :
       !can(regex(output.authorizer.identity_validation_expression, header))
