@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 KEPT = os.environ.get("BBWS_ACCESS_TEST_FOLDER")
 
 
-def _deployed(environment: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+def _deployed(
+    environment: str, tmp_path_factory: pytest.TempPathFactory, killed_after: int = 0
+) -> Iterator[Deployment]:
     if KEPT:
         deployment = Deployment(environment, Path(KEPT) / environment)
         deployment.up()
@@ -27,7 +29,11 @@ def _deployed(environment: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
         return
     deployment = Deployment(environment, tmp_path_factory.mktemp("local-aws") / environment)
     try:
-        deployment.up()
+        if killed_after:
+            deployment.kill_up(killed_after)
+            assert "The last deployment was cut off" in deployment.up()
+        else:
+            deployment.up()
         yield deployment
     finally:
         deployment.tool("down", check=False)
@@ -41,8 +47,8 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 
 @pytest.fixture(scope="session")
 def prod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """PROD's values, both regions, deployed by `bbws-access up`."""
-    yield from _deployed("prod", tmp_path_factory)
+    """PROD's values, both regions, deployed by `bbws-access up` after one that was killed in the midst of it."""
+    yield from _deployed("prod", tmp_path_factory, killed_after=40)
 
 
 @pytest.fixture(scope="session")

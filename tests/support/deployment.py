@@ -27,6 +27,7 @@ from tests.support import role_cases
 from tests.support.mails import Letter, letters
 
 ROOT = Path(__file__).resolve().parents[2]
+TOOL = (sys.executable, "-m", "bbws_access.commands")
 # A REST API of another service that the authorizer knows before it is made; see test_another_api.py.
 SITES_API = "sites12345"
 ANOTHER_API = {
@@ -52,6 +53,11 @@ class Answer:
         return error["code"]
 
 
+def _environment() -> dict[str, str]:
+    """The tool runs from the repository, without whatever a developer's shell says of AWS."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | ANOTHER_API
+
+
 @dataclass
 class Deployment:
     """One environment, up on a local AWS of its own."""
@@ -72,13 +78,31 @@ class Deployment:
         where = ["--folder", str(self.folder)] if folder else []
         if named:
             where += ["--environment", self.environment]
-        command = [sys.executable, "-m", "bbws_access.commands", *arguments, *where]
-        # The tool runs from the repository, without whatever a developer's shell says of AWS.
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | ANOTHER_API
-        result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        command = [*TOOL, *arguments, *where]
+        result = subprocess.run(command, cwd=ROOT, env=_environment(), capture_output=True, text=True, check=False)
         if check and result.returncode:
             raise AssertionError(f"{shlex.join(command)}: {result.returncode}\n{result.stdout}\n{result.stderr}")
         return result
+
+    def kill_up(self, made: int) -> None:
+        """Begin to bring it up and kill the tool when Terraform has made some resources; Terraform itself goes on."""
+        where = ["--folder", str(self.folder), "--environment", self.environment]
+        process = subprocess.Popen(
+            [*TOOL, "up", *where], cwd=ROOT, env=_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while self._applied() < made:
+            assert process.poll() is None, f"it ended by itself, with {process.returncode}"
+            time.sleep(0.1)
+        process.kill()
+        process.wait()
+
+    def _applied(self) -> int:
+        """How many resources the apply that is under way has made."""
+        try:
+            log = Path(json.loads((self.folder / "applying.json").read_text())["log"])
+            return log.read_text().count('"type":"apply_complete"')
+        except (FileNotFoundError, ValueError):
+            return 0
 
     def up(self) -> str:
         """Bring it up; returns what the tool said."""
