@@ -93,6 +93,13 @@ def test_tables_are_protected(prod: Deployment, region: str | None) -> None:
             database.delete_table(TableName=name)
 
 
+def test_tables_are_backed_up_and_the_api_is_filtered(prod: Deployment) -> None:
+    plans = prod.client("backup").list_backup_plans()["BackupPlansList"]
+    assert [plan["BackupPlanName"] for plan in plans] == ["bbws-access-prod-plan-tables"]
+    filters = prod.client("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"]
+    assert len(filters) == 1
+
+
 def test_archives_are_shut_to_the_public(prod: Deployment) -> None:
     for purpose, region in (("audit-archive", None), ("audit-access-logs", None), ("audit-archive-replica", FAILOVER)):
         s3 = prod.client("s3", region=region)

@@ -33,10 +33,11 @@ provider "aws" {{
 """
 
 
-def plan_stack(workspace: Workspace, environment: str, **inputs: Any) -> dict[str, Any]:
+def plan_stack(workspace: Workspace, environment: str, *targets: str, **inputs: Any) -> dict[str, Any]:
     """The plan of an environment that has nothing yet, as `terraform show -json` gives it.
 
-    `inputs` go over the environment's own values. The workspace must be the caller's alone: the stack's copy in it
+    `targets` are what is planned, with all that it needs; everything where there is none. `inputs` go over the
+    environment's own values. The workspace must be the caller's alone: the stack's copy in it
     gets a local backend.
     """
     folder = workspace.root / "terraform" / "stack"
@@ -45,8 +46,9 @@ def plan_stack(workspace: Workspace, environment: str, **inputs: Any) -> dict[st
     (folder / "inputs.tfvars.json").write_text(json.dumps(values), encoding="utf-8")
     if not (folder / ".terraform").exists():
         workspace.terraform(folder, "init", "-input=false", "-no-color")
+    what = [f"-target={target}" for target in targets]
     files = [f"-var-file={folder.parent / 'environments' / environment}.tfvars", "-var-file=inputs.tfvars.json"]
-    workspace.terraform(folder, "plan", "-input=false", "-lock=false", "-no-color", "-out=stack.tfplan", *files)
+    workspace.terraform(folder, "plan", "-input=false", "-lock=false", "-no-color", "-out=stack.tfplan", *files, *what)
     return json.loads(workspace.terraform(folder, "show", "-json", "stack.tfplan"))
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.stack import ACCOUNT_ID, plan_stack, planned_resources
+from tests.support.stack import ACCOUNT_ID, plan_stack
 from tests.support.terraform import Workspace
 
 # One folder for all of them.
@@ -26,12 +26,12 @@ def user_pool(plan: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_accounts_are_mailed_by_cognito_without_a_sender(own_workspace: Workspace) -> None:
-    assert user_pool(plan_stack(own_workspace, "dev"))["after"]["email_configuration"] == []
+    assert user_pool(plan_stack(own_workspace, "dev", "module.cognito"))["after"]["email_configuration"] == []
 
 
 def test_accounts_are_mailed_by_a_verified_sender(own_workspace: Workspace) -> None:
     sender = SENDER | {"create_identity": False}
-    plan = plan_stack(own_workspace, "dev", invitation_sender=sender, invitation_link=LINK)
+    plan = plan_stack(own_workspace, "dev", "module.cognito", invitation_sender=sender, invitation_link=LINK)
     (email,) = user_pool(plan)["after"]["email_configuration"]
     assert email["email_sending_account"] == "DEVELOPER"
     assert email["source_arn"] == f"arn:aws:ses:eu-west-1:{ACCOUNT_ID}:identity/example.com"
@@ -39,11 +39,5 @@ def test_accounts_are_mailed_by_a_verified_sender(own_workspace: Workspace) -> N
 
 
 def test_a_new_sender_is_asked_whether_it_is_verified(own_workspace: Workspace) -> None:
-    plan = plan_stack(own_workspace, "dev", invitation_sender=SENDER, invitation_link=LINK)
+    plan = plan_stack(own_workspace, "dev", "module.cognito", invitation_sender=SENDER, invitation_link=LINK)
     assert user_pool(plan)["after_unknown"]["email_configuration"] is True
-
-
-def test_prod_backs_up_and_filters(own_workspace: Workspace) -> None:
-    plan = plan_stack(own_workspace, "prod")
-    assert len(planned_resources(plan, "aws_backup_plan")) == 1
-    assert len(planned_resources(plan, "aws_wafv2_web_acl")) == 1
