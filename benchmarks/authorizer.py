@@ -43,6 +43,7 @@ from bbws_access.kernel.dynamodb import Credentials, Database, encode_item
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.logs import Logger
 from bbws_access.kernel.settings import Settings
+from bbws_access.packaging import FUNCTIONS
 
 DECISION_GOAL_MS = 1.0
 IMPORT_GOAL_MS = 150.0
@@ -51,12 +52,6 @@ POOL = f"{REGION}_Benchmark"
 CLIENT = "benchmarkclient"
 ISSUER = f"https://cognito-idp.{REGION}.amazonaws.com/{POOL}"
 USERS = 40
-HANDLERS = (
-    "bbws_access.authorizer.handler",
-    "bbws_access.authorizer.token_claims",
-    "bbws_access.permission.handler",
-    "bbws_access.role.handler",
-)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -156,7 +151,7 @@ def _import_figures(times: int = 9) -> dict[str, float]:
     script = (
         "import sys, time; started = time.process_time(); import {0}; print((time.process_time() - started) * 1000)"
     )
-    for module in HANDLERS:
+    for module in FUNCTIONS.values():
         command = [sys.executable, "-c", script.format(module)]
         subprocess.run(command, check=True, capture_output=True)
         runs = [subprocess.run(command, check=True, capture_output=True, text=True).stdout for _ in range(times)]
