@@ -120,7 +120,9 @@ def plan_all(project: Project, root: Path, wanted: dict[str, Wanted]) -> dict[st
         groups.setdefault(json.dumps([item.inputs, changes]), []).append(name)
     _write(project, root, wanted, list(groups.values()))
     terraform("init", "-backend=false", "-input=false")
-    terraform("test", "-verbose", on_event=take)
+    # One long run with much in memory: there the collection of garbage is cheap, and its absence is not.
+    environment = runner.environment | {"GOGC": "200", "GOMEMLIMIT": "3GiB"}
+    terraform("test", "-verbose", on_event=take, environment=environment)
     assert found.keys() == wanted.keys()
     return found
 
