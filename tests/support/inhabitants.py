@@ -124,7 +124,7 @@ def records_of(client: Any, tables: Iterable[str], company: Inhabitants) -> dict
     found: dict[str, list[str]] = {}
     for table in tables:
         pages = client.get_paginator("scan").paginate(TableName=table)
-        items = [json.dumps(item, sort_keys=True) for page in pages for item in page["Items"]]
+        items = [json.dumps(item, sort_keys=True, default=repr) for page in pages for item in page["Items"]]
         found[table] = sorted(item for item in items if company.organisation_id in item)
     return found
 
