@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import importlib.metadata
 import json
+import shlex
 import shutil
 import ssl
 import tempfile
@@ -19,9 +20,9 @@ from bbws_access import local_aws
 from bbws_access.cli import people, storage
 from bbws_access.cli.console import note, size, step
 from bbws_access.cli.environments import Environment
-from bbws_access.cli.errors import ToolError
+from bbws_access.cli.errors import InterruptedByUserError, ToolError
 from bbws_access.cli.targets import APPLIED, LEAST_DISK, LocalTarget, Target, check_disk, make_folder
-from bbws_access.cli.terraform import Report, TerraformError, find_provider, find_terraform
+from bbws_access.cli.terraform import UNSAVED_STATE, Report, TerraformError, find_provider, find_terraform
 from bbws_access.kernel.contract import load_contract
 from bbws_access.packaging import Packages, package
 from bbws_access.reference_page import render
@@ -208,14 +209,14 @@ def converge(target: Target, packages: Packages) -> Report:
     return report
 
 
-def make_plan(target: Target, packages: Packages | None, *, destroy: bool = False) -> Report:
-    """Write the plan and say what it would do."""
+def make_plan(target: Target, packages: Packages | None, *, destroy: bool = False, lock: bool = True) -> Report:
+    """Write the plan and say what it would do; lock: as for Terraform.plan."""
     environment = target.environment
     values = packages_of(packages) if packages else {}
     with step("Plan") as current:
         files = environment.write_values(target.terraform.folder, values)
         target.terraform.init(environment.backend, current.say)
-        report = target.terraform.plan(files, current.say, destroy=destroy)
+        report = target.terraform.plan(files, current.say, destroy=destroy, lock=lock)
         counts = report.counts
         current.result = (
             f"{counts['create']} to add, {counts['update']} to change, {counts['delete']} to destroy"
@@ -236,22 +237,20 @@ def apply_plan(target: Target, planned: Report, title: str = "Apply") -> None:
     """Do what the plan says. A local AWS goes back to where it was when Terraform's state is lost on the way."""
     if isinstance(target, LocalTarget):
         target.before_apply()
-    else:
-        refuse_over_unsaved_state(target)
+    refuse_over_unsaved_state(target)
     try:
         with step(title) as current:
             report = target.terraform.apply(planned, current.say)
             current.result = f"{report.done} done"
-    except TerraformError as error:
+    except ToolError as error:
         if isinstance(target, LocalTarget):
             target.after_apply(error)
-        if target.terraform.unsaved_state.exists():
-            error.hint = push_advice(target)
-        raise with_lock_advice(target, error) from error
-    except ToolError:
-        # Interrupted: Terraform has ended in good order and saved its state.
-        if isinstance(target, LocalTarget):
-            target.after_apply()
+        elif target.terraform.unsaved_state.exists():
+            ended = "Interrupted:" if isinstance(error, InterruptedByUserError) else error.message
+            error.message = f"{ended} Terraform could not save its state."
+            error.hint = push_advice(target, target.terraform.unsaved_state)
+        if isinstance(error, TerraformError):
+            add_lock_advice(target, error)
         raise
     if isinstance(target, LocalTarget):
         target.after_apply()
@@ -259,29 +258,35 @@ def apply_plan(target: Target, planned: Report, title: str = "Apply") -> None:
 
 def refuse_over_unsaved_state(target: Target) -> None:
     """Raise ToolError when an earlier apply could not save its state: another would go on from an older one."""
-    path = target.terraform.unsaved_state
-    if path.exists():
-        raise ToolError(f"An earlier apply could not save its state, and kept it as {path}.", push_advice(target))
+    if isinstance(target, LocalTarget):
+        return  # it goes back to where it was before such an apply
+    for path in (target.terraform.unsaved_state, target.project.stack / UNSAVED_STATE):
+        if path.exists():
+            raise ToolError(
+                f"An earlier apply could not save its state, and kept it as {path}.", push_advice(target, path)
+            )
 
 
-def push_advice(target: Target) -> str:
-    path, data = target.terraform.unsaved_state, target.terraform.folder / "data"
+def push_advice(target: Target, unsaved: Path) -> str:
+    stack, data, path = (
+        shlex.quote(str(path)) for path in (target.project.stack, target.terraform.folder / "data", unsaved)
+    )
     return (
-        f"It is the only record of what that apply made. Save it: (cd {target.project.stack} && "
-        f"TF_DATA_DIR={data} terraform state push {path}) && rm {path}"
+        f"It is the only record of what that apply made. Save it: (cd {stack} && TF_DATA_DIR={data} terraform state "
+        f"push {path}) && rm {path}"
     )
 
 
-def with_lock_advice(target: Target, error: TerraformError) -> TerraformError:
+def add_lock_advice(target: Target, error: TerraformError) -> None:
     """Add the command that removes a lock, when the state is locked."""
     if any("acquiring the state lock" in item.summary for item in error.report.errors):
         lock = storage.read_lock(target.s3, target.environment) or {}
         error.message = f"The state is locked by {lock.get('Who', 'somebody')} since {lock.get('Created', 'a while')}."
         error.hint = (
-            f"When that run is dead: (cd {target.project.stack} && "
-            f"TF_DATA_DIR={target.terraform.folder / 'data'} terraform force-unlock {lock.get('ID', 'LOCK_ID')})"
+            f"When that run is dead: (cd {shlex.quote(str(target.project.stack))} && "
+            f"TF_DATA_DIR={shlex.quote(str(target.terraform.folder / 'data'))} "
+            f"terraform force-unlock {lock.get('ID', 'LOCK_ID')})"
         )
-    return error
 
 
 def down(target: LocalTarget, *, destroy: bool) -> bool:

@@ -228,6 +228,7 @@ class LocalTarget(Target):
     def before_apply(self) -> None:
         """Copy the local AWS, and note that an apply is under way."""
         shutil.rmtree(self._saved, ignore_errors=True)
+        self.terraform.unsaved_state.unlink(missing_ok=True)
         self.forget_applied()
         if storage.read_state(self.s3, self.environment) is None:
             # Nothing was ever deployed: going back means to an empty local AWS.
@@ -247,15 +248,17 @@ class LocalTarget(Target):
             self.terraform.log("apply").unlink(missing_ok=True)
         write_atomically(self._mark, json.dumps(mark).encode())
 
-    def after_apply(self, error: TerraformError | None = None) -> None:
-        """Note that the apply came to its end. When it failed without saving its state, undo it."""
+    def after_apply(self, error: ToolError | None = None) -> None:
+        """Note that the apply came to its end. When it ended without saving its state, undo it."""
         lost = self.terraform.unsaved_state
-        if error is not None and (lost.exists() or not self._saved_state(error)):
+        if lost.exists() or not self._saved_state(error):
             lost.unlink(missing_ok=True)
             self._restore()
         self._forget()
 
-    def _saved_state(self, error: TerraformError) -> bool:
+    def _saved_state(self, error: ToolError | None) -> bool:
+        if not isinstance(error, TerraformError):
+            return True  # done, or interrupted and ended in good order
         if error.status < 0:
             return False  # killed
         return not any(

@@ -37,6 +37,7 @@ class Binary:
     version: str
 
 
+UNSAVED_STATE = "errored.tfstate"
 # Collecting garbage takes a third of the processor's time of Terraform's short runs, which are never short of room.
 UNCOLLECTED = {"GOGC": "off", "GOMEMLIMIT": "1GiB"}
 
@@ -362,10 +363,14 @@ class Terraform:
         if status:
             raise TerraformError("init", report, log, status)
 
-    def plan(self, var_files: list[Path], say: Say, *, destroy: bool = False) -> Report:
-        """Write ``plan_file`` and say what it would do."""
+    def plan(self, var_files: list[Path], say: Say, *, destroy: bool = False, lock: bool = True) -> Report:
+        """Write ``plan_file`` and say what it would do.
+
+        lock: False for who only wants to know; a plan that is cut off then leaves no lock behind
+        """
         arguments = ["plan", "-json", "-input=false", "-detailed-exitcode", f"-out={self.plan_file}"]
         arguments += [f"-var-file={path}" for path in var_files] + (["-destroy"] if destroy else [])
+        arguments += [] if lock else ["-lock=false"]
         self.plan_file.unlink(missing_ok=True)
         report, status, log = self._run(arguments, say, "plan")
         if status not in (0, 2):
@@ -375,18 +380,20 @@ class Terraform:
     @property
     def unsaved_state(self) -> Path:
         """The state that an apply could not save where it belongs: the only record of what it made."""
-        return self.folder / "errored.tfstate"
+        return self.folder / UNSAVED_STATE
 
     def apply(self, planned: Report, say: Say) -> Report:
         """Do what ``plan_file`` says. Where its state cannot be saved, it is kept as ``unsaved_state``."""
         total = sum(planned.counts.values())
         arguments = ["apply", "-json", "-input=false", str(self.plan_file)]
-        written = self.project.stack / "errored.tfstate"
+        written = self.project.stack / UNSAVED_STATE
         before = _stamp(written)
-        report, status, log = self._run(arguments, say, "apply", total)
-        if _stamp(written) not in (None, before):
-            # Terraform always writes it there; every environment's apply runs there.
-            shutil.move(written, self.unsaved_state)
+        try:
+            report, status, log = self._run(arguments, say, "apply", total)
+        finally:
+            if _stamp(written) not in (None, before):
+                # Terraform writes it where it runs, which is one folder for all environments.
+                shutil.move(written, self.unsaved_state)
         self.plan_file.unlink(missing_ok=True)
         if status:
             raise TerraformError("apply", report, log, status)

@@ -73,7 +73,7 @@ def plan(*, place: DeployPlace, values: Values) -> None:
     if place.local or has_aws_credentials():
         target = deploy_target(place, values)
         deploy.require_buckets(target)
-        show_plan(deploy.make_plan(target, deploy.make_packages(target)))
+        show_plan(deploy.make_plan(target, deploy.make_packages(target), lock=False))
         return
     if shell_is_local():
         note(f"{SHELL_IS_LOCAL} {NEW_SHELL}")
@@ -92,6 +92,7 @@ def apply(*, place: DeployPlace, yes: YesOption = False, values: Values) -> None
     from bbws_access.cli import deploy
 
     with working_target(place, values) as target:
+        deploy.refuse_over_unsaved_state(target)
         deploy.require_buckets(target)
         packages = deploy.make_packages(target)
         deploy.upload_packages(target, packages)
@@ -105,6 +106,7 @@ def destroy(*, place: DeployPlace, yes: YesOption = False, values: Values) -> No
     from bbws_access.cli import deploy
 
     with working_target(place, values) as target:
+        deploy.refuse_over_unsaved_state(target)
         deploy.require_buckets(target)
         report = deploy.make_plan(target, deploy.make_packages(target), destroy=True)
         if show_plan(report) and agreed(target, "Destroy all of this", yes):

@@ -103,6 +103,10 @@ def _this_tool() -> str:
     return f"{shlex.quote(sys.executable)} -m bbws_access.commands"
 
 
+# What is not new is named one by one.
+_MARKED = {"update": "yellow", "replace": "red", "delete": "red"}
+
+
 def show_plan(report: Any) -> bool:
     """A table of what changes, by module; returns whether anything does."""
     if not report.changes:
@@ -121,8 +125,8 @@ def show_plan(report: Any) -> bool:
     table.add_row("[bold]all[/bold]", *(str(counts[action]) for action in ("create", "update", "delete")))
     out.print(table)
     for change in report.changes:
-        if change.action in ("delete", "replace"):
-            out.print(f"  [red]{change.action}[/red] {escape(change.address)}")
+        if colour := _MARKED.get(change.action):
+            out.print(f"  [{colour}]{change.action}[/{colour}] {escape(change.address)}")
     return True
 
 

@@ -14,7 +14,15 @@ import pytest
 from bbws_access.cli import terraform as module
 from bbws_access.cli.errors import InterruptedByUserError, ToolError
 from bbws_access.cli.project import Project
-from bbws_access.cli.terraform import Terraform, TerraformError, find_provider, find_terraform, holds_provider, read_log
+from bbws_access.cli.terraform import (
+    UNSAVED_STATE,
+    Terraform,
+    TerraformError,
+    find_provider,
+    find_terraform,
+    holds_provider,
+    read_log,
+)
 
 ROOT = Path(__file__).parents[3]
 
@@ -321,7 +329,7 @@ resource "terraform_data" "writes" {
 }
 """
     terraform, files = runner(project, fails, "")
-    written = project.stack / "errored.tfstate"
+    written = project.stack / UNSAVED_STATE
     written.write_text("of another run")
     terraform.apply(terraform.plan(files, lambda text: None), lambda text: None)
     assert terraform.unsaved_state.read_text() == "mine\n"
@@ -329,6 +337,19 @@ resource "terraform_data" "writes" {
     written.write_text("of another run")
     terraform.apply(terraform.plan(files, lambda text: None), lambda text: None)
     assert written.read_text() == "of another run"
+    assert terraform.unsaved_state.read_text() == "mine\n"
+
+
+def test_a_state_that_an_interrupted_apply_could_not_save_is_kept(project: Project) -> None:
+    terraform, files = runner(project, SLOW.replace("sleep 3", f"echo mine > {UNSAVED_STATE}; sleep 3"), "")
+    planned = terraform.plan(files, lambda text: None)
+
+    def say(text: str) -> None:
+        if (project.stack / UNSAVED_STATE).exists() and "stopping" not in text:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(InterruptedByUserError):
+        terraform.apply(planned, say)
     assert terraform.unsaved_state.read_text() == "mine\n"
 
 

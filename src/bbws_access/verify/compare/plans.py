@@ -87,7 +87,7 @@ def planned(target: Target, title: str) -> dict[str, Any]:
     with step(title) as current:
         files = target.environment.write_values(terraform.folder, STAND_IN_PACKAGES)
         terraform.init(target.environment.backend, current.say)
-        terraform.plan(files, current.say)
+        terraform.plan(files, current.say, lock=False)
         try:
             document = json.loads(terraform.text("show", "-json", str(terraform.plan_file)))
         finally:
