@@ -254,7 +254,7 @@ def test_another_client_and_another_pool(dev: Deployment, organisation: str) -> 
     try:
         cognito.admin_create_user(UserPoolId=other_pool, Username=email, MessageAction="SUPPRESS")
         cognito.admin_set_user_password(UserPoolId=other_pool, Username=email, Password=password, Permanent=True)
-        for client, reason in ((own_client, "WRONG_CLIENT"), (other_client, "UNKNOWN_KEY")):
+        for client, reason in ((own_client, "WRONG_CLIENT"), (other_client, "WRONG_POOL")):
             tokens = cognito.initiate_auth(
                 ClientId=client["ClientId"],
                 AuthFlow="USER_PASSWORD_AUTH",
@@ -394,7 +394,7 @@ def test_each_request_is_logged(dev: Deployment, admin: str, organisation: str) 
     request_id = answer.headers["x-amzn-requestid"]
     line = dev.wait_for_line(ACCESS_LOG, since, requestId=request_id)
     assert line["principal"] == claims(admin)["sub"]
-    assert line["organisation"] == organisation
+    assert line["defaultOrganisation"] == organisation
     assert (line["status"], line["method"]) == ("200", "GET")
     assert line["route"] == "/organisations/{orgId}/roles"
     served = dev.wait_for_line("/aws/lambda/bbws-access-dev-lambda-role", since, requestId=request_id)

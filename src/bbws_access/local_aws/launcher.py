@@ -19,7 +19,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bbws_access.local_aws.certificate import ensure_certificate
 from bbws_access.local_aws.errors import LocalAwsError
 from bbws_access.local_aws.files import write_atomically
 from bbws_access.local_aws.server import HEALTH_PATH, HOST, client_environment, server_environment
@@ -189,6 +188,9 @@ class LocalAws:
 
     def _spawn(self, port: int, timeout: float) -> None:
         try:
+            # Not at the top: cryptography would take a quarter of the tool's start.
+            from bbws_access.local_aws.certificate import ensure_certificate
+
             ensure_certificate(self.folder / "tls")
             (self.folder / "tmp").mkdir(exist_ok=True)
             self._remember_port(port)

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bbws_access.local_aws.certificate import ensure_certificate
 from bbws_access.local_aws.errors import LocalAwsError
 
 if TYPE_CHECKING:
@@ -80,6 +79,8 @@ def server_environment(folder: Path, port: int, region: str) -> dict[str, str]:
 
 def run(arguments: list[str]) -> int:
     """Serve in the foreground until SIGTERM or SIGINT; returns the exit status."""
+    from bbws_access.local_aws.certificate import ensure_certificate  # as in the launcher, which imports this module
+
     parser = argparse.ArgumentParser(prog="python -m bbws_access.local_aws", description="Run the local AWS.")
     parser.add_argument("--folder", type=Path, default=Path(".local-aws"), help="where certificate and state lie")
     parser.add_argument("--port", type=int, required=True, help="TCP port on 127.0.0.1")

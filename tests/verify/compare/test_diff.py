@@ -40,9 +40,18 @@ def diff() -> Iterator[Callable[..., Result]]:
             kept[environment.name] = plan(environment, *arguments)
         return kept[environment.name]
 
+    def run(*arguments: str) -> Result:
+        before = dict(os.environ)
+        try:
+            return CliRunner().invoke(app, ["diff", *arguments])
+        finally:
+            # The command makes its process talk to the local AWS that it plans against.
+            os.environ.clear()
+            os.environ.update(before)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plans, "plan_without_credentials", plan_once)
-        yield lambda *arguments: CliRunner().invoke(app, ["diff", *arguments])
+        yield run
 
 
 @pytest.fixture(scope="module")

@@ -129,7 +129,7 @@ run "dev" {
       uri                            = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:bbws-access-dev-lambda-authorizer:live/invocations"
       credentials_arn                = "arn:aws:iam::111122223333:role/bbws-access-dev-role-authorizer-invocation"
       identity_source                = "method.request.header.Authorization"
-      identity_validation_expression = "^Bearer [0-9A-Za-z_-]+\\.[0-9A-Za-z_-]+\\.[0-9A-Za-z_-]+$"
+      identity_validation_expression = "^Bearer [0-9A-Za-z_-]+\\.[0-9A-Za-z_-]+\\.[0-9A-Za-z_-]*$"
       result_ttl_seconds             = 300
     }
     error_message = "The authorizer's definition must be whole, and known before anything is applied."
