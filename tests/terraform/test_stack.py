@@ -26,7 +26,8 @@ def user_pool(plan: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_accounts_are_mailed_by_cognito_without_a_sender(own_workspace: Workspace) -> None:
-    assert user_pool(plan_stack(own_workspace, "dev", "module.cognito"))["after"]["email_configuration"] == []
+    (email,) = user_pool(plan_stack(own_workspace, "dev", "module.cognito"))["after"]["email_configuration"]
+    assert {name: value for name, value in email.items() if value} == {"email_sending_account": "COGNITO_DEFAULT"}
 
 
 def test_accounts_are_mailed_by_a_verified_sender(own_workspace: Workspace) -> None:
@@ -40,4 +41,5 @@ def test_accounts_are_mailed_by_a_verified_sender(own_workspace: Workspace) -> N
 
 def test_a_new_sender_is_asked_whether_it_is_verified(own_workspace: Workspace) -> None:
     plan = plan_stack(own_workspace, "dev", "module.cognito", invitation_sender=SENDER, invitation_link=LINK)
-    assert user_pool(plan)["after_unknown"]["email_configuration"] is True
+    (email,) = user_pool(plan)["after_unknown"]["email_configuration"]
+    assert email.items() >= {"email_sending_account": True, "source_arn": True, "from_email_address": True}.items()

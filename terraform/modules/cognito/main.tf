@@ -107,16 +107,13 @@ resource "aws_cognito_user_pool" "this" {
     }
   }
 
-  dynamic "email_configuration" {
-    for_each = var.email == null ? [] : [var.email]
-
-    content {
-      email_sending_account  = "DEVELOPER"
-      source_arn             = email_configuration.value.source_arn
-      from_email_address     = email_configuration.value.from_email_address
-      reply_to_email_address = email_configuration.value.reply_to_email_address
-      configuration_set      = email_configuration.value.configuration_set
-    }
+  # Never left out: without the block a plan would show no change, and a sender that is gone would stay.
+  email_configuration {
+    email_sending_account  = var.email == null ? "COGNITO_DEFAULT" : "DEVELOPER"
+    source_arn             = try(var.email.source_arn, null)
+    from_email_address     = try(var.email.from_email_address, null)
+    reply_to_email_address = try(var.email.reply_to_email_address, null)
+    configuration_set      = try(var.email.configuration_set, null)
   }
 }
 

@@ -79,6 +79,15 @@ run "dev" {
   }
 
   assert {
+    condition = (
+      aws_cognito_user_pool.this[0].email_configuration[0].email_sending_account == "COGNITO_DEFAULT"
+      && aws_cognito_user_pool.this[0].email_configuration[0].source_arn == null
+      && aws_cognito_user_pool.this[0].email_configuration[0].from_email_address == null
+    )
+    error_message = "Without an identity Cognito itself must be said to send, or a plan would not show that an earlier one is gone."
+  }
+
+  assert {
     condition     = [for mechanism in aws_cognito_user_pool.this[0].account_recovery_setting[0].recovery_mechanism : mechanism.name] == ["verified_email"]
     error_message = "An account must be recovered through the verified address alone."
   }
