@@ -14,7 +14,7 @@ deletion_protection                = false
 multi_factor_authentication        = "OPTIONAL"
 cors_allowed_origins               = ["*"]
 
-web_acl_enabled     = false
+web_acl             = null
 backup_plan_enabled = false
 
 audit_object_lock = {

@@ -15,7 +15,8 @@ deletion_protection                = true
 multi_factor_authentication        = "ON"
 cors_allowed_origins               = []
 
-web_acl_enabled     = true
+# In five minutes, half of what the API serves then: many people may stand behind one address, and none takes all.
+web_acl             = { rate_limit = 150000 }
 backup_plan_enabled = true
 
 audit_object_lock = {

@@ -533,7 +533,7 @@ module "api_gateway" {
 
   access_log_group_arn = module.cloudwatch.log_group_arns["api-access"]
   execution_logging    = { level = "OFF" }
-  web_acl              = var.web_acl_enabled ? {} : null
+  web_acl              = var.web_acl
   custom_domain        = var.custom_domain
 
   untraced_path_parameters = var.xray_sampling_rules_enabled ? ["token"] : []

@@ -274,11 +274,13 @@ variable "xray_sampling_rules_enabled" {
   nullable    = false
 }
 
-variable "web_acl_enabled" {
-  description = "Puts a web ACL with AWS's managed rules and a limit per address before the API."
-  type        = bool
-  default     = false
-  nullable    = false
+variable "web_acl" {
+  description = "Web ACL with AWS's managed rules before the API: the requests that one address may make in five minutes (0 for no limit; many people may share an address), and a log group, bucket or stream for its log, whose name begins with aws-waf-logs-. null for none."
+  type = object({
+    rate_limit          = number
+    log_destination_arn = optional(string)
+  })
+  default = null
 }
 
 variable "custom_domain" {

@@ -28,7 +28,10 @@ OPTIONAL = {
     "permissions_boundary_arn": f"arn:aws:iam::{slices.ACCOUNT_ID}:policy/boundary",
     "invitation_sender": {"identity": "mail.example", "from_address": "invitations@mail.example"},
     "invitation_link": "https://portal.example/invitation",
-    "web_acl_enabled": True,
+    "web_acl": {
+        "rate_limit": 1000,
+        "log_destination_arn": f"arn:aws:logs:eu-west-1:{slices.ACCOUNT_ID}:log-group:aws-waf-logs-access",
+    },
     "custom_domain": {
         "domain_name": "access.portal.example",
         "certificate_arn": f"arn:aws:acm:eu-west-1:{slices.ACCOUNT_ID}:certificate/0a1b2c3d",

@@ -350,6 +350,7 @@ def test_all_inputs_make_what_is_optional(planned: Plans, shared_project: Projec
         "aws_sesv2_email_identity",
         "aws_sns_topic_subscription",
         "aws_wafv2_web_acl",
+        "aws_wafv2_web_acl_logging_configuration",
     }
 
 

@@ -262,16 +262,17 @@ variable "resource_policy" {
 variable "web_acl" {
   description = <<-EOT
     Web ACL before the stage; null makes none. `managed_rule_groups` are AWS managed rule groups in order of `priority`, counting only where
-    `count_only`; `rate_limit` is the number of requests (10 to 2000000000) that one address may make in five minutes, 0 for no limit;
+    `count_only`, or the rules in `counted_rules`: by default the one that blocks every body above 8 KB; `rate_limit` is the number of requests (10 to 2000000000) that one address may make in five minutes, 0 for no limit;
     `log_destination_arn` is a log group, bucket or stream whose name begins with aws-waf-logs-, null for none. The Authorization header and the path are never logged.
   EOT
   type = object({
     managed_rule_groups = optional(map(object({
-      priority   = number
-      count_only = optional(bool, false)
+      priority      = number
+      count_only    = optional(bool, false)
+      counted_rules = optional(set(string), [])
       })), {
       AWSManagedRulesAmazonIpReputationList = { priority = 10 }
-      AWSManagedRulesCommonRuleSet          = { priority = 20 }
+      AWSManagedRulesCommonRuleSet          = { priority = 20, counted_rules = ["SizeRestrictions_BODY"] }
       AWSManagedRulesKnownBadInputsRuleSet  = { priority = 30 }
     })
     rate_limit          = optional(number, 2000)

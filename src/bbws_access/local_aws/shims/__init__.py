@@ -42,6 +42,7 @@ def install_shims(function_interpreter: Path) -> None:
         s3,
         ses,
         sqs,
+        waf,
     )
 
     lambda_functions.install(function_interpreter)
@@ -57,3 +58,4 @@ def install_shims(function_interpreter: Path) -> None:
     s3.install()
     ses.install()
     sqs.install()
+    waf.install()

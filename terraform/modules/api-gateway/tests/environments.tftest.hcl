@@ -443,6 +443,24 @@ run "prod" {
   }
 
   assert {
+    condition = {
+      for rule in aws_wafv2_web_acl.this[0].rule : rule.name => [
+        for override in rule.statement[0].managed_rule_group_statement[0].rule_action_override : override.name if length(override.action_to_use[0].count) == 1
+      ] if rule.name != "rate-limit"
+      } == {
+      AWSManagedRulesAmazonIpReputationList = []
+      AWSManagedRulesCommonRuleSet          = ["SizeRestrictions_BODY"]
+      AWSManagedRulesKnownBadInputsRuleSet  = []
+    }
+    error_message = "Bodies above 8 KB must be let through."
+  }
+
+  assert {
+    condition     = aws_wafv2_web_acl.this[0].association_config[0].request_body[0].api_gateway[0].default_size_inspection_limit == "KB_64"
+    error_message = "Rules must see as much of a body as they can."
+  }
+
+  assert {
     condition     = aws_api_gateway_method_settings.all.settings[0].throttling_rate_limit == 1000 && aws_cloudwatch_log_group.execution[0].kms_key_id == "arn:aws:kms:af-south-1:111122223333:key/1b2c3d4e"
     error_message = "PROD's throttle and log key must be those that are given."
   }
