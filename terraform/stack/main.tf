@@ -595,6 +595,7 @@ module "cloudwatch" {
   queues          = { for key, name in module.mail.queue_names : key => { name = name } }
   event_rules     = module.events.rule_names
   mail_reputation = var.invitation_sender != null
+  backup_vaults   = { for name in module.dynamodb.backup_vault_name[*] : "tables" => name }
   subscriptions   = local.subscriptions
 }
 

@@ -243,6 +243,23 @@ locals {
     }
   }
 
+  vault_alarms = {
+    for key, vault in var.backup_vaults : "${key}-backup-failures" => {
+      description = "A backup into ${vault} failed or did not start, so that a day may be missing there; recovery to a point in time is not touched. AWS Backup's list of jobs says why; see docs/operations.md."
+      topics      = ["warning"]
+      threshold   = 0
+      periods     = 1
+      datapoints  = 1
+      missing     = "notBreaching"
+      expressions = { result = "SUM([failed, aborted])" }
+      label       = "Backups that are missing"
+      metrics = {
+        failed  = { namespace = "AWS/Backup", name = "NumberOfBackupJobsFailed", dimensions = { BackupVaultName = vault }, stat = "Sum", period = 3600 }
+        aborted = { namespace = "AWS/Backup", name = "NumberOfBackupJobsAborted", dimensions = { BackupVaultName = vault }, stat = "Sum", period = 3600 }
+      }
+    }
+  }
+
   # SES acts on the account's rates, whichever of its systems sent the mails.
   mail_alarms = {
     for key, alarm in {
@@ -308,7 +325,7 @@ locals {
     },
   )
 
-  alarms         = merge(local.function_alarms, local.audit_alarms, local.api_alarms, local.table_alarms, local.queue_alarms, local.rule_alarms, local.mail_alarms, local.other_alarms)
+  alarms         = merge(local.function_alarms, local.audit_alarms, local.api_alarms, local.table_alarms, local.queue_alarms, local.rule_alarms, local.vault_alarms, local.mail_alarms, local.other_alarms)
   single_metrics = { for key, alarm in local.alarms : key => one(values(alarm.metrics)) if length(alarm.expressions) == 0 }
 
   alarm_names = { for key in keys(local.alarms) : key => "${local.name_prefix}-alarm-${key}" }

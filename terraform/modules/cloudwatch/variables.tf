@@ -265,6 +265,23 @@ variable "event_rules" {
   }
 }
 
+variable "backup_vaults" {
+  description = "Names of AWS Backup's vaults, by a static name."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for key in keys(var.backup_vaults) : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", key))])
+    error_message = "backup_vaults must have keys of lower-case words joined by hyphens: they become part of alarm names."
+  }
+
+  validation {
+    condition     = alltrue([for name in values(var.backup_vaults) : can(regex("^[A-Za-z0-9_-]{2,50}$", name))])
+    error_message = "backup_vaults must be names of vaults, not ARNs."
+  }
+}
+
 variable "mail_reputation" {
   description = "Watches the account's rates of bounced mails and of complaints: SES pauses an account whose rates are too high."
   type        = bool

@@ -18,3 +18,7 @@ output "replication_sources" {
     }
   }
 }
+
+output "backup_vault_name" {
+  value = var.backup == null ? null : "${var.project_name}-${var.env_name}-vault-tables"
+}

@@ -440,6 +440,7 @@ run "prod" {
     dead_letter_queues = { capture = "bbws-access-prod-queue-capture-dlq" }
     queues             = { mail = { name = "bbws-access-prod-queue-mail" } }
     event_rules        = { organisation-created = "bbws-access-prod-rule-organisation-created" }
+    backup_vaults      = { tables = "bbws-access-prod-vault-tables" }
     mail_reputation    = true
   }
 
@@ -478,6 +479,7 @@ run "prod" {
       mail-backlog                = "> 900 warning"
       mail-bounces                = "> 0.05 warning"
       mail-complaints             = "> 0.001 warning"
+      tables-backup-failures      = "> 0 warning"
 
       organisation-created-event-failures = "> 0 warning"
     }
@@ -492,6 +494,17 @@ run "prod" {
       && toset(flatten(aws_cloudwatch_metric_alarm.this["organisation-created-event-failures"].metric_query[*].metric[*].metric_name)) == toset(["FailedInvocations", "InvocationsFailedToBeSentToDlq"])
     )
     error_message = "What waits, what was not handed over and what came back is watched."
+  }
+
+  assert {
+    condition = {
+      for query in aws_cloudwatch_metric_alarm.this["tables-backup-failures"].metric_query : query.id => try("${one(query.metric).metric_name} ${one(query.metric).dimensions.BackupVaultName}", query.expression)
+      } == {
+      failed  = "NumberOfBackupJobsFailed bbws-access-prod-vault-tables"
+      aborted = "NumberOfBackupJobsAborted bbws-access-prod-vault-tables"
+      result  = "SUM([failed, aborted])"
+    }
+    error_message = "A backup that failed, or never began, is noticed."
   }
 
   assert {

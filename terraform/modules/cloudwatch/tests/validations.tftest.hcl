@@ -286,6 +286,26 @@ run "work_queue_arn" {
   expect_failures = [var.queues, var.event_rules]
 }
 
+run "vault_key" {
+  command = plan
+
+  variables {
+    backup_vaults = { A_Vault = "vault" }
+  }
+
+  expect_failures = [var.backup_vaults]
+}
+
+run "vault_arn" {
+  command = plan
+
+  variables {
+    backup_vaults = { tables = "arn:aws:backup:eu-west-1:123456789012:backup-vault:vault" }
+  }
+
+  expect_failures = [var.backup_vaults]
+}
+
 run "work_queue_age" {
   command = plan
 
