@@ -93,11 +93,22 @@ def test_tables_are_protected(prod: Deployment, region: str | None) -> None:
             database.delete_table(TableName=name)
 
 
-def test_tables_are_backed_up_and_the_api_is_filtered(prod: Deployment) -> None:
-    plans = prod.client("backup").list_backup_plans()["BackupPlansList"]
-    assert [plan["BackupPlanName"] for plan in plans] == ["bbws-access-prod-plan-tables"]
-    filters = prod.client("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"]
-    assert len(filters) == 1
+def test_every_table_is_backed_up(prod: Deployment) -> None:
+    backup, database = prod.client("backup"), prod.client("dynamodb")
+    (plan,) = backup.list_backup_plans()["BackupPlansList"]
+    assert plan["BackupPlanName"] == "bbws-access-prod-plan-tables"
+    of_plan = {"BackupPlanId": plan["BackupPlanId"]}
+    (selection,) = backup.list_backup_selections(**of_plan)["BackupSelectionsList"]
+    found = backup.get_backup_selection(**of_plan, SelectionId=selection["SelectionId"])["BackupSelection"]
+    tables = prod.status["tables"].values()
+    assert set(found["Resources"]) == {database.describe_table(TableName=name)["Table"]["TableArn"] for name in tables}
+
+
+def test_the_stage_is_filtered(prod: Deployment) -> None:
+    (api,) = prod.client("apigateway").get_rest_apis()["items"]
+    stage = f"arn:aws:apigateway:{prod.status['region']}::/restapis/{api['id']}/stages/v1"
+    found = prod.client("wafv2").get_web_acl_for_resource(ResourceArn=stage)["WebACL"]
+    assert found["Name"] == "bbws-access-prod-apigw-acl"
 
 
 def test_archives_are_shut_to_the_public(prod: Deployment) -> None:
