@@ -105,8 +105,8 @@ def test_every_table_is_backed_up(prod: Deployment) -> None:
 
 
 def test_the_stage_is_filtered(prod: Deployment) -> None:
-    (api,) = prod.client("apigateway").get_rest_apis()["items"]
-    stage = f"arn:aws:apigateway:{prod.status['region']}::/restapis/{api['id']}/stages/v1"
+    apis = {api["name"]: api["id"] for api in prod.client("apigateway").get_rest_apis()["items"]}
+    stage = f"arn:aws:apigateway:{prod.status['region']}::/restapis/{apis['bbws-access-prod-apigw']}/stages/v1"
     found = prod.client("wafv2").get_web_acl_for_resource(ResourceArn=stage)["WebACL"]
     assert found["Name"] == "bbws-access-prod-apigw-acl"
 
