@@ -140,7 +140,7 @@ def test_every_answer_is_in_the_contract(
     )
     seen: dict[int, int] = {}
 
-    @settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(sent=requests(operation), caller=st.sampled_from([root, root, admin, user, lead, None]))
     def check(sent: dict, caller: str | None) -> None:
         path = operation.path

@@ -2,7 +2,9 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,6 +142,25 @@ def test_no_sign_up_where_administrators_make_users(pool: Pool) -> None:
         pool.aws.client("cognito-idp").sign_up(
             ClientId=pool.client_id, Username="mallory@example.org", Password=PASSWORD
         )
+
+
+def test_one_of_many_makes_an_account(pool: Pool) -> None:
+    cognito = pool.aws.client("cognito-idp")
+
+    def create(_: int) -> str:
+        try:
+            pool.aws.client("cognito-idp").admin_create_user(
+                UserPoolId=pool.id, Username="one@example.com", MessageAction="SUPPRESS"
+            )
+        except ClientError as error:
+            return error.response["Error"]["Code"]
+        return "made"
+
+    with ThreadPoolExecutor(16) as threads:
+        ends = Counter(threads.map(create, range(32)))
+    assert ends == {"made": 1, "UsernameExistsException": 31}
+    users = cognito.list_users(UserPoolId=pool.id, Filter='email = "one@example.com"')["Users"]
+    assert len(users) == 1
 
 
 def test_a_failing_trigger_fails_the_sign_in(pool: Pool) -> None:

@@ -5,9 +5,11 @@
 | a pool with deletion protection is not deleted | it is | `test_deletion_protection` |
 | a client writes only the attributes that it may | any | `test_a_client_cannot_write_...` |
 | a pool whose users are made by administrators takes no sign-up | it does | `test_no_sign_up_...` |
+| of several calls at once, one makes the account of an address | two may | `test_one_of_many_makes_an_account` |
 | sign-in fails when the pre-token trigger fails or may not be invoked | tokens are given out | `test_..._trigger_...` |
 """
 
+import threading
 from typing import Any
 
 from ministack.core.responses import get_account_id
@@ -32,7 +34,8 @@ def install() -> None:
     """Complete the user pools."""
     handle_request, run_trigger = cognito.handle_request, cognito._apply_pretoken_trigger
     sign_up, update_attributes = cognito._sign_up, cognito._update_user_attributes
-    delete_pool = cognito._delete_user_pool
+    delete_pool, create_user = cognito._delete_user_pool, cognito._admin_create_user
+    creating = threading.Lock()
 
     async def handle(*arguments: Any, **settings: Any) -> Response:
         try:
@@ -57,6 +60,10 @@ def install() -> None:
             return run_trigger(pool_id, *arguments, **settings)
         except RuntimeError as error:
             raise _TriggerError("UserLambdaValidationException", "PreTokenGeneration failed with an error.") from error
+
+    def create_alone(data: dict[str, Any]) -> Response:
+        with creating:
+            return create_user(data)
 
     def checked_sign_up(data: dict[str, Any]) -> Response:
         pool, client = _client(data.get("ClientId"))
@@ -84,6 +91,7 @@ def install() -> None:
     cognito._apply_pretoken_trigger = trigger
     cognito._sign_up = checked_sign_up
     cognito._update_user_attributes = checked_update
+    cognito._admin_create_user = create_alone
     cognito._delete_user_pool = checked_delete
 
 
