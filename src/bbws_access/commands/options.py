@@ -98,5 +98,5 @@ def with_options(command: Callable[..., Any]) -> Callable[..., Any]:
             given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
         return command(**given)
 
-    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__signature__ = signature.replace(parameters=parameters)
     return run
