@@ -192,9 +192,15 @@ def stays(table: str, record: dict) -> Step:
     return Check(table, _place(record), "#version = :version", names, values), Stale()
 
 
-def stays_active(table: str, record: dict, *, active: bool = True) -> Step:
-    """A step that fails where a record, of which the key is enough, is not active; or, if asked so, not inactive."""
-    return Check(table, _place(record), "#active = :active", {"#active": "active"}, {":active": active}), Stale()
+def stays_active(table: str, record: dict, *, active: bool = True, **others: str) -> Step:
+    """A step that fails where a record, of which the key is enough, is not active; or, if asked so, not inactive.
+
+    others: what else it has to say
+    """
+    wanted = {"active": active, **others}
+    condition = " AND ".join(f"#{name} = :{name}" for name in wanted)
+    names, values = {f"#{name}": name for name in wanted}, {f":{name}": value for name, value in wanted.items()}
+    return Check(table, _place(record), condition, names, values), Stale()
 
 
 def _place(record: dict) -> dict[str, str]:
@@ -226,23 +232,29 @@ def count(
     differences: Mapping[str, int],
     change: Change,
     least: Mapping[str, int] | None = None,
+    exactly: Mapping[str, int] | None = None,
 ) -> Update:
     """Adds to the numbers of a record of use, which comes to be with the first of them.
 
     ids: the record's own attributes, such as organisationId and roleId, that make its key too
-    differences: what to add to which number      least: how much a number must be before, or nothing is added
+    differences: what to add to which number
+    least, exactly: how much a number must be before, or nothing is added
     """
     parts = {"orgId" if name == "organisationId" else name: value for name, value in ids.items()}
     fixed = {"entityType": entity, **ids, "active": True, "requestId": change.request_id}
     adds = {**differences, "version": 1}
     sets = ", ".join(f"#{name} = :{name}" for name in fixed)
-    limits = {f":least_{name}": value for name, value in (least or {}).items()}
+    conditions, limits = [], {}
+    for sign, wanted in ((">=", least), ("=", exactly)):
+        for name, value in (wanted or {}).items():
+            conditions.append(f"#{name} {sign} :before_{name}")
+            limits[f":before_{name}"] = value
     return Update(
         table,
         key(entity, **parts),
         f"SET {sets}, dateCreated = if_not_exists(dateCreated, :now), createdBy = if_not_exists(createdBy, :actor), "
         f"dateLastUpdated = :now, lastUpdatedBy = :actor ADD {', '.join(f'#{name} :{name}' for name in adds)}",
-        " AND ".join(f"#{name} >= :least_{name}" for name in least or ()) or None,
+        " AND ".join(conditions) or None,
         names={f"#{name}": name for name in (*fixed, *adds)},
         values={
             **{f":{name}": value for name, value in (*fixed.items(), *adds.items())},

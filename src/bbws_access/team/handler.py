@@ -80,39 +80,62 @@ def get_team(request: Request) -> Response:
     return _team_answer(request, _existing_team(request, request.prefetched), request.prefetched[2])
 
 
-@service.operation("updateTeam", prefetch=_team_reads)
+def _change_reads(request: Request) -> list[Call]:
+    """The reads of a team that changes; with its members, where they go with it."""
+    reads = _team_reads(request)
+    if _ends_team(request):
+        table, org_id, team_id = request.settings.teams_table, request.path["orgId"], request.path["teamId"]
+        reads.append(store.members(table, org_id, team_id, None, memberships.ENDED_AT_ONCE))
+    return reads
+
+
+def _ends_team(request: Request) -> bool:
+    return request.operation.operation_id == "deleteTeam" or request.body.get("active") is False
+
+
+@service.operation("updateTeam", prefetch=_change_reads)
 def update_team(request: Request) -> Response:
-    def replace(reads: list) -> tuple[dict, dict | None]:
+    def replace(reads: list) -> tuple[dict, dict | None, bool]:
         stored = _existing_team(request, reads)
         record = store.team_item(rules.changed_team(stored, request.body, change_of(request)))
         rules.check_may_switch(request.access, stored, record)
-        commit(request.database, store.TEAMS.replace(request.settings.teams_table, stored, record))
-        return record, reads[2]
+        return record, reads[2], _store_team(request, stored, record, reads)
 
-    record, usage = settle(request, _team_reads, replace)
-    if request.body.get("active") is False:  # also where it is inactive already: an earlier call may have been cut off
-        _end_team(request)
+    record, usage, done = settle(request, _change_reads, replace)
+    if _ends_team(request):
+        _end_team(request, done=done)
         usage = None
     return _team_answer(request, record, usage)
 
 
-@service.operation("deleteTeam", prefetch=_team_reads)
+@service.operation("deleteTeam", prefetch=_change_reads)
 def delete_team(request: Request) -> Response:
-    def deactivate(reads: list) -> None:
+    def deactivate(reads: list) -> bool:
         stored = _existing_team(request, reads)
-        if stored["active"]:
-            record = {**stored, "active": False, **change_of(request).next(stored)}
-            commit(request.database, store.TEAMS.replace(request.settings.teams_table, stored, record))
+        record = {**stored, "active": False, **change_of(request).next(stored)}
+        return stored["active"] and _store_team(request, stored, record, reads)
 
-    settle(request, _team_reads, deactivate)
-    _end_team(request)
+    _end_team(request, done=settle(request, _change_reads, deactivate))
     return Response(204)
 
 
-def _end_team(request: Request) -> None:
-    """End the memberships of a team that is inactive by now, and tell. What was left undone, the next call does."""
+def _store_team(request: Request, stored: dict, record: dict, reads: list) -> bool:
+    """Store a team's next version; whether that ended all its memberships too."""
+    table, ending = request.settings.teams_table, None
+    if stored["active"] and not record["active"]:
+        ending = memberships.end_with_team(table, reads[2], reads[3], change_of(request))
+    commit(request.database, [*store.TEAMS.replace(table, stored, record), *(ending or ())])
+    return ending is not None
+
+
+def _end_team(request: Request, *, done: bool) -> None:
+    """End the memberships of a team that is inactive by now, and tell. What was left undone, the next call does.
+
+    done: they have ended with the team
+    """
     table, org_id, team_id = request.settings.teams_table, request.path["orgId"], request.path["teamId"]
-    memberships.end_all_of_team(request.database, table, org_id, team_id, change_of(request))
+    if not done:
+        memberships.end_all_of_team(request.database, table, org_id, team_id, change_of(request))
     try:
         request.aws.put_event("bbws.access", "TeamDeactivated", {"organisationId": org_id, "teamId": team_id})
     except AwsError as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from bbws_access.kernel.dynamodb import Check, Database, Delete, Get
+from bbws_access.kernel.dynamodb import Check, Database, Delete, Get, Page
 from bbws_access.kernel.errors import Conflict, Unavailable
 from bbws_access.kernel.keys import key
 from bbws_access.kernel.records import (
@@ -27,7 +27,7 @@ from bbws_access.kernel.records import (
 )
 from bbws_access.team import rules, store
 
-_ENDED_AT_ONCE = 32  # each can take three of the hundred actions of a transaction, and two are for the whole
+ENDED_AT_ONCE = 32  # each can take three of the hundred actions of a transaction, and three are for the whole
 _LONGEST_END = 15.0  # seconds of a request
 _INDEX_PAUSE = 0.1  # seconds that the index of members is given to catch up
 
@@ -56,8 +56,12 @@ def move(table: str, old: dict, new: dict, role: dict, replaced: dict | None, ch
     ]
 
 
-def end(table: str, stored: Iterable[dict], change: Change, *, keep_leads: bool) -> list[Step]:
-    """The steps that end memberships. keep_leads: refuse with LAST_LEAD where a team would lose its last one."""
+def end(table: str, stored: Iterable[dict], change: Change, *, keep_leads: bool, are_all: bool = False) -> list[Step]:
+    """The steps that end memberships.
+
+    keep_leads: refuse with LAST_LEAD where a team would lose its last one
+    are_all: fail where their team has others
+    """
     stored = list(stored)
     steps: list[Step] = []
     for membership in stored:
@@ -65,7 +69,22 @@ def end(table: str, stored: Iterable[dict], change: Change, *, keep_leads: bool)
         steps.append((put_over(table, ended, membership), Stale()))
         if membership["isPrimary"]:
             steps.append(no_primary(table, membership))
-    return [*steps, *counted(table, [(membership, -1) for membership in stored], change, keep_leads=keep_leads)]
+    moves = [(membership, -1) for membership in stored]
+    return [*steps, *counted(table, moves, change, keep_leads=keep_leads, are_all=are_all)]
+
+
+def end_with_team(table: str, usage: dict | None, found: Page, change: Change) -> list[Step] | None:
+    """The steps that end all memberships of a team in the transaction that ends the team, and fail where it has more.
+
+    usage: the team's numbers      found: the result of `store.members` for ENDED_AT_ONCE
+    None where they are too many for one transaction, or the index of members has not caught up.
+    """
+    if usage is None or found.last_key is not None or len(found.items) != usage["memberCount"]:
+        return None
+    if found.items:
+        return end(table, found.items, change, keep_leads=False, are_all=True)
+    names, values = {"#count": "memberCount"}, {":none": 0}
+    return [(Check(table, {"PK": usage["PK"], "SK": usage["SK"]}, "#count = :none", names, values), Stale())]
 
 
 def _stored(table: str, record: dict, role: dict, replaced: dict | None) -> list[Step]:
@@ -84,7 +103,9 @@ def no_members(table: str, team: dict, change: Change) -> Step:
     return put_over(table, {**place, "entityType": "TeamUsage", **ids, **numbers, **change.first()}, None), Stale()
 
 
-def counted(table: str, moves: Iterable[tuple[dict, int]], change: Change, *, keep_leads: bool) -> list[Step]:
+def counted(
+    table: str, moves: Iterable[tuple[dict, int]], change: Change, *, keep_leads: bool, are_all: bool = False
+) -> list[Step]:
     """The steps that count memberships which begin (1) or end (-1)."""
     teams: dict[tuple[str, str], dict[str, int]] = {}
     roles: dict[tuple[str, str], int] = {}
@@ -102,8 +123,9 @@ def counted(table: str, moves: Iterable[tuple[dict, int]], change: Change, *, ke
             lost = -numbers["leadCount"]
             least = {"leadCount": lost + 1} if keep_leads and lost > 0 else None
             ids = {"organisationId": org_id, "teamId": team_id}
-            action = count(table, "TeamUsage", ids, changed, change, least)
-            steps.append((action, last_lead() if least else Conflict("The members of the team could not be counted.")))
+            exactly = {"memberCount": -numbers["memberCount"]} if are_all else None
+            action = count(table, "TeamUsage", ids, changed, change, least, exactly)
+            steps.append((action, last_lead() if least else Stale()))
     for (org_id, role_id), difference in roles.items():
         if difference:
             ids = {"organisationId": org_id, "teamRoleId": role_id}
@@ -175,7 +197,7 @@ def end_all_of_team(database: Database, table: str, org_id: str, team_id: str, c
     while _members_left(database, table, org_id, team_id):
         if time.monotonic() > until:
             raise Unavailable("The team has many members. Call again to go on ending their memberships.")
-        page = database.parallel([store.members(table, org_id, team_id, None, _ENDED_AT_ONCE)])[0]
+        page = database.parallel([store.members(table, org_id, team_id, None, ENDED_AT_ONCE)])[0]
         # The index is a moment behind: it may still show what was ended just now.
         read = database.parallel([Get(table, {"PK": item["PK"], "SK": item["SK"]}) for item in page.items])
         found = [membership for membership in read if membership is not None and membership["active"]]

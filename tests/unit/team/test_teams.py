@@ -9,7 +9,8 @@ from functools import partial
 import boto3
 import pytest
 
-from bbws_access.team import memberships
+from bbws_access.kernel.dynamodb import Query
+from bbws_access.team import memberships, store
 from tests.support.services import Instance, World, at_once
 from tests.support.teams import MEMBER, MEMBERS, TEAM, TEAMS, USER_TEAMS, Organisation
 
@@ -213,7 +214,9 @@ class TestDelete:
         team, other = org.team("A"), org.team("B")
         users = [org.member(team, "TEAM_LEAD"), *(org.member(team) for _ in range(3))]
         org.add(other, users[0]).expect(201)
-        api.call("DELETE", TEAM.format(org.id, team), org.admin).expect(204)
+        answer = api.call("DELETE", TEAM.format(org.id, team), org.admin)
+        assert answer.expect(204) is None
+        assert answer.round_trips == 2
         assert org.numbers(team) == (0, 0, 0)
         assert (org.uses("TEAM_LEAD"), org.uses("MEMBER")) == (0, 1)
         for user in users:
@@ -244,13 +247,47 @@ class TestDelete:
         assert org.numbers(team) == (0, 0, 0)
         assert org.uses("MEMBER") == 0
 
+    def test_an_index_that_has_not_caught_up(
+        self, api: Instance, org: Organisation, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        team, members, asked = org.team("A"), store.members, []
+        user = org.member(team)
+
+        def behind(table: str, org_id: str, team_id: str, *more: object) -> Query:
+            asked.append(team_id)
+            return members(table, org_id, team_id if len(asked) > 2 else "team-none", *more)
+
+        monkeypatch.setattr(store, "members", behind)
+        api.call("DELETE", TEAM.format(org.id, team), org.admin).expect(204)
+        assert len(asked) == 3
+        assert org.numbers(team) == (0, 0, 0)
+        assert org.capabilities(user, team) == set()
+
+    @pytest.mark.parametrize("before", [0, 2])
+    def test_somebody_joins_after_the_members_were_read(
+        self, api: Instance, org: Organisation, new_instance: Callable[[], Instance], before: int
+    ) -> None:
+        team, late, transact = org.team("A"), org.user(), api.database.transact
+        users = [late, *(org.member(team) for _ in range(before))]
+
+        def late_transact(actions: list) -> None:
+            api.database.transact = transact
+            org.add(team, late, api=new_instance()).expect(201)
+            transact(actions)
+
+        api.database.transact = late_transact
+        api.call("DELETE", TEAM.format(org.id, team), org.admin).expect(204)
+        assert org.numbers(team) == (0, 0, 0)
+        assert org.uses("MEMBER") == 0
+        assert all(org.capabilities(user, team) == set() for user in users)
+
     def test_what_one_call_does_not_finish_the_next_does(
         self, api: Instance, org: Organisation, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         team = org.team("A")
         for _ in range(4):
             org.member(team)
-        monkeypatch.setattr(memberships, "_ENDED_AT_ONCE", 3)
+        monkeypatch.setattr(memberships, "ENDED_AT_ONCE", 3)
         monkeypatch.setattr(memberships, "_LONGEST_END", 0.0)
         answer = api.call("DELETE", TEAM.format(org.id, team), org.admin)
         answer.expect(503, "SERVICE_UNAVAILABLE")
@@ -265,7 +302,8 @@ class TestDelete:
         self, api: Instance, org: Organisation, told: Callable[[], list[dict]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         team, body = org.team("A"), {"name": "A", "active": False}
-        user = org.member(team, "TEAM_LEAD")
+        user, _ = org.member(team, "TEAM_LEAD"), org.member(team)
+        monkeypatch.setattr(memberships, "ENDED_AT_ONCE", 1)
         monkeypatch.setattr(memberships, "_LONGEST_END", -1.0)
         api.call("PUT", TEAM.format(org.id, team), org.admin, body).expect(503, "SERVICE_UNAVAILABLE")
         monkeypatch.setattr(memberships, "_LONGEST_END", 15.0)
