@@ -53,15 +53,13 @@ class Limit(NamedTuple):
     why: str
 
 
-_BY_TOKEN = "the use of the token is counted before it is looked at, and the token tells which invitation"
+_BY_TOKEN = "the use of the token is counted, while the invitation is read"
 BEYOND_THE_GOAL = {
     "listUserTeams": Limit(2, 0, "the memberships tell which teams' names are needed"),
     "previewRole": Limit(2, 0, "the assignments tell whose other roles count; one more for each 24 more reads"),
-    "deleteTeam": Limit(2, 1, "who is left to end is known only when nobody can join; members take more of both"),
-    "resendInvitation": Limit(2, 1, "the invitation tells which role and team are offered"),
-    "readInvitation": Limit(2, 1, _BY_TOKEN),
-    "declineInvitation": Limit(2, 2, _BY_TOKEN),
-    "acceptInvitation": Limit(4, 2, f"{_BY_TOKEN}; that tells the offer, and the account what its user has already"),
+    "readInvitation": Limit(1, 1, _BY_TOKEN),
+    "declineInvitation": Limit(1, 2, _BY_TOKEN),
+    "acceptInvitation": Limit(2, 2, f"{_BY_TOKEN}; that tells what is offered, by whom, and whose account it is for"),
 }
 
 

@@ -39,7 +39,7 @@ class Letter(Mail):
     @property
     def token(self) -> str:
         """The token in an invitation's link."""
-        [token] = re.findall(r"#token=([\w-]+)$", self.text, re.MULTILINE)
+        [token] = re.findall(r"#token=([\w.-]+)$", self.text, re.MULTILINE)
         return token
 
 

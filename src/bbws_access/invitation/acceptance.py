@@ -9,7 +9,7 @@ from bbws_access.access.grants import TEAM, in_force
 from bbws_access.access.reader import access_in, calls_in
 from bbws_access.invitation import accounts, mail, offers, rules, store, tokens
 from bbws_access.invitation.accounts import Account
-from bbws_access.kernel.dynamodb import Call
+from bbws_access.kernel.dynamodb import Call, Page
 from bbws_access.kernel.errors import NotFound
 from bbws_access.kernel.records import Change, Step, check_room, stays, timestamp, until_fresh
 from bbws_access.role import rules as role_rules
@@ -23,13 +23,14 @@ from bbws_access.team import store as team_store
 def find(request: Request) -> dict:
     """The invitation that the request's token is for. Raises RATE_LIMITED or INVITATION_NOT_FOUND."""
     table, token = request.settings.invitations_table, request.path["token"]
-    store.count_attempt(request.database, table, request.source_ip, request.now)
-    if not tokens.can_be_token(token):
-        raise rules.no_invitation()
-    [known] = request.database.parallel([store.token(table, tokens.token_hash(token))])
+    said = tokens.invitation_of(token)
+    reads = [] if said is None else [store.token(table, tokens.token_hash(token)), store.invitation(table, *said)]
+    results = store.count_attempt(request.database, table, request.source_ip, request.now, reads)
+    known, found = results or (None, None)
     if known is None or not tokens.is_hash_of(known["tokenHash"], token):
         raise rules.no_invitation()
-    [found] = request.database.parallel([store.invitation(table, known["organisationId"], known["invitationId"])])
+    if (known["organisationId"], known["invitationId"]) != said:
+        raise rules.no_invitation()
     return _current(found, known["sendNumber"])
 
 
@@ -67,23 +68,28 @@ def accept(request: Request) -> tuple[dict, Account]:
     """
     stored = find(request)
     rules.check_pending(stored, request.now)
+    who = request.aws, request.settings.user_pool_id, stored["email"]
+    there = accounts.find(*who)
+    user_id = offers.NOBODY_YET if there is None else accounts.user_id(there)
     offered = _Offered(request, stored)
-    first = request.database.parallel(offered.calls)
-    offered.check(first, offers.NOBODY_YET)
-    account = accounts.find_or_create(
-        request.aws, request.settings.user_pool_id, stored["email"], stored["organisationId"], request.now
-    )
+    width = len(offered.calls)
+    first = request.database.parallel([*offered.calls, *([] if there is None else _held(request, stored, user_id))])
+    offered.check(first[:width], user_id)
+    account = accounts.use_or_create(*who, stored["organisationId"], there, request.now)
     change = Change(account.user_id, request.request_id, request.now)
     mail.tell_sender(request.aws, request.settings, mail.ACCEPTED, stored, request.now)
+    held_reads = _held(request, stored, account.user_id)
+
+    def again() -> list:
+        return _again(request, stored, [*offered.calls, *held_reads])
 
     def attempt(reads: list) -> dict:
-        found, *results = reads
-        found = _current(found, stored["sendNumber"])
+        found = _current(reads[0], stored["sendNumber"])
         more = {"acceptedAt": timestamp(request.now), "acceptedBy": account.user_id}
         record = rules.ended(found, rules.ACCEPTED, change, **more)
         # Now that the account is known: it may be the inviter's, who then gets no more than they hold.
-        offer = offered.check(results, account.user_id)
-        held = _Held(request, found, change.actor)
+        offer = offered.check(reads[1 : width + 1], account.user_id)
+        held = _Held(request, found, held_reads, reads[width + 1 :])
         steps = [
             stays(request.settings.permissions_table, offer.role),
             *_assign(request, found, offer, change, held),
@@ -93,7 +99,27 @@ def accept(request: Request) -> tuple[dict, Account]:
         store.end(request.database, request.settings.invitations_table, found, record, steps)
         return record
 
-    return until_fresh([stored, *first], lambda: _again(request, stored, offered.calls), attempt), account
+    if account.created:
+        reads = [stored, *first, *_NOTHING_HELD]
+    elif there is None:  # somebody else made it meanwhile
+        reads = again()
+    else:
+        reads = [stored, *first]
+    return until_fresh(reads, again, attempt), account
+
+
+# What `_held` would find of an account that was made just now.
+_NOTHING_HELD = (Page([], None, 0), Page([], None, 0), None)
+
+
+def _held(request: Request, stored: dict, user_id: str) -> list[Call]:
+    """The reads of what a user holds and held in the invitation's organisation."""
+    org_id, teams = stored["organisationId"], request.settings.teams_table
+    return [
+        team_store.assignments(request.settings.permissions_table, org_id, user_id),
+        team_store.memberships(teams, user_id, org_id),
+        team_store.primary_team(teams, org_id, user_id),
+    ]
 
 
 class _Offered:
@@ -129,21 +155,15 @@ class _Offered:
 
 
 class _Held:
-    """What the person of an account holds and held in the invitation's organisation.
+    """What the person of an account holds and held in the invitation's organisation, from the results of `_held`.
 
     assignments, memberships: all the records, ended ones too      assigned, joined: the first pages of their queries
     pointer: the record that names the primary team, None without one
     Raises INVITATION_OBSOLETE where what was offered was taken from the person after the offer, or everything was.
     """
 
-    def __init__(self, request: Request, stored: dict, user_id: str) -> None:
-        org_id, teams = stored["organisationId"], request.settings.teams_table
-        calls = [
-            team_store.assignments(request.settings.permissions_table, org_id, user_id),
-            team_store.memberships(teams, user_id, org_id),
-            team_store.primary_team(teams, org_id, user_id),
-        ]
-        self.assigned, self.joined, self.pointer = request.database.parallel(calls)
+    def __init__(self, request: Request, stored: dict, calls: list[Call], results: list) -> None:
+        self.assigned, self.joined, self.pointer = results
         self.assignments = request.database.rest_of(calls[0], self.assigned)
         self.memberships = request.database.rest_of(calls[1], self.joined)
         self._check_not_left(stored, request.now)

@@ -19,21 +19,32 @@ class Account(NamedTuple):
     created: bool
 
 
-def find_or_create(aws: Aws, pool: str, email: str, org_id: str, now: datetime) -> Account:
-    """The account with an address; a new one belongs to the organisation and gets its temporary password by mail.
+def find(aws: Aws, pool: str, email: str) -> dict | None:
+    """The user pool's record of the account with an address, usable or not; None without one.
 
-    Doing it again, also after a failure half way, finds what is there.
-    Raises ACCOUNT_NOT_USABLE for an account that may not sign in with the address, Unavailable when Cognito is.
+    Raises Unavailable when Cognito is.
     """
     try:
-        found = _find(aws, pool, email)
-        if found is None:
-            found = _create(aws, pool, email, org_id)
-            if found is not None:
-                return Account(_user_id(found["User"]["Attributes"]), created=True)
-            found = _find(aws, pool, email)
+        return aws.cognito("AdminGetUser", {"UserPoolId": pool, "Username": email})
     except AwsUnavailable as error:
-        raise Unavailable("Accounts cannot be reached now. Nothing has changed: try again.", retry_after=5) from error
+        raise _unavailable() from error
+    except AwsError as error:
+        if error.code == "UserNotFoundException":
+            return None
+        raise
+
+
+def use_or_create(aws: Aws, pool: str, email: str, org_id: str, found: dict | None, now: datetime) -> Account:
+    """The account that `find` found, or a new one: of the organisation, with a temporary password that goes by mail.
+
+    Doing it again, also after a failure half way, uses what is there.
+    Raises ACCOUNT_NOT_USABLE for an account that may not sign in with the address, Unavailable when Cognito is.
+    """
+    if found is None:
+        made = _create(aws, pool, email, org_id)
+        if made is not None:
+            return Account(_id_in(made["User"]["Attributes"]), created=True)
+        found = find(aws, pool, email)
     if found is None:
         raise Unavailable("The account is being changed at the same moment. Try again.")
     attributes = {attribute["Name"]: attribute["Value"] for attribute in found["UserAttributes"]}
@@ -47,16 +58,12 @@ def find_or_create(aws: Aws, pool: str, email: str, org_id: str, now: datetime) 
     if found["UserStatus"] == "FORCE_CHANGE_PASSWORD" and _is_old(found, now):
         # Nobody has ever signed in, and the temporary password may be gone or expired: send another one.
         _send_password_again(aws, pool, email)
-    return Account(_user_id(found["UserAttributes"]), created=False)
+    return Account(user_id(found), created=False)
 
 
-def _find(aws: Aws, pool: str, username: str) -> dict | None:
-    try:
-        return aws.cognito("AdminGetUser", {"UserPoolId": pool, "Username": username})
-    except AwsError as error:
-        if error.code == "UserNotFoundException":
-            return None
-        raise
+def user_id(found: dict) -> str:
+    """The sub of an account that `find` found."""
+    return _id_in(found["UserAttributes"])
 
 
 def _create(aws: Aws, pool: str, email: str, org_id: str) -> dict | None:
@@ -70,6 +77,8 @@ def _create(aws: Aws, pool: str, email: str, org_id: str) -> dict | None:
     }
     try:
         return aws.cognito("AdminCreateUser", body)
+    except AwsUnavailable as error:
+        raise _unavailable() from error
     except AwsError as error:
         if error.code == "UsernameExistsException":
             return None
@@ -81,7 +90,7 @@ def _send_password_again(aws: Aws, pool: str, email: str) -> None:
     try:
         aws.cognito("AdminCreateUser", body)
     except AwsUnavailable as error:
-        raise Unavailable("Accounts cannot be reached now. Nothing has changed: try again.", retry_after=5) from error
+        raise _unavailable() from error
     except AwsError as error:
         # UnsupportedUserStateException: the person signs in for the first time at this moment.
         if error.code != "UnsupportedUserStateException":
@@ -92,8 +101,12 @@ def _is_old(found: dict, now: datetime) -> bool:
     return now.timestamp() - float(found["UserLastModifiedDate"]) > _SENT_JUST_NOW
 
 
-def _user_id(attributes: list[dict]) -> str:
-    [user_id] = [attribute["Value"] for attribute in attributes if attribute["Name"] == "sub"]
-    if not is_user_id(user_id):
+def _id_in(attributes: list[dict]) -> str:
+    [sub] = [attribute["Value"] for attribute in attributes if attribute["Name"] == "sub"]
+    if not is_user_id(sub):
         raise ValueError("The user pool has an account whose sub is no user id")
-    return user_id
+    return sub
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("Accounts cannot be reached now. Nothing has changed: try again.", retry_after=5)

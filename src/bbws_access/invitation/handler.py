@@ -7,7 +7,7 @@ from bbws_access.kernel.dynamodb import Call, Query
 from bbws_access.kernel.events import Event, Message
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.paging import encode_cursor, list_response, page_size
-from bbws_access.kernel.records import commit, organisation_read, take, timestamp
+from bbws_access.kernel.records import commit, organisation_read, take, timestamp, until_fresh
 from bbws_access.service.links import Links, cursor_scope, link, page_links
 from bbws_access.service.operations import change_of, check_organisation, from_cursor, page_of, settle
 from bbws_access.service.requests import Request, Response
@@ -144,19 +144,24 @@ def _revoke(request: Request) -> dict:
     return settle(request, _reads, revoke)
 
 
-@service.operation("resendInvitation", prefetch=_reads)
+def _resend_reads(request: Request) -> list[Call]:
+    return [*_reads(request), *offers.reads_of_any(request.settings, request.path["orgId"])]
+
+
+@service.operation("resendInvitation", prefetch=_resend_reads)
 def resend_invitation(request: Request) -> dict:
     table, change = request.settings.invitations_table, change_of(request)
     mail.check_configured(request.settings)
     asked: set[int] = set()
+    existing = _existing(request, request.prefetched)
+    # A sending changes neither role nor team, so both are known from now on.
+    offered = existing["roleId"], existing.get("teamId")
+    calls = offers.reads(request.settings, request.path["orgId"], *offered)
 
     def resend(reads: list) -> dict:
         stored = _existing(request, reads)
         record = rules.resent(stored, request.caller.email, change)
-        org_id, role_id, team_id = stored["organisationId"], stored["roleId"], stored.get("teamId")
-        calls = offers.reads(request.settings, org_id, role_id, team_id)
-        results = request.database.parallel(calls)
-        offer = offers.resolve(request.database, calls, results, role_id, team_id, stored.get("teamRoleId"))
+        offer = offers.resolve(request.database, calls, reads[2:], *offered, stored.get("teamRoleId"))
         offers.check_may_offer(request.access, offer)
         record |= offer.names()
         if record["sendNumber"] not in asked:
@@ -166,7 +171,10 @@ def resend_invitation(request: Request) -> dict:
         commit(request.database, [*steps, *offers.stay(request.settings, offer)])
         return record
 
-    return _shown(request, Links(request.access), settle(request, _reads, resend))
+    any_calls, any_results = _resend_reads(request)[2:], request.prefetched[2:]
+    first = [*request.prefetched[:2], *offers.sent_before(request.database, any_calls, any_results, existing)]
+    record = until_fresh(first, lambda: request.database.parallel([*_reads(request), *calls]), resend)
+    return _shown(request, Links(request.access), record)
 
 
 def _existing(request: Request, reads: list) -> dict:

@@ -85,7 +85,7 @@ def send(message: Message) -> None:
         log.info("The mail is not needed, or was sent already")
         return
     if body["kind"] == INVITATION:
-        token = tokens.new_token()
+        token = tokens.new_token(invitation["organisationId"], invitation["invitationId"])
         store.keep_token(message.database, table, rules.token_record(tokens.token_hash(token), invitation, message.now))
         values = _invitation_values(invitation, f"{settings.invitation_link}#token={token}")
         to = invitation["email"]

@@ -9,6 +9,7 @@ from bbws_access.access.grants import Access
 from bbws_access.invitation import rules
 from bbws_access.kernel.dynamodb import Call, Database
 from bbws_access.kernel.errors import Forbidden, NotFound
+from bbws_access.kernel.keys import key
 from bbws_access.kernel.records import Step, organisation_read, stays, stays_active, team_read
 from bbws_access.kernel.settings import Settings
 from bbws_access.role import rules as role_rules
@@ -55,6 +56,31 @@ def reads(settings: Settings, org_id: str, role_id: str, team_id: str | None) ->
         calls.append(team_read(settings.teams_table, org_id, team_id))
         calls.append(team_store.every_team_role(settings.teams_table, org_id))
     return calls
+
+
+def reads_of_any(settings: Settings, org_id: str) -> list[Call]:
+    """The reads that `sent_before` needs: with whatever an invitation of the organisation offers among them."""
+    table = settings.permissions_table
+    return [
+        organisation_read(table, org_id),
+        role_store.every_role(table, org_id),
+        role_store.permission_sets(table, org_id),
+        team_store.every_team_role(settings.teams_table, org_id),
+    ]
+
+
+def sent_before(database: Database, calls: list[Call], results: list, stored: dict) -> list:
+    """The results that `reads` would have for an invitation, from those of `reads_of_any`.
+
+    Of the team they say what the invitation says: that it is active and has this name is for `stay` to find.
+    """
+    organisation, roles, sets, team_roles = results
+    role = next((role for role in database.rest_of(calls[1], roles) if role["roleId"] == stored["roleId"]), None)
+    found = [organisation, role, sets]
+    if "teamId" in stored:
+        place = key("Team", orgId=stored["organisationId"], teamId=stored["teamId"])
+        found += [{**place, "teamId": stored["teamId"], "name": stored["teamName"], "active": True}, team_roles]
+    return found
 
 
 def resolve(
@@ -128,7 +154,13 @@ def stay(settings: Settings, offer: Offer) -> list[Step]:
 
 
 def team_stays(settings: Settings, offer: Offer) -> list[Step]:
-    """Steps that fail where the team is inactive, or the team role not as it was read; none without a team."""
+    """Steps that fail where the team is inactive or has another name, or the team role is not as it was read.
+
+    None without a team.
+    """
     if offer.team is None:
         return []
-    return [stays_active(settings.teams_table, offer.team), stays(settings.teams_table, offer.team_role)]
+    return [
+        stays_active(settings.teams_table, offer.team, name=offer.team["name"]),
+        stays(settings.teams_table, offer.team_role),
+    ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from bbws_access.invitation import rules
-from bbws_access.kernel.dynamodb import ConditionFailed, Database, Delete, Get, Put, Query, Update
+from bbws_access.kernel.dynamodb import Call, ConditionFailed, Database, Delete, Get, Put, Query, Update
 from bbws_access.kernel.errors import ServiceError
 from bbws_access.kernel.keys import index_key, key, partition, sort_prefix
 from bbws_access.kernel.records import Change, Stale, Step, commit, put_over, timestamp
@@ -145,19 +145,11 @@ def keep_token(database: Database, table: str, record: dict) -> None:
     database.put(table, {**key("InvitationToken", tokenHash=record["tokenHash"]), **record})
 
 
-def count_attempt(database: Database, table: str, source: str, now: datetime) -> None:
-    """Count a use of a token by an address. Raises RATE_LIMITED."""
+def count_attempt(database: Database, table: str, source: str, now: datetime, reads: list[Call]) -> list:
+    """Count a use of a token by an address; the results of reads that travel along. Raises RATE_LIMITED."""
     place = key("TokenRate", address=rules.address_of(source), minute=rules.minute(now))
-    counted = _count(table, "TokenRate", place, rules.ATTEMPTS_A_MINUTE, now)
     try:
-        database.update(
-            counted.table,
-            counted.key,
-            counted.expression,
-            condition=counted.condition,
-            names=counted.names,
-            values=counted.values,
-        )
+        return database.parallel([_count(table, "TokenRate", place, rules.ATTEMPTS_A_MINUTE, now), *reads])[1:]
     except ConditionFailed:
         raise rules.too_many_attempts(now) from None
 

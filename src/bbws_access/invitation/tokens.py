@@ -8,13 +8,18 @@ import re
 from base64 import urlsafe_b64encode
 from secrets import token_bytes
 
+from bbws_access.kernel.ids import is_valid_id
+
 _BYTES = 32
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}\Z")
+_TOKEN = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)\.[A-Za-z0-9_-]{43}\Z")
 
 
-def new_token() -> str:
-    """A new token: 256 random bits as 43 characters that need no escaping in an address."""
-    return urlsafe_b64encode(token_bytes(_BYTES)).decode().rstrip("=")
+def new_token(org_id: str, invitation_id: str) -> str:
+    """A new token of an invitation: its ids, and 256 random bits as 43 characters. None of it needs escaping.
+
+    The ids are there so that the invitation is read together with the token's record. They prove nothing.
+    """
+    return f"{org_id}.{invitation_id}.{urlsafe_b64encode(token_bytes(_BYTES)).decode().rstrip('=')}"
 
 
 def token_hash(token: str) -> str:
@@ -22,9 +27,12 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def can_be_token(text: str) -> bool:
-    """Whether it has the form of a token."""
-    return _TOKEN.match(text) is not None
+def invitation_of(text: str) -> tuple[str, str] | None:
+    """Organisation and invitation of which it says to be a token; None for what cannot be one."""
+    found = _TOKEN.match(text)
+    if found is None or not all(map(is_valid_id, found.groups())):
+        return None
+    return found[1], found[2]
 
 
 def is_hash_of(stored: str, token: str) -> bool:

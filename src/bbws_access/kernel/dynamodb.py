@@ -318,8 +318,11 @@ class Database:
             items = items + page.items
         return items
 
-    def parallel(self, calls: Iterable[Call], *, deadline: float | None = None) -> list:
-        """The results of several reads that are in flight at the same time, up to 36, in the order of the calls."""
+    def parallel(self, calls: Iterable[Call | Update], *, deadline: float | None = None) -> list:
+        """The results of several calls that are in flight at the same time, up to 36, in the order of the calls.
+
+        Reads, and updates that need nothing of what is read. Raises ConditionFailed of an update.
+        """
         calls = list(calls)
         return self._run(calls, deadline) if calls else []
 

@@ -68,19 +68,18 @@ def platform_roles(table: str) -> Query:
 
 def roles(table: str, org_id: str, query: dict) -> Query:
     """The roles of an organisation in the order asked for: ids begin with the time of their making."""
-    asked = Query(
-        table,
-        partition("OrganisationRole", orgId=org_id),
-        "ROLE#",
-        forward=query["order"] == "oldest",
-    )
+    asked = every_role(table, org_id)._replace(forward=query["order"] == "oldest")
     return where(asked, {name: query[name] for name in ("active", "scope", "name") if name in query})
+
+
+def every_role(table: str, org_id: str) -> Query:
+    """All roles of an organisation, inactive ones too."""
+    return Query(table, partition("OrganisationRole", orgId=org_id), "ROLE#")
 
 
 def role_names(table: str, org_id: str) -> Query:
     """Ids and names of all roles of an organisation, inactive ones too."""
-    asked = Query(table, partition("OrganisationRole", orgId=org_id), "ROLE#", projection="roleId,#name")
-    return asked._replace(names={"#name": "name"})
+    return every_role(table, org_id)._replace(projection="roleId,#name", names={"#name": "name"})
 
 
 def default_names(table: str, org_id: str) -> list[Get]:

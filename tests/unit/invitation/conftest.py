@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import io
-import uuid
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
 
-from bbws_access.invitation import store
+from bbws_access.invitation import store, tokens
 from bbws_access.invitation.handler import service
+from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.keys import key
 from bbws_access.kernel.records import Change
 from bbws_access.kernel.settings import Settings
@@ -125,7 +124,7 @@ class Desk:
 
 
 def unknown_token() -> str:
-    return urlsafe_b64encode(uuid.uuid4().bytes * 2).decode().rstrip("=")
+    return tokens.new_token(new_id("organisation"), new_id("invitation"))
 
 
 @pytest.fixture

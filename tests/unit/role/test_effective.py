@@ -161,7 +161,7 @@ class TestAccessChecks:
             (expired, "/platform/permissions", False, "USER_INACTIVE"),
             (world.user(), "/platform/permissions", False, "UNKNOWN_USER"),
             (world.user(), "/health", True, "PUBLIC"),
-            (world.user(), f"/invitations/{new_token()}-_Az", True, "PUBLIC"),
+            (world.user(), f"/invitations/{new_token(org, 'inv-1')}-_Az", True, "PUBLIC"),
             (member, "/platform/permissions/site:read", True, "SIGNED_IN"),
         ):
             answer = self.check(api, org, admin, user, "GET", path)
