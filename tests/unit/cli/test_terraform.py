@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -264,6 +265,15 @@ resource "terraform_data" "never" {
 """
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Whoever runs the tests in the background may have them ignore interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_lets_terraform_end_in_good_order(project: Project) -> None:
     terraform, files = runner(project, SLOW, "")
     planned = terraform.plan(files, lambda text: None)
@@ -340,6 +350,7 @@ resource "terraform_data" "writes" {
     assert terraform.unsaved_state.read_text() == "mine\n"
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_state_that_an_interrupted_apply_could_not_save_is_kept(project: Project) -> None:
     terraform, files = runner(project, SLOW.replace("sleep 3", f"echo mine > {UNSAVED_STATE}; sleep 3"), "")
     planned = terraform.plan(files, lambda text: None)

@@ -21,6 +21,7 @@ from bbws_access.commands import places
 from bbws_access.commands.main import app
 from bbws_access.commands.options import DataPlace, Values
 from bbws_access.local_aws import LocalAws
+from tests.support.tool import run_tool
 
 ROOT = Path(__file__).parents[3]
 
@@ -44,16 +45,7 @@ def tool(folder: Path, *arguments: str, path: str | None = None, **variables: st
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_CONFIG_FILE": os.devnull,
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "bbws_access.commands", *arguments],
-        cwd=folder,
-        env=kept | variables | ({"PATH": path} if path else {}),
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=120,
-        check=False,
-    )
+    done = run_tool(folder, arguments, kept | variables | ({"PATH": path} if path else {}))
     assert "Traceback" not in done.stderr + done.stdout
     return done
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typer.testing import CliRunner
 from bbws_access.cli.environments import Environment
 from bbws_access.commands.main import app
 from bbws_access.verify.compare import plans
+from tests.support.tool import run_tool
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -25,8 +25,7 @@ pytestmark = pytest.mark.xdist_group("diff")
 
 def tool(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    command = [sys.executable, "-m", "bbws_access.commands", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    return run_tool(ROOT, arguments, environment)
 
 
 @pytest.fixture(scope="module")
