@@ -115,7 +115,7 @@ def main(arguments: list[str]) -> int:
             os.environ.update(environment)
             aws.stop()
     needed = len(BEYOND_THE_GOAL.keys() & set(arguments or operations))
-    print(f"Goals: {f'{missed} MISSED' if missed else 'met'}; {needed} operations need more waits, marked *")
+    print(f"Goals: {f'{missed} MISSED' if missed else 'met'}; {needed} operations have goals of their own, marked *")
     return int(missed > 0)
 
 

@@ -63,8 +63,8 @@ def decline(request: Request) -> dict:
 def accept(request: Request) -> tuple[dict, Account]:
     """The accepted invitation and the account that accepted it: granted all that was offered, or nothing.
 
-    First whether it may be accepted, then the account, then everything in one transaction. A failure before the end
-    leaves at most an account that may do nothing, and accepting again goes on from there.
+    First whether it may be accepted, then the account where there is none, then everything in one transaction. A
+    failure before the end leaves at most an account that may do nothing, and accepting again goes on from there.
     """
     stored = find(request)
     rules.check_pending(stored, request.now)
@@ -74,11 +74,12 @@ def accept(request: Request) -> tuple[dict, Account]:
     offered = _Offered(request, stored)
     width = len(offered.calls)
     first = request.database.parallel([*offered.calls, *([] if there is None else _held(request, stored, user_id))])
-    offered.check(first[:width], user_id)
+    first_offer = offered.check(first[:width], user_id)
     account = accounts.use_or_create(*who, stored["organisationId"], there, request.now)
     change = Change(account.user_id, request.request_id, request.now)
     mail.tell_sender(request.aws, request.settings, mail.ACCEPTED, stored, request.now)
     held_reads = _held(request, stored, account.user_id)
+    first = [stored, *first, *(_NOTHING_HELD if account.created else ())]
 
     def again() -> list:
         return _again(request, stored, [*offered.calls, *held_reads])
@@ -87,8 +88,8 @@ def accept(request: Request) -> tuple[dict, Account]:
         found = _current(reads[0], stored["sendNumber"])
         more = {"acceptedAt": timestamp(request.now), "acceptedBy": account.user_id}
         record = rules.ended(found, rules.ACCEPTED, change, **more)
-        # Now that the account is known: it may be the inviter's, who then gets no more than they hold.
-        offer = offered.check(reads[1 : width + 1], account.user_id)
+        # The account may be the inviter's, who then gets no more than they hold.
+        offer = first_offer if reads is first else offered.check(reads[1 : width + 1], account.user_id)
         held = _Held(request, found, held_reads, reads[width + 1 :])
         steps = [
             stays(request.settings.permissions_table, offer.role),
@@ -99,13 +100,8 @@ def accept(request: Request) -> tuple[dict, Account]:
         store.end(request.database, request.settings.invitations_table, found, record, steps)
         return record
 
-    if account.created:
-        reads = [stored, *first, *_NOTHING_HELD]
-    elif there is None:  # somebody else made it meanwhile
-        reads = again()
-    else:
-        reads = [stored, *first]
-    return until_fresh(reads, again, attempt), account
+    made_by_somebody_else = there is None and not account.created
+    return until_fresh(again() if made_by_somebody_else else first, again, attempt), account
 
 
 # What `_held` would find of an account that was made just now.

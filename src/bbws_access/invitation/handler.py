@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bbws_access.invitation import acceptance, mail, offers, rules, store, sweep
 from bbws_access.kernel.dynamodb import Call, Query
+from bbws_access.kernel.errors import Forbidden, NotFound
 from bbws_access.kernel.events import Event, Message
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.paging import encode_cursor, list_response, page_size
-from bbws_access.kernel.records import commit, organisation_read, take, timestamp, until_fresh
+from bbws_access.kernel.records import Stale, commit, organisation_read, take, timestamp, until_fresh
 from bbws_access.service.links import Links, cursor_scope, link, page_links
 from bbws_access.service.operations import change_of, check_organisation, from_cursor, page_of, settle
 from bbws_access.service.requests import Request, Response
@@ -158,11 +159,19 @@ def resend_invitation(request: Request) -> dict:
     offered = existing["roleId"], existing.get("teamId")
     calls = offers.reads(request.settings, request.path["orgId"], *offered)
 
+    any_calls, any_results = _resend_reads(request)[2:], request.prefetched[2:]
+    first = [*request.prefetched[:2], *offers.sent_before(request.database, any_calls, any_results, existing)]
+
     def resend(reads: list) -> dict:
         stored = _existing(request, reads)
         record = rules.resent(stored, request.caller.email, change)
-        offer = offers.resolve(request.database, calls, reads[2:], *offered, stored.get("teamRoleId"))
-        offers.check_may_offer(request.access, offer)
+        try:
+            offer = offers.resolve(request.database, calls, reads[2:], *offered, stored.get("teamRoleId"))
+            offers.check_may_offer(request.access, offer)
+        except (Forbidden, NotFound):
+            if reads is first and "teamId" in stored:
+                raise Stale() from None  # the team may be gone, which says more
+            raise
         record |= offer.names()
         if record["sendNumber"] not in asked:
             mail.ask(request.aws, request.settings, mail.INVITATION, record, request.now)
@@ -171,8 +180,6 @@ def resend_invitation(request: Request) -> dict:
         commit(request.database, [*steps, *offers.stay(request.settings, offer)])
         return record
 
-    any_calls, any_results = _resend_reads(request)[2:], request.prefetched[2:]
-    first = [*request.prefetched[:2], *offers.sent_before(request.database, any_calls, any_results, existing)]
     record = until_fresh(first, lambda: request.database.parallel([*_reads(request), *calls]), resend)
     return _shown(request, Links(request.access), record)
 

@@ -149,7 +149,8 @@ def count_attempt(database: Database, table: str, source: str, now: datetime, re
     """Count a use of a token by an address; the results of reads that travel along. Raises RATE_LIMITED."""
     place = key("TokenRate", address=rules.address_of(source), minute=rules.minute(now))
     try:
-        return database.parallel([_count(table, "TokenRate", place, rules.ATTEMPTS_A_MINUTE, now), *reads])[1:]
+        # The count comes last: what was sent before it is read, so the connections can be kept.
+        return database.parallel([*reads, _count(table, "TokenRate", place, rules.ATTEMPTS_A_MINUTE, now)])[:-1]
     except ConditionFailed:
         raise rules.too_many_attempts(now) from None
 

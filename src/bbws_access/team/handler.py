@@ -101,7 +101,7 @@ def update_team(request: Request) -> Response:
         rules.check_may_switch(request.access, stored, record)
         return record, reads[2], _store_team(request, stored, record, reads)
 
-    record, usage, done = settle(request, _change_reads, replace)
+    record, usage, done = settle(request, _team_reads, replace)
     if _ends_team(request):
         _end_team(request, done=done)
         usage = None
@@ -115,14 +115,17 @@ def delete_team(request: Request) -> Response:
         record = {**stored, "active": False, **change_of(request).next(stored)}
         return stored["active"] and _store_team(request, stored, record, reads)
 
-    _end_team(request, done=settle(request, _change_reads, deactivate))
+    _end_team(request, done=settle(request, _team_reads, deactivate))
     return Response(204)
 
 
 def _store_team(request: Request, stored: dict, record: dict, reads: list) -> bool:
-    """Store a team's next version; whether that ended all its memberships too."""
+    """Store a team's next version; whether that ended all its memberships too.
+
+    Only the first attempt has read them: where they change all the time, the team ends first, and then nobody joins.
+    """
     table, ending = request.settings.teams_table, None
-    if stored["active"] and not record["active"]:
+    if stored["active"] and not record["active"] and len(reads) > len(_team_reads(request)):
         ending = memberships.end_with_team(table, reads[2], reads[3], change_of(request))
     commit(request.database, [*store.TEAMS.replace(table, stored, record), *(ending or ())])
     return ending is not None

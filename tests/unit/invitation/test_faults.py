@@ -53,7 +53,7 @@ def outage(code: str = "InternalFailure") -> AwsUnavailable:
 
 
 ACCEPTING = [
-    "Update",  # the attempt is counted; with it, token and invitation
+    "Get",  # token and invitation; with them, the attempt is counted
     "cognito AdminGetUser",
     "Query",  # what is offered and by whom, and what the person has
     *("cognito AdminCreateUser", "sqs SendMessage"),

@@ -237,14 +237,19 @@ class TestDelete:
         assert org.get(TEAM, team)["version"] == 2
         assert len(told()) == 2
 
-    def test_more_members_than_a_transaction_holds(self, api: Instance, org: Organisation) -> None:
-        team = org.team("A")
-        users = [org.user() for _ in range(40)]
-        for user in users:
-            org.add(team, user).expect(201)
-        assert org.numbers(team) == (40, 0, 40)
-        api.call("DELETE", TEAM.format(org.id, team), org.admin).expect(204)
-        assert org.numbers(team) == (0, 0, 0)
+    def test_as_many_members_as_a_transaction_holds_and_one_more(self, api: Instance, org: Organisation) -> None:
+        team, most = org.team("A"), memberships.ENDED_AT_ONCE
+        users = [org.user() for _ in range(most)]
+        for end in (most, most + 1):
+            for user in users:
+                org.add(team, user).expect(201)
+            assert org.numbers(team) == (end, 0, end)
+            answer = api.call("DELETE", TEAM.format(org.id, team), org.admin)
+            answer.expect(204)
+            assert (answer.round_trips == 2) is (end == most)
+            assert org.numbers(team) == (0, 0, 0)
+            team = org.team("A")
+            users.append(org.user())
         assert org.uses("MEMBER") == 0
 
     def test_an_index_that_has_not_caught_up(
@@ -262,6 +267,24 @@ class TestDelete:
         assert len(asked) == 3
         assert org.numbers(team) == (0, 0, 0)
         assert org.capabilities(user, team) == set()
+
+    def test_a_member_changes_after_the_members_were_read(
+        self, api: Instance, org: Organisation, new_instance: Callable[[], Instance]
+    ) -> None:
+        team, transact = org.team("A"), api.database.transact
+        users = [org.member(team) for _ in range(2)]
+
+        def late_transact(actions: list) -> None:
+            api.database.transact = transact
+            path = MEMBER.format(org.id, team, users[0])
+            body = {"teamRoleId": org.roles["MEMBER"], "firstName": "Grace"}
+            new_instance().call("PUT", path, org.admin, body).expect(200)
+            transact(actions)
+
+        api.database.transact = late_transact
+        api.call("DELETE", TEAM.format(org.id, team), org.admin).expect(204)
+        assert org.numbers(team) == (0, 0, 0)
+        assert all(org.capabilities(user, team) == set() for user in users)
 
     @pytest.mark.parametrize("before", [0, 2])
     def test_somebody_joins_after_the_members_were_read(
