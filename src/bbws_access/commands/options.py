@@ -41,11 +41,14 @@ class LocalPlace:
 
 @dataclass(frozen=True)
 class DeployPlace:
-    """Where to deploy to."""
+    """Where to deploy to. A folder is one of a local AWS, so it says so by itself."""
 
     environment: EnvironmentArgument
     local: LocalOption = False
     folder: FolderOption = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "local", self.local or self.folder is not None)
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,7 @@ def test_a_misspelt_key_stops_a_plan_before_terraform(project: Path) -> None:
         ["user", "deactivate", "a@b.example"],
         ["seed", "dev"],
         ["apply", "dev", "--local"],
+        *([command, "dev", "--folder", "elsewhere"] for command in ("plan", "apply", "destroy", "drift")),
     ],
 )
 def test_what_needs_the_local_aws_ends_with_3_without_it(project: Path, arguments: list[str]) -> None:
