@@ -13,7 +13,7 @@ from html import escape
 from bbws_access.invitation import rules, store, tokens
 from bbws_access.kernel.aws import Aws, AwsError, AwsUnavailable
 from bbws_access.kernel.errors import Unavailable
-from bbws_access.kernel.events import Event, Message
+from bbws_access.kernel.events import Event, Message, NotYet
 from bbws_access.kernel.records import timestamp, until_fresh
 from bbws_access.kernel.settings import Settings
 
@@ -24,10 +24,6 @@ INVITATION, ACCEPTED, DECLINED = "invitation", "accepted", "declined"
 _HEAD_START = 2  # seconds
 _COMMITTED_WITHIN = timedelta(minutes=2)
 _ANSWERS = {ACCEPTED: rules.ACCEPTED, DECLINED: rules.DECLINED}
-
-
-class NotYet(Exception):
-    """What a message is about has not happened yet. The message comes again."""
 
 
 class MailNotSent(Exception):

@@ -41,6 +41,10 @@ class Event(NamedTuple):
         return Change(SYSTEM, self.event_id, self.now)
 
 
+class NotYet(Exception):
+    """What a message is about has not happened yet. The message comes again, and that is no fault."""
+
+
 class Message(NamedTuple):
     """One message of a queue. It may come more than once.
 

@@ -28,6 +28,7 @@ from bbws_access.kernel.errors import BadRequest, Forbidden, NotFound, ServiceEr
 from bbws_access.kernel.events import (
     Event,
     Message,
+    NotYet,
     checked_detail,
     consumed_events,
     consumed_queues,
@@ -108,7 +109,7 @@ class Service:
     def messages(self, queue: str) -> Callable[[MessageHandler], MessageHandler]:
         """Register the function that takes the messages of a queue, one at a time.
 
-        Raise any exception to have the message delivered again.
+        Raise any exception to have the message delivered again; NotYet is one that no alarm counts.
         """
         return _registration(self._queues, queue)
 
@@ -181,6 +182,10 @@ class Service:
                 now = datetime.now(UTC)
                 function(Message(message_id, body, count, sent, now, self._database, self._aws, self._settings, log))
                 outcome = "SUCCESS"
+            except NotYet as waiting:
+                outcome = "NOT_YET"
+                log.info("The message comes again", reason=str(waiting))
+                failed.append({"itemIdentifier": message_id})
             except Exception as error:
                 log.fault("The message was not handled", error)
                 failed.append({"itemIdentifier": message_id})

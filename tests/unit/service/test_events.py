@@ -121,6 +121,15 @@ def test_only_messages_that_failed_come_again(harness):
     assert first.change[:2] == ("system", "message-a")
 
 
+def test_a_message_that_is_too_early_is_no_fault(harness):
+    harness.service._queues["mail"] = lambda _: (_ for _ in ()).throw(events.NotYet("nothing is stored"))
+    answer = harness.service.handler({"Records": [_record("a")]}, None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "message-a"}]}
+    said, line = harness.logged()
+    assert (said["level"], said["reason"]) == ("INFO", "nothing is stored")
+    assert (line["message"], line["outcome"]) == ("Message", "NOT_YET")
+
+
 def test_a_service_takes_what_the_contract_sends_it(monkeypatch):
     monkeypatch.setattr(events, "load_events", lambda: _KNOWN)
     service = Service("thing", contract=Contract({}))
