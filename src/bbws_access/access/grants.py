@@ -103,6 +103,16 @@ class Access:
         """Whether anything is in force for the user anywhere."""
         return bool(self.grants or self.memberships or self.active_elsewhere)
 
+    def within(self, org_id: str) -> Access:
+        """What of it one organisation gave: as good as unknown where that is nothing.
+
+        That is what an organisation may learn about a person. Platform roles, and whether the person is active
+        elsewhere, are none of its business.
+        """
+        grants = tuple(grant for grant in self.grants if grant.org_id == org_id)
+        memberships = tuple(membership for membership in self.memberships if membership.org_id == org_id)
+        return Access(self.user_id, grants, memberships, known=bool(grants or memberships))
+
     def organisations(self) -> frozenset[str]:
         """Organisations in which the user is active. A PLATFORM role reaches all and makes active in none."""
         return frozenset(

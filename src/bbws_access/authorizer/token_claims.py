@@ -1,6 +1,7 @@
 """Cognito's pre-token-generation trigger, event version V2_0: what the access token says about organisations.
 
-`custom:organisation_id` and `email` are copied from the user. `organisations` is a hint: ids of organisations in which
+`custom:organisation_id` is copied from the user, and `email` where Cognito says that it is verified: services take the
+claim for who somebody is, in mails too. `organisations` is a hint: ids of organisations in which
 the user is active, from the tables, so that the authorizer can read them at once. It grants nothing, and signing in
 works without it.
 """
@@ -20,7 +21,6 @@ from bbws_access.kernel.settings import Settings
 
 MOST_ORGANISATIONS = 10
 _DEADLINE = 0.3  # seconds; Cognito waits five, the person who signs in should not
-_COPIED = ("custom:organisation_id", "email")
 _NAMES = {"#a": "active"}
 
 
@@ -43,7 +43,8 @@ class TokenClaims:
     def add(self, event: dict) -> dict:
         """The event with the claims of the access token added to its response."""
         attributes = (event.get("request") or {}).get("userAttributes") or {}
-        claims = {name: attributes[name] for name in _COPIED if attributes.get(name)}
+        copied = ["custom:organisation_id", *(["email"] if attributes.get("email_verified") == "true" else [])]
+        claims = {name: attributes[name] for name in copied if attributes.get(name)}
         hint = self._hint(attributes.get("sub"))
         if hint:
             claims["organisations"] = ",".join(hint)

@@ -22,9 +22,11 @@ USER_DEACTIVATED = "UserDeactivated"
 
 def actor() -> str:
     """Who the records say did it."""
+    from bbws_access.kernel.records import TOOL
+
     with contextlib.suppress(OSError, KeyError):
-        return f"bbws-access:{getpass.getuser()}"
-    return "bbws-access"
+        return f"{TOOL}:{getpass.getuser()}"
+    return TOOL
 
 
 def database(target: Target) -> Any:
@@ -195,7 +197,14 @@ def _ensure_user(
         answer = cognito.admin_create_user(UserPoolId=pool, Username=email, UserAttributes=pairs, **options)
     except cognito.exceptions.UsernameExistsException:
         answer = cognito.admin_get_user(UserPoolId=pool, Username=email)
-        return {item["Name"]: item["Value"] for item in answer["UserAttributes"]}, False
+        found = {item["Name"]: item["Value"] for item in answer["UserAttributes"]}
+        if found.get("email_verified") != "true" or found.get("email", "").lower() != email:
+            raise UsageError(
+                f"There is an account that says it is {email}, and the user pool has not verified that: the role would "
+                "go to whoever signed up with it.",
+                "Find out whose it is; then delete it, or mark the address as verified, and run the command again.",
+            ) from None
+        return found, False
     return {item["Name"]: item["Value"] for item in answer["User"]["Attributes"]}, True
 
 

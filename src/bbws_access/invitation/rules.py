@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address
 
 from bbws_access.kernel.errors import BadRequest, Conflict, NotFound, TooManyRequests
-from bbws_access.kernel.records import Change, audit_columns, timestamp
+from bbws_access.kernel.records import INVITED, Change, audit_columns, timestamp
 
 PENDING, ACCEPTED, DECLINED, REVOKED, EXPIRED = "PENDING", "ACCEPTED", "DECLINED", "REVOKED", "EXPIRED"
 QUEUED, SENT, BOUNCED, COMPLAINED = "QUEUED", "SENT", "BOUNCED", "COMPLAINED"
@@ -116,7 +116,7 @@ def check_none_pending(found: dict | None, now: datetime) -> None:
 
 def invited_person(invitation: dict) -> str:
     """Who the records say did it, for somebody who has no account yet."""
-    return f"invited:{invitation['email']}"
+    return f"{INVITED}{invitation['email']}"
 
 
 def check_creations(counted: dict | None, now: datetime) -> None:

@@ -10,10 +10,8 @@ from bbws_access.kernel.aws import Aws
 from bbws_access.kernel.contract import load_events
 from bbws_access.kernel.dynamodb import Database
 from bbws_access.kernel.logs import Logger
-from bbws_access.kernel.records import Change
+from bbws_access.kernel.records import SYSTEM, Change
 from bbws_access.kernel.settings import Settings
-
-SYSTEM = "system"  # who makes the changes that no person asked for
 
 
 class UnknownEvent(Exception):

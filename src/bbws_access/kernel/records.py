@@ -12,6 +12,10 @@ from bbws_access.kernel.errors import BadRequest, Conflict, ServiceError, Unavai
 from bbws_access.kernel.keys import key
 from bbws_access.kernel.paging import decode_cursor
 
+SYSTEM = "system"  # who makes the changes that no person asked for
+INVITED = "invited:"  # what stands before the address of somebody who has no account yet
+TOOL = "bbws-access"  # what stands before the login of an engineer who used the tool
+_PLATFORM = "platform"
 AUDIT_COLUMNS = ("dateCreated", "dateLastUpdated", "createdBy", "lastUpdatedBy")
 _ATTEMPTS = 10
 _LONGEST_KEY = 1024  # bytes of a sort key; more, and DynamoDB refuses the query
@@ -69,7 +73,13 @@ def timestamp(moment: datetime) -> str:
 
 def audit_columns(record: dict) -> dict[str, str]:
     """Who created and last changed a record, and when, as answers show it."""
-    return {name: record[name] for name in AUDIT_COLUMNS}
+    columns = {name: record[name] for name in AUDIT_COLUMNS}
+    return {**columns, **{name: shown_actor(columns[name]) for name in ("createdBy", "lastUpdatedBy")}}
+
+
+def shown_actor(actor: str) -> str:
+    """Who did something, as answers show it: an engineer, whom records name by login, is the platform to customers."""
+    return _PLATFORM if actor.startswith(TOOL) else actor
 
 
 def check_version(stored: dict, wanted: int | None) -> None:

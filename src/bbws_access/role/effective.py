@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from bbws_access.access.grants import Access, Decision, Grant, Membership, Reason
+from bbws_access.access.grants import PLATFORM, Access, Decision, Grant, Membership, Reason
 from bbws_access.access.permissions import covers, expand
 from bbws_access.kernel.contract import Contract, Operation
 from bbws_access.kernel.errors import BadRequest
 from bbws_access.kernel.ids import is_valid_id
+from bbws_access.kernel.records import shown_actor
 
 _MESSAGES = {
     Reason.PUBLIC: "Anybody may do this.",
@@ -71,9 +72,24 @@ def route(contract: Contract, method: str, path: str, org_id: str) -> tuple[Oper
     return match
 
 
-def explain(match: tuple[Operation, dict[str, str]] | None, access: Access) -> dict:
-    """Whether a user would be let in, as answers show it: allowed, reason, message, operation, via."""
+def seen_by(caller: Access, access: Access, org_id: str) -> Access:
+    """What of a user's access a caller may learn in an organisation.
+
+    All of it is for the user, and for who sees the users of every organisation. Anybody else learns what the
+    organisation gave: an id is easily had, so more would tell of strangers whether they are with another customer.
+    """
+    everything = caller.user_id == access.user_id or caller.holds("user:read", None) is not None
+    return access if everything else access.within(org_id)
+
+
+def explain(match: tuple[Operation, dict[str, str]] | None, access: Access, *, limited: bool = False) -> dict:
+    """Whether a user would be let in, as answers show it: allowed, reason, message, operation, via.
+
+    limited: `access` is what one organisation gave. Of who has nothing there, everything is answered alike.
+    """
     decision = access.allows(*match) if match is not None else Decision(False, Reason.UNKNOWN_ROUTE)
+    if limited and not access.active and decision.reason in (Reason.UNKNOWN_USER, Reason.USER_INACTIVE):
+        decision = Decision(False, Reason.NOT_IN_ORGANISATION)
     answer: dict[str, object] = {
         "allowed": decision.allowed,
         "reason": str(decision.reason),
@@ -105,8 +121,11 @@ def _source(grant: Grant, written: str, set_id: str | None) -> dict:
         source["teamId"] = grant.team_id
     if set_id is not None:
         source["permissionSetId"] = set_id
-    names = ("assignedAt", "assignedBy", "expiresAt")
-    return {**source, **{name: grant.assignment[name] for name in names if name in grant.assignment}}
+    names = ("assignedAt", "expiresAt")
+    source |= {name: grant.assignment[name] for name in names if name in grant.assignment}
+    if grant.scope != PLATFORM and "assignedBy" in grant.assignment:
+        source["assignedBy"] = shown_actor(grant.assignment["assignedBy"])
+    return source
 
 
 def _order(source: dict) -> tuple[str, ...]:

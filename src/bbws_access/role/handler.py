@@ -213,7 +213,8 @@ def preview_role(request: Request) -> dict:
     found, cursor = page_of(request, _preview_reads(request)[3], request.prefetched[3])
     users = [assignment["userId"] for assignment in found]
     held = read_others_in(request.database, request.settings, users, stored["organisationId"], now=request.now)
-    items = [preview.effect(assignment, held[assignment["userId"]], then, now) for assignment in found]
+    seen = {user: effective.seen_by(request.access, access, stored["organisationId"]) for user, access in held.items()}
+    items = [preview.effect(assignment, seen[assignment["userId"]], then, now) for assignment in found]
     in_use = stored["active"] and not proposed["active"] and bool(found or "startAt" in request.query)
     lacking = rules.lacking(stored, proposed, sets, request.access)
     actions = {"update": "updateRole", "permissions": "replaceRolePermissions", "users": "listRoleUsers"}
@@ -370,7 +371,7 @@ def get_user_permissions(request: Request) -> dict:
     org_id, user_id = request.path["orgId"], request.path["userId"]
     organisation, *pages = request.prefetched
     check_organisation(request, organisation)
-    access = _access_of(request, user_id, pages)
+    access = effective.seen_by(request.access, _access_of(request, user_id, pages), org_id)
     links = Links(request.access).of(own_link(request), {"roles": "listUserRoles"}, orgId=org_id, userId=user_id)
     return {
         "organisationId": org_id,
@@ -396,7 +397,8 @@ def check_access(request: Request) -> dict:
         path = path.removeprefix(base)
     match = effective.route(load_contract(), body["method"], path, org_id)
     access = _access_of(request, body["userId"], pages)
-    answer = effective.explain(match, access)
+    seen = effective.seen_by(request.access, access, org_id)
+    answer = effective.explain(match, seen, limited=seen is not access)
     links = Links(request.access).of(
         own_link(request),
         {"permissions": "getUserPermissions", "roles": "listUserRoles"},

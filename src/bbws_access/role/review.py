@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from bbws_access.kernel.dynamodb import Database, Page, Query
 from bbws_access.kernel.errors import BadRequest
 from bbws_access.kernel.paging import decode_cursor, encode_cursor, page_size
-from bbws_access.kernel.records import take
+from bbws_access.kernel.records import shown_actor, take
 from bbws_access.role import rules, store
 from bbws_access.service.links import cursor_scope
 from bbws_access.service.requests import Request
@@ -69,7 +69,7 @@ class Definitions:
             **_given(stored, "teamId"),
             "grants": grants,
             "since": stored[since],
-            "givenBy": stored[giver],
+            "givenBy": shown_actor(stored[giver]),
             "until": stored.get("expiresAt"),
         }
 

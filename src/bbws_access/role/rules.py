@@ -9,7 +9,7 @@ from bbws_access.access.granting import check_ceiling, check_known, lacking_for
 from bbws_access.access.grants import NO_TEAM, ORGANISATION, PLATFORM, TEAM, Access, in_force
 from bbws_access.kernel.contract import platform_roles, platform_sets
 from bbws_access.kernel.errors import BadRequest, Conflict, Forbidden, NotFound
-from bbws_access.kernel.records import Change, audit_columns, check_version, timestamp
+from bbws_access.kernel.records import Change, audit_columns, check_version, shown_actor, timestamp
 
 DEFAULT_PRIORITY = 500
 # Every decision about somebody reads all of these, so nobody may pile them up for a stranger.
@@ -295,8 +295,8 @@ def already_assigned(stored: dict) -> Conflict:
 
 def assignment_answer(stored: dict, role_name: str, now: datetime, links: dict) -> dict:
     """An assignment as answers show it, under the role's present name."""
-    names = ("organisationId", "userId", "roleId", "scope", "assignedBy", "assignedAt", "version")
-    answer = {name: stored[name] for name in names}
+    names = ("organisationId", "userId", "roleId", "scope", "assignedAt", "version")
+    answer = {**{name: stored[name] for name in names}, "assignedBy": shown_actor(stored["assignedBy"])}
     answer.update((name, stored[name]) for name in ("teamId", "expiresAt") if name in stored)
     return {
         **answer,

@@ -8,7 +8,7 @@ from datetime import timedelta
 from bbws_access.access.granting import check_team_role_ceiling
 from bbws_access.access.grants import Access
 from bbws_access.kernel.errors import Conflict, Forbidden, NotFound
-from bbws_access.kernel.records import Change, audit_columns, check_version, timestamp
+from bbws_access.kernel.records import Change, audit_columns, check_version, shown_actor, timestamp
 
 LEADS = "CAN_MANAGE_MEMBERS"  # who has it is a lead
 DEFAULT_SORT_ORDER = 500
@@ -270,10 +270,10 @@ def membership_answer(stored: dict, team_role_name: str, links: dict) -> dict:
         "isLead",
         "isPrimary",
         "joinedAt",
-        "addedBy",
         "active",
         "version",
     )
     answer = {name: stored[name] for name in names}
     answer.update((name, stored[name]) for name in ("firstName", "lastName") if name in stored)
-    return {**answer, "teamRoleName": team_role_name, **audit_columns(stored), "_links": links}
+    answer |= {"addedBy": shown_actor(stored["addedBy"]), "teamRoleName": team_role_name}
+    return {**answer, **audit_columns(stored), "_links": links}

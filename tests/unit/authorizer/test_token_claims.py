@@ -73,6 +73,17 @@ def test_attributes_are_copied_and_organisations_hinted(trigger, database, table
     assert set(claims) == {"custom:organisation_id", "email", "organisations"}
 
 
+@pytest.mark.parametrize("verified", ["false", "False", "TRUE ", "", "yes", None])
+def test_an_address_that_is_not_verified_is_no_identity(trigger, verified):
+    event = _event(str(uuid.uuid4()), **{"custom:organisation_id": "org-1"})
+    attributes = event["request"]["userAttributes"]
+    if verified is None:
+        del attributes["email_verified"]  # as for somebody whose identity provider says nothing of it
+    else:
+        attributes["email_verified"] = verified
+    assert _claims(trigger.add(event)) == {"custom:organisation_id": "org-1"}
+
+
 def test_at_most_ten_organisations(trigger, database, tables):
     user = str(uuid.uuid4())
     for _ in range(12):

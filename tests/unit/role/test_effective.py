@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
 from bbws_access.access.permissions import expand
+from bbws_access.cli.people import actor
 from bbws_access.invitation.tokens import new_token
 from bbws_access.kernel.contract import Contract, load_contract, load_permissions
 from bbws_access.kernel.dynamodb import Database
 from bbws_access.kernel.keys import index_key, key
+from bbws_access.kernel.records import TOOL, Change, shown_actor
 from bbws_access.role import effective
+from bbws_access.role.engineers import assign_role
+from bbws_access.role.organisations import create_organisation
 from tests.support.services import Instance, World
 
 PERMISSIONS = "/organisations/{}/users/{}/permissions"
@@ -76,9 +82,11 @@ class TestEffectivePermissions:
         assert {name for name in found if name.startswith("team:")} == expand("team:*")
         assert [one["grantedBy"] for one in found["team:member:add"]] == ["team:*"]
         root = world.platform()
-        answer = api.call("GET", PERMISSIONS.format(org, root), admin).expect(200)
+        answer = api.call("GET", PERMISSIONS.format(org, root), root).expect(200)
         assert [one["name"] for one in answer["permissions"]] == sorted(one["name"] for one in load_permissions())
-        assert answer["permissions"][0]["sources"][0]["scope"] == "PLATFORM"
+        [source] = answer["permissions"][0]["sources"]
+        assert source.keys() == {"roleId", "roleName", "scope", "grantedBy", "assignedAt"}
+        assert source["scope"] == "PLATFORM"
 
     def test_what_is_not_in_force_does_not_count(
         self, api: Instance, world: World, org: str, admin: str, join: Callable[..., None]
@@ -155,11 +163,9 @@ class TestAccessChecks:
 
     def test_signed_in_and_public(self, api: Instance, world: World, org: str, admin: str) -> None:
         member = world.member(org, "SITE_VIEWER", team_id="team-1")
-        expired = world.member(org, "ORG_ADMIN", now=THEN, expires_at="2020-01-02T00:00:00Z")
         for user, path, allowed, reason in (
             (member, "/platform/permissions", True, "SIGNED_IN"),
-            (expired, "/platform/permissions", False, "USER_INACTIVE"),
-            (world.user(), "/platform/permissions", False, "UNKNOWN_USER"),
+            (world.user(), "/platform/permissions", False, "NOT_IN_ORGANISATION"),
             (world.user(), "/health", True, "PUBLIC"),
             (world.user(), f"/invitations/{new_token(org, 'inv-1')}-_Az", True, "PUBLIC"),
             (member, "/platform/permissions/site:read", True, "SIGNED_IN"),
@@ -174,7 +180,7 @@ class TestAccessChecks:
             (world.member(org, "ORG_MANAGER"), "GET", path, "NO_PERMISSION"),
             (world.member(org, "SITE_ADMIN", team_id="team-1"), "GET", path, "NO_PERMISSION"),
             (world.member(world.organisation()), "GET", path, "NOT_IN_ORGANISATION"),
-            (world.user(), "GET", path, "UNKNOWN_USER"),
+            (world.user(), "GET", path, "NOT_IN_ORGANISATION"),
             (admin, "PATCH", path, "UNKNOWN_ROUTE"),
             (admin, "GET", "/nowhere", "UNKNOWN_ROUTE"),
             (admin, "GET", f"/organisations/{org}/roles/a/b/c/d", "UNKNOWN_ROUTE"),
@@ -186,19 +192,33 @@ class TestAccessChecks:
 
     def test_a_platform_role_reaches_everywhere(self, api: Instance, world: World, org: str, admin: str) -> None:
         root = world.platform("SUPPORT_AGENT")
-        answer = self.check(api, org, admin, root, "GET", f"/organisations/{org}/roles")
-        assert (answer["allowed"], answer["via"]["source"]["scope"]) == (True, "PLATFORM")
-        answer = self.check(api, org, admin, root, "POST", f"/organisations/{org}/roles")
-        assert (answer["allowed"], answer["reason"]) == (False, "NO_PERMISSION")
+        for caller in (root, world.platform()):
+            answer = self.check(api, org, caller, root, "GET", f"/organisations/{org}/roles")
+            assert (answer["allowed"], answer["via"]["source"]["scope"]) == (True, "PLATFORM")
+            assert "assignedBy" not in answer["via"]["source"]
+            answer = self.check(api, org, caller, root, "POST", f"/organisations/{org}/roles")
+            assert (answer["allowed"], answer["reason"]) == (False, "NO_PERMISSION")
+
+    def test_who_sees_every_organisation_learns_the_whole_reason(self, api: Instance, world: World, org: str) -> None:
+        expired = world.member(org, "ORG_ADMIN", now=THEN, expires_at="2020-01-02T00:00:00Z")
+        root = world.platform("SUPPORT_AGENT")
+        for user, reason in (
+            (expired, "USER_INACTIVE"),
+            (world.user(), "UNKNOWN_USER"),
+            (world.member(world.organisation()), "SIGNED_IN"),
+        ):
+            answer = self.check(api, org, root, user, "GET", "/platform/permissions")
+            assert answer["reason"] == reason
 
     def test_it_says_what_then_happens(self, api: Instance, world: World, org: str, admin: str) -> None:
         """The answer and the service agree, for every read of this service and every kind of user."""
+        root = world.platform("SUPPORT_AGENT")
         users = [
             admin,
             world.member(org, "ORG_MANAGER"),
             world.member(org, "SITE_EDITOR", team_id="team-1"),
             world.member(world.organisation()),
-            world.platform("SUPPORT_AGENT"),
+            root,
             world.user(),
         ]
         for user in users:
@@ -208,7 +228,7 @@ class TestAccessChecks:
                 f"/organisations/{org}/users/{user}/roles",
                 f"/organisations/{org}/users/{admin}/permissions",
             ):
-                said = self.check(api, org, admin, user, "GET", path)["allowed"]
+                said = self.check(api, org, root if user == root else admin, user, "GET", path)["allowed"]
                 assert said == (api.call("GET", path, user).status != 403), (path, user)
 
     @pytest.mark.parametrize(
@@ -251,6 +271,97 @@ class TestAccessChecks:
     def test_round_trips(self, api: Instance, world: World, org: str, admin: str) -> None:
         content = {"userId": world.member(org), "method": "GET", "path": f"/organisations/{org}/roles"}
         assert api.call("POST", CHECKS.format(org), admin, content).round_trips == 1
+
+
+class TestStrangers:
+    """An organisation learns of a person what it gave them, and nothing of what they have elsewhere."""
+
+    @pytest.fixture
+    def strangers(self, world: World, org: str) -> list[str]:
+        """Who has nothing in the organisation, each for another reason."""
+        elsewhere = world.organisation()
+        left = world.member(org, "ORG_MANAGER", now=THEN, expires_at="2020-01-02T00:00:00Z")
+        with_another_customer = world.member(org, "ORG_MANAGER", now=THEN, expires_at="2020-01-02T00:00:00Z")
+        world.assign(with_another_customer, "ORG_ADMIN", elsewhere)
+        left_there_too = world.member(elsewhere, now=THEN, expires_at="2020-01-02T00:00:00Z")
+        engineer = world.platform()
+        world.assign(engineer, "ORG_ADMIN", elsewhere)
+        return [world.user(), left, with_another_customer, left_there_too, world.member(elsewhere), engineer]
+
+    @pytest.mark.parametrize("role", ["ORG_ADMIN", "ORG_MANAGER"])
+    def test_one_answer_about_all_of_them_for_every_route(
+        self, api: Instance, world: World, org: str, strangers: list[str], role: str
+    ) -> None:
+        caller, token = world.member(org, role), new_token(org, "inv-1")
+        for operation in load_contract().operations.values():
+            answers = set()
+            for user in strangers:
+                ids = {"orgId": org, "userId": user, "token": token}
+                names = {parameter.name: "x-1" for parameter in operation.parameters if parameter.location == "path"}
+                path = operation.path.format_map({**names, **ids})
+                asked = {"userId": user, "method": operation.method, "path": path}
+                answer = api.call("POST", CHECKS.format(org), caller, asked).expect(200)
+                answers.add(json.dumps(answer, sort_keys=True).replace(user, "USER"))
+                assert answer["reason"] == ("PUBLIC" if operation.access == "public" else "NOT_IN_ORGANISATION")
+            assert len(answers) == 1, operation
+
+    def test_one_answer_to_every_other_question(
+        self, api: Instance, world: World, org: str, admin: str, strangers: list[str]
+    ) -> None:
+        role = api.call("POST", f"/organisations/{org}/roles", admin, role_content()).expect(201)["roleId"]
+
+        def asked(user: str) -> list:
+            base = f"/organisations/{org}/users/{user}"
+            answers = [api.call("GET", f"{base}/{what}", admin) for what in ("permissions", "roles")]
+            answers.append(api.call("DELETE", f"{base}/roles/{role}", admin))
+            # Whoever may assign roles may bring anybody in, and learns nothing by that either.
+            answers.append(api.call("POST", f"{base}/roles", admin, {"roleId": role}))
+            preview = {"permissions": ["site:read", "site:publish"]}
+            answers.append(api.call("POST", f"/organisations/{org}/roles/{role}/preview", admin, preview))
+            answers.append(api.call("GET", f"{base}/permissions", admin))
+            check = {"userId": user, "method": "GET", "path": f"/organisations/{org}/roles"}
+            answers.append(api.call("POST", CHECKS.format(org), admin, check))
+            api.call("DELETE", f"{base}/roles/{role}", admin).expect(204)
+            told = [[one.status, one.body] for one in answers]
+            text = json.dumps(told, sort_keys=True).replace(user, "USER")
+            return re.sub(r'"requestId": "[^"]*"|\d{4}-\d\d-\d\dT[\d:.]+Z', "*", text)
+
+        assert len({asked(user) for user in strangers}) == 1
+
+    def test_a_platform_role_shows_to_no_colleague(self, api: Instance, world: World, org: str, admin: str) -> None:
+        engineer = world.member(org, "ORG_MANAGER")
+        world.assign(engineer, "SUPPORT_AGENT")
+        answer = api.call("GET", PERMISSIONS.format(org, engineer), admin).expect(200)
+        assert {source["scope"] for one in answer["permissions"] for source in one["sources"]} == {"ORGANISATION"}
+        assert "PLATFORM" in json.dumps(api.call("GET", PERMISSIONS.format(org, engineer), engineer).expect(200))
+        check = {"userId": engineer, "method": "GET", "path": f"/organisations/{org}/roles"}
+        answer = api.call("POST", CHECKS.format(org), admin, check).expect(200)
+        assert (answer["allowed"], answer["reason"]) == (False, "NO_PERMISSION")
+
+
+def test_no_answer_names_an_engineer(api: Instance, world: World, database: Database) -> None:
+    """Neither the roles that engineers gave, nor what they made."""
+    made = create_organisation(database, world.table, "Acme", Change.outside_a_request(actor()))
+    org, admin, root = made["organisationId"], world.user(), world.user()
+    for user, role, place in ((admin, "ORG_ADMIN", org), (root, "PLATFORM_ADMIN", None)):
+        assign_role(database, world.table, user, role, Change.outside_a_request(actor()), place)
+    for caller, path in (
+        (admin, PERMISSIONS.format(org, admin)),
+        (root, PERMISSIONS.format(org, root)),
+        (admin, f"/organisations/{org}/users/{admin}/roles"),
+        (admin, f"/organisations/{org}/roles"),
+        (admin, f"/organisations/{org}/access-review"),
+        (admin, f"/organisations/{org}/access-review?format=csv"),
+    ):
+        text = json.dumps(api.call("GET", path, caller).expect(200))
+        assert actor() not in text, path
+        assert TOOL not in text, path
+    for shown in (admin, "system", "invited:a@b.example"):
+        assert shown_actor(shown) == shown
+
+
+def role_content() -> dict:
+    return {"name": "ASKED_ABOUT", "displayName": "A", "permissions": ["site:read"]}
 
 
 class TestTeamRoutes:

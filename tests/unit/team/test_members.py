@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -59,6 +61,26 @@ class TestAdd:
     def test_what_cannot_be(self, api: Instance, org: Organisation, more: dict) -> None:
         body = {**org.body(org.user()), **more}
         api.call("POST", MEMBERS.format(org.id, org.team()), org.admin, body).expect(400, "VALIDATION_ERROR")
+
+    def test_one_answer_about_who_has_nothing_here(self, api: Instance, org: Organisation, world: World) -> None:
+        """Whether a stranger is with another customer, or an engineer, is told by no operation that takes a user."""
+        elsewhere, team = world.organisation(), org.team()
+        user = world.user()
+        engineer = world.platform()
+        answers = []
+        for one in (user, world.member(elsewhere), engineer, world.member(elsewhere, "SITE_ADMIN", team_id="team-1")):
+            asked = [
+                org.add(team, one),
+                api.call("GET", USER_TEAMS.format(org.id, one), org.admin),
+                api.call("GET", MEMBER.format(org.id, team, one), org.admin),
+                api.call("PUT", MEMBER.format(org.id, team, one), org.admin, {"teamRoleId": org.roles["MEMBER"]}),
+                api.call("DELETE", MEMBER.format(org.id, team, one), org.admin),
+                api.call("POST", TRANSFER.format(org.id, team, one), org.mover, {"toTeamId": org.team(f"To {one}")}),
+            ]
+            shown = json.dumps([[answer.status, answer.body] for answer in asked], sort_keys=True).replace(one, "USER")
+            answers.append(re.sub(r'"requestId": "[^"]*"', "", shown))
+        assert len(set(answers)) == 1
+        assert "NOT_IN_ORGANISATION" in answers[0]
 
     def test_twice(self, org: Organisation) -> None:
         team, user = org.team(), org.user()
