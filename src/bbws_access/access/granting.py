@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from bbws_access.access.grants import Access, Membership
-from bbws_access.access.permissions import is_known, missing
+from bbws_access.access.permissions import is_known, missing, obsolete
+from bbws_access.kernel.contract import Operation
 from bbws_access.kernel.errors import BadRequest, Forbidden
 
 # The permissions that allow, where they reach, what a capability allows in one team.
@@ -20,9 +21,12 @@ CAPABILITY_PERMISSIONS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def check_known(permissions: Iterable[str]) -> None:
-    """Raises BadRequest UNKNOWN_PERMISSIONS, listing those that are neither in the catalogue nor cover part of it."""
-    unknown = [name for name in permissions if not is_known(name)]
+def check_known(permissions: Iterable[str], *, had: Collection[str] = ()) -> None:
+    """Raises BadRequest UNKNOWN_PERMISSIONS, listing those that are neither in the catalogue nor cover part of it.
+
+    had: what is written down already. A permission that a release dropped may stay, so that all else can change.
+    """
+    unknown = [name for name in obsolete(permissions) if name not in had]
     if unknown:
         raise BadRequest(
             f"Unknown permissions: {', '.join(unknown)}. GET /platform/permissions lists those there are.",
@@ -32,8 +36,12 @@ def check_known(permissions: Iterable[str]) -> None:
 
 
 def lacking_for(access: Access, org_id: str, wanted: Iterable[str], *, had: Iterable[str] = ()) -> list[str]:
-    """What a user would have to hold, and does not, to hand out `wanted` where `had` is granted already; by name."""
-    return missing(access.permissions_in(org_id), missing(had, sorted(wanted)))
+    """What a user would have to hold, and does not, to hand out `wanted` where `had` is granted already; by name.
+
+    What is obsolete is no permission any more, so nobody has to hold it.
+    """
+    added = missing(had, sorted(wanted))
+    return [name for name in missing(access.permissions_in(org_id), added) if is_known(name)]
 
 
 def check_ceiling(access: Access, org_id: str, wanted: Iterable[str], *, had: Iterable[str] = ()) -> None:
@@ -81,6 +89,24 @@ def check_membership_ceiling(
     )
     kept = own.union(had)
     _refuse([name for name in capabilities if name not in kept and not _allows(held, name)], "in this team")
+
+
+def switch_lacking(
+    access: Access, params: Mapping[str, str], old: bool, new: bool, *, begins: Operation, ends: Operation
+) -> list[str]:
+    """The permission that a user lacks for a change that switches a thing on or off, if any; by name.
+
+    begins, ends: the operations that make such a thing, and that deactivate it. Switching it on with a change of the
+    whole is making it again, and switching it off is deactivating it: whoever may merely change it may do neither.
+    """
+    if old == new:
+        return []
+    needed = begins if new else ends
+    # A role held in a team makes no teams, so the path's team does not count for an operation without one.
+    own = {name: value for name, value in params.items() if f"{{{name}}}" in needed.segments}
+    if access.allows(needed, own).allowed:
+        return []
+    return [rule["permission"] for rule in needed.access if "permission" in rule]
 
 
 def _is_of(membership: Membership, org_id: str, team_id: str) -> bool:

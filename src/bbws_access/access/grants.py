@@ -147,10 +147,11 @@ class Access:
         if access == "signed-in":
             return Decision(True, Reason.SIGNED_IN)
         org_id, team_id = params.get("orgId"), params.get("teamId")
-        for rule in access:
-            decision = self._alternative(rule, params, org_id, team_id)
-            if decision is not None:
-                return decision
+        if all(self.holds(permission, org_id, team_id) is not None for permission in operation.also):
+            for rule in access:
+                decision = self._alternative(rule, params, org_id, team_id)
+                if decision is not None:
+                    return decision
         outside = org_id is not None and org_id not in self.organisations() and not self.is_platform()
         return Decision(False, Reason.NOT_IN_ORGANISATION if outside else Reason.NO_PERMISSION)
 

@@ -33,7 +33,15 @@ def expand_all(held: Iterable[str]) -> frozenset[str]:
 
 def is_known(name: str) -> bool:
     """Whether it is a permission of the catalogue, or a wildcard that stands for at least one."""
-    return isinstance(name, str) and bool(expand(name))
+    return isinstance(name, str) and any(covers(name, permission) for permission in _catalogue())
+
+
+def obsolete(names: Iterable[str]) -> list[str]:
+    """Those that were permissions once and are none any more, in their order: they may stay, and grant nothing.
+
+    A release that drops a permission does not change what organisations have written down.
+    """
+    return [name for name in names if not is_known(name)]
 
 
 def is_permission(name: object) -> bool:

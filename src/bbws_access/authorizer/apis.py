@@ -134,13 +134,16 @@ def _with_service(document: dict, name: str) -> dict:
 def _problems_of_access(operations: Iterable[Operation]) -> Iterator[str]:
     capabilities = load_roles()["teamCapabilities"]
     for operation in operations:
-        where = f"{operation.method} {operation.path}"
+        where, permissions = f"{operation.method} {operation.path}", [*operation.also]
         for rule in operation.access if isinstance(operation.access, list) else ():
             ((kind, value),) = rule.items()
-            if kind == "permission" and not is_permission(value):
-                yield f"{where}: there is no permission {value!r} in the catalogue; add it to contract/permissions.json"
+            if kind == "permission":
+                permissions.append(value)
             if kind == "capability" and value not in capabilities:
                 yield f"{where}: there is no capability {value!r}; there are {', '.join(capabilities)}"
+        for name in permissions:
+            if not is_permission(name):
+                yield f"{where}: there is no permission {name!r} in the catalogue; add it to contract/permissions.json"
 
 
 def _problems_of_policies(routes: RouteMap) -> Iterator[str]:

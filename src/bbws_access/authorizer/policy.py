@@ -18,7 +18,7 @@ from itertools import combinations_with_replacement
 from typing import NamedTuple
 
 from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership
-from bbws_access.access.permissions import covers
+from bbws_access.access.permissions import covers, missing
 from bbws_access.kernel.contract import Operation
 from bbws_access.kernel.ids import WIDTHS, is_valid_id
 
@@ -58,6 +58,8 @@ class RouteMap:
         self.own: dict[str, int] = {}  # routes open to the user whom this path parameter names
         self.capabilities: dict[str, int] = {}
         self._permissions: dict[str, int] = {}
+        # Routes that take several permissions at once, each with the ways to hold enough for it.
+        self._several: list[tuple[int, tuple[tuple[str, ...], ...]]] = []
         for n, operation in enumerate(self.operations):
             bit = 1 << n
             if "{orgId}" in operation.segments:
@@ -66,6 +68,9 @@ class RouteMap:
                     self.in_team |= bit
             if operation.access == "signed-in":
                 self.signed_in |= bit
+                continue
+            if operation.also:
+                self._several.append((bit, tuple((rule["permission"], *operation.also) for rule in operation.access)))
                 continue
             for rule in operation.access:
                 ((kind, value),) = rule.items()
@@ -81,7 +86,7 @@ class RouteMap:
         self._stems: dict[tuple[str, str], list[tuple[tuple[str, ...], list]]] = {}
 
     def mask(self, permissions: Iterable[str]) -> int:
-        """The routes, as bits, that these permissions open."""
+        """The routes, as bits, that these permissions open, each by itself."""
         result = 0
         for held in permissions:
             mask = self._masks.get(held)
@@ -94,6 +99,27 @@ class RouteMap:
                     self._masks[held] = mask
             result |= mask
         return result
+
+    def _mask_of_several(self, permissions: frozenset[str]) -> int:
+        """The routes, as bits, that take several permissions at once and that these open."""
+        result = 0
+        for bit, ways in self._several:
+            if any(not missing(permissions, way) for way in ways):
+                result |= bit
+        return result
+
+    def _add_several(
+        self, access: Access, everywhere: int, org_bits: dict[str, int], team_bits: dict[str, dict[str, int]]
+    ) -> int:
+        """Adds the routes that take several permissions, which different roles may grant; returns those everywhere."""
+        everywhere |= self._mask_of_several(access.permissions_in(None))
+        for org_id in access.organisations():
+            here = self._mask_of_several(access.permissions_in(org_id)) & self.in_organisation
+            org_bits[org_id] = org_bits.get(org_id, 0) | here
+            for team_id, bits in team_bits.get(org_id, {}).items():
+                inside = self._mask_of_several(access.permissions_in(org_id, team_id)) & self.in_team
+                team_bits[org_id][team_id] = bits | inside
+        return everywhere
 
     def compile(self, access: Access, arn_prefix: str, preferred: str = "") -> Policy:
         """The policy of one user.
@@ -122,8 +148,11 @@ class RouteMap:
         """
         nobody = {"role_id": "", "role_name": "", "assignment": {}, "sources": {}}
         holdings: list[Grant | Membership] = [
-            Grant(frozenset({permission}), scope, org_id, team_id, **nobody)
-            for permission in self._permissions
+            Grant(frozenset(permissions), scope, org_id, team_id, **nobody)
+            for permissions in [
+                *((name,) for name in self._permissions),
+                *(way for _, ways in self._several for way in ways),
+            ]
             for scope, org_id, team_id in ((PLATFORM, None, None), (ORGANISATION, "o-1", None), (TEAM, "o-1", "t-1"))
         ]
         holdings += [Membership("o-1", "t-1", frozenset({capability})) for capability in self.capabilities]
@@ -166,6 +195,8 @@ class RouteMap:
                 bits |= self.capabilities.get(capability, 0)
             teams = team_bits.setdefault(member.org_id, {})
             teams[member.team_id] = teams.get(member.team_id, 0) | bits & self.in_team
+        if self._several:
+            everywhere = self._add_several(access, everywhere, org_bits, team_bits)
         names = {"\0u": access.user_id}
         organisations = []
         # An id with a wildcard would open what nobody granted, and one that equals a fixed segment of a path would

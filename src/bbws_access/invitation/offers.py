@@ -99,7 +99,7 @@ def resolve(
         raise role_rules.no_active_role(role_id)
     if team_id is None:
         role_rules.check_team(role, None)
-    granted = role_rules.granted(role, role_rules.with_platform_sets(database.rest_of(calls[2], sets)))
+    granted = role_rules.carried(role, role_rules.with_platform_sets(database.rest_of(calls[2], sets)))
     if team_id is None:
         return Offer(organisation, role, granted, None, None)
     team = results[3]

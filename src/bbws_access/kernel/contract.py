@@ -33,6 +33,7 @@ class Operation:
 
     operation_id, method (upper case), path (the template, as in `/organisations/{orgId}/roles`), service
     access: "public", "signed-in", or a list of alternatives such as `{"permission": "role:read"}`
+    also: permissions that are needed besides one of the alternatives, all of them
     body_required: whether a request without a body is refused
     """
 
@@ -43,6 +44,7 @@ class Operation:
         self.segments = tuple(path.strip("/").split("/"))
         self.service: str = raw["x-bbws-service"]
         self.access: str | list[dict[str, str]] = raw["x-bbws-access"]
+        self.also: tuple[str, ...] = tuple(raw.get("x-bbws-access-also", ()))
         self._source = document, raw, shared
 
     def __repr__(self) -> str:
@@ -208,6 +210,7 @@ def _operation(document: dict, path: str, method: str, raw: dict, shared: list[d
         if name not in raw:
             raise ContractError(f"{where} has no {name}")
     _check_access(where, path, raw["x-bbws-access"])
+    _check_also(where, raw["x-bbws-access"], raw.get("x-bbws-access-also", []))
     return Operation(document, path, method, raw, shared)
 
 
@@ -223,6 +226,13 @@ def _check_access(where: str, path: str, access: object) -> None:
             raise ContractError(f"{where}: self names {rule['self']!r}, which is not in the path")
         if "capability" in rule and not ("{teamId}" in path and "{orgId}" in path):
             raise ContractError(f"{where}: a capability needs {{orgId}} and {{teamId}} in the path")
+
+
+def _check_also(where: str, access: object, also: object) -> None:
+    if not isinstance(also, list) or not all(isinstance(name, str) and name for name in also):
+        raise ContractError(f"{where}: x-bbws-access-also must be a list of permissions")
+    if also and not (isinstance(access, list) and all("permission" in rule for rule in access)):
+        raise ContractError(f"{where}: x-bbws-access-also goes with an x-bbws-access of permissions alone")
 
 
 def resolve(document: dict, node: dict) -> dict:

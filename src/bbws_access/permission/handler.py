@@ -11,7 +11,7 @@ from bbws_access.kernel.paging import decode_cursor, encode_cursor, list_respons
 from bbws_access.kernel.records import check_room, commit, organisation_read, take, timestamp
 from bbws_access.permission import rules, store
 from bbws_access.service.links import Links, cursor_scope, link, page_links
-from bbws_access.service.operations import change_of, check_organisation, from_cursor, page_of, settle
+from bbws_access.service.operations import change_of, check_organisation, check_switch, from_cursor, page_of, settle
 from bbws_access.service.requests import Request, Response
 from bbws_access.service.runtime import Service
 
@@ -147,6 +147,7 @@ def update_permission_set(request: Request) -> Response:
     def replace(reads: list) -> dict:
         stored = _existing(request, reads)
         record = rules.changed_set(stored, request.body, request.access, change_of(request))
+        check_switch(request, stored, record, begins="createPermissionSet", ends="deletePermissionSet")
         commit(request.database, store.SETS.replace(request.settings.permissions_table, stored, record))
         return record
 

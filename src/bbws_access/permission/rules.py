@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bbws_access.access.granting import check_ceiling, check_known
 from bbws_access.access.grants import ORGANISATION, PLATFORM, Access
+from bbws_access.access.permissions import obsolete
 from bbws_access.kernel.contract import platform_sets
 from bbws_access.kernel.errors import Conflict, Forbidden
 from bbws_access.kernel.records import Change, audit_columns, check_version
@@ -34,13 +35,14 @@ def new_set(org_id: str, set_id: str, body: dict, access: Access, change: Change
 def changed_set(stored: dict, body: dict, access: Access, change: Change) -> dict:
     """The next version of a set. Raises as `new_set` does, or VERSION_CONFLICT."""
     check_version(stored, body.get("version"))
-    check_known(body["permissions"])
+    check_known(body["permissions"], had=stored["permissions"])
     active = body.get("active", stored["active"])
     if active:
         check_name(body["name"])
-        # An inactive set grants nothing, so bringing it back grants all of it.
-        had = stored["permissions"] if stored["active"] else ()
-        check_ceiling(access, stored["organisationId"], body["permissions"], had=had)
+    # Bringing a set back grants all of it. What is added to an inactive one is judged when it is added: whoever brings
+    # the set back may hold more, and would grant what somebody planted there.
+    had = stored["permissions"] if stored["active"] or not active else ()
+    check_ceiling(access, stored["organisationId"], body["permissions"], had=had)
     return {
         **stored,
         "name": body["name"],
@@ -73,7 +75,13 @@ def set_answer(stored: dict, links: dict) -> dict:
     if stored["scope"] != PLATFORM:
         answer["organisationId"] = stored["organisationId"]
     names = ("name", "description", "permissions", "scope", "isSystem", "active", "version")
-    return {**answer, **{name: stored[name] for name in names}, **audit_columns(stored), "_links": links}
+    return {
+        **answer,
+        **{name: stored[name] for name in names},
+        "obsoletePermissions": obsolete(stored["permissions"]),
+        **audit_columns(stored),
+        "_links": links,
+    }
 
 
 def permission_answer(stored: dict, links: dict) -> dict:

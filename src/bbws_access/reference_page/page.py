@@ -67,7 +67,8 @@ def _operation(document: dict, method: str, path: str, raw: dict, shared: list[d
     return (
         f'<article id="{raw["operationId"]}"><h3><a href="#{raw["operationId"]}">{escape(raw["summary"])}</a></h3>'
         f'<p class="route">{_badge(method)}<code>{_breakable(path)}</code></p>'
-        f'<p>{_text(raw["description"])}</p><p class="access">{_access(raw["x-bbws-access"])}</p>'
+        f"<p>{_text(raw['description'])}</p>"
+        f'<p class="access">{_access(raw["x-bbws-access"], raw.get("x-bbws-access-also", ()))}</p>'
         + _fields("Parameters", [_parameter(document, one) for one in parameters])
         + (_body(document, body) if body else "")
         + _call(method, path, raw["x-bbws-access"], body)
@@ -76,7 +77,7 @@ def _operation(document: dict, method: str, path: str, raw: dict, shared: list[d
     )
 
 
-def _access(access: str | list[dict[str, str]]) -> str:
+def _access(access: str | list[dict[str, str]], also: Iterable[str] = ()) -> str:
     """Who may call, in words."""
     if access == "public":
         return "<b>Anybody</b> may call it, without signing in."
@@ -88,7 +89,10 @@ def _access(access: str | list[dict[str, str]]) -> str:
         "capability": "members of the team with <code>{}</code>",
     }
     alternatives = [words[kind].format(escape(value)) for rule in access for kind, value in rule.items()]
-    return f"<b>Who may call it:</b> {' or '.join(alternatives)}."
+    said = " or ".join(alternatives)
+    if also:
+        said += " who also hold " + " and ".join(f"<code>{escape(name)}</code>" for name in also)
+    return f"<b>Who may call it:</b> {said}."
 
 
 def _parameter(document: dict, raw: dict) -> tuple[str, str, str]:

@@ -98,7 +98,12 @@ def explain(match: tuple[Operation, dict[str, str]] | None, access: Access, *, l
     if match is not None:
         operation = match[0]
         needs = [dict(rule) for rule in operation.access] if isinstance(operation.access, list) else []
-        answer["operation"] = {"operationId": operation.operation_id, "path": operation.path, "needs": needs}
+        answer["operation"] = {
+            "operationId": operation.operation_id,
+            "path": operation.path,
+            "needs": needs,
+            "needsAlso": list(operation.also),
+        }
     if isinstance(decision.via, Grant):
         answer["via"] = _via_grant(decision.via, decision.rule["permission"])
     elif isinstance(decision.via, Membership):

@@ -16,7 +16,15 @@ from bbws_access.kernel.paging import list_response, page_size
 from bbws_access.kernel.records import check_room, commit, organisation_read, stays_active, team_read, timestamp
 from bbws_access.role import effective, organisations, preview, review, rules, store
 from bbws_access.service.links import Links, base_path, link, own_link, page_links
-from bbws_access.service.operations import change_of, check_organisation, from_cursor, page_of, settle
+from bbws_access.service.operations import (
+    change_of,
+    check_organisation,
+    check_switch,
+    from_cursor,
+    lacking_for_switch,
+    page_of,
+    settle,
+)
 from bbws_access.service.requests import Request, Response
 from bbws_access.service.runtime import Service
 
@@ -29,6 +37,7 @@ _ROLE_ACTIONS = {
     "preview": "previewRole",
     "delete": "deleteRole",
 }
+_SWITCHED_BY = {"begins": "createRole", "ends": "deleteRole"}
 
 
 # Platform roles
@@ -171,6 +180,7 @@ def _replace_role(request: Request, next_version: Callable[[dict], dict]) -> Res
     def replace(reads: list) -> dict:
         stored = _existing(request, reads)
         record = next_version(stored)
+        check_switch(request, stored, record, **_SWITCHED_BY)
         rules.check_grants(stored, record, _sets(request, reads[2]), request.access)
         _store_role(request, stored, record, reads)
         return record
@@ -216,7 +226,10 @@ def preview_role(request: Request) -> dict:
     seen = {user: effective.seen_by(request.access, access, stored["organisationId"]) for user, access in held.items()}
     items = [preview.effect(assignment, seen[assignment["userId"]], then, now) for assignment in found]
     in_use = stored["active"] and not proposed["active"] and bool(found or "startAt" in request.query)
-    lacking = rules.lacking(stored, proposed, sets, request.access)
+    lacking = [
+        *lacking_for_switch(request, stored, proposed, **_SWITCHED_BY),
+        *rules.lacking(stored, proposed, sets, request.access),
+    ]
     actions = {"update": "updateRole", "permissions": "replaceRolePermissions", "users": "listRoleUsers"}
     return {
         "organisationId": stored["organisationId"],
@@ -305,7 +318,7 @@ def assign_role(request: Request) -> Response:
         rules.check_team(role, team_id)
         rules.check_teams_active(teams, team_id)
         ends = rules.check_expiry(body.get("expiresAt"), request.now)
-        check_ceiling(request.access, org_id, rules.granted(role, _sets(request, sets)))
+        check_ceiling(request.access, org_id, rules.carried(role, _sets(request, sets)))
         if stored is not None and in_force(stored, request.now):
             raise rules.already_assigned(stored)
         if stored is None:

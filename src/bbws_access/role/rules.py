@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from bbws_access.access.granting import check_ceiling, check_known, lacking_for
 from bbws_access.access.grants import NO_TEAM, ORGANISATION, PLATFORM, TEAM, Access, in_force
+from bbws_access.access.permissions import obsolete
 from bbws_access.kernel.contract import platform_roles, platform_sets
 from bbws_access.kernel.errors import BadRequest, Conflict, Forbidden, NotFound
 from bbws_access.kernel.records import Change, audit_columns, check_version, shown_actor, timestamp
@@ -17,8 +19,12 @@ MOST_ROLES = 500
 MOST_ASSIGNMENTS = 100
 ENDED_ASSIGNMENTS_STAY = timedelta(days=90)
 
-# Permission sets by id, each with the permissions that it grants: inactive ones are not among them.
-Sets = Mapping[str, Iterable[str]]
+
+class Sets(NamedTuple):
+    """Permission sets by id, each with its permissions. Only the active ones grant them."""
+
+    active: dict[str, tuple[str, ...]]
+    inactive: dict[str, tuple[str, ...]]
 
 
 # Roles
@@ -87,21 +93,31 @@ def check_grants(old: dict | None, new: dict, sets: Sets, access: Access) -> Non
     Raises UNKNOWN_PERMISSIONS, VALIDATION_ERROR for sets that are not there, or PERMISSION_CEILING.
     """
     check_content(old, new, sets)
-    wanted, had = granted_then_and_now(old, new, sets)
+    wanted, had = _carried_then_and_now(old, new, sets)
     check_ceiling(access, new["organisationId"], wanted, had=had)
 
 
 def lacking(old: dict, new: dict, sets: Sets, access: Access) -> list[str]:
     """What this user lacks for changing a role so."""
-    wanted, had = granted_then_and_now(old, new, sets)
+    wanted, had = _carried_then_and_now(old, new, sets)
     return lacking_for(access, new["organisationId"], wanted, had=had)
+
+
+def _carried_then_and_now(old: dict | None, new: dict, sets: Sets) -> tuple[frozenset[str], frozenset[str]]:
+    """What a role then carries, and what it carries now, as far as a change does not have to answer for it.
+
+    Bringing a role back grants all of it. What is added to an inactive one is judged when it is added: whoever brings
+    the role back may hold more, and would grant what somebody planted there.
+    """
+    brings_back = old is not None and not old["active"] and new["active"]
+    return carried(new, sets), carried(old, sets) if old is not None and not brings_back else frozenset()
 
 
 def check_content(old: dict | None, new: dict, sets: Sets) -> None:
     """Whether what a role grants is there. Raises UNKNOWN_PERMISSIONS, or VALIDATION_ERROR for sets that are not."""
-    check_known(new["permissions"])
+    check_known(new["permissions"], had=old["permissions"] if old is not None else ())
     kept = old["permissionSets"] if old is not None else ()
-    absent = [set_id for set_id in new["permissionSets"] if set_id not in sets and set_id not in kept]
+    absent = [set_id for set_id in new["permissionSets"] if set_id not in sets.active and set_id not in kept]
     if absent:
         raise BadRequest(
             f"There are no active permission sets {', '.join(absent)}.",
@@ -118,14 +134,26 @@ def granted_then_and_now(old: dict | None, new: dict, sets: Sets) -> tuple[froze
 
 
 def granted(role: dict, sets: Sets) -> frozenset[str]:
-    """What a role grants, directly and through its sets; wildcards as written."""
-    return frozenset(role["permissions"]).union(*(sets.get(set_id, ()) for set_id in role.get("permissionSets", ())))
+    """What a role grants, directly and through its active sets; wildcards as written."""
+    held = (sets.active.get(set_id, ()) for set_id in role.get("permissionSets", ()))
+    return frozenset(role["permissions"]).union(*held)
 
 
-def with_platform_sets(records: Iterable[dict]) -> dict[str, tuple[str, ...]]:
-    """What active sets grant: those of the records and the platform's."""
-    active = [*platform_sets().values(), *(record for record in records if record["active"])]
-    return {held["setId"]: tuple(held["permissions"]) for held in active}
+def carried(role: dict, sets: Sets) -> frozenset[str]:
+    """What a role grants, and what it would as soon as somebody brings back its inactive sets; wildcards as written.
+
+    That is what giving it is judged by: bringing a set back asks nobody who then gains by it.
+    """
+    held = (sets.inactive.get(set_id, ()) for set_id in role.get("permissionSets", ()))
+    return granted(role, sets).union(*held)
+
+
+def with_platform_sets(records: Iterable[dict]) -> Sets:
+    """The sets of the records, and the platform's."""
+    sets = Sets({held["setId"]: tuple(held["permissions"]) for held in platform_sets().values()}, {})
+    for record in records:
+        (sets.active if record["active"] else sets.inactive)[record["setId"]] = tuple(record["permissions"])
+    return sets
 
 
 def check_changeable(role_id: str) -> None:
@@ -178,7 +206,13 @@ def role_answer(stored: dict, links: dict) -> dict:
         "active",
         "version",
     )
-    return {**{name: stored[name] for name in names}, "isSystem": False, **audit_columns(stored), "_links": links}
+    return {
+        **{name: stored[name] for name in names},
+        "obsoletePermissions": obsolete(stored["permissions"]),
+        "isSystem": False,
+        **audit_columns(stored),
+        "_links": links,
+    }
 
 
 def platform_role_answer(stored: dict, links: dict) -> dict:

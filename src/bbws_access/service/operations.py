@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from bbws_access.access.granting import switch_lacking
+from bbws_access.kernel.contract import load_contract
 from bbws_access.kernel.dynamodb import Call, Query
-from bbws_access.kernel.errors import NotFound
+from bbws_access.kernel.errors import Forbidden, NotFound
 from bbws_access.kernel.paging import encode_cursor, page_size
 from bbws_access.kernel.records import Change, Result, start_key, take, until_fresh
 from bbws_access.service.links import cursor_scope
@@ -21,6 +23,24 @@ def check_organisation(request: Request, found: dict | None) -> None:
     """Raises ORGANISATION_NOT_FOUND where the read of the organisation found none."""
     if found is None:
         raise NotFound(f"There is no organisation {request.path['orgId']}.", code="ORGANISATION_NOT_FOUND")
+
+
+def lacking_for_switch(request: Request, old: dict, new: dict, *, begins: str, ends: str) -> list[str]:
+    """The permission that the caller lacks for a change that switches a record on or off, if any; by name.
+
+    begins, ends: ids of the operations that make such a record, and that deactivate it
+    """
+    operations = load_contract().operations
+    made, ended = operations[begins], operations[ends]
+    return switch_lacking(request.access, request.path, old["active"], new["active"], begins=made, ends=ended)
+
+
+def check_switch(request: Request, old: dict, new: dict, *, begins: str, ends: str) -> None:
+    """Raises FORBIDDEN where the caller may change a record, but not switch it on or off so."""
+    lacking = lacking_for_switch(request, old, new, begins=begins, ends=ends)
+    if lacking:
+        what = "bring it back" if new["active"] else "deactivate it"
+        raise Forbidden(f"You may change this, not {what}: that takes {' or '.join(lacking)}.")
 
 
 def from_cursor(request: Request, query: Query) -> Query:

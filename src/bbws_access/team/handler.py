@@ -12,7 +12,7 @@ from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.paging import list_response, page_size
 from bbws_access.kernel.records import Step, check_room, commit, organisation_read, team_read
 from bbws_access.service.links import Links, link, page_links
-from bbws_access.service.operations import change_of, check_organisation, from_cursor, page_of, settle
+from bbws_access.service.operations import change_of, check_organisation, check_switch, from_cursor, page_of, settle
 from bbws_access.service.requests import Request, Response
 from bbws_access.service.runtime import Service
 from bbws_access.team import memberships, rules, store
@@ -98,7 +98,8 @@ def update_team(request: Request) -> Response:
     def replace(reads: list) -> tuple[dict, dict | None, bool]:
         stored = _existing_team(request, reads)
         record = store.team_item(rules.changed_team(stored, request.body, change_of(request)))
-        rules.check_may_switch(request.access, stored, record)
+        # Leads change their team through CAN_UPDATE_TEAM. Whether there is a team is not theirs to say.
+        check_switch(request, stored, record, begins="createTeam", ends="deleteTeam")
         return record, reads[2], _store_team(request, stored, record, reads)
 
     record, usage, done = settle(request, _team_reads, replace)
@@ -199,6 +200,7 @@ def update_team_role(request: Request) -> Response:
     def replace(reads: list) -> dict:
         stored = _existing_team_role(request, reads)
         record = rules.changed_team_role(stored, request.body, change_of(request))
+        check_switch(request, stored, record, begins="createTeamRole", ends="deleteTeamRole")
         rules.check_capabilities(stored, record, request.access)
         _store_team_role(request, stored, record, reads[2])
         return record

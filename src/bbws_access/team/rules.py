@@ -45,19 +45,6 @@ def _of_team(body: dict) -> dict:
     return {"name": body["name"], "description": body.get("description", ""), **place}
 
 
-def check_may_switch(access: Access, old: dict, new: dict) -> None:
-    """Raises FORBIDDEN where a change ends a team, or brings one back, for who may only change it.
-
-    Leads change their team through CAN_UPDATE_TEAM. Whether there is a team is not theirs to say.
-    """
-    if old["active"] == new["active"]:
-        return
-    needed = "team:delete" if old["active"] else "team:update"
-    if access.holds(needed, old["organisationId"], old["teamId"]) is None:
-        what = "deactivate" if old["active"] else "bring back"
-        raise Forbidden(f"You may change this team, not {what} it: that takes the permission {needed}.")
-
-
 def no_team(team_id: str) -> NotFound:
     return NotFound(f"There is no team {team_id} in this organisation.", code="TEAM_NOT_FOUND")
 
@@ -116,10 +103,11 @@ def _of_team_role(body: dict) -> dict:
 
 def check_capabilities(old: dict | None, new: dict, access: Access) -> None:
     """Whether this user may let a team role allow what it then allows. Raises PERMISSION_CEILING."""
-    if new["active"]:
-        # An inactive team role allows nothing, so bringing it back allows all of it.
-        had = old["capabilities"] if old is not None and old["active"] else ()
-        check_team_role_ceiling(access, new["organisationId"], new["capabilities"], had=had)
+    # Bringing a team role back allows all of it. What is added to an inactive one is judged when it is added: whoever
+    # brings it back may hold more, and would allow what somebody planted there.
+    brings_back = old is not None and not old["active"] and new["active"]
+    had = old["capabilities"] if old is not None and not brings_back else ()
+    check_team_role_ceiling(access, new["organisationId"], new["capabilities"], had=had)
 
 
 def must_be_unused(old: dict, new: dict) -> bool:

@@ -26,14 +26,19 @@ def routes(project: Project) -> list[Route]:
     except (OSError, ValueError):
         return []
     return [
-        Route(method.upper(), path, operation.get("x-bbws-service", ""), access(operation.get("x-bbws-access")))
+        Route(
+            method.upper(),
+            path,
+            operation.get("x-bbws-service", ""),
+            access(operation.get("x-bbws-access"), operation.get("x-bbws-access-also")),
+        )
         for path, item in document.get("paths", {}).items()
         for method, operation in item.items()
         if method in _METHODS
     ]
 
 
-def access(value: Any) -> str:
+def access(value: Any, also: Any = None) -> str:
     """Who may call a route, in words."""
     if isinstance(value, str):
         return {"public": "anyone", "signed-in": "anyone signed in"}.get(value, value)
@@ -45,7 +50,8 @@ def access(value: Any) -> str:
             said.append(f"the person whose {way['self']} it is")
         elif "capability" in way:
             said.append(f"{way['capability']} in the team")
-    return " or ".join(said) or "nobody"
+    ways = " or ".join(said) or "nobody"
+    return " and ".join([f"({ways})" if also and len(said) > 1 else ways, *(also or ())])
 
 
 def estimate(evidence: Evidence, environment: str) -> Estimate:

@@ -20,6 +20,7 @@ PUT /organisations/{orgId}/roles/{roleId} role:update
 DELETE /organisations/{orgId}/roles/{roleId} role:delete
 PUT /organisations/{orgId}/roles/{roleId}/permissions role:update
 GET /organisations/{orgId}/roles/{roleId}/users role:read
+POST /organisations/{orgId}/roles/{roleId}/preview role:update +role:read +user:read
 POST /organisations/{orgId}/roles/seed role:create
 GET /organisations/{orgId}/users/{userId}/roles role:read self
 POST /organisations/{orgId}/users/{userId}/roles role:assign
@@ -31,6 +32,7 @@ GET /organisations/{orgId}/teams team:read
 GET /organisations/{orgId}/teams/{teamId} team:read
 PUT /organisations/{orgId}/teams/{teamId} team:update CAN_UPDATE_TEAM
 DELETE /organisations/{orgId}/teams/{teamId} team:delete
+POST /organisations/{orgId}/teams/{teamId}/report team:read site:read +team:member:read
 POST /organisations/{orgId}/team-roles team:role:create
 GET /organisations/{orgId}/team-roles team:role:read
 GET /organisations/{orgId}/team-roles/{teamRoleId} team:role:read
@@ -71,9 +73,14 @@ def full_contract() -> Contract:
         paths.setdefault(path, {})[method.lower()] = {
             "operationId": f"operation{n}",
             "x-bbws-service": "synthetic",
-            "x-bbws-access": access[0] if access[0] in ("public", "signed-in") else [_rule(one) for one in access],
+            "x-bbws-access": access[0] if access[0] in ("public", "signed-in") else _rules(access),
+            "x-bbws-access-also": [one[1:] for one in access if one.startswith("+")],
         }
     return Contract({"paths": paths})
+
+
+def _rules(access: list[str]) -> list[dict[str, str]]:
+    return [_rule(one) for one in access if not one.startswith("+")]
 
 
 def _rule(text: str) -> dict[str, str]:

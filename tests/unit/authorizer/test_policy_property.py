@@ -190,13 +190,18 @@ def _oracle(world: dict, operation, params: dict[str, str]) -> bool:
         return True
     org, team = params.get("orgId"), params.get("teamId")
     inside = {one[1] for one in held} | {one["organisationId"] for one in members}
+    here = [
+        permissions
+        for scope, held_org, held_team, permissions in held
+        if scope == "PLATFORM"
+        or (org is not None and org == held_org and (scope == "ORGANISATION" or (team and team == held_team)))
+    ]
+    for wanted in operation.also:
+        if not any(_includes(permissions, wanted) for permissions in here):
+            return False
     for rule in operation.access:
-        for scope, held_org, held_team, permissions in held:
-            reaches = scope == "PLATFORM" or (
-                org is not None and org == held_org and (scope == "ORGANISATION" or (team and team == held_team))
-            )
-            if reaches and "permission" in rule and _includes(permissions, rule["permission"]):
-                return True
+        if "permission" in rule and any(_includes(permissions, rule["permission"]) for permissions in here):
+            return True
         if "self" in rule and params[rule["self"]] == ME and org in inside:
             return True
         for member in members:

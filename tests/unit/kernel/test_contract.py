@@ -34,6 +34,10 @@ def test_fixed_segments_go_before_parameters():
     [
         (_document("anybody"), "x-bbws-access must be"),
         (_document([]), "x-bbws-access must be"),
+        (_document("public", **{"x-bbws-access-also": ["role:read"]}), "of permissions alone"),
+        (_document([{"self": "orgId"}], **{"x-bbws-access-also": ["role:read"]}), "of permissions alone"),
+        (_document([{"permission": "role:read"}], **{"x-bbws-access-also": "role:read"}), "a list of permissions"),
+        (_document([{"permission": "role:read"}], **{"x-bbws-access-also": [""]}), "a list of permissions"),
         (_document([{"role": "admin"}]), "no access rule"),
         (_document([{"permission": "a:b", "self": "orgId"}]), "no access rule"),
         (_document([{"self": "userId"}]), "not in the path"),
@@ -105,6 +109,7 @@ def test_the_project_s_own_contract_holds_together():
         for rule in operation.access if isinstance(operation.access, list) else ():
             assert "permission" not in rule or is_known(rule["permission"])
             assert rule.get("capability", "CAN_UPDATE_TEAM") in contract.roles["teamCapabilities"]
+        assert all(map(is_known, operation.also))
         in_path = {segment[1:-1] for segment in operation.segments if segment.startswith("{")}
         assert in_path == {p.name for p in operation.parameters if p.location == "path"}
         assert operation.body_schema is None or operation.method in ("POST", "PUT")

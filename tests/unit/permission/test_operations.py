@@ -319,8 +319,11 @@ class TestUpdate:
         off = api.call("PUT", path, admin, body("Big", "audit:read", active=False)).expect(200)
         assert off["active"] is False
         assert "delete" not in off["_links"]
-        # While it is inactive anybody may edit it; what counts is who brings it back.
-        api.call("PUT", path, admin, body("Big", "audit:read", "audit:export")).expect(200)
+        # What is added while it is inactive is judged as well: whoever brings it back may hold more.
+        more = body("Big", "audit:read", "audit:export")
+        api.call("PUT", path, admin, more).expect(403, "PERMISSION_CEILING")
+        api.call("PUT", path, admin, body("Big", "audit:read", "site:read")).expect(200)
+        api.call("PUT", path, world.platform(), more).expect(200)
         back = body("Big", "audit:read", "audit:export", active=True)
         api.call("PUT", path, admin, back).expect(403, "PERMISSION_CEILING")
         assert api.call("PUT", path, world.platform(), back).expect(200)["active"] is True

@@ -140,6 +140,7 @@ class TestAccessChecks:
             "operationId": "createRole",
             "path": "/organisations/{orgId}/roles",
             "needs": [{"permission": "role:create"}],
+            "needsAlso": [],
         }
         assert answer["via"]["permission"] == "role:create"
         assert (answer["via"]["source"]["roleName"], answer["via"]["source"]["grantedBy"]) == ("ORG_ADMIN", "role:*")

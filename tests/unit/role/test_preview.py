@@ -123,15 +123,34 @@ def test_the_end_of_a_role_in_use(preview, make_role, world: World, org: str) ->
 
 
 def test_the_ceiling_of_the_caller(preview, make_role, api: Instance, world: World, org: str, admin: str) -> None:
-    updater = world.member(org, make_role("UPDATER", "role:update", "site:read"))
+    updater = world.member(org, make_role("UPDATER", "role:update", "role:read", "user:read", "site:read"))
     role = make_role("ANY", "site:delete")
     answer = preview(role, "site:delete", "site:read", "team:create", user=updater)
     # What the role grants already, its change does not add.
     assert (answer["allowed"], answer["missing"]) == (False, ["team:create"])
-    assert answer["_links"].keys() == {"self", "update", "permissions"}
+    assert answer["_links"].keys() == {"self", "role", "users", "update", "permissions"}
     body = {"permissions": ["site:delete", "site:read", "team:create"]}
     refused = api.call("PUT", f"/organisations/{org}/roles/{role}/permissions", updater, body)
     assert refused.expect(403, "PERMISSION_CEILING")["error"]["details"] == {"missing": answer["missing"]}
+
+
+@pytest.mark.parametrize("lacks", ["role:update", "role:read", "user:read"])
+def test_it_takes_what_showing_its_content_takes(
+    api: Instance, preview, make_role, world: World, org: str, lacks: str
+) -> None:
+    """A role's users, and what else they hold, are for those who may read roles and users."""
+    role = make_role("ANY", "site:read")
+    world.member(org, role)
+    needed = ["role:update", "role:read", "user:read"]
+    less = world.member(org, make_role("LESS", *(name for name in needed if name != lacks)))
+    refused = api.call("POST", PREVIEW.format(org, role), less, {"permissions": []})
+    assert "items" not in refused.expect(403, "FORBIDDEN")
+    # Different roles may grant them; one held in a team does not count for the organisation.
+    rest = make_role("REST", lacks, scope="TEAM")
+    world.assign(less, rest, org, team_id=world.team(org))
+    api.call("POST", PREVIEW.format(org, role), less, {"permissions": []}).expect(403, "FORBIDDEN")
+    world.assign(less, make_role("WHOLE_REST", lacks), org)
+    assert preview(role, user=less)["count"] == 1
 
 
 def test_pages(preview, make_role, api: Instance, world: World, org: str, admin: str) -> None:

@@ -15,7 +15,7 @@ from bbws_access.role import rules
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CHANGE = Change("me", "request-1", NOW)
-SETS = {"set-1": ("site:read",), "set-2": ("audit:read",)}
+SETS = rules.Sets({"set-1": ("site:read",), "set-2": ("audit:read",)}, {"set-off": ("audit:export",)})
 
 
 def role(*permissions: str, sets: tuple[str, ...] = (), active: bool = True, **more: object) -> dict:
@@ -31,8 +31,9 @@ def holder(*permissions: str) -> Access:
 
 class TestGrants:
     def test_what_a_role_grants(self) -> None:
-        found = rules.granted(role("team:*", sets=("set-1", "set-2", "set-gone")), SETS)
-        assert found == {"team:*", "site:read", "audit:read"}
+        carries = role("team:*", sets=("set-1", "set-2", "set-off", "set-gone"))
+        assert rules.granted(carries, SETS) == {"team:*", "site:read", "audit:read"}
+        assert rules.carried(carries, SETS) == {"team:*", "site:read", "audit:read", "audit:export"}
 
     @pytest.mark.parametrize(
         ("old", "new", "lacking"),
@@ -40,7 +41,12 @@ class TestGrants:
             (None, role("site:read"), None),
             (None, role("audit:read"), ["audit:read"]),
             (None, role(sets=("set-2",)), ["audit:read"]),
-            (None, role("audit:read", active=False), None),
+            (None, role("audit:read", active=False), ["audit:read"]),
+            (role(), role("audit:read", active=False), ["audit:read"]),
+            (role(active=False), role("audit:read", active=False), ["audit:read"]),
+            (role("audit:read", active=False), role("audit:read", active=False), None),
+            (role(sets=("set-off",)), role(sets=("set-off",)), None),
+            (role(sets=("set-off",), active=False), role(sets=("set-off",)), ["audit:export"]),
             (role("audit:read"), role("audit:read"), None),
             (role("audit:*"), role("audit:read"), None),
             (role("audit:read"), role("audit:*"), ["audit:*"]),
@@ -63,15 +69,15 @@ class TestGrants:
         with pytest.raises(BadRequest, match="set-gone, set-lost"):
             rules.check_grants(None, role(sets=("set-1", "set-gone", "set-lost")), SETS, holder("*"))
 
-    def test_inactive_sets_are_not_among_the_sets(self) -> None:
+    def test_inactive_sets_are_apart_from_the_active_ones(self) -> None:
         records = [
             {"setId": "set-1", "permissions": ["site:read"], "active": True},
             {"setId": "set-2", "permissions": ["audit:read"], "active": False},
         ]
         found = rules.with_platform_sets(records)
-        assert found["set-1"] == ("site:read",)
-        assert "set-2" not in found
-        assert found["set-viewer"] == ("org:read", "team:read", "site:read")
+        assert found.active["set-1"] == ("site:read",)
+        assert found.inactive == {"set-2": ("audit:read",)}
+        assert found.active["set-viewer"] == ("org:read", "team:read", "site:read")
 
 
 class TestTeams:

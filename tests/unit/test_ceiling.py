@@ -1,0 +1,356 @@
+"""Nobody gives what they do not hold, by any service and in any order of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from bbws_access.kernel.contract import Operation, load_contract, load_roles
+from bbws_access.kernel.dynamodb import Get
+from bbws_access.kernel.keys import key
+from bbws_access.kernel.records import Change
+from bbws_access.kernel.settings import Settings
+from bbws_access.local_aws import LocalAws
+from bbws_access.permission.handler import service as permission_service
+from bbws_access.role.handler import service as role_service
+from bbws_access.team.defaults import seed_team_roles
+from bbws_access.team.handler import service as team_service
+from tests.support.services import Answer, Instance, World
+
+Call = Callable[..., Answer]
+OPERATIONS = load_contract().operations
+STRONG, WEAK = "site:delete", "site:read"
+
+
+@pytest.fixture
+def org(world: World) -> str:
+    return world.organisation()
+
+
+@pytest.fixture
+def admin(world: World, org: str) -> str:
+    return world.member(org)
+
+
+@pytest.fixture
+def call(start_instance: Callable[..., Instance], org: str) -> Call:
+    """Calls a path below the organisation, at the service that has it."""
+    services = {
+        "permission": start_instance(permission_service, "permissions"),
+        "role": start_instance(role_service, "permissions", "teams"),
+        "team": start_instance(team_service, "permissions", "teams"),
+    }
+
+    def send(method: str, path: str, user: str, body: dict | None = None) -> Answer:
+        path = f"/organisations/{org}/{path}"
+        operation, _ = load_contract().match(method, path)
+        return services[operation.service].call(method, path, user, body)
+
+    return send
+
+
+class Kind:
+    """A kind of definition: where it lies, and what one that grants `permission` is written as."""
+
+    def __init__(self, path: str, id_name: str, permissions: tuple[str, ...], grants: Callable[[str], dict]) -> None:
+        self.path = path
+        self.id_name = id_name
+        self.permissions = permissions
+        self._grants = grants
+
+    def body(self, permission: str, **more: object) -> dict:
+        return {"name": "SOMETHING", **self._grants(permission), **more}
+
+
+CAPABILITIES = {WEAK: "CAN_VIEW_SITES", STRONG: "CAN_DELETE_SITES"}
+SET_PERMISSIONS = ("permission:create", "permission:update", "permission:delete")
+ROLE_PERMISSIONS = ("role:create", "role:update", "role:delete", "role:assign")
+KINDS = {
+    "role": Kind(
+        "roles", "roleId", ROLE_PERMISSIONS, lambda name: {"displayName": "x", "permissions": sorted({WEAK, name})}
+    ),
+    "set": Kind("permission-sets", "setId", SET_PERMISSIONS, lambda name: {"permissions": sorted({WEAK, name})}),
+    "team-role": Kind(
+        "team-roles",
+        "teamRoleId",
+        ("team:role:create", "team:role:update"),
+        lambda name: {"displayName": "x", "capabilities": sorted({CAPABILITIES[WEAK], CAPABILITIES[name]})},
+    ),
+}
+
+
+@pytest.fixture
+def with_permissions(call: Call, world: World, org: str, admin: str) -> Callable[..., str]:
+    """Makes a user who holds these permissions in the whole organisation."""
+
+    def make(*permissions: str) -> str:
+        user = world.user()
+        name = "R" + user.replace("-", "").upper()[:20]
+        body = {"name": name, "displayName": "x", "permissions": sorted(set(permissions))}
+        world.assign(user, call("POST", "roles", admin, body).expect(201)["roleId"], org)
+        return user
+
+    return make
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+class TestInactive:
+    """What is switched off is judged like all else: somebody stronger may switch it on."""
+
+    def test_nothing_is_planted_while_it_goes_or_is_inactive(
+        self, kind: Kind, call: Call, with_permissions: Callable[..., str], admin: str
+    ) -> None:
+        weak = with_permissions(WEAK, *kind.permissions)
+        made = call("POST", kind.path, weak, kind.body(WEAK)).expect(201)
+        place = f"{kind.path}/{made[kind.id_name]}"
+        for active in (False, True):
+            call("PUT", place, weak, kind.body(STRONG, active=active)).expect(403, "PERMISSION_CEILING")
+        call("PUT", place, weak, kind.body(WEAK, active=False)).expect(200)
+        for more in ({}, {"active": False}, {"active": True}):
+            call("PUT", place, weak, kind.body(STRONG, **more)).expect(403, "PERMISSION_CEILING")
+        assert call("GET", place, admin).expect(200)["version"] == 2
+        call("PUT", place, weak, kind.body(WEAK, displayName="y") if kind.id_name != "setId" else kind.body(WEAK))
+        call("PUT", place, weak, kind.body(WEAK, active=True)).expect(200)
+
+    def test_what_is_there_may_stay_while_it_goes(
+        self, kind: Kind, call: Call, with_permissions: Callable[..., str], admin: str
+    ) -> None:
+        weak = with_permissions(WEAK, *kind.permissions)
+        made = call("POST", kind.path, admin, kind.body(STRONG)).expect(201)
+        place = f"{kind.path}/{made[kind.id_name]}"
+        call("PUT", place, weak, kind.body(STRONG, active=False)).expect(200)
+        call("PUT", place, weak, kind.body(STRONG)).expect(200)
+        call("PUT", place, weak, kind.body(STRONG, active=True)).expect(403, "PERMISSION_CEILING")
+        call("PUT", place, admin, kind.body(STRONG, active=True)).expect(200)
+
+
+class TestInactiveSets:
+    """A role that carries a set which is switched off grants it as soon as anybody switches it on."""
+
+    @pytest.fixture
+    def role(self, call: Call, admin: str) -> dict:
+        """A role whose only strength is a set that is inactive by now."""
+        held = call("POST", "permission-sets", admin, KINDS["set"].body(STRONG)).expect(201)["setId"]
+        body = {"name": "CARRIES", "displayName": "x", "permissions": [WEAK], "permissionSets": [held]}
+        role = call("POST", "roles", admin, body).expect(201)
+        call("DELETE", f"permission-sets/{held}", admin).expect(204)
+        return role
+
+    def test_it_is_not_assigned_by_who_does_not_hold_it(
+        self, call: Call, with_permissions: Callable[..., str], world: World, admin: str, role: dict
+    ) -> None:
+        weak, body = with_permissions(WEAK, *ROLE_PERMISSIONS), {"roleId": role["roleId"]}
+        for user in (weak, world.user()):
+            call("POST", f"users/{user}/roles", weak, body).expect(403, "PERMISSION_CEILING")
+        call("POST", f"users/{weak}/roles", admin, body).expect(201)
+
+    def test_nor_offered(
+        self,
+        local_aws: LocalAws,
+        invitation_settings: Settings,
+        with_permissions: Callable[..., str],
+        org: str,
+        role: dict,
+    ) -> None:
+        from bbws_access.invitation.handler import service
+
+        weak = with_permissions(WEAK, "invitation:create")
+        instance = Instance(service, invitation_settings, local_aws.endpoint)
+        body = {"email": "accomplice@acme.example", "roleId": role["roleId"]}
+        answer = instance.call("POST", f"/organisations/{org}/invitations", weak, body, email="weak@acme.example")
+        instance.close()
+        answer.expect(403, "PERMISSION_CEILING")
+
+    def test_nor_brought_back_inside_a_role(
+        self, call: Call, with_permissions: Callable[..., str], admin: str, role: dict
+    ) -> None:
+        weak, place = with_permissions(WEAK, *ROLE_PERMISSIONS), f"roles/{role['roleId']}"
+        body = {name: role[name] for name in ("name", "displayName", "permissions", "permissionSets")}
+        call("PUT", place, weak, {**body, "displayName": "y"}).expect(200)
+        call("DELETE", place, weak).expect(204)
+        call("PUT", place, weak, {**body, "active": True}).expect(403, "PERMISSION_CEILING")
+        call("PUT", place, weak, {**body, "permissionSets": [], "active": True}).expect(200)
+
+
+# Switching on and off
+
+
+def _switches() -> dict[str, tuple[Operation, Operation, Operation]]:
+    """Every change of a whole that can switch it on and off, with what makes and what deactivates such a thing."""
+    found = {}
+    for change in OPERATIONS.values():
+        properties = (change.body_schema or {}).get("properties", {})
+        if change.method == "PUT" and "active" in properties:
+            by_place = {(one.method, one.path): one for one in OPERATIONS.values()}
+            makes = by_place["POST", change.path.rpartition("/")[0]]
+            found[change.operation_id] = change, makes, by_place["DELETE", change.path]
+    return found
+
+
+SWITCHES = _switches()
+
+
+def _permissions(operation: Operation) -> list[str]:
+    return [rule["permission"] for rule in operation.access if "permission" in rule]
+
+
+def test_these_can_be_switched() -> None:
+    assert SWITCHES.keys() == {
+        "updatePermissionSet",
+        "updateRole",
+        "updateTeam",
+        "updateTeamRole",
+        "updateInvitation",
+    }
+    change, _, ends = SWITCHES["updateInvitation"]
+    assert change.access == ends.access  # and it can be switched off only
+
+
+@pytest.mark.parametrize("change", sorted(SWITCHES.keys() - {"updateInvitation"}))
+def test_switching_takes_what_deleting_and_creating_take(
+    change: str,
+    call: Call,
+    world: World,
+    org: str,
+    admin: str,
+    with_permissions: Callable[..., str],
+) -> None:
+    """A change of the whole does not get around what DELETE and POST ask for."""
+    updates, makes, ends = SWITCHES[change]
+    path = makes.path.removeprefix("/organisations/{orgId}/")
+    kind = next((kind for kind in KINDS.values() if kind.path == path), None)
+    body = {"name": "Some team"} if kind is None else kind.body(WEAK)
+    changer = with_permissions(WEAK, *_permissions(updates))
+    ender = with_permissions(WEAK, *_permissions(updates), *_permissions(ends))
+    maker = with_permissions(WEAK, *_permissions(updates), *_permissions(makes))
+    made = call("POST", path, admin, body).expect(201)
+    place = f"{path}/{made['teamId' if kind is None else kind.id_name]}"
+    may_end = set(_permissions(ends)) <= set(_permissions(updates))
+    if not may_end:
+        for user in (changer, maker):
+            answer = call("PUT", place, user, {**body, "active": False})
+            assert _permissions(ends)[0] in answer.expect(403, "FORBIDDEN")["error"]["message"]
+    call("PUT", place, changer, {**body, "active": True}).expect(200)
+    call("PUT", place, changer if may_end else ender, {**body, "active": False}).expect(200)
+    call("PUT", place, changer, {**body, "active": False}).expect(200)
+    for user in (changer, ender):
+        answer = call("PUT", place, user, {**body, "active": True})
+        assert _permissions(makes)[0] in answer.expect(403, "FORBIDDEN")["error"]["message"]
+    call("PUT", place, maker, {**body, "active": True}).expect(200)
+
+
+@pytest.mark.parametrize("holds", [(), ("role:delete",), ("role:create",), (STRONG,), ("role:create", STRONG)])
+@pytest.mark.parametrize("was_active", [True, False])
+def test_a_preview_says_what_the_change_says(
+    call: Call, admin: str, with_permissions: Callable[..., str], was_active: bool, holds: tuple[str, ...]
+) -> None:
+    user = with_permissions(WEAK, "role:read", "role:update", "user:read", *holds)
+    for active in (True, False):
+        for wanted in (WEAK, STRONG):
+            name = f"T{active}{wanted}{len(holds)}".upper().replace(":", "_")
+            role = call("POST", "roles", admin, KINDS["role"].body(WEAK, name=name)).expect(201)
+            place = f"roles/{role['roleId']}"
+            if not was_active:
+                call("DELETE", place, admin).expect(204)
+            change = KINDS["role"].body(wanted, name=name, active=active)
+            asked = {"permissions": change["permissions"], "active": active}
+            said = call("POST", f"{place}/preview", user, asked).expect(200)
+            done = call("PUT", place, user, change)
+            assert said["allowed"] == (done.status == 200), (said, done)
+            if done.status != 200:
+                assert set(said["missing"]) & set(done.details["missing"] if done.details else said["missing"])
+
+
+# Permissions that a release dropped
+
+GONE = "ship:sail"
+
+
+class TestObsolete:
+    @pytest.fixture
+    def drop(self, world: World, org: str) -> Callable[[str, str], None]:
+        """Makes a role or a set grant what was a permission when it was written."""
+
+        def write(entity: str, one: str) -> None:
+            name = "roleId" if entity == "OrganisationRole" else "setId"
+            [stored] = world.database.parallel([Get(world.table, key(entity, orgId=org, **{name: one}))])
+            world.put({**stored, "permissions": [*stored["permissions"], GONE]})
+
+        return write
+
+    def test_a_role_stays_usable(
+        self, call: Call, world: World, admin: str, with_permissions: Callable[..., str], drop
+    ) -> None:
+        role = call("POST", "roles", admin, KINDS["role"].body(WEAK)).expect(201)
+        drop("OrganisationRole", role["roleId"])
+        place, user = f"roles/{role['roleId']}", world.user()
+        found = call("GET", place, admin).expect(200)
+        assert (found["permissions"], found["obsoletePermissions"]) == ([WEAK, GONE], [GONE])
+        body = {"name": "OTHER", "displayName": "Other", "permissions": [WEAK, GONE]}
+        assert call("PUT", place, admin, body).expect(200)["obsoletePermissions"] == [GONE]
+        call("POST", f"{place}/preview", admin, {"permissions": [GONE, WEAK]}).expect(200)
+        call("POST", f"users/{user}/roles", admin, {"roleId": role["roleId"]}).expect(201)
+        effective = call("GET", f"users/{user}/permissions", admin).expect(200)["permissions"]
+        assert [one["name"] for one in effective] == [WEAK]
+        call("DELETE", f"users/{user}/roles/{role['roleId']}", admin).expect(204)
+        call("DELETE", place, admin).expect(204)
+        call("PUT", place, admin, {**body, "active": True}).expect(200)
+        # Another one is refused, and so is this one where it is new.
+        answer = call("PUT", f"{place}/permissions", admin, {"permissions": [GONE, "ship:sink"]})
+        answer.expect(400, "UNKNOWN_PERMISSIONS")
+        assert answer.details == {"unknown": ["ship:sink"]}
+        call("PUT", f"{place}/permissions", admin, {"permissions": [WEAK]}).expect(200)
+        call("PUT", f"{place}/permissions", admin, {"permissions": [GONE]}).expect(400, "UNKNOWN_PERMISSIONS")
+
+    def test_a_set_stays_usable(self, call: Call, world: World, admin: str, drop) -> None:
+        made = call("POST", "permission-sets", admin, KINDS["set"].body(WEAK)).expect(201)
+        drop("PermissionSet", made["setId"])
+        place = f"permission-sets/{made['setId']}"
+        body = {"name": "Other", "permissions": [GONE, WEAK]}
+        assert call("PUT", place, admin, body).expect(200)["obsoletePermissions"] == [GONE]
+        carrying = {"name": "CARRIES", "displayName": "x", "permissions": [], "permissionSets": [made["setId"]]}
+        role = call("POST", "roles", admin, carrying).expect(201)
+        call("POST", f"users/{world.user()}/roles", admin, {"roleId": role["roleId"]}).expect(201)
+        call("DELETE", place, admin).expect(204)
+        call("PUT", place, admin, {**body, "active": True}).expect(200)
+        call("PUT", place, admin, {"name": "Other", "permissions": ["ship:sink"]}).expect(400, "UNKNOWN_PERMISSIONS")
+
+
+# An organisation runs itself
+
+
+def test_an_organisations_own_administrator_can_carry_out_every_operation(
+    world: World, org: str, admin: str, call: Call
+) -> None:
+    """No operation of an organisation waits for a platform administrator."""
+    [role] = [role for role in load_roles()["defaultOrganisationRoles"] if role["name"] == "ORG_ADMIN"]
+    held = call("GET", f"users/{admin}/permissions", admin).expect(200)["permissions"]
+    names = {permission["name"] for permission in held}
+    for operation in OPERATIONS.values():
+        if "{orgId}" in operation.path:
+            assert names & set(_permissions(operation)), (operation, role["permissions"])
+            assert names >= set(operation.also), operation
+
+
+def test_the_administrators_set_says_the_same_as_the_role() -> None:
+    [role] = [role for role in load_roles()["defaultOrganisationRoles"] if role["name"] == "ORG_ADMIN"]
+    [same] = [one for one in load_roles()["platformPermissionSets"] if one["setId"] == "set-org-admin"]
+    assert role["permissions"] == same["permissions"]
+
+
+def test_an_administrator_transfers_a_member_and_lets_others_do_so(
+    call: Call, world: World, org: str, admin: str
+) -> None:
+    seed_team_roles(world.database, world.teams_table, org, Change.outside_a_request("engineer"))
+    user, manager = world.member(org, "ORG_MANAGER"), world.user()
+    first, second = (call("POST", "teams", admin, {"name": name}).expect(201)["teamId"] for name in ("One", "Two"))
+    roles = call("GET", "team-roles", admin).expect(200)["items"]
+    [lead] = [one for one in roles if one["name"] == "MEMBER"]
+    body = {"userId": user, "teamRoleId": lead["teamRoleId"], "userEmail": "a@acme.example"}
+    call("POST", f"teams/{first}/members", admin, body).expect(201)
+    moved = call("POST", f"teams/{first}/members/{user}/transfer", admin, {"toTeamId": second}).expect(200)
+    assert moved["teamId"] == second
+    content = {"name": "MOVER", "displayName": "x", "permissions": ["org:user:manage"]}
+    role = call("POST", "roles", admin, content).expect(201)
+    call("POST", f"users/{manager}/roles", admin, {"roleId": role["roleId"]}).expect(201)
