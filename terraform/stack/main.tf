@@ -279,6 +279,7 @@ locals {
     { for service, grants in local.table_grants : service => keys(grants) },
     { token-claims = ["permissions", "teams"] }
   )
+  reserved_ids = try(var.packages["authorizer"].words, [])
   function_environment = {
     for name, tables in local.function_tables : name => merge(
       {
@@ -286,6 +287,7 @@ locals {
         ENVIRONMENT  = var.env_name
         LOG_LEVEL    = var.log_level
       },
+      length(local.reserved_ids) > 0 ? { RESERVED_IDS = join(",", local.reserved_ids) } : {},
       { for table in tables : "${upper(table)}_TABLE" => local.table_names[table] }
     )
   }

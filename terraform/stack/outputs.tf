@@ -18,6 +18,11 @@ output "authorizer_uri" {
   value       = module.authorizer.invoke_arns["authorizer"]
 }
 
+output "reserved_ids" {
+  description = "Words of the paths of other services' APIs, which no id may be."
+  value       = local.reserved_ids
+}
+
 output "user_pool_id" {
   description = "User pool that people sign in to."
   value       = module.cognito.user_pool_id

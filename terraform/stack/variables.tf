@@ -328,11 +328,12 @@ variable "artifacts_bucket" {
 }
 
 variable "packages" {
-  description = "Each function's package: its key in artifacts_bucket, its SHA-256 in base64, and the other services' APIs whose documents it carries (null: not known, as in a comparison of plans)."
+  description = "Each function's package: its key in artifacts_bucket, its SHA-256 in base64, the other services' APIs whose documents it carries (null: not known, as in a comparison of plans), and the words of their paths, which no id may be."
   type = map(object({
     s3_key           = string
     source_code_hash = string
     apis             = optional(list(string))
+    words            = optional(list(string), [])
   }))
   nullable = false
 }

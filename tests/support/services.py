@@ -269,9 +269,9 @@ def start_instance(local_aws: LocalAws, seeded_tables: dict[str, str]) -> Iterat
     """Starts instances of a service's function, with the tables that it may use and no other."""
     instances: list[Instance] = []
 
-    def start(service: Service, *names: str, log: object = None) -> Instance:
+    def start(service: Service, *names: str, log: object = None, **more: object) -> Instance:
         tables = {name: seeded_tables[name] for name in names}
-        settings = Settings(region=REGION, environment="test", service=service.name, tables=tables)
+        settings = Settings(region=REGION, environment="test", service=service.name, tables=tables, **more)
         instances.append(Instance(service, settings, local_aws.endpoint, log))
         return instances[-1]
 

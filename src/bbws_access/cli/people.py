@@ -68,7 +68,7 @@ def create_organisation(
     from bbws_access.team import store as team_roles
 
     with service_errors():
-        name, org_id = check_organisation(name, organisation_id)
+        name, org_id = check_organisation(name, organisation_id, outputs.get("reserved_ids", ()))
         tables, names = database(target), outputs["table_names"]
 
         def recorded() -> dict[str, Any] | None:

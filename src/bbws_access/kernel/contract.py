@@ -132,6 +132,25 @@ def load_contract() -> Contract:
 
 
 @lru_cache(maxsize=1)
+def fixed_words() -> frozenset[str]:
+    """The words of this API's paths, with those that the contract keeps for paths to come."""
+    document = load_contract().document
+    return words_of(document).union(document.get("x-bbws-reserved-words", ()))
+
+
+@lru_cache(maxsize=1)
+def chosen_ids() -> frozenset[str]:
+    """The names of those values in bodies that are ids which a client makes up."""
+    return frozenset(load_contract().document.get("x-bbws-chosen-ids", ()))
+
+
+def words_of(document: dict) -> frozenset[str]:
+    """The words of a document's paths that are no parameters, base paths included."""
+    paths = [*document["paths"], *(server["url"] for server in document.get("servers", ()))]
+    return frozenset(word for path in paths for word in path.split("/") if word and not word.startswith("{"))
+
+
+@lru_cache(maxsize=1)
 def load_data_model() -> dict:
     """Tables, indexes and entities."""
     return _read("data-model")

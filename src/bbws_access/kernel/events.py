@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from bbws_access.kernel.aws import Aws
 from bbws_access.kernel.contract import load_events
 from bbws_access.kernel.dynamodb import Database
+from bbws_access.kernel.errors import BadRequest
+from bbws_access.kernel.formats import Formats
 from bbws_access.kernel.logs import Logger
 from bbws_access.kernel.records import SYSTEM, Change
 from bbws_access.kernel.settings import Settings
@@ -75,8 +78,12 @@ def consumed_queues(service: str) -> frozenset[str]:
     return frozenset(name for name, queue in load_events()["queues"].items() if queue["consumer"] == service)
 
 
-def checked_detail(event: dict) -> dict:
-    """The detail of an event that has the source and form which the contract gives its type. Raises UnknownEvent."""
+def checked_detail(event: dict, reserved: Collection[str] = ()) -> dict:
+    """The detail of an event that has the source and form which the contract gives its type, names as they are stored.
+
+    reserved: words of other APIs' paths, which nothing may be called
+    Raises UnknownEvent, or BadRequest for a name or an id that cannot be.
+    """
     from jsonschema_rs import Draft202012Validator
 
     kind = event.get("detail-type")
@@ -87,7 +94,10 @@ def checked_detail(event: dict) -> dict:
     for error in Draft202012Validator(definition["detail"], mask="the value").iter_errors(detail):
         path = ".".join(["detail", *map(str, error.instance_path)])
         raise UnknownEvent(f"{kind}: {path}: {error.message}")
-    return detail
+    stored, refused = Formats(definition["detail"], definition.get("chosenIds", ()), reserved).apply(detail, "detail")
+    for field, message in refused:
+        raise BadRequest(f"{kind}: {field} {message}")
+    return stored
 
 
 def queue_of(record: dict, queues: frozenset[str]) -> str:

@@ -11,6 +11,7 @@ from bbws_access.kernel.dynamodb import Check, Database, Delete, Get, Page, Put,
 from bbws_access.kernel.errors import BadRequest, Conflict, ServiceError, Unavailable
 from bbws_access.kernel.keys import key
 from bbws_access.kernel.paging import decode_cursor
+from bbws_access.kernel.texts import skeleton
 
 SYSTEM = "system"  # who makes the changes that no person asked for
 INVITED = "invited:"  # what stands before the address of somebody who has no account yet
@@ -278,7 +279,7 @@ def count(
 class Named(NamedTuple):
     """A kind of record of an organisation that has a version, can be inactive, and a name that is unique while active.
 
-    The name is a record of its own in the same partition: whoever writes it first has the name.
+    The name is a record of its own in the same partition, by what it looks like: whoever writes it first has the name.
     """
 
     entity: str
@@ -305,7 +306,10 @@ class Named(NamedTuple):
             steps.append((self._take_name(table, new), self.taken(new["name"])))
         if had:
             owner = {":id": old[self.id_name]}
-            steps.append((Delete(table, had, "#id = :id", {"#id": self.id_name}, owner), Stale()))
+            own = "#id = :id"
+            if skeleton(old["name"]) != old["name"].casefold():
+                own = f"attribute_not_exists(PK) OR {own}"  # names given before 0022 lie under another key
+            steps.append((Delete(table, had, own, {"#id": self.id_name}, owner), Stale()))
         return steps
 
     def taken(self, name: str) -> Conflict:
@@ -322,5 +326,4 @@ class Named(NamedTuple):
         return put_over(table, record, None)
 
     def _name_key(self, item: dict) -> dict[str, str]:
-        # Names that differ only in case look alike to people.
-        return key(self.name_entity, orgId=item["organisationId"], name=item["name"].casefold())
+        return key(self.name_entity, orgId=item["organisationId"], name=skeleton(item["name"]))

@@ -27,6 +27,7 @@ class Settings(NamedTuple):
     user_pool_id: the Cognito pool (authorizer and invitation)
     client_ids: the app clients of the pool whose tokens are accepted (authorizer only)
     apis: names of the APIs that ask the authorizer, by their ids in API Gateway (authorizer only)
+    reserved_ids: words of the paths of other services' APIs, which nothing may be called
     mail_queue_url: the queue of the mails to send (this and what follows: invitation only)
     mail_sender: their From; None: no mail can be sent
     mail_configuration_set: SES's, or None
@@ -44,6 +45,7 @@ class Settings(NamedTuple):
     user_pool_id: str | None = None
     client_ids: tuple[str, ...] = ()
     apis: Mapping[str, str] = {}
+    reserved_ids: tuple[str, ...] = ()
     mail_queue_url: str | None = None
     mail_sender: str | None = None
     mail_configuration_set: str | None = None
@@ -71,6 +73,7 @@ class Settings(NamedTuple):
             user_pool_id=env.get("USER_POOL_ID") or None,
             client_ids=_split(env.get("CLIENT_IDS", "")),
             apis=_pairs("APIS", env.get("APIS", "")),
+            reserved_ids=_split(env.get("RESERVED_IDS", "")),
             mail_queue_url=env.get("MAIL_QUEUE_URL") or None,
             mail_sender=env.get("MAIL_SENDER") or None,
             mail_configuration_set=env.get("MAIL_CONFIGURATION_SET") or None,

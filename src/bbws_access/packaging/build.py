@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from bbws_access.authorizer.apis import check_api
-from bbws_access.kernel.contract import ContractError
+from bbws_access.kernel.contract import ContractError, words_of
 from bbws_access.packaging import assemble, dependencies, sources
 from bbws_access.packaging.errors import PackagingError
 
@@ -55,6 +55,8 @@ class Package:
     """False when nothing had changed since it was made."""
     apis: tuple[str, ...] = ()
     """Names of the other services' APIs whose documents it carries."""
+    words: tuple[str, ...] = ()
+    """The words of those APIs' paths, which no id may be."""
 
     @property
     def s3_key(self) -> str:
@@ -68,7 +70,7 @@ class Package:
     @property
     def values(self) -> dict[str, object]:
         """What Terraform has to know of it."""
-        apis = {"apis": list(self.apis)} if self.apis else {}
+        apis = {"apis": list(self.apis), "words": list(self.words)} if self.apis else {}
         return {"s3_key": self.s3_key, "source_code_hash": self.source_code_hash, **apis}
 
 
@@ -116,6 +118,7 @@ class _Plan:
     fingerprint: str
     archive: Path
     apis: tuple[str, ...]
+    words: tuple[str, ...]
 
     @property
     def record(self) -> Path:
@@ -139,7 +142,13 @@ def _plan(function: str, target: Target, root: Path, folder: Path) -> _Plan:
     for lock in _needed(function, traced.third_party, target, root, folder):
         digest.update(lock.fingerprint.encode())
         files |= lock.files
-    return _Plan(function, files, digest.hexdigest(), folder / "packages" / f"{function}.zip", tuple(apis))
+    return _Plan(
+        function, files, digest.hexdigest(), folder / "packages" / f"{function}.zip", tuple(apis), _words(apis)
+    )
+
+
+def _words(apis: dict[str, Path]) -> tuple[str, ...]:
+    return tuple(sorted({word for path in apis.values() for word in words_of(json.loads(path.read_bytes()))}))
 
 
 def _apis(root: Path) -> dict[str, Path]:
@@ -203,7 +212,7 @@ def _kept(plan: _Plan, *, built: bool = False) -> Package | None:
     sha256 = hashlib.sha256(content).hexdigest()
     if record.get("fingerprint") != plan.fingerprint or record.get("sha256") != sha256:
         return None
-    return Package(plan.function, plan.archive, sha256, len(content), record["unzipped"], built, plan.apis)
+    return Package(plan.function, plan.archive, sha256, len(content), record["unzipped"], built, plan.apis, plan.words)
 
 
 def _assemble(target: Target, plans: list[_Plan], root: Path) -> None:

@@ -8,6 +8,7 @@ from bbws_access.access.permissions import obsolete
 from bbws_access.kernel.contract import platform_sets
 from bbws_access.kernel.errors import Conflict, Forbidden
 from bbws_access.kernel.records import Change, audit_columns, check_version
+from bbws_access.kernel.texts import skeleton
 
 # Every decision about a member of the organisation reads all of them.
 MOST_SETS = 500
@@ -61,7 +62,7 @@ def check_changeable(set_id: str) -> None:
 
 def check_name(name: str) -> None:
     """Raises NAME_TAKEN for a name of the platform's sets, which every organisation sees beside its own."""
-    if any(held["name"].casefold() == name.casefold() for held in platform_sets().values()):
+    if any(skeleton(held["name"]) == skeleton(name) for held in platform_sets().values()):
         raise Conflict(
             f"The platform has a permission set {name!r}. Choose another name.",
             code="NAME_TAKEN",

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from bbws_access.kernel.contract import load_roles
 from bbws_access.kernel.dynamodb import Database, Put
 from bbws_access.kernel.errors import BadRequest, Conflict
+from bbws_access.kernel.formats import is_reserved
 from bbws_access.kernel.ids import is_valid_id, new_id
 from bbws_access.kernel.keys import key
 from bbws_access.kernel.records import Change, Stale, Step, commit, organisation_read, until_fresh
+from bbws_access.kernel.texts import NAME, TextRefused, normalised
 from bbws_access.role import rules, store
 
 _LONGEST_NAME = 100
 
 
-def check_organisation(name: str, organisation_id: str | None) -> tuple[str, str]:
-    """The name and the id of an organisation, as they are recorded; a new id for None. Raises BadRequest."""
-    name = name.strip()
-    if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable():
-        raise BadRequest(f"The organisation's name must have 1 to {_LONGEST_NAME} printable characters.")
+def check_organisation(name: str, organisation_id: str | None, reserved: Collection[str] = ()) -> tuple[str, str]:
+    """The name and the id of an organisation, as they are recorded; a new id for None. Raises BadRequest.
+
+    reserved: words of other services' APIs, which no organisation may be called
+    """
+    try:
+        name = normalised(name, NAME)
+    except TextRefused as refused:
+        raise BadRequest(f"The organisation's name {refused}.") from None
+    if len(name) > _LONGEST_NAME:
+        raise BadRequest(f"The organisation's name must have 1 to {_LONGEST_NAME} characters.")
     org_id = organisation_id or new_id("organisation")
     if not is_valid_id(org_id):
         raise BadRequest(
             f"{org_id!r} cannot be an organisation's id: use up to 64 lower-case letters and digits, "
             "single hyphens between them."
+        )
+    if is_reserved(org_id, reserved):
+        raise BadRequest(
+            f"{org_id!r} cannot be an organisation's id: it is a word of the API's paths, so no policy could tell the "
+            "organisation from it."
         )
     return name, org_id
 

@@ -24,6 +24,7 @@ from bbws_access.kernel.records import (
     until_fresh,
     where,
 )
+from bbws_access.kernel.texts import skeleton
 from bbws_access.role import rules
 
 ROLES = Named("OrganisationRole", "OrganisationRoleName", "roleId")
@@ -84,7 +85,7 @@ def role_names(table: str, org_id: str) -> Query:
 
 def default_names(table: str, org_id: str) -> list[Get]:
     """The names of the default roles, where an active role of the organisation has them."""
-    names = (role["name"].casefold() for role in load_roles()["defaultOrganisationRoles"])
+    names = (skeleton(role["name"]) for role in load_roles()["defaultOrganisationRoles"])
     return [Get(table, key("OrganisationRoleName", orgId=org_id, name=name)) for name in names]
 
 

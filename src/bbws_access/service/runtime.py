@@ -157,7 +157,7 @@ class Service:
         log = self._log.bind(requestId=event_id, eventName=event.get("detail-type"))
         outcome = "FAILURE"
         try:
-            detail = checked_detail(event)
+            detail = checked_detail(event, self._settings.reserved_ids)
             function = self._events[event["detail-type"]]
             now = datetime.now(UTC)
             function(Event(event_id, event["detail-type"], detail, now, self._database, self._aws, self._settings, log))
@@ -291,7 +291,7 @@ class Service:
     def _validators_of(self, operation: Operation) -> Validators:
         validators = self._validators.get(operation.operation_id)
         if validators is None:
-            validators = self._validators[operation.operation_id] = Validators(operation)
+            validators = self._validators[operation.operation_id] = Validators(operation, self._settings.reserved_ids)
         return validators
 
     def _proxy_response(self, response: Response, text: str, origin: str | None) -> dict:

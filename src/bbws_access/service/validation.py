@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from collections.abc import Collection
 
-from bbws_access.kernel.contract import Operation, Parameter
+from bbws_access.kernel.contract import Operation, Parameter, chosen_ids
 from bbws_access.kernel.errors import BadRequest, TooLarge
+from bbws_access.kernel.formats import Formats
 from bbws_access.kernel.ids import is_valid_id
 
 LARGEST_BODY = 64 * 1024
@@ -16,9 +18,9 @@ _TRUTH = {"true": True, "false": False}
 
 
 class Validators:
-    """Compiled schemas of one operation."""
+    """Compiled schemas of one operation. `reserved`: words of other APIs' paths, which no chosen id may be."""
 
-    def __init__(self, operation: Operation) -> None:
+    def __init__(self, operation: Operation, reserved: Collection[str] = ()) -> None:
         # The Rust library validates a body in microseconds; it is needed by services only.
         from jsonschema_rs import Draft202012Validator
 
@@ -27,9 +29,12 @@ class Validators:
             return Draft202012Validator(schema, validate_formats=True, mask="the value")
 
         self._body = compiled(operation.body_schema) if operation.body_schema is not None else None
+        self._body_formats = Formats(operation.body_schema or {}, chosen_ids(), reserved)
         self._body_required = operation.body_required
         self._path = [(p, compiled(p.schema)) for p in operation.parameters if p.location == "path"]
-        self._query = {p.name: (p, compiled(p.schema)) for p in operation.parameters if p.location == "query"}
+        self._query = {
+            p.name: (p, compiled(p.schema), Formats(p.schema)) for p in operation.parameters if p.location == "query"
+        }
 
     def path(self, values: dict) -> dict[str, str]:
         violations = []
@@ -57,7 +62,7 @@ class Validators:
             if name not in self._query
         ]
         values: dict[str, object] = {}
-        for name, (parameter, validator) in self._query.items():
+        for name, (parameter, validator, formats) in self._query.items():
             texts = given.get(name)
             field = f"query.{name}"
             if not texts:
@@ -70,8 +75,8 @@ class Validators:
             if value is _NOT_TYPED:
                 violations.append(_violation(field, f"must be given once, as {parameter.schema.get('type', 'text')}"))
                 continue
-            violations += _violations(field, validator, value)
-            values[name] = value
+            values[name], found = _checked(field, validator, formats, value)
+            violations += found
         _raise(violations, "The query is not valid.")
         return values
 
@@ -103,7 +108,7 @@ class Validators:
                 "The body is not valid JSON.", details=[_violation("body", "must be one JSON document")]
             ) from None
         try:
-            violations = _violations("body", self._body, body)
+            body, violations = _checked("body", self._body, self._body_formats, body)
         except ValueError:  # nested deeper than the validator goes, and than any schema of ours
             violations = [_violation("body", "is nested too deeply")]
         _raise(violations, "The body is not valid.")
@@ -126,6 +131,17 @@ def _typed(parameter: Parameter, texts: list[str]) -> object:
     if kind == "boolean":
         return _TRUTH.get(text, _NOT_TYPED)
     return text
+
+
+def _checked(field: str, validator, formats: Formats, value: object) -> tuple[object, list[dict[str, str]]]:
+    """The value as it is stored, and what is wrong with it: as it came, and as it is then."""
+    violations = _violations(field, validator, value)
+    if violations:
+        return value, violations
+    stored, refused = formats.apply(value, field)
+    if refused or stored == value:
+        return stored, [_violation(*one) for one in refused]
+    return stored, _violations(field, validator, stored)
 
 
 def _violations(field: str, validator, value: object) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ from bbws_access.kernel.contract import load_roles
 from bbws_access.kernel.dynamodb import Check, Get, Query
 from bbws_access.kernel.keys import index_key, key, partition, sort_prefix
 from bbws_access.kernel.records import Named, Stale, Step, size_of, where
+from bbws_access.kernel.texts import skeleton
 
 TEAMS = Named("Team", "TeamName", "teamId")
 TEAM_ROLES = Named("TeamRoleDefinition", "TeamRoleName", "teamRoleId")
@@ -84,7 +85,7 @@ def size_of_team_roles(table: str, org_id: str) -> Query:
 
 def default_names(table: str, org_id: str) -> list[Get]:
     """The names of the default team roles, where an active team role of the organisation has them."""
-    names = (role["name"].casefold() for role in load_roles()["defaultTeamRoles"])
+    names = (skeleton(role["name"]) for role in load_roles()["defaultTeamRoles"])
     return [Get(table, key("TeamRoleName", orgId=org_id, name=name)) for name in names]
 
 

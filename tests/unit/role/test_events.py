@@ -69,6 +69,30 @@ class TestOrganisationCreated:
         assert (stored["name"], stored["active"], stored["createdBy"]) == ("Acme", True, "system")
         assert sorted(role["name"] for role in records.roles(org)) == DEFAULTS
 
+    @pytest.mark.parametrize("word", ["teams", "roles", "access-checks", "organisations", "audit", "v1", "sites"])
+    def test_an_id_that_is_a_word_of_a_path_ends_in_the_dead_letters(
+        self, start_instance: Callable[..., Instance], records: Records, word: str
+    ) -> None:
+        log = io.StringIO()
+        api = start_instance(service, "permissions", "teams", log=log, reserved_ids=("sites",))
+        with pytest.raises(BadRequest, match=r"detail\.organisationId is a word of the API's paths"):
+            api.deliver("OrganisationCreated", organisationId=word, name="Acme")
+        assert records.organisation(word) is None
+        assert "detail.organisationId is a word of the API's paths" in log.getvalue()
+
+    @pytest.mark.parametrize("name", ["Ac\u200bme", "\u3164", "Acme\u202e", "Acme\u2028Sent by us", "Acme\nSent by us"])
+    def test_a_name_that_deceives_ends_there_too(self, api: Instance, records: Records, name: str) -> None:
+        org = new_id("organisation")
+        with pytest.raises((BadRequest, UnknownEvent), match=r"detail\.name"):
+            api.deliver("OrganisationCreated", organisationId=org, name=name)
+        assert records.organisation(org) is None
+
+    def test_its_name_is_stored_in_one_form(self, api: Instance, records: Records) -> None:
+        org = new_id("organisation")
+        for name in ("Cafe\u0301\u00a0", "Caf\u00e9"):
+            api.deliver("OrganisationCreated", organisationId=org, name=name)
+            assert records.organisation(org)["name"] == "Caf\u00e9"
+
     def test_again_changes_nothing_even_where_a_default_role_was_renamed(
         self, api: Instance, world: World, records: Records
     ) -> None:

@@ -6,14 +6,14 @@ from functools import partial
 
 import pytest
 
-from bbws_access.kernel.contract import load_roles
+from bbws_access.kernel.contract import fixed_words, load_roles
 from bbws_access.kernel.dynamodb import Database
 from bbws_access.kernel.errors import BadRequest, Conflict
 from bbws_access.kernel.ids import is_valid_id, new_id
 from bbws_access.kernel.keys import key, partition
 from bbws_access.kernel.records import Change
 from bbws_access.local_aws import LocalAws
-from bbws_access.role.organisations import create_organisation
+from bbws_access.role.organisations import check_organisation, create_organisation
 from tests.support.services import ENGINEER, at_once
 from tests.support.tables import patient_database, query_all
 
@@ -69,6 +69,16 @@ class TestCreateOrganisation:
         for name in ("", "  ", "x" * 101, "a\nb"):
             with pytest.raises(BadRequest, match="name"):
                 create_organisation(database, table, name, CHANGE)
-        for wrong in ("Org-1", "org*", "org#1", "o" * 65, "org/1"):
+        for wrong in ("Org-1", "org*", "org#1", "o" * 65, "org/1", *sorted(fixed_words())):
             with pytest.raises(BadRequest, match="id"):
                 create_organisation(database, table, "Acme", CHANGE, wrong)
+        for deceiving in ("Ac\u200bme", "\u3164", "Acme\u202e", "Acme\u2028Sent by us", "A\u00adcme"):
+            with pytest.raises(BadRequest, match="name"):
+                create_organisation(database, table, deceiving, CHANGE)
+
+    def test_the_words_of_paths_are_no_ids(self) -> None:
+        """Of every path, and of the APIs that other services bring."""
+        assert fixed_words() >= {"teams", "roles", "users", "organisations", "access-checks", "audit", "v1", "health"}
+        with pytest.raises(BadRequest, match="'sites' cannot be an organisation's id"):
+            check_organisation("Acme", "sites", ["sites"])
+        assert check_organisation(" Caf\u0065\u0301 ", "sites") == ("Caf\u00e9", "sites")

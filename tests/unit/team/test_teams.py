@@ -9,7 +9,9 @@ from functools import partial
 import boto3
 import pytest
 
-from bbws_access.kernel.dynamodb import Query
+from bbws_access.kernel.dynamodb import Delete, Query
+from bbws_access.kernel.keys import key
+from bbws_access.kernel.texts import skeleton
 from bbws_access.team import memberships, store
 from tests.support.services import Instance, World, at_once
 from tests.support.teams import MEMBER, MEMBERS, TEAM, TEAMS, USER_TEAMS, Organisation
@@ -48,6 +50,49 @@ class TestCreate:
         answer = api.call("POST", TEAMS.format(org.id), org.admin, {"name": "wRITERS"})
         answer.expect(409, "NAME_TAKEN")
         assert answer.details == {"name": "wRITERS"}
+
+    def test_a_name_that_looks_like_another(self, api: Instance, org: Organisation) -> None:
+        team = org.team("Cafe\u0301 team")
+        made = org.get(TEAM, team)
+        assert made["name"] == "Caf\u00e9 team"
+        for name in ("Caf\u00e9 team", "CAF\u00c9\u00a0TEAM", "\uff23af\u00e9 team", "Caf\u00e9  t\u0435\u0430m"):
+            answer = api.call("POST", TEAMS.format(org.id), org.admin, {"name": name})
+            answer.expect(409, "NAME_TAKEN")
+        other = org.team("Other")
+        for name in ("cafe\u0301 team", "Caf\u00e9 tea\u043c"):
+            api.call("PUT", TEAM.format(org.id, other), org.admin, {"name": name}).expect(409, "NAME_TAKEN")
+        for name in ("Cafe\u0301 team", "Caf\u00e9 team"):
+            assert names(org.get(TEAMS, name=name)) == ["Caf\u00e9 team"]
+        api.call("PUT", TEAM.format(org.id, team), org.admin, {"name": "Tea"}).expect(200)
+        assert org.team("Caf\u00e9 team")
+
+    def test_a_name_given_before_names_were_compared_by_their_looks(self, api: Instance, org: Organisation) -> None:
+        team = org.team("\u0412\u0435\u0431")
+        org.database.transact(
+            [Delete(org.tables["teams"], key("TeamName", orgId=org.id, name=skeleton("\u0412\u0435\u0431")))]
+        )
+        api.call("PUT", TEAM.format(org.id, team), org.admin, {"name": "Web"}).expect(200)
+        api.call("DELETE", TEAM.format(org.id, team), org.admin).expect(204)
+
+    @pytest.mark.parametrize(
+        "name",
+        ["\u200b", "We\u200bb", "Web\u202e", "W\u00adeb", "\u2800", "\u3164", "We\u2028b", "\ufeffWeb", "a\ufe00"],
+    )
+    def test_what_nobody_sees(self, api: Instance, org: Organisation, name: str) -> None:
+        answer = api.call("POST", TEAMS.format(org.id), org.admin, {"name": name})
+        answer.expect(400, "VALIDATION_ERROR")
+        assert [one["field"] for one in answer.details] == ["body.name"]
+        api.call("GET", TEAMS.format(org.id), org.admin, query={"name": name}).expect(400, "VALIDATION_ERROR")
+        api.call("POST", TEAMS.format(org.id), org.admin, {"name": "A", "description": f"{name}\u200b"}).expect(400)
+
+    @pytest.mark.parametrize("field", ["divisionId", "groupId"])
+    def test_ids_that_are_words_of_paths(self, api: Instance, org: Organisation, field: str) -> None:
+        for word in ("teams", "members", "v1", "audit"):
+            answer = api.call("POST", TEAMS.format(org.id), org.admin, {"name": "A", field: word})
+            answer.expect(400, "VALIDATION_ERROR")
+            assert [one["field"] for one in answer.details] == [f"body.{field}"]
+        team = org.team(**{field: "teams-2"})
+        api.call("PUT", TEAM.format(org.id, team), org.admin, {"name": "A", field: "roles"}).expect(400)
 
     def test_other_organisations_have_names_of_their_own(self, api: Instance, org: Organisation, world: World) -> None:
         org.team("Writers")
