@@ -94,7 +94,7 @@ def _measure(endpoint: str, key: rsa.RSAPrivateKey, org_id: str, users: list[str
     database = Database(REGION, endpoint, lambda: Credentials("AKIDEXAMPLE", "secret", "session" * 40))
     log = Logger("authorizer", "benchmark", stream=io.StringIO())
     keys = KeySet(f"{endpoint}/jwks.json", log)
-    verifier = Verifier(issuer=ISSUER, client_ids=(CLIENT,), keys=keys)
+    verifier = Verifier(issuers={ISSUER: keys}, client_ids=(CLIENT,))
     authorizer = Authorizer(settings, database, verifier, log, load_apis({"abcdefghij": "access"}))
     routes = authorizer.apis["abcdefghij"].routes
     tokens = [_token(key, user, org_id) for user in users]

@@ -370,7 +370,8 @@ module "authorizer" {
           USER_POOL_ID = module.cognito.user_pool_id
           CLIENT_IDS   = join(",", values(module.cognito.client_ids))
           APIS         = join(",", concat(["${module.api_gateway.rest_api_id}=access"], [for id, name in var.additional_apis : "${id}=${name}"]))
-        }
+        },
+        { for issuers in compact([join(",", sort(tolist(var.token_issuers)))]) : "ISSUERS" => issuers },
       )
     }
   }

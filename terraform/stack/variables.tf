@@ -240,6 +240,18 @@ variable "existing_user_pool_id" {
   default     = null
 }
 
+variable "token_issuers" {
+  description = "How tokens name the user pool (iss); empty: both ways that Cognito has, https://cognito-idp.REGION.amazonaws.com/POOL and https://issuer-cognito-idp.REGION.amazonaws.com/POOL with this region. Needed for a pool that is replicated from another region. Any other issuer is refused."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for issuer in var.token_issuers : can(regex("^https://(issuer-)?cognito-idp\\.[a-z0-9-]+\\.amazonaws\\.com/[a-z0-9-]+_[0-9A-Za-z]+$", issuer))])
+    error_message = "token_issuers must be https://cognito-idp.REGION.amazonaws.com/POOL or https://issuer-cognito-idp.REGION.amazonaws.com/POOL."
+  }
+}
+
 variable "invitation_sender" {
   description = "SES identity, a domain or an address, the address that invitations are sent from and the name beside it; create_identity is false where the account has the identity already. null while there is none: no mail is sent."
   type = object({

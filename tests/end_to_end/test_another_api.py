@@ -28,14 +28,14 @@ pytestmark = pytest.mark.xdist_group("dev")
 DOCUMENT = json.loads((Path(ANOTHER_API["BBWS_ACCESS_APIS"]) / "sites.json").read_text())
 STAGE = "live"
 STRANGER_API = "stranger12"
-# Each route asks again for what it needs, and answers what the gateway said of the caller.
+# Each route in an organisation asks again for what it needs, and answers what the gateway said of the caller.
 FUNCTION = """
 NEEDS = {needs}
 
 
 def handler(event, context):
     permission, capability = NEEDS[event["httpMethod"] + " " + event["resource"]]
-    held = still_holds(event, permission, capability)
+    held = "orgId" not in event["pathParameters"] or still_holds(event, permission, capability)
     context = event["requestContext"]["authorizer"]
     return {{"statusCode": 200 if held else 403, "body": json.dumps({{"secondLock": held, "caller": context}})}}
 """
@@ -61,7 +61,7 @@ def _function(dev: Deployment, name: str) -> str:
     [second_lock] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     needs = {
         f"{method.upper()} {path}": tuple(
-            next((rule[kind] for rule in operation["x-bbws-access"] if kind in rule), None)
+            next((rule[kind] for rule in operation["x-bbws-access"] if isinstance(rule, dict) and kind in rule), None)
             for kind in ("permission", "capability")
         )
         for path, item in DOCUMENT["paths"].items()
@@ -100,7 +100,7 @@ def _rest_api(dev: Deployment, api_id: str, function: str) -> None:
     authorizer = {
         "type": "token",
         "authorizerUri": dev.status["authorizer_uri"],
-        "identityValidationExpression": r"^Bearer [0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+$",
+        "identityValidationExpression": r"^[Bb][Ee][Aa][Rr][Ee][Rr] +[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]*$",
         "authorizerResultTtlInSeconds": 300,
     }
     scheme = {
@@ -168,6 +168,26 @@ def test_without_a_good_token_nobody_is_let_in(sites: Call, admin: str, organisa
     path = f"/organisations/{organisation}/sites"
     assert sites("GET", path).status == 401
     assert sites("GET", path, admin[:-4] + "AAAA").status == 401
+
+
+def test_no_spelling_of_a_path_walks_past_what_is_refused(sites: Call, admin: str) -> None:
+    site = "/catalogue/site-1"
+    assert sites("GET", site, admin).status == 200
+    for written in (
+        "secrets",
+        "secrets/",
+        "secrets//",
+        "/secrets",
+        "./secrets",
+        "x/../secrets",
+        "SECRETS",
+        "secrets;a=b",
+    ):
+        answer = sites("GET", f"{site}/{written}", admin)
+        assert (answer.status, "secondLock" in answer.body) == (403, False), written
+    for written in (f"{site}%2Fsecrets", f"{site}/%73ecrets", f"{site}/secrets%2F", f"{site}/secrets%20", f"{site}/"):
+        answer = sites("GET", written, admin)
+        assert (answer.status, "secondLock" in answer.body) == (403, False), written
 
 
 def test_a_role_in_a_team_counts_through_the_teams_path(

@@ -88,7 +88,7 @@ def authorize(local_aws, seeded_tables, database):
             authorizer = Authorizer(
                 Settings(region=REGION, endpoint=local_aws.endpoint, tables=tables),
                 database,
-                Verifier(issuer=ISSUER, client_ids=(CLIENT,), keys=KeySet(f"{keys.url}/jwks.json", log)),
+                Verifier(issuers={ISSUER: KeySet(f"{keys.url}/jwks.json", log)}, client_ids=(CLIENT,)),
                 log,
                 load_apis({"abcdefghij": "access"}),
             )

@@ -17,6 +17,9 @@ from bbws_access.kernel.ids import WIDTHS
 
 OWN = "access"  # the name of this project's API
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*\Z")
+# A pattern whose values hold no upper-case letter, nor anything that a URL would have to encode.
+_CLASS = r"\[-?(?:[a-z]-[a-z]|[0-9]-[0-9]|[a-z0-9_])+-?\]"
+_LOWER_CASE = re.compile(rf"\^(?:[a-z0-9_-]|{_CLASS}|\((?:\?:)?|[)+*?]|\{{[0-9,]+\}})+\$\Z")
 _SEGMENT = re.compile(r"(?:[A-Za-z0-9._~-]+|\{[A-Za-z][A-Za-z0-9_]*\})\Z")
 # What a path of OpenAPI 3.0 may hold beside its methods. The gateway's "any method" is none of them: no policy and no
 # decision could name its methods.
@@ -29,7 +32,9 @@ class Api:
     def __init__(self, name: str, contract: Contract) -> None:
         self.name = name
         self.contract = contract
-        self.routes = RouteMap(contract.operations.values(), _widths(contract.operations.values()))
+        operations = contract.operations.values()
+        lower_case = None if name == OWN else _lower_case(operations)
+        self.routes = RouteMap(operations, _widths(operations), lower_case)
 
 
 def load_apis(names: Mapping[str, str]) -> dict[str, Api]:
@@ -50,7 +55,11 @@ def read_api(name: str, document: object) -> Api:
     try:
         contract = Contract(_with_service(document, name))
         operations = contract.operations.values()
-        problems = [*_problems_of_access(operations), *_problems_of_lengths(operations)]
+        problems = [
+            *_problems_of_access(operations),
+            *_problems_of_lengths(operations),
+            *_problems_of_case(operations),
+        ]
         _refuse(name, problems)
         return Api(name, contract)
     except (KeyError, TypeError, AttributeError) as error:
@@ -93,6 +102,8 @@ def _problems_of_document(document: object) -> list[str]:
         segments = path.removeprefix("/").split("/")
         if not path.startswith("/") or not all(_SEGMENT.match(segment) for segment in segments):
             problems.append(f"{path}: every segment must be a plain word or one {{parameter}}, without {{proxy+}}")
+        if any(segment.startswith(".") or segment.endswith(".") for segment in segments):
+            problems.append(f"{path}: a word begins or ends with a dot; such spellings of a path are refused")
         parameters = [segment for segment in segments if segment.startswith("{")]
         if len(parameters) != len(set(parameters)):
             problems.append(f"{path}: a parameter stands in it twice")
@@ -116,6 +127,14 @@ def _problems_of_document(document: object) -> list[str]:
             else:
                 ids[operation["operationId"]] = where
     return problems
+
+
+def _problems_of_case(operations: Iterable[Operation]) -> Iterator[str]:
+    words: dict[str, str] = {}
+    for word in (part for operation in operations for part in operation.segments if not part.startswith("{")):
+        other = words.setdefault(word.lower(), word)
+        if other != word:
+            yield f"the words {other} and {word} differ by the case of letters alone, which not everything sees"
 
 
 def _with_service(document: dict, name: str) -> dict:
@@ -177,3 +196,22 @@ def _lengths(operations: Iterable[Operation]) -> dict[str, set[int | None]]:
             least, most = (given.get(name, {}).get(bound) for bound in ("minLength", "maxLength"))
             found.setdefault(name, set()).add(least if least == most and isinstance(least, int) else None)
     return found
+
+
+def _lower_case(operations: Iterable[Operation]) -> set[str]:
+    """The parameters in paths whose values never hold an upper-case letter: the platform's ids, and those of which
+    the document says so each time, by a pattern, an enum or a number's type.
+    """
+    found: dict[str, bool] = {}
+    for operation in operations:
+        given = {one.name: one.schema for one in operation.parameters if one.location == "path"}
+        for name in (segment[1:-1] for segment in operation.segments if segment.startswith("{")):
+            schema = given.get(name, {})
+            values = schema.get("enum")
+            lower = (
+                schema.get("type") == "integer"
+                or (isinstance(values, list) and all(str(value) == str(value).lower() for value in values))
+                or _LOWER_CASE.match(str(schema.get("pattern", ""))) is not None
+            )
+            found[name] = found.get(name, True) and lower
+    return {name for name, lower in found.items() if lower} | set(WIDTHS)

@@ -57,12 +57,9 @@ class Authorizer:
         for table in ("permissions", "teams"):
             settings.table(table)
         log = Logger(settings.service, settings.environment, settings.log_level)
-        issuer = f"https://cognito-idp.{settings.region}.amazonaws.com/{settings.user_pool_id}"
-        keys_of = f"{settings.endpoint.rstrip('/')}/{settings.user_pool_id}" if settings.endpoint else issuer
         verifier = Verifier(
-            issuer=issuer,
+            issuers={issuer: KeySet(_keys_of(issuer, settings.endpoint), log) for issuer in _issuers(settings)},
             client_ids=settings.client_ids,
-            keys=KeySet(f"{keys_of}/.well-known/jwks.json", log),
         )
         return cls(settings, Database(settings.region, settings.endpoint), verifier, log, load_apis(settings.apis))
 
@@ -129,6 +126,17 @@ class Authorizer:
             policyDetail=policy.detail,
             roundTrips=round_trips,
         )
+
+
+def _issuers(settings: Settings) -> tuple[str, ...]:
+    """The names in the pool's tokens: both that Cognito has (`IssuerConfiguration`), unless they are given."""
+    pool = f"{settings.region}.amazonaws.com/{settings.user_pool_id}"
+    return settings.issuers or (f"https://cognito-idp.{pool}", f"https://issuer-cognito-idp.{pool}")
+
+
+def _keys_of(issuer: str, endpoint: str | None) -> str:
+    pool = f"{endpoint.rstrip('/')}/{issuer.rpartition('/')[2]}" if endpoint else issuer
+    return f"{pool}/.well-known/jwks.json"
 
 
 class MethodArn(NamedTuple):

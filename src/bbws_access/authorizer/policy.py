@@ -6,13 +6,18 @@ compiler finds the other routes that it would open, and denies those that the us
 would shut what the user may call (all teams may be read, the members of one team only), the pattern's parameters
 are written with their exact length instead (`?` for each character), which leaves nothing to deny.
 
+Nor may another spelling of a path pass where the path itself is refused. Nobody has seen how API Gateway spells what
+it holds against a policy, so every policy refuses each spelling that is not the plain one (UNUSUAL), and the letters
+of a denied word in upper case.
+
 The compiler knows no particular contract: a RouteMap can be made of any operations. Why it is built so:
 docs/decisions/0008-exact-policies.md
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import combinations_with_replacement
 from typing import NamedTuple
@@ -26,6 +31,11 @@ LARGEST_POLICY = 8192  # bytes
 LONGEST_RESOURCE = 512  # characters
 
 _STAR = "*"
+_ANY_API = "\1"  # begins a pattern that is held against the whole resource: `{api}/{stage}/{METHOD}/{path}`
+# What a gateway or a service might drop, decode or resolve before it looks for the route: no id and no word of a path
+# has any of it: doubled slashes, a slash or a dot at an end, `.`, `..`, percent-encodings, `;parameters`, backslashes
+# and spaces.
+UNUSUAL = tuple(_ANY_API + one for one in ("*//*", "*/", "*/.*", "*./*", "*.", "*%*", "*;*", "*\\*", "* *"))
 _COLLECTION = "/"  # no name of a parameter
 
 
@@ -42,15 +52,40 @@ class Policy(NamedTuple):
     size: int
 
 
+class _Reach(NamedTuple):
+    """A route into which a pattern reaches: what its parameters then are, and which of its words a wildcard covers.
+
+    A parameter is ("text", the text) or ("bound", the pattern's parameter whose value it has); once the pattern's
+    parameters have values, each is a value alone.
+    """
+
+    route: int
+    constraint: dict
+    words: frozenset[str]
+
+
 class RouteMap:
     """Routes, prepared once: which permission opens which, and which patterns reach into which other route.
 
     widths: the length of the values of path parameters whose values all have the same length
+    lower_case: the path parameters whose values hold no upper-case letter; None: all of them
     """
 
-    def __init__(self, operations: Iterable[Operation], widths: Mapping[str, int] = WIDTHS) -> None:
+    def __init__(
+        self,
+        operations: Iterable[Operation],
+        widths: Mapping[str, int] = WIDTHS,
+        lower_case: Collection[str] | None = None,
+    ) -> None:
         self.operations = [operation for operation in operations if operation.access != "public"]
         self.widths = dict(widths)
+        parts = {part for operation in self.operations for part in operation.segments}
+        self.lower_case = lower_case
+        self._may_be_upper = {
+            part
+            for part in parts
+            if (lower_case is not None and part[1:-1] not in lower_case if part[:1] == "{" else part != part.lower())
+        }
         self._masks: dict[str, int] = {}
         self.signed_in = 0
         self.in_organisation = 0
@@ -76,14 +111,14 @@ class RouteMap:
                 ((kind, value),) = rule.items()
                 index = {"permission": self._permissions, "self": self.own, "capability": self.capabilities}[kind]
                 index[value] = index.get(value, 0) | bit
-        self._words = {part for operation in self.operations for part in operation.segments}
+        self._words = parts
         self._by_method: dict[str, list[int]] = {}
         for n, operation in enumerate(self.operations):
             self._by_method.setdefault(operation.method, []).append(n)
-        self._overlaps: dict[tuple, list[tuple[int, dict[str, tuple[str, str]]]]] = {}
+        self._overlaps: dict[tuple, list[_Reach]] = {}
         self._compiled = lru_cache(maxsize=512)(self._compile_shape)
         self._compacted = lru_cache(maxsize=128)(self._compact)
-        self._stems: dict[tuple[str, str], list[tuple[tuple[str, ...], list]]] = {}
+        self._stems: dict[tuple[str, str], list[tuple[tuple[str, ...], list[_Reach]]]] = {}
 
     def mask(self, permissions: Iterable[str]) -> int:
         """The routes, as bits, that these permissions open, each by itself."""
@@ -164,13 +199,13 @@ class RouteMap:
             for route, bindings in grants.items():
                 for binding in bindings:
                     needed = self._needed(self._overlaps_of(route, frozenset(binding)), binding, grants)
-                    if any(self._shuts(*one, grants) for one in needed):
+                    if any(self._shuts(one.route, one.constraint, grants) for one in needed):
                         for one in needed:
-                            if (route, one[0]) not in found and not self._exact_is_enough(route, binding, [one]):
-                                found.add((route, one[0]))
+                            if (route, one.route) not in found and not self._exact_is_enough(route, binding, [one]):
+                                found.add((route, one.route))
                                 free = [part[1:-1] for part in self.operations[route].segments if part.startswith("{")]
                                 varying = [name for name in free if name not in {*binding, *self.widths}]
-                                yield self.operations[route], self.operations[one[0]], varying
+                                yield self.operations[route], self.operations[one.route], varying
 
     # A shape is what a user holds without the names of organisations and teams, so that users with the same roles
     # share one compilation: (routes everywhere, own routes outside organisations, organisations); an organisation
@@ -261,36 +296,87 @@ class RouteMap:
     def _denials(self, route: int, binding: dict[str, str], grants: dict) -> list[str] | None:
         """What must be denied beside a pattern; None when it needs its parameters at exact length instead."""
         needed = self._needed(self._overlaps_of(route, frozenset(binding)), binding, grants)
-        shuts = any(self._shuts(other, constraint, grants) for other, constraint in needed)
+        shuts = any(self._shuts(one.route, one.constraint, grants) for one in needed)
         if shuts and self._exact_is_enough(route, binding, needed):
             return None
+        denied = []
+        deeper = self._deeper(route, frozenset(binding)) if needed else []
+        if deeper:
+            below = f"{self._pattern(route, binding)}/*"
+            if not any(self._is_granted(reach, binding, grants) for reach in deeper):
+                # One word for all that lies deeper, however it is spelt.
+                deep = {reach.route for reach in deeper}
+                needed = [one for one in needed if one.route not in deep]
+                denied.append(below)
+            else:
+                denied += self._other_case_below(below, route, needed, deeper, binding, grants)
         # Where neither way is exact, the Deny stays: a narrower grant yields rather than a door opens.
-        return [self._pattern(other, constraint) for other, constraint in needed]
+        return [*denied, *(self._pattern(one.route, one.constraint) for one in needed), *self._other_case(needed)]
 
-    def _needed(self, overlaps: list, binding: dict[str, str], grants: dict) -> list[tuple[int, dict[str, str]]]:
+    def _needed(self, overlaps: list[_Reach], binding: dict[str, str], grants: dict) -> list[_Reach]:
         needed = []
-        for other, constraint in overlaps:
+        for other, constraint, words in overlaps:
             bound = {name: value if kind == "text" else binding[value] for name, (kind, value) in constraint.items()}
             if not any(given.items() <= bound.items() for given in grants.get(other, ())):
-                needed.append((other, bound))
+                needed.append(_Reach(other, bound, words))
         return needed
 
     def _shuts(self, route: int, constraint: dict[str, str], grants: dict) -> bool:
         """Whether denying a route under a constraint would refuse something granted."""
         if any(_compatible(given, constraint) for given in grants.get(route, ())):
             return True
-        for other, reached in self._overlaps_of(route, frozenset(constraint)):
-            bound = {name: value if kind == "text" else constraint[value] for name, (kind, value) in reached.items()}
-            if any(_compatible(given, bound) for given in grants.get(other, ())):
-                return True
-        return False
+        return any(
+            self._is_granted(reach, constraint, grants) for reach in self._overlaps_of(route, frozenset(constraint))
+        )
 
-    def _exact_is_enough(self, route: int, binding: dict[str, str], needed: list) -> bool:
+    def _is_granted(self, reach: _Reach, binding: Mapping[str, str], grants: dict) -> bool:
+        """Whether something granted is among the paths of a route that a pattern reaches into."""
+        bound = {name: value if kind == "text" else binding[value] for name, (kind, value) in reach.constraint.items()}
+        return any(_compatible(given, bound) for given in grants.get(reach.route, ()))
+
+    # Paths are compared letter by letter, though nobody has seen that all that reads them does so.
+
+    def _other_case(self, needed: Iterable[_Reach]) -> list[str]:
+        """Denies the words under a wildcard in any other case: no path of this API has upper-case letters at all."""
+        if self._may_be_upper:
+            return []
+        return [f"{_ANY_API}*/*/*/*{letter}*" for letter in _capitals(needed)]
+
+    def _other_case_below(
+        self,
+        below: str,
+        route: int,
+        needed: list[_Reach],
+        deeper: list[_Reach],
+        binding: dict[str, str],
+        grants: dict,
+    ) -> list[str]:
+        """The same where some paths of this API may have upper-case letters, though none of those granted here."""
+        if not self._may_be_upper:
+            return []
+        depth = len(self.operations[route].segments)
+        granted = (self.operations[one.route].segments for one in deeper if self._is_granted(one, binding, grants))
+        if any(part in self._may_be_upper for segments in granted for part in segments[depth:]):
+            return []
+        return [f"{below}{letter}*" for letter in _capitals(needed)]
+
+    def _deeper(self, route: int, bound: frozenset[str]) -> list[_Reach]:
+        """Routes into which a route's pattern reaches below its last parameter; none where a word ends it."""
+        key = route, bound, "deeper"
+        found = self._overlaps.get(key)
+        if found is None:
+            pattern = self._path_pattern(route, bound)
+            deeper = [*pattern, _STAR] if pattern[-1] == _STAR else []
+            found = self._reaches(self.operations[route].method, deeper, None) if deeper else []
+            self._overlaps[key] = found
+        return found
+
+    def _exact_is_enough(self, route: int, binding: dict[str, str], needed: list[_Reach]) -> bool:
         """Whether exact lengths of a route's free parameters keep its pattern out of the other routes."""
         length = self._length(route, binding)
         return length is not None and all(
-            (other_length := self._length(other, constraint)) is not None and other_length != length
-            for other, constraint in needed
+            (other_length := self._length(one.route, one.constraint)) is not None and other_length != length
+            for one in needed
         )
 
     def _length(self, route: int, binding: Mapping[str, str]) -> int | None:
@@ -309,24 +395,23 @@ class RouteMap:
                 total += len(binding[name])
         return total
 
-    def _overlaps_of(self, route: int, bound: frozenset[str]) -> list[tuple[int, dict[str, tuple[str, str]]]]:
-        """Other routes of the same method that a route's pattern reaches into, given which parameters are bound.
-
-        Each with what the other's parameters then must be: ("text", the text) or ("bound", the parameter whose value
-        they share).
-        """
+    def _overlaps_of(self, route: int, bound: frozenset[str]) -> list[_Reach]:
+        """Other routes of the same method that a route's pattern reaches into, given which parameters are bound."""
         key = route, bound
         found = self._overlaps.get(key)
         if found is None:
-            pattern = [
-                (segment if not segment.startswith("{") else _STAR if segment[1:-1] not in bound else segment)
-                for segment in self.operations[route].segments
-            ]
+            pattern = self._path_pattern(route, bound)
             found = self._overlaps[key] = self._reaches(self.operations[route].method, pattern, route)
         return found
 
-    def _reaches(self, method: str, pattern: list[str], skip: int | None) -> list[tuple[int, dict]]:
-        found = []
+    def _path_pattern(self, route: int, bound: frozenset[str]) -> list[str]:
+        return [
+            (segment if not segment.startswith("{") else _STAR if segment[1:-1] not in bound else segment)
+            for segment in self.operations[route].segments
+        ]
+
+    def _reaches(self, method: str, pattern: list[str], skip: int | None) -> list[_Reach]:
+        found: dict[tuple, _Reach] = {}
         for other in range(len(self.operations)) if method == _STAR else self._by_method.get(method, ()):
             if other != skip:
                 operation = self.operations[other]
@@ -334,10 +419,12 @@ class RouteMap:
                     alignments = _alignments([_STAR, *pattern], (operation.method, *operation.segments))
                 else:
                     alignments = _alignments(pattern, operation.segments)
-                for constraint in alignments:
-                    if (other, constraint) not in found and self._can_be(constraint):
-                        found.append((other, constraint))
-        return found
+                for constraint, words in alignments:
+                    if self._can_be(constraint):
+                        key = other, frozenset(constraint.items())
+                        before = found[key].words if key in found else frozenset()
+                        found[key] = _Reach(other, constraint, before | words - {operation.method})
+        return list(found.values())
 
     def _can_be(self, constraint: dict[str, tuple[str, str]]) -> bool:
         """Whether a parameter that must equal a fixed segment of the other route can do so at all."""
@@ -396,10 +483,11 @@ class RouteMap:
                 if place not in below:
                     continue
                 needed = self._needed(reached, binding, grants)
-                if any(self._shuts(other, constraint, grants) for other, constraint in needed):
+                if any(self._shuts(one.route, one.constraint, grants) for one in needed):
                     continue
-                denied = {self._pattern(*self._loosened(*one, grants)): None for one in needed}
-                alike.setdefault(tuple(denied), []).append(("/".join([method, *place, ""]), below[place]))
+                denied = self._widely(needed, grants)
+                if denied is not None:
+                    alike.setdefault(denied, []).append(("/".join([method, *place, ""]), below[place]))
         for denied, starts in alike.items():
             saved = sum(map(_weight, {one for _, replaced in starts for one in replaced if one in allow}))
             added = sum(_weight(f"{start}*") for start, _ in starts)
@@ -411,8 +499,47 @@ class RouteMap:
                     allow[f"{start}*"] = None
                 deny.update(dict.fromkeys(denied))
 
+    def _widely(self, needed: list[_Reach], grants: dict) -> tuple[str, ...] | None:
+        """Denials as wide as they shut nothing, so that many places share them; None where another case of a word
+        under a wildcard could not be denied.
+        """
+        patterns: dict[str, None] = {}
+        spelt: list[_Reach] = []
+        for one in needed:
+            pattern = self._blurred(one, grants)
+            if pattern is None:
+                spelt.append(one)
+                pattern = self._pattern(*self._loosened(one.route, one.constraint, grants))
+            patterns[pattern] = None
+        if self._may_be_upper and any(one.words for one in spelt):
+            return None
+        wide = [one for one in patterns if not any(other != one and _within(one, other) for other in patterns)]
+        return (*wide, *self._other_case(spelt))
+
+    def _blurred(self, one: _Reach, grants: dict) -> str | None:
+        """A denial with wildcards for the words under a wildcard, which leaves no other spelling of them; None where
+        that would shut something granted.
+        """
+        if not one.words:
+            return None
+        operation = self.operations[one.route]
+        for names in ((), ("orgId",), tuple(one.constraint)):
+            binding = {name: value for name, value in one.constraint.items() if name in names}
+            pattern = tuple(
+                _STAR if part in one.words or (part[:1] == "{" and part[1:-1] not in binding) else part
+                for part in operation.segments
+            )
+            key = operation.method, pattern
+            reached = self._overlaps.get(key)
+            if reached is None:
+                reached = self._overlaps[key] = self._reaches(operation.method, list(pattern), None)
+            if not any(self._is_granted(reach, binding, grants) for reach in reached):
+                parts = (binding[part[1:-1]] if part[:1] == "{" else part for part in pattern)
+                return "/".join((operation.method, *parts))
+        return None
+
     def _loosened(self, route: int, constraint: dict[str, str], grants: dict) -> tuple[int, dict[str, str]]:
-        """The widest way to deny a route that shuts nothing, so that many can share it."""
+        """The widest way to deny a route that shuts nothing."""
         for names in ((), ("orgId",)):
             wider = {name: value for name, value in constraint.items() if name in names}
             if len(wider) < len(constraint) and not self._shuts(route, wider, grants):
@@ -422,7 +549,7 @@ class RouteMap:
     # A level is a path parameter: {orgId}, {teamId} below it, or one of `own` below it; or _COLLECTION, a word below
     # {orgId}; or "", the very beginning.
 
-    def _stems_of(self, method: str, level: str) -> list[tuple[tuple[str, ...], list]]:
+    def _stems_of(self, method: str, level: str) -> list[tuple[tuple[str, ...], list[_Reach]]]:
         """Beginnings of paths down to a level, each with the routes that lie below it.
 
         A `*` for the method may also stand for the beginning of a path, so it is aligned with the routes as well.
@@ -533,10 +660,13 @@ def deny_all(arn_prefix: str) -> Policy:
 
 def _document(prefix: str, allow: list[str], deny: list[str]) -> tuple[dict, int]:
     """The policy document and its length as compact JSON."""
+    if allow:
+        deny = [*deny, *UNUSUAL]
+    any_api = f"{':'.join(prefix.split(':')[:3])}:*:*:"
     statements = []
     size = len('{"Version":"2012-10-17","Statement":[]}') - 1
     for effect, patterns in (("Allow", allow), ("Deny", deny)):
-        resources = [prefix + pattern for pattern in patterns]
+        resources = [any_api + one[1:] if one[:1] == _ANY_API else prefix + one for one in patterns]
         if any(len(resource) > LONGEST_RESOURCE for resource in resources):
             if effect == "Deny":
                 raise ValueError("A resource that must be denied is longer than a policy can say")
@@ -546,6 +676,7 @@ def _document(prefix: str, allow: list[str], deny: list[str]) -> tuple[dict, int
             statements.append(statement)
             size += len('{"Action":"execute-api:Invoke","Effect":"","Resource":[]},') + len(effect) - 1
             size += sum(map(len, resources)) + 3 * len(resources)  # two quotes and a comma each
+            size += sum(resource.count("\\") for resource in resources)  # JSON writes it twice
     if not statements:
         return _document(prefix, [], ["*"])
     return {"Version": "2012-10-17", "Statement": statements}, size
@@ -565,30 +696,42 @@ def _compatible(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     return all(other.get(name, value) == value for name, value in one.items())
 
 
-def _alignments(pattern: list[str], route: tuple[str, ...]) -> list[dict[str, tuple[str, str]]]:
-    """The ways in which a pattern matches paths of a route: what each way asks of the route's parameters.
+def _within(one: str, other: str) -> bool:
+    """Whether another pattern without `?` matches all that one matches."""
+    return re.fullmatch(".*".join(map(re.escape, other.split(_STAR))), one, re.DOTALL) is not None
+
+
+def _capitals(needed: Iterable[_Reach]) -> list[str]:
+    """The letters of the words under a wildcard, in upper case."""
+    return sorted({letter.upper() for one in needed for word in one.words for letter in word if letter.isalpha()})
+
+
+def _alignments(pattern: list[str], route: tuple[str, ...]) -> list[tuple[dict[str, tuple[str, str]], frozenset[str]]]:
+    """The ways in which a pattern matches paths of a route: what each way asks of the route's parameters, and the
+    words of the route that it covers with a wildcard.
 
     In a pattern `{name}` is a bound parameter, `*` any text of at least one segment.
     """
-    results: list[dict[str, tuple[str, str]]] = []
+    results: list[tuple[dict[str, tuple[str, str]], frozenset[str]]] = []
 
-    def walk(i: int, j: int, constraint: dict[str, tuple[str, str]]) -> None:
+    def walk(i: int, j: int, constraint: dict[str, tuple[str, str]], words: frozenset[str]) -> None:
         if i == len(pattern) or j == len(route):
             if i == len(pattern) and j == len(route):
-                results.append(constraint)
+                results.append((constraint, words))
             return
         part, segment = pattern[i], route[j]
         if part == _STAR:
             for end in range(j + 1, len(route) + 1):
-                walk(i + 1, end, constraint)
+                covered = frozenset(one for one in route[j:end] if not one.startswith("{"))
+                walk(i + 1, end, constraint, words | covered)
         elif part.startswith("{"):
             if segment.startswith("{"):
-                walk(i + 1, j + 1, {**constraint, segment[1:-1]: ("bound", part[1:-1])})
+                walk(i + 1, j + 1, {**constraint, segment[1:-1]: ("bound", part[1:-1])}, words)
             # An id that equals a fixed segment is never bound, see RouteMap._shape.
         elif segment == part:
-            walk(i + 1, j + 1, constraint)
+            walk(i + 1, j + 1, constraint, words)
         elif segment.startswith("{"):
-            walk(i + 1, j + 1, {**constraint, segment[1:-1]: ("text", part)})
+            walk(i + 1, j + 1, {**constraint, segment[1:-1]: ("text", part)}, words)
 
-    walk(0, 0, {})
+    walk(0, 0, {}, frozenset())
     return results

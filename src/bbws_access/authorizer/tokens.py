@@ -10,7 +10,7 @@ import json
 import re
 import time
 from base64 import urlsafe_b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from threading import Lock
 from typing import NamedTuple
@@ -158,19 +158,21 @@ def parse_key_set(body: bytes) -> dict[str, RSAPublicKey]:
 
 
 class Verifier:
-    """Accepts access tokens of one pool that were made for one of the given app clients."""
+    """Accepts access tokens of one pool that were made for one of the given app clients.
+
+    issuers: the names that the pool gives itself, each with the keys behind it. A pool can be switched to another name
+    while it is in use, and tokens with the old one are still good then. Other names are refused unread.
+    """
 
     def __init__(
         self,
         *,
-        issuer: str,
+        issuers: Mapping[str, KeySet],
         client_ids: tuple[str, ...],
-        keys: KeySet,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._issuer = issuer
+        self._issuers = dict(issuers)
         self._client_ids = frozenset(client_ids)
-        self._keys = keys
         self._clock = clock
 
     def verify(self, authorization: object) -> Identity:
@@ -185,9 +187,11 @@ class Verifier:
             raise TokenRefused(Failure.MALFORMED)
         key_id = self._check_header(header)
         # Before the key is looked for: tokens of other pools must not make us fetch keys.
-        if claims.get("iss") != self._issuer:
+        issuer = claims.get("iss")
+        keys = self._issuers.get(issuer) if isinstance(issuer, str) else None
+        if keys is None:
             raise TokenRefused(Failure.WRONG_POOL)
-        key = self._keys.key(key_id)
+        key = keys.key(key_id)
         if key is None:
             raise TokenRefused(Failure.UNKNOWN_KEY)
         try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 _TABLES = ("permissions", "teams", "invitations", "audit")
+_ISSUER = re.compile(r"https://[a-z0-9.-]+/[A-Za-z0-9_-]+\Z")
 _LEVELS = {"DEBUG": "DEBUG", "INFO": "INFO", "WARN": "WARN", "WARNING": "WARN", "ERROR": "ERROR"}
 
 
@@ -25,6 +27,7 @@ class Settings(NamedTuple):
     tables: real names of the tables that the function may use, by their names in the data model
     allowed_origins: origins that browsers may call from (`*` allows any)
     user_pool_id: the Cognito pool (authorizer and invitation)
+    issuers: how tokens name the pool; empty: both ways of Cognito (authorizer only)
     client_ids: the app clients of the pool whose tokens are accepted (authorizer only)
     apis: names of the APIs that ask the authorizer, by their ids in API Gateway (authorizer only)
     reserved_ids: words of the paths of other services' APIs, which nothing may be called
@@ -43,6 +46,7 @@ class Settings(NamedTuple):
     tables: Mapping[str, str] = {}
     allowed_origins: tuple[str, ...] = ()
     user_pool_id: str | None = None
+    issuers: tuple[str, ...] = ()
     client_ids: tuple[str, ...] = ()
     apis: Mapping[str, str] = {}
     reserved_ids: tuple[str, ...] = ()
@@ -71,6 +75,7 @@ class Settings(NamedTuple):
             tables={name: env[f"{name.upper()}_TABLE"] for name in _TABLES if env.get(f"{name.upper()}_TABLE")},
             allowed_origins=_split(env.get("ALLOWED_ORIGINS", "")),
             user_pool_id=env.get("USER_POOL_ID") or None,
+            issuers=_issuers(env.get("ISSUERS", "")),
             client_ids=_split(env.get("CLIENT_IDS", "")),
             apis=_pairs("APIS", env.get("APIS", "")),
             reserved_ids=_split(env.get("RESERVED_IDS", "")),
@@ -116,6 +121,13 @@ def _required(env: dict[str, str], name: str) -> str:
 
 def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _issuers(text: str) -> tuple[str, ...]:
+    issuers = _split(text)
+    if not all(_ISSUER.match(issuer) for issuer in issuers):
+        raise SettingsError(f"ISSUERS is {text!r}. Write it as https://HOST/POOL,https://HOST/POOL.")
+    return issuers
 
 
 def _pairs(variable: str, text: str) -> dict[str, str]:

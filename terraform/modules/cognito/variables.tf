@@ -304,14 +304,14 @@ variable "authorizer" {
   description = <<-EOT
     The Lambda authorizer that judges this pool's tokens for the API: ARN of the function (with its alias), ARN of the role that API Gateway
     assumes to call it, seconds that the gateway may keep an answer for a token (0 to 3600), the header that carries the token, and the
-    pattern that a header must match before the function is called at all; the default admits a bearer token of three base64url parts and no more. The third may be empty, so that the function sees and logs an unsigned token.
+    pattern that a header must match before the function is called at all; the default admits a bearer token of three base64url parts and no more, with the scheme in any case (RFC 9110). The third may be empty, so that the function sees and logs an unsigned token.
   EOT
   type = object({
     function_arn        = string
     invocation_role_arn = string
     result_ttl_seconds  = optional(number, 300)
     header              = optional(string, "Authorization")
-    token_pattern       = optional(string, "^Bearer [0-9A-Za-z_-]+\\.[0-9A-Za-z_-]+\\.[0-9A-Za-z_-]*$")
+    token_pattern       = optional(string, "^[Bb][Ee][Aa][Rr][Ee][Rr] +[0-9A-Za-z_-]+\\.[0-9A-Za-z_-]+\\.[0-9A-Za-z_-]*$")
   })
   nullable = false
 

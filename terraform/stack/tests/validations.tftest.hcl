@@ -257,3 +257,13 @@ run "rejects_sender_without_link" {
 
   expect_failures = [var.invitation_link]
 }
+
+run "rejects_issuer_of_another_kind" {
+  command = plan
+
+  variables {
+    token_issuers = ["https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Abc123def", "https://login.example.com/eu-west-1_Abc123def"]
+  }
+
+  expect_failures = [var.token_issuers]
+}

@@ -60,9 +60,12 @@ def verifier(local_aws, cognito) -> Verifier:
     first = cognito[0]
     log = Logger("authorizer", "test", stream=io.StringIO())
     return Verifier(
-        issuer=f"https://cognito-idp.{REGION}.amazonaws.com/{first.pool_id}",
+        issuers={
+            f"https://cognito-idp.{REGION}.amazonaws.com/{first.pool_id}": KeySet(
+                f"{local_aws.endpoint}/{first.pool_id}/.well-known/jwks.json", log
+            )
+        },
         client_ids=(first.client_id,),
-        keys=KeySet(f"{local_aws.endpoint}/{first.pool_id}/.well-known/jwks.json", log),
     )
 
 

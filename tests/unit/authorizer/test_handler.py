@@ -40,7 +40,7 @@ class Scene:
         self.lines = io.StringIO()
         settings = Settings(region=REGION, endpoint=endpoint, tables={n: tables[n] for n in ("permissions", "teams")})
         log = Logger("authorizer", "test", stream=self.lines)
-        verifier = Verifier(issuer=ISSUER, client_ids=(CLIENT,), keys=KeySet(f"{keys_url}/jwks.json", log))
+        verifier = Verifier(issuers={ISSUER: KeySet(f"{keys_url}/jwks.json", log)}, client_ids=(CLIENT,))
         self.authorizer = Authorizer(settings, self.database, verifier, log, APIS)
         self.user = str(uuid.uuid4())
         self.org = new_id("organisation")
@@ -380,9 +380,27 @@ def test_on_aws_the_addresses_are_those_of_the_region(environment):
     environment.delenv("AWS_ENDPOINT_URL", raising=False)
     environment.setenv("AWS_REGION", "af-south-1")
     verifier = Authorizer.from_environment()._verifier
-    assert verifier._issuer == f"https://cognito-idp.af-south-1.amazonaws.com/{POOL}"
-    assert verifier._keys._pool.authority == "cognito-idp.af-south-1.amazonaws.com"
-    assert verifier._keys._path == f"/{POOL}/.well-known/jwks.json"
+    assert {issuer: (keys._pool.authority, keys._path) for issuer, keys in verifier._issuers.items()} == {
+        f"https://{host}/{POOL}": (host, f"/{POOL}/.well-known/jwks.json")
+        for host in ("cognito-idp.af-south-1.amazonaws.com", "issuer-cognito-idp.af-south-1.amazonaws.com")
+    }
+
+
+def test_the_issuers_can_be_given(environment):
+    """A replica of a pool names the pool's first region."""
+    given = f"https://issuer-cognito-idp.eu-central-1.amazonaws.com/{POOL}"
+    environment.setenv("ISSUERS", f"{given}, https://cognito-idp.eu-central-1.amazonaws.com/{POOL}")
+    verifier = Authorizer.from_environment()._verifier
+    assert list(verifier._issuers) == [given, f"https://cognito-idp.eu-central-1.amazonaws.com/{POOL}"]
+
+
+@pytest.mark.parametrize(
+    "text", ["http://host/pool", "https://host", "https://host/pool/", "https://u@host/pool", "pool"]
+)
+def test_an_issuer_that_cannot_be_one_is_refused(environment, text):
+    environment.setenv("ISSUERS", text)
+    with pytest.raises(SettingsError, match="ISSUERS"):
+        Authorizer.from_environment()
 
 
 # Context.

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bbws_access.access.grants import Access, Grant, Membership
-from bbws_access.authorizer.policy import LARGEST_POLICY, RouteMap, deny_all
+from bbws_access.authorizer.policy import LARGEST_POLICY, UNUSUAL, RouteMap, deny_all
 from bbws_access.kernel.contract import load_contract, load_roles
 from bbws_access.kernel.ids import new_id
 from tests.unit.authorizer.full_contract import full_contract
@@ -23,12 +23,12 @@ def _grant(permissions, scope="ORGANISATION", org="org-a", team=None) -> Grant:
 
 
 def _resources(policy, effect):
-    return [
-        resource.removeprefix(PREFIX)
-        for statement in policy.document["Statement"]
-        if statement["Effect"] == effect
-        for resource in statement["Resource"]
-    ]
+    """What a policy names, without the spellings that every policy refuses."""
+    unusual = {f"arn:aws:execute-api:*:*:{one[1:]}" for one in UNUSUAL}
+    named = [one for part in policy.document["Statement"] if part["Effect"] == effect for one in part["Resource"]]
+    if effect == "Deny" and _resources(policy, "Allow"):
+        assert unusual <= set(named)
+    return [one.removeprefix(PREFIX) for one in named if one not in unusual]
 
 
 def _all_routes(access, policy, orgs, teams):
@@ -68,10 +68,7 @@ def test_one_permission_opens_its_routes_and_no_other():
 def test_a_route_below_one_that_is_granted_is_denied():
     policy = FULL.compile(Access(ME, (_grant({"team:read"}),)), PREFIX)
     assert "GET/organisations/org-a/teams/*" in _resources(policy, "Allow")
-    assert set(_resources(policy, "Deny")) == {
-        "GET/organisations/org-a/teams/*/members",
-        "GET/organisations/org-a/teams/*/members/*",
-    }
+    assert _resources(policy, "Deny") == ["GET/organisations/org-a/teams/*/*"]
 
 
 def test_members_of_one_team_stay_open_beside_all_teams():
@@ -104,7 +101,7 @@ def test_an_administrator_of_many_organisations_still_has_an_exact_policy(count)
 
 @pytest.mark.parametrize(
     ("teams", "capabilities"),
-    [(28, [LEAD]), (55, [MEMBER]), (40, [LEAD, SENIOR_MEMBER, MEMBER])],
+    [(28, [LEAD]), (54, [MEMBER]), (40, [LEAD, SENIOR_MEMBER, MEMBER])],
     ids=["lead", "member", "mixed"],
 )
 def test_many_teams_still_have_an_exact_policy(teams, capabilities):

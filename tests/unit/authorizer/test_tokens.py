@@ -40,7 +40,7 @@ class Pool:
         self.lines = io.StringIO()
         log = Logger("authorizer", "test", stream=self.lines)
         self.keys = KeySet(f"{self.server.url}/pool/.well-known/jwks.json", log, clock=lambda: self.now)
-        self.verifier = Verifier(issuer=ISSUER, client_ids=(CLIENT, "client2"), keys=self.keys)
+        self.verifier = Verifier(issuers={ISSUER: self.keys}, client_ids=(CLIENT, "client2"))
 
     @property
     def fetches(self) -> int:
@@ -185,6 +185,38 @@ def test_another_pool(pool, issuer):
     bad = raw_token({"alg": "RS256", "kid": "one"}, {**claims(), "iss": issuer}, b"x" * 256)
     assert pool.failure(f"Bearer {bad}") is Failure.WRONG_POOL
     assert pool.fetches == 0
+
+
+def test_a_pool_that_is_switched_to_its_other_name_keeps_everybody_in(pool):
+    updated = ISSUER.replace("//cognito-idp", "//issuer-cognito-idp")
+    with Loopback(lambda number, head, body: http(200, key_set("two"))) as server:
+        keys = KeySet(f"{server.url}/jwks.json", pool.keys._log, clock=lambda: pool.now)
+        verifier = Verifier(issuers={ISSUER: pool.keys, updated: keys}, client_ids=(CLIENT,))
+        assert verifier.verify(f"Bearer {token()}").user_id == ME
+        assert len(server.requests) == 0
+        assert verifier.verify(f"BEARER {token(claims(iss=updated), signer='two')}").user_id == ME
+        # Each name has its own keys, and each is asked at most once a minute for what it does not know.
+        for issuer, signer in ((ISSUER, "two"), (updated, "one")):
+            with pytest.raises(TokenRefused) as caught:
+                verifier.verify(f"Bearer {token(claims(iss=issuer), signer=signer)}")
+            assert caught.value.failure is Failure.UNKNOWN_KEY
+        assert (pool.fetches, len(server.requests)) == (1, 1)
+    for other in (
+        updated.upper(),
+        updated.replace("issuer-", "issuer."),
+        f"{ISSUER},{updated}",
+        [updated],
+        {updated: 1},
+    ):
+        bad = raw_token({"alg": "RS256", "kid": "two"}, {**claims(), "iss": other}, b"x" * 256)
+        with pytest.raises(TokenRefused) as caught:
+            verifier.verify(f"Bearer {bad}")
+        assert caught.value.failure is Failure.WRONG_POOL
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER", "bEaReR"])
+def test_the_scheme_has_no_case(pool, scheme):
+    assert pool.verifier.verify(f"{scheme} {token()}").user_id == ME
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ run "dev" {
       uri                            = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:bbws-access-dev-lambda-authorizer:live/invocations"
       credentials_arn                = "arn:aws:iam::111122223333:role/bbws-access-dev-role-authorizer-invocation"
       identity_source                = "method.request.header.Authorization"
-      identity_validation_expression = "^Bearer [0-9A-Za-z_-]+\\.[0-9A-Za-z_-]+\\.[0-9A-Za-z_-]*$"
+      identity_validation_expression = "^[Bb][Ee][Aa][Rr][Ee][Rr] +[0-9A-Za-z_-]+\\.[0-9A-Za-z_-]+\\.[0-9A-Za-z_-]*$"
       result_ttl_seconds             = 300
     }
     error_message = "The authorizer's definition must be whole, and known before anything is applied."
@@ -146,9 +146,9 @@ run "dev" {
 
   assert {
     condition = alltrue([
-      for header in ["Bearer eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln-_", "Bearer a.b."] : can(regex(output.authorizer.identity_validation_expression, header))
+      for header in ["Bearer eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln-_", "Bearer a.b.", "bearer a.b.c", "BEARER a.b.c", "Bearer  a.b.c"] : can(regex(output.authorizer.identity_validation_expression, header))
       ]) && alltrue([
-      for header in ["", "Bearer ", "Bearer abc", "Bearer a.b", "Bearer a..c", "Bearer a.b.c.d", "bearer a.b.c", "Basic a.b.c", "Bearer a.b.c ", "Bearer  a.b.c", "Bearer a.b.c\n", "Bearer a+b.c.d", "x Bearer a.b.c"] :
+      for header in ["", "Bearer ", "Bearer abc", "Bearer a.b", "Bearer a..c", "Bearer a.b.c.d", "Bearera.b.c", "Basic a.b.c", "Bearer a.b.c ", "Bearer\ta.b.c", "Bearer a.b.c\n", "Bearer a+b.c.d", "x Bearer a.b.c"] :
       !can(regex(output.authorizer.identity_validation_expression, header))
     ])
     error_message = "The token pattern must admit three base64url parts and nothing else."
