@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 from html import escape
+from typing import NamedTuple
 
-from bbws_access.invitation import rules, store, tokens
+from bbws_access.invitation import rules, store, tokens, words
 from bbws_access.kernel.aws import Aws, AwsError, AwsUnavailable
 from bbws_access.kernel.errors import Unavailable
 from bbws_access.kernel.events import Event, Message, NotYet
@@ -23,6 +24,7 @@ INVITATION, ACCEPTED, DECLINED = "invitation", "accepted", "declined"
 # waits for the commit so long, and takes its absence for a commit that failed then.
 _HEAD_START = 2  # seconds
 _COMMITTED_WITHIN = timedelta(minutes=2)
+_NOTHING = "(nothing)"
 _ANSWERS = {ACCEPTED: rules.ACCEPTED, DECLINED: rules.DECLINED}
 
 
@@ -166,35 +168,63 @@ def _change(taken: Message | Event, read, changed) -> None:
     until_fresh(again(), again, attempt)
 
 
-def _invitation_values(invitation: dict, link: str) -> dict[str, str]:
+class Value(NamedTuple):
+    """What stands for a name in a mail's subject and text, and in its HTML before it is escaped."""
+
+    text: str
+    html: str
+
+    @classmethod
+    def ours(cls, text: str) -> Value:
+        return cls(text, text)
+
+    @classmethod
+    def name(cls, name: str) -> Value:
+        """A name that somebody gave something."""
+        return cls.ours(words.name(name))
+
+    @classmethod
+    def message(cls, message: str) -> Value:
+        """What somebody wrote."""
+        lines = words.lines(message) or [_NOTHING]
+        return cls("\n".join(words.quoted(lines)), "\n".join(lines))
+
+
+def _invitation_values(invitation: dict, link: str) -> dict[str, Value]:
     ends = datetime.fromisoformat(invitation["expiresAt"])
     return {
         **_offer_values(invitation),
-        "inviter": invitation["senderEmail"] or invitation["organisationName"],
-        "message": invitation["message"],
-        "link": link,
-        "expires": f"{ends.day} {ends:%B %Y, %H:%M} UTC",
+        # The address is verified, and holds neither blanks nor line ends.
+        "inviter": Value.ours(invitation["senderEmail"]) if invitation["senderEmail"] else _organisation(invitation),
+        "message": Value.message(invitation["message"]),
+        "link": Value.ours(link),
+        "expires": Value.ours(f"{ends.day} {ends:%B %Y, %H:%M} UTC"),
     }
 
 
-def _answer_values(invitation: dict) -> dict[str, str]:
-    values = {**_offer_values(invitation), "email": invitation["email"]}
+def _answer_values(invitation: dict) -> dict[str, Value]:
+    values = {**_offer_values(invitation), "email": Value.ours(invitation["email"])}
     if invitation["status"] == rules.DECLINED:
-        values["message"] = invitation.get("declineReason", "")
+        values["message"] = Value.message(invitation.get("declineReason", ""))
     return values
 
 
-def _offer_values(invitation: dict) -> dict[str, str]:
+def _offer_values(invitation: dict) -> dict[str, Value]:
     return {
-        "organisationName": invitation["organisationName"],
-        "roleName": invitation["roleDisplayName"],
-        "teamName": invitation.get("teamName", "none"),
+        "organisationName": _organisation(invitation),
+        "roleName": Value.name(invitation["roleDisplayName"]),
+        "teamName": Value.name(invitation.get("teamName", "none")),
     }
 
 
-def _mail(settings: Settings, body: dict, to: str, values: dict[str, str]) -> dict:
+def _organisation(invitation: dict) -> Value:
+    return Value.name(invitation["organisationName"])
+
+
+def _mail(settings: Settings, body: dict, to: str, values: dict[str, Value]) -> dict:
     """A request to SES, which escapes nothing: each value goes in plain for subject and text, and escaped for HTML."""
-    escaped = {f"{name}Html": escape(value).replace("\n", "<br>") for name, value in values.items()}
+    plain = {name: value.text for name, value in values.items()}
+    escaped = {f"{name}Html": escape(value.html).replace("\n", "<br>") for name, value in values.items()}
     tags = {name: str(body[name]) for name in ("kind", "organisationId", "invitationId", "sendNumber")}
     return {
         "FromEmailAddress": settings.mail_sender,
@@ -202,7 +232,7 @@ def _mail(settings: Settings, body: dict, to: str, values: dict[str, str]) -> di
         "Content": {
             "Template": {
                 "TemplateName": f"{settings.mail_template_prefix}-{body['kind']}",
-                "TemplateData": json.dumps({**values, **escaped}),
+                "TemplateData": json.dumps({**plain, **escaped}),
             }
         },
         "EmailTags": [{"Name": name, "Value": value} for name, value in tags.items()],

@@ -69,7 +69,7 @@ class TestCreating:
         assert "Organisation manager" in letter.text
         assert letter.html.count(f"{LINK}#token={one.token}") == 3
         assert "Hi &lt;b&gt;you&lt;/b&gt; &amp;<br>see you" in letter.html
-        assert word in letter.text
+        assert "> Hi <b>you</b> &\n> see you\n" in letter.text
         assert "{{" not in letter.subject + letter.text + letter.html
         shown = desk.api.call("GET", one.path, desk.admin).expect(200)
         assert (shown["delivery"]["status"], shown["version"]) == ("SENT", 2)
