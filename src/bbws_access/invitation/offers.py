@@ -99,7 +99,8 @@ def resolve(
         raise role_rules.no_active_role(role_id)
     if team_id is None:
         role_rules.check_team(role, None)
-    granted = role_rules.carried(role, role_rules.with_platform_sets(database.rest_of(calls[2], sets)))
+    sets = role_store.sets_of(database, calls[2].table, role["organisationId"], sets, role)
+    granted = role_rules.carried(role, sets)
     if team_id is None:
         return Offer(organisation, role, granted, None, None)
     team = results[3]

@@ -14,10 +14,14 @@ class InvalidKey(ValueError):
     """A part of a key is missing, empty, not text, or holds the separator."""
 
 
-def key(entity: str, **parts: str) -> dict[str, str]:
-    """The primary key of an item: `{"PK": ..., "SK": ...}`."""
+def key(entity: str, *, active: bool = True, **parts: str) -> dict[str, str]:
+    """The primary key of an item: `{"PK": ..., "SK": ...}`.
+
+    active: whether the item is; some kinds lie elsewhere while they are not
+    """
     model = _entity(entity)
-    return {"PK": _fill(entity, model["PK"], parts), "SK": _fill(entity, model["SK"], parts)}
+    sort_key = model["SK"] if active else model.get("inactiveSK", model["SK"])
+    return {"PK": _fill(entity, model["PK"], parts), "SK": _fill(entity, sort_key, parts)}
 
 
 def index_key(entity: str, index: str, **parts: str) -> dict[str, str]:
@@ -33,9 +37,14 @@ def partition(entity: str, *, index: str | None = None, **parts: str) -> str:
     return _fill(entity, _patterns(entity, index)[0], parts)
 
 
-def sort_prefix(entity: str, *, index: str | None = None, **parts: str) -> str:
-    """The sort key up to the first part that is not given: what a query's begins_with needs."""
+def sort_prefix(entity: str, *, index: str | None = None, active: bool = True, **parts: str) -> str:
+    """The sort key up to the first part that is not given: what a query's begins_with needs.
+
+    active: whether the items are; some kinds lie elsewhere while they are not
+    """
     pattern = _patterns(entity, index)[1]
+    if not active and index is None:
+        pattern = _entity(entity).get("inactiveSK", pattern)
     for match in _PLACEHOLDER.finditer(pattern):
         if match[1] not in parts:
             pattern = pattern[: match.start()]

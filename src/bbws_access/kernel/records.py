@@ -219,7 +219,7 @@ def _place(record: dict) -> dict[str, str]:
 
 
 def size_of(table: str, partition: str, prefix: str) -> Query:
-    """How many records of a partition have sort keys that begin with `prefix`, inactive ones too."""
+    """How many records of a partition have sort keys that begin with `prefix`."""
     return Query(table, partition, prefix, select="COUNT")
 
 
@@ -230,7 +230,7 @@ def check_room(size: Page, most: int, what: str) -> None:
     """
     if size.last_key is not None or size.count >= most:
         raise Conflict(
-            f"The limit of {most} {what} is reached (ended ones count).",
+            f"The limit of {most} {what} is reached.",
             code="LIMIT_REACHED",
             details={"limit": most},
         )
@@ -280,24 +280,36 @@ class Named(NamedTuple):
     """A kind of record of an organisation that has a version, can be inactive, and a name that is unique while active.
 
     The name is a record of its own in the same partition, by what it looks like: whoever writes it first has the name.
+    Where the data model says so, inactive records lie apart from the active ones, which decisions read all of.
     """
 
     entity: str
     name_entity: str
     id_name: str
 
+    def reads(self, table: str, org_id: str, one: str) -> list[Get]:
+        """The reads of a record by its id: where it lies while it is active, and while it is not."""
+        places = (key(self.entity, active=active, **{"orgId": org_id, self.id_name: one}) for active in (True, False))
+        return [Get(table, place) for place in places]
+
+    def find(self, database: Database, table: str, org_id: str, one: str, results: list) -> dict | None:
+        """The record, from the results of `reads`."""
+        found = [result for result in results if result is not None]
+        if not found:
+            # It may have moved from one place to the other between the two reads.
+            found = [result for result in database.parallel(self.reads(table, org_id, one)) if result is not None]
+        return max(found, key=lambda record: record["version"], default=None)
+
     def create(self, table: str, item: dict) -> list[Step]:
         """The steps that store a new, active record."""
         return [
-            (put_over(table, item, None), Stale()),
+            (put_over(table, {**item, **self._place_of(item)}, None), Stale()),
             (self._take_name(table, item), self.taken(item["name"])),
         ]
 
     def replace(self, table: str, old: dict, new: dict) -> list[Step]:
         """The steps that store the next version, where nobody stored another one since `old` was read."""
-        steps: list[Step] = [
-            (put_over(table, new, old), Stale()),
-        ]
+        steps = self._store(table, old, new)
         had = old["active"] and self._name_key(old)
         gets = new["active"] and self._name_key(new)
         if had == gets:
@@ -311,6 +323,20 @@ class Named(NamedTuple):
                 own = f"attribute_not_exists(PK) OR {own}"  # names given before 0022 lie under another key
             steps.append((Delete(table, had, own, {"#id": self.id_name}, owner), Stale()))
         return steps
+
+    def _store(self, table: str, old: dict, new: dict) -> list[Step]:
+        item = {**new, **self._place_of(new)}
+        if _place(item) == _place(old):
+            return [(put_over(table, item, old), Stale())]
+        names, values = {"#version": "version"}, {":version": old["version"]}
+        return [
+            (Delete(table, _place(old), "#version = :version", names, values), Stale()),
+            (put_over(table, item, None), Stale()),
+        ]
+
+    def _place_of(self, item: dict) -> dict[str, str]:
+        parts = {"orgId": item["organisationId"], self.id_name: item[self.id_name]}
+        return key(self.entity, active=item["active"], **parts)
 
     def taken(self, name: str) -> Conflict:
         """The answer to a name that another record has."""

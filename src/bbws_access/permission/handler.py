@@ -120,10 +120,9 @@ def list_permission_sets(request: Request) -> dict:
 def create_permission_set(request: Request) -> Response:
     org_id, table = request.path["orgId"], request.settings.permissions_table
     check_organisation(request, request.prefetched[0])
-    check_room(request.prefetched[1], rules.MOST_SETS, "permission sets")
+    check_room(request.prefetched[1], rules.MOST_SETS, "active permission sets")
     set_id = new_id("permission-set")
     record = rules.new_set(org_id, set_id, request.body, request.access, change_of(request))
-    record = {**store.permission_set(table, org_id, set_id).key, **record}
     commit(request.database, store.SETS.create(table, record))
     return _answer(request, record, status=201)
 
@@ -132,7 +131,13 @@ def _set_reads(request: Request) -> list[Call]:
     table, org_id, set_id = request.settings.permissions_table, request.path["orgId"], request.path["setId"]
     if set_id in platform_sets():
         return [organisation_read(table, org_id), store.platform_set(table, set_id)]
-    return [organisation_read(table, org_id), store.permission_set(table, org_id, set_id)]
+    return [organisation_read(table, org_id), *store.SETS.reads(table, org_id, set_id)]
+
+
+def _change_reads(request: Request) -> list[Call]:
+    """The reads of a set that changes; with the number of sets, where it comes back."""
+    table, org_id = request.settings.permissions_table, request.path["orgId"]
+    return [*_set_reads(request), *([store.size_of_sets(table, org_id)] if request.body.get("active") else [])]
 
 
 @service.operation("getPermissionSet", prefetch=_set_reads)
@@ -140,7 +145,7 @@ def get_permission_set(request: Request) -> Response:
     return _answer(request, _existing(request, request.prefetched))
 
 
-@service.operation("updatePermissionSet", prefetch=_set_reads)
+@service.operation("updatePermissionSet", prefetch=_change_reads)
 def update_permission_set(request: Request) -> Response:
     rules.check_changeable(request.path["setId"])
 
@@ -148,10 +153,12 @@ def update_permission_set(request: Request) -> Response:
         stored = _existing(request, reads)
         record = rules.changed_set(stored, request.body, request.access, change_of(request))
         check_switch(request, stored, record, begins="createPermissionSet", ends="deletePermissionSet")
+        if record["active"] and not stored["active"]:
+            check_room(reads[-1], rules.MOST_SETS, "active permission sets")
         commit(request.database, store.SETS.replace(request.settings.permissions_table, stored, record))
         return record
 
-    return _answer(request, settle(request, _set_reads, replace))
+    return _answer(request, settle(request, _change_reads, replace))
 
 
 @service.operation("deletePermissionSet", prefetch=_set_reads)
@@ -170,9 +177,14 @@ def delete_permission_set(request: Request) -> Response:
 
 def _existing(request: Request, reads: list) -> dict:
     check_organisation(request, reads[0])
-    if reads[1] is None:
+    table, org_id, set_id = request.settings.permissions_table, request.path["orgId"], request.path["setId"]
+    if set_id in platform_sets():
+        found = reads[1]
+    else:
+        found = store.SETS.find(request.database, table, org_id, set_id, reads[1:3])
+    if found is None:
         raise NotFound(f"There is no permission set {request.path['setId']}.", code="PERMISSION_SET_NOT_FOUND")
-    return reads[1]
+    return found
 
 
 def _answer(request: Request, stored: dict, status: int = 200) -> Response:

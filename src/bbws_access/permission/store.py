@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bbws_access.kernel.dynamodb import Get, Query
-from bbws_access.kernel.keys import key, partition
+from bbws_access.kernel.keys import key, partition, sort_prefix
 from bbws_access.kernel.records import Named, size_of, where
 
 SETS = Named("PermissionSet", "PermissionSetName", "setId")
@@ -19,10 +19,6 @@ def permissions(table: str, category: str | None) -> Query:
     return where(Query(table, partition("Permission"), "PERMISSION#"), wanted)
 
 
-def permission_set(table: str, org_id: str, set_id: str) -> Get:
-    return Get(table, key("PermissionSet", orgId=org_id, setId=set_id))
-
-
 def platform_set(table: str, set_id: str) -> Get:
     return Get(table, key("PlatformPermissionSet", setId=set_id))
 
@@ -34,9 +30,10 @@ def platform_sets(table: str, query: dict) -> Query:
 
 def organisation_sets(table: str, org_id: str, query: dict) -> Query:
     """The sets of an organisation in the order asked for: ids begin with the time of their making."""
-    asked = Query(table, partition("PermissionSet", orgId=org_id), "SET#", forward=query["order"] == "oldest")
-    return where(asked, {"active": query["active"]})
+    place = partition("PermissionSet", orgId=org_id), sort_prefix("PermissionSet", active=query["active"])
+    return where(Query(table, *place, forward=query["order"] == "oldest"), {"active": query["active"]})
 
 
 def size_of_sets(table: str, org_id: str) -> Query:
+    """How many active sets an organisation has."""
     return size_of(table, partition("PermissionSet", orgId=org_id), "SET#")

@@ -8,7 +8,7 @@ from bbws_access.access.granting import check_ceiling
 from bbws_access.access.grants import Access, in_force
 from bbws_access.access.reader import access_in, calls_in, read_others_in
 from bbws_access.kernel.contract import load_contract
-from bbws_access.kernel.dynamodb import Call, Query
+from bbws_access.kernel.dynamodb import Call, Page, Query
 from bbws_access.kernel.errors import Conflict, NotFound
 from bbws_access.kernel.events import Event
 from bbws_access.kernel.ids import new_id
@@ -101,13 +101,12 @@ def create_role(request: Request) -> Response:
 
     def create(reads: list) -> dict:
         check_organisation(request, reads[0])
-        check_room(reads[2], rules.MOST_ROLES, "roles")
+        check_room(reads[2], rules.MOST_ROLES, "active roles")
         record = rules.new_role(org_id, role_id, request.body, is_default=False, change=change_of(request))
         rules.check_grants(None, record, _sets(request, reads[1]), request.access)
-        item = {**store.role(table, org_id, role_id).key, **record}
-        steps = store.ROLES.create(table, item)
+        steps = store.ROLES.create(table, record)
         commit(request.database, [*steps, *store.sets_stay_active(table, org_id, record["permissionSets"])])
-        return item
+        return record
 
     return _answer(request, settle(request, _new_role_reads, create), status=201)
 
@@ -136,17 +135,24 @@ def seed_roles(request: Request) -> dict:
     return settle(request, _seed_reads, seed)
 
 
+def _existing_reads(request: Request) -> list[Call]:
+    """The organisation and the path's role, as `_existing` needs them."""
+    table, org_id, role_id = request.settings.permissions_table, request.path["orgId"], request.path["roleId"]
+    return [organisation_read(table, org_id), *store.ROLES.reads(table, org_id, role_id)]
+
+
 def _role_reads(request: Request) -> list[Call]:
+    """The reads of a role that changes; with the number of roles, where it comes back."""
     table, org_id, role_id = request.settings.permissions_table, request.path["orgId"], request.path["roleId"]
     return [
-        organisation_read(table, org_id),
-        store.role(table, org_id, role_id),
+        *_existing_reads(request),
         store.permission_sets(table, org_id),
         store.usage(table, org_id, role_id),
+        *([store.size_of_roles(table, org_id)] if request.body.get("active") else []),
     ]
 
 
-@service.operation("getRole", prefetch=lambda request: _role_reads(request)[:2])
+@service.operation("getRole", prefetch=_existing_reads)
 def get_role(request: Request) -> Response:
     return _answer(request, _existing(request, request.prefetched))
 
@@ -181,7 +187,9 @@ def _replace_role(request: Request, next_version: Callable[[dict], dict]) -> Res
         stored = _existing(request, reads)
         record = next_version(stored)
         check_switch(request, stored, record, **_SWITCHED_BY)
-        rules.check_grants(stored, record, _sets(request, reads[2]), request.access)
+        rules.check_grants(stored, record, _sets(request, reads[3], stored, record), request.access)
+        if record["active"] and not stored["active"]:
+            check_room(reads[-1], rules.MOST_ROLES, "active roles")
         _store_role(request, stored, record, reads)
         return record
 
@@ -196,7 +204,7 @@ def _store_role(request: Request, stored: dict, record: dict, reads: list) -> No
         *store.sets_stay_active(table, org_id, added),
     ]
     if stored["active"] and not record["active"]:
-        store.check_unused(request.database, table, org_id, role_id, reads[3], change_of(request))
+        store.check_unused(request.database, table, org_id, role_id, reads[4], change_of(request))
         steps.append(store.unused(table, org_id, role_id))
     commit(request.database, steps)
 
@@ -205,8 +213,7 @@ def _preview_reads(request: Request) -> list[Call]:
     table, org_id, role_id = request.settings.permissions_table, request.path["orgId"], request.path["roleId"]
     size = page_size(request.query)
     return [
-        organisation_read(table, org_id),
-        store.role(table, org_id, role_id),
+        *_existing_reads(request),
         store.permission_sets(table, org_id),
         from_cursor(request, store.assignments_of_role(table, org_id, role_id, True, timestamp(request.now), size)),
     ]
@@ -217,10 +224,11 @@ def preview_role(request: Request) -> dict:
     """What a change would do. Nothing is written."""
     rules.check_changeable(request.path["roleId"])
     stored = _existing(request, request.prefetched)
-    proposed, sets = rules.proposed_role(stored, request.body), _sets(request, request.prefetched[2])
+    proposed = rules.proposed_role(stored, request.body)
+    sets = _sets(request, request.prefetched[3], stored, proposed)
     rules.check_content(stored, proposed, sets)
     then, now = rules.granted_then_and_now(stored, proposed, sets)
-    found, cursor = page_of(request, _preview_reads(request)[3], request.prefetched[3])
+    found, cursor = page_of(request, _preview_reads(request)[4], request.prefetched[4])
     users = [assignment["userId"] for assignment in found]
     held = read_others_in(request.database, request.settings, users, stored["organisationId"], now=request.now)
     seen = {user: effective.seen_by(request.access, access, stored["organisationId"]) for user, access in held.items()}
@@ -251,8 +259,7 @@ def _role_users(request: Request) -> list[Call]:
     table, org_id, role_id = request.settings.permissions_table, request.path["orgId"], request.path["roleId"]
     active, now, size = request.query["active"], timestamp(request.now), page_size(request.query)
     return [
-        organisation_read(table, org_id),
-        store.role(table, org_id, role_id),
+        *_existing_reads(request),
         from_cursor(request, store.assignments_of_role(table, org_id, role_id, active, now, size)),
     ]
 
@@ -260,7 +267,7 @@ def _role_users(request: Request) -> list[Call]:
 @service.operation("listRoleUsers", prefetch=_role_users)
 def list_role_users(request: Request) -> dict:
     role = _existing(request, request.prefetched)
-    found, cursor = page_of(request, _role_users(request)[2], request.prefetched[2])
+    found, cursor = page_of(request, _role_users(request)[3], request.prefetched[3])
     links = Links(request.access)
     items = [_assignment(request, links, assignment, role["name"]) for assignment in found]
     return list_response(items, cursor, page_links(request, cursor, {"role": "getRole"}))
@@ -318,7 +325,7 @@ def assign_role(request: Request) -> Response:
         rules.check_team(role, team_id)
         rules.check_teams_active(teams, team_id)
         ends = rules.check_expiry(body.get("expiresAt"), request.now)
-        check_ceiling(request.access, org_id, rules.carried(role, _sets(request, sets)))
+        check_ceiling(request.access, org_id, rules.carried(role, _sets(request, sets, role)))
         if stored is not None and in_force(stored, request.now):
             raise rules.already_assigned(stored)
         if stored is None:
@@ -334,11 +341,9 @@ def assign_role(request: Request) -> Response:
 
 def _remove_reads(request: Request) -> list[Call]:
     table, path = request.settings.permissions_table, request.path
-    org_id, role_id = path["orgId"], path["roleId"]
     return [
-        organisation_read(table, org_id),
-        store.role(table, org_id, role_id),
-        store.assignment(table, org_id, path["userId"], role_id, request.query.get("teamId")),
+        *_existing_reads(request),
+        store.assignment(table, path["orgId"], path["userId"], path["roleId"], request.query.get("teamId")),
     ]
 
 
@@ -347,7 +352,7 @@ def remove_role(request: Request) -> Response:
     rules.check_assignable_here(request.path["roleId"])
 
     def remove(reads: list) -> None:
-        role, stored = _existing(request, reads), reads[2]
+        role, stored = _existing(request, reads), reads[3]
         rules.check_team(role, request.query.get("teamId"))
         if stored is None or not in_force(stored, request.now):
             raise NotFound("The user does not have this role.", code="ASSIGNMENT_NOT_FOUND")
@@ -494,16 +499,20 @@ def team_deactivated(event: Event) -> None:
 # Shared by the operations
 
 
-def _sets(request: Request, page: object) -> rules.Sets:
-    query = store.permission_sets(request.settings.permissions_table, request.path["orgId"])
-    return rules.with_platform_sets(request.database.rest_of(query, page))
+def _sets(request: Request, page: Page, *roles: dict) -> rules.Sets:
+    """The sets that the roles carry or may carry. page: the first of `store.permission_sets`"""
+    table, org_id = request.settings.permissions_table, request.path["orgId"]
+    return store.sets_of(request.database, table, org_id, page, *roles)
 
 
 def _existing(request: Request, reads: list) -> dict:
+    """The path's role, from the results of `_existing_reads` and of others behind them. Raises ROLE_NOT_FOUND."""
     check_organisation(request, reads[0])
-    if reads[1] is None:
-        raise rules.no_role(request.path["roleId"])
-    return reads[1]
+    table, org_id, role_id = request.settings.permissions_table, request.path["orgId"], request.path["roleId"]
+    found = store.ROLES.find(request.database, table, org_id, role_id, reads[1:3])
+    if found is None:
+        raise rules.no_role(role_id)
+    return found
 
 
 def _answer(request: Request, stored: dict, status: int = 200) -> Response:

@@ -101,5 +101,4 @@ def missing_defaults(org_id: str, taken: list[dict | None], change: Change) -> t
 
 def seed_steps(table: str, roles: list[dict]) -> list[Step]:
     """The steps that store default roles. Each fails as stale: somebody who took a name first did the same."""
-    items = [{**key("OrganisationRole", orgId=role["organisationId"], roleId=role["roleId"]), **role} for role in roles]
-    return [(action, Stale()) for item in items for action, _ in store.ROLES.create(table, item)]
+    return [(action, Stale()) for role in roles for action, _ in store.ROLES.create(table, role)]

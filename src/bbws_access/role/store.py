@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from bbws_access.access.grants import in_force
 from bbws_access.kernel.contract import load_roles, platform_sets
-from bbws_access.kernel.dynamodb import Check, Database, Get, Query
+from bbws_access.kernel.dynamodb import Check, Database, Get, Page, Query
 from bbws_access.kernel.errors import Conflict
 from bbws_access.kernel.keys import index_key, key, partition, sort_prefix
 from bbws_access.kernel.records import (
@@ -69,17 +69,18 @@ def platform_roles(table: str) -> Query:
 
 def roles(table: str, org_id: str, query: dict) -> Query:
     """The roles of an organisation in the order asked for: ids begin with the time of their making."""
-    asked = every_role(table, org_id)._replace(forward=query["order"] == "oldest")
+    place = partition("OrganisationRole", orgId=org_id), sort_prefix("OrganisationRole", active=query["active"])
+    asked = Query(table, *place, forward=query["order"] == "oldest")
     return where(asked, {name: query[name] for name in ("active", "scope", "name") if name in query})
 
 
 def every_role(table: str, org_id: str) -> Query:
-    """All roles of an organisation, inactive ones too."""
+    """All active roles of an organisation."""
     return Query(table, partition("OrganisationRole", orgId=org_id), "ROLE#")
 
 
 def role_names(table: str, org_id: str) -> Query:
-    """Ids and names of all roles of an organisation, inactive ones too."""
+    """Ids and names of all active roles of an organisation."""
     return every_role(table, org_id)._replace(projection="roleId,#name", names={"#name": "name"})
 
 
@@ -90,7 +91,7 @@ def default_names(table: str, org_id: str) -> list[Get]:
 
 
 def permission_sets(table: str, org_id: str) -> Query:
-    """What an organisation's permission sets grant."""
+    """What an organisation's active permission sets grant."""
     return Query(
         table,
         partition("PermissionSet", orgId=org_id),
@@ -100,7 +101,25 @@ def permission_sets(table: str, org_id: str) -> Query:
     )
 
 
+def sets_of(database: Database, table: str, org_id: str, page: Page, *roles: dict) -> rules.Sets:
+    """An organisation's active sets, the platform's, and those inactive ones that the roles carry.
+
+    page: the result of `permission_sets`
+    """
+    sets = rules.with_platform_sets(database.rest_of(permission_sets(table, org_id), page))
+    carried = {set_id for role in roles for set_id in role.get("permissionSets", ())}
+    absent = sorted(carried - sets.active.keys() - sets.inactive.keys())
+    if not absent:
+        return sets
+    found = database.parallel(
+        [Get(table, key("PermissionSet", active=False, orgId=org_id, setId=set_id)) for set_id in absent]
+    )
+    sets.inactive.update((held["setId"], tuple(held["permissions"])) for held in found if held is not None)
+    return sets
+
+
 def size_of_roles(table: str, org_id: str) -> Query:
+    """How many active roles an organisation has."""
     return size_of(table, partition("OrganisationRole", orgId=org_id), "ROLE#")
 
 
@@ -162,14 +181,14 @@ def members_in(table: str, org_id: str, after: str | None, limit: int | None, no
 
 
 def role_grants(table: str, org_id: str) -> Query:
-    """Names of all roles of an organisation, and what they grant directly and through sets."""
+    """Names of all active roles of an organisation, and what they grant directly and through sets."""
     names = {f"#{name}": name for name in ("name", "permissions", "permissionSets")}
     asked = Query(table, partition("OrganisationRole", orgId=org_id), "ROLE#", names=names)
     return asked._replace(projection=",".join(["roleId", *names]))
 
 
 def team_role_grants(table: str, org_id: str) -> Query:
-    """Names and capabilities of all team roles of an organisation. `table` is the table `teams`."""
+    """Names and capabilities of all active team roles of an organisation. `table` is the table `teams`."""
     names = {f"#{name}": name for name in ("name", "capabilities")}
     asked = Query(table, partition("TeamRoleDefinition", orgId=org_id), "TEAM_ROLE#", names=names)
     return asked._replace(projection=",".join(["teamRoleId", *names]))

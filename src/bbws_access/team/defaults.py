@@ -25,7 +25,7 @@ def seed_team_roles(database: Database, table: str, org_id: str, change: Change)
                 continue
             record = rules.new_team_role(org_id, new_id("team-role"), default, is_default=True, change=change)
             # Somebody who took a name first did the same.
-            steps += [(action, Stale()) for action, _ in store.TEAM_ROLES.create(table, store.team_role_item(record))]
+            steps += [(action, Stale()) for action, _ in store.TEAM_ROLES.create(table, record)]
             created.append(default["name"])
         if steps:
             commit(database, steps)

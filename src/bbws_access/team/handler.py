@@ -173,11 +173,11 @@ def list_team_roles(request: Request) -> dict:
 )
 def create_team_role(request: Request) -> Response:
     check_organisation(request, request.prefetched[0])
-    check_room(request.prefetched[1], rules.MOST_TEAM_ROLES, "team roles")
+    check_room(request.prefetched[1], rules.MOST_TEAM_ROLES, "active team roles")
     table, org_id, role_id = request.settings.teams_table, request.path["orgId"], new_id("team-role")
     record = rules.new_team_role(org_id, role_id, request.body, is_default=False, change=change_of(request))
     rules.check_capabilities(None, record, request.access)
-    commit(request.database, store.TEAM_ROLES.create(table, store.team_role_item(record)))
+    commit(request.database, store.TEAM_ROLES.create(table, record))
     return _team_role_answer(request, record, status=201)
 
 
@@ -185,12 +185,13 @@ def _team_role_reads(request: Request) -> list[Call]:
     table, org_id, role_id = request.settings.teams_table, request.path["orgId"], request.path["teamRoleId"]
     return [
         _organisation(request),
-        store.team_role(table, org_id, role_id),
+        *store.TEAM_ROLES.reads(table, org_id, role_id),
         store.team_role_usage(table, org_id, role_id),
+        *([store.size_of_team_roles(table, org_id)] if request.body.get("active") else []),
     ]
 
 
-@service.operation("getTeamRole", prefetch=lambda request: _team_role_reads(request)[:2])
+@service.operation("getTeamRole", prefetch=lambda request: _team_role_reads(request)[:3])
 def get_team_role(request: Request) -> Response:
     return _team_role_answer(request, _existing_team_role(request, request.prefetched))
 
@@ -202,7 +203,9 @@ def update_team_role(request: Request) -> Response:
         record = rules.changed_team_role(stored, request.body, change_of(request))
         check_switch(request, stored, record, begins="createTeamRole", ends="deleteTeamRole")
         rules.check_capabilities(stored, record, request.access)
-        _store_team_role(request, stored, record, reads[2])
+        if record["active"] and not stored["active"]:
+            check_room(reads[-1], rules.MOST_TEAM_ROLES, "active team roles")
+        _store_team_role(request, stored, record, reads[3])
         return record
 
     return _team_role_answer(request, settle(request, _team_role_reads, replace))
@@ -214,7 +217,7 @@ def delete_team_role(request: Request) -> Response:
         stored = _existing_team_role(request, reads)
         if stored["active"]:
             record = {**stored, "active": False, **change_of(request).next(stored)}
-            _store_team_role(request, stored, record, reads[2])
+            _store_team_role(request, stored, record, reads[3])
 
     settle(request, _team_role_reads, deactivate)
     return Response(204)
@@ -463,9 +466,11 @@ def _existing_team(request: Request, reads: list) -> dict:
 
 def _existing_team_role(request: Request, reads: list) -> dict:
     check_organisation(request, reads[0])
-    if reads[1] is None:
-        raise rules.no_team_role(request.path["teamRoleId"])
-    return reads[1]
+    table, org_id, role_id = request.settings.teams_table, request.path["orgId"], request.path["teamRoleId"]
+    found = store.TEAM_ROLES.find(request.database, table, org_id, role_id, reads[1:3])
+    if found is None:
+        raise rules.no_team_role(role_id)
+    return found
 
 
 def _existing_member(request: Request, reads: list) -> dict:

@@ -66,20 +66,23 @@ def team_role_usage(table: str, org_id: str, team_role_id: str) -> Get:
 
 def team_roles(table: str, org_id: str, query: dict) -> Query:
     """The team roles of an organisation in the order asked for: ids begin with the time of their making."""
-    asked = every_team_role(table, org_id)._replace(forward=query["order"] == "oldest")
+    prefix = sort_prefix("TeamRoleDefinition", active=query["active"])
+    asked = every_team_role(table, org_id)._replace(sort_prefix=prefix, forward=query["order"] == "oldest")
     return where(asked, {name: query[name] for name in ("active", "name") if name in query})
 
 
 def every_team_role(table: str, org_id: str) -> Query:
+    """All active team roles of an organisation."""
     return Query(table, partition("TeamRoleDefinition", orgId=org_id), "TEAM_ROLE#")
 
 
 def team_role_names(table: str, org_id: str) -> Query:
-    """Ids and names of all team roles of an organisation, inactive ones too."""
+    """Ids and names of all active team roles of an organisation."""
     return every_team_role(table, org_id)._replace(projection="teamRoleId,#name", names={"#name": "name"})
 
 
 def size_of_team_roles(table: str, org_id: str) -> Query:
+    """How many active team roles an organisation has."""
     return size_of(table, partition("TeamRoleDefinition", orgId=org_id), "TEAM_ROLE#")
 
 
@@ -87,10 +90,6 @@ def default_names(table: str, org_id: str) -> list[Get]:
     """The names of the default team roles, where an active team role of the organisation has them."""
     names = (skeleton(role["name"]) for role in load_roles()["defaultTeamRoles"])
     return [Get(table, key("TeamRoleName", orgId=org_id, name=name)) for name in names]
-
-
-def team_role_item(record: dict) -> dict:
-    return {**key("TeamRoleDefinition", orgId=record["organisationId"], teamRoleId=record["teamRoleId"]), **record}
 
 
 def team_role_unused(table: str, org_id: str, team_role_id: str) -> Step:

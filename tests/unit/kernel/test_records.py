@@ -18,7 +18,10 @@ ROLES = Named("OrganisationRole", "OrganisationRoleName", "roleId")
 
 
 def role(name: str = "EDITOR", **more: object) -> dict:
-    return {"organisationId": "org-1", "roleId": "role-1", "name": name, "active": True, **CHANGE.first(), **more}
+    """A stored role; an inactive one lies elsewhere."""
+    place = {"PK": "ROLE#ORG#org-1", "SK": f"{'ROLE' if more.get('active', True) else 'INACTIVE#ROLE'}#role-1"}
+    columns = {"organisationId": "org-1", "roleId": "role-1", "name": name, "active": True}
+    return {**place, **columns, **CHANGE.first(), **more}
 
 
 def test_moments_are_texts_of_one_length_in_utc() -> None:
@@ -55,7 +58,8 @@ def test_versions() -> None:
 
 class TestNames:
     def test_a_new_record_takes_its_name(self) -> None:
-        (record, stale), (name, taken) = ROLES.create("table", {"PK": "p", "SK": "s", **role()})
+        (record, stale), (name, taken) = ROLES.create("table", role())
+        assert (record.item["PK"], record.item["SK"]) == ("ROLE#ORG#org-1", "ROLE#role-1")
         assert (record.condition, name.condition) == ("attribute_not_exists(PK)", "attribute_not_exists(PK)")
         assert name.item["PK"] == "ROLE#ORG#org-1"
         assert name.item["SK"] == "NAME#editor"
@@ -79,8 +83,16 @@ class TestNames:
     def test_the_next_version_takes_and_frees_names(
         self, old: dict, new: dict, taken: str | None, freed: str | None
     ) -> None:
-        (record, _), *names = ROLES.replace("table", {**old, "version": 7}, new)
+        steps = ROLES.replace("table", {**old, "version": 7}, {**new, "PK": old["PK"], "SK": old["SK"]})
+        (record, _), *names = steps
         assert (record.condition, record.values) == ("#version = :version", {":version": 7})
+        if old["active"] != new["active"]:
+            # It moves: gone where it lay, and nothing where it comes to lie.
+            (moved, _), *names = names
+            assert (record.key["SK"], moved.item["SK"]) == (old["SK"], new["SK"])
+            assert moved.condition == "attribute_not_exists(PK)"
+        else:
+            assert record.item["SK"] == old["SK"]
         puts = [step.item["SK"] for step, _ in names if isinstance(step, Put)]
         deletes = [step.key["SK"] for step, _ in names if isinstance(step, Delete)]
         assert puts == ([f"NAME#{taken}"] if taken else [])

@@ -1,0 +1,156 @@
+"""How much of it there may be: limits count what is active, and what decisions read stays as small as that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from bbws_access.kernel.contract import load_contract
+from bbws_access.kernel.dynamodb import Database
+from bbws_access.kernel.keys import partition, sort_prefix
+from bbws_access.permission.handler import service as permission_service
+from bbws_access.role.handler import service as role_service
+from bbws_access.team.handler import service as team_service
+from tests.support.services import Answer, Instance, World, at_once
+from tests.support.tables import query_all
+
+Call = Callable[..., Answer]
+# The path, the id's name, the entity, its table, the limit that bounds it.
+KINDS = {
+    "role": ("roles", "roleId", "OrganisationRole", "permissions", "bbws_access.role.rules.MOST_ROLES"),
+    "set": ("permission-sets", "setId", "PermissionSet", "permissions", "bbws_access.permission.rules.MOST_SETS"),
+    "team-role": ("team-roles", "teamRoleId", "TeamRoleDefinition", "teams", "bbws_access.team.rules.MOST_TEAM_ROLES"),
+}
+
+
+class Things:
+    """One kind of definition in an organisation."""
+
+    def __init__(self, send: Call, database: Database, world: World, org: str, kind: str) -> None:
+        self.path, self.id_name, self.entity, table, self.limit = KINDS[kind]
+        self.table = world.table if table == "permissions" else world.teams_table
+        self._send, self._database, self.org = send, database, org
+        self.admin = world.member(org)
+
+    def body(self, name: str, **more: object) -> dict:
+        if self.id_name == "setId":
+            return {"name": name, "permissions": ["site:read"], **more}
+        grants = {"permissions": ["site:read"]} if self.id_name == "roleId" else {"capabilities": ["CAN_VIEW_SITES"]}
+        return {"name": name, "displayName": name, **grants, **more}
+
+    def call(self, method: str, rest: str = "", body: dict | None = None) -> Answer:
+        return self._send(method, f"{self.path}{rest}", self.admin, body)
+
+    def create(self, name: str) -> Answer:
+        return self.call("POST", "", self.body(name))
+
+    def made(self, name: str) -> str:
+        return self.create(name).expect(201)[self.id_name]
+
+    def switch(self, one: str, name: str, *, on: bool) -> Answer:
+        return self.call("PUT", f"/{one}", self.body(name, active=on))
+
+    def listed(self, *, active: bool) -> list[str]:
+        found, start = [], ""
+        scope = "&scope=ORGANISATION" if self.id_name == "setId" else ""
+        while True:
+            page = self.call("GET", f"?pageSize=2&active={str(active).lower()}{scope}{start}").expect(200)
+            assert all(one["active"] is active for one in page["items"])
+            found += [one[self.id_name] for one in page["items"]]
+            if not page["moreAvailable"]:
+                return found
+            start = f"&startAt={page['startAt']}"
+
+    def read_by_decisions(self) -> list[dict]:
+        """The records among which every decision about a member of the organisation looks."""
+        place = partition(self.entity, orgId=self.org)
+        return query_all(self._database, self.table, place, sort_prefix=sort_prefix(self.entity))
+
+
+@pytest.fixture(params=KINDS)
+def things(
+    request: pytest.FixtureRequest, start_instance: Callable[..., Instance], database: Database, world: World
+) -> Things:
+    services = {
+        "permission": start_instance(permission_service, "permissions"),
+        "role": start_instance(role_service, "permissions", "teams"),
+        "team": start_instance(team_service, "permissions", "teams"),
+    }
+    org = world.organisation()
+
+    def send(method: str, path: str, user: str, body: dict | None = None) -> Answer:
+        path, _, query = f"/organisations/{org}/{path}".partition("?")
+        operation, _ = load_contract().match(method, path)
+        return services[operation.service].call(method, f"{path}?{query}" if query else path, user, body)
+
+    return Things(send, database, world, org, request.param)
+
+
+def test_what_is_inactive_takes_no_room(things: Things, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = len(things.listed(active=True))
+    monkeypatch.setattr(things.limit, before + 2)
+    first, second = things.made("FIRST"), things.made("SECOND")
+    full = things.create("THIRD")
+    full.expect(409, "LIMIT_REACHED")
+    assert full.details == {"limit": before + 2}
+    things.call("DELETE", f"/{first}").expect(204)
+    third = things.made("THIRD")
+    # Bringing back is making again, as far as there is room.
+    things.switch(first, "FIRST", on=True).expect(409, "LIMIT_REACHED")
+    things.switch(second, "SECOND", on=False).expect(200)
+    things.switch(first, "FIRST", on=True).expect(200)
+    things.switch(third, "THIRD", on=True).expect(200)  # it is on, so it takes no more room
+
+
+def test_making_and_ending_again_and_again_costs_nobody_anything(things: Things) -> None:
+    before = things.read_by_decisions()
+    ended = []
+    for n in range(6):
+        ended.append(things.made(f"NO{n}"))
+        if n % 2:
+            things.call("DELETE", f"/{ended[-1]}").expect(204)
+        else:
+            things.switch(ended[-1], f"NO{n}", on=False).expect(200)
+    assert things.read_by_decisions() == before
+    assert things.listed(active=False) == sorted(ended, reverse=True)
+
+
+def test_what_is_inactive_is_there_all_the_same(things: Things) -> None:
+    one, other = things.made("ONE"), things.made("OTHER")
+    things.call("DELETE", f"/{one}").expect(204)
+    things.call("DELETE", f"/{one}").expect(204)
+    found = things.call("GET", f"/{one}").expect(200)
+    assert (found["active"], found["version"], found["name"]) == (False, 2, "ONE")
+    assert one not in things.listed(active=True)
+    assert things.listed(active=False) == [one]
+    renamed = things.call("PUT", f"/{one}", things.body("OTHER", version=2)).expect(200)
+    assert (renamed["active"], renamed["version"], renamed["name"]) == (False, 3, "OTHER")
+    things.switch(one, "OTHER", on=True).expect(409, "NAME_TAKEN")
+    back = things.switch(one, "ONE", on=True).expect(200)
+    assert (back["active"], back["version"], back["dateCreated"]) == (True, 4, found["dateCreated"])
+    assert things.call("GET", f"/{one}").expect(200) == back
+    assert things.listed(active=False) == []
+    assert {one, other} <= set(things.listed(active=True))
+    assert things.create("ONE").expect(409, "NAME_TAKEN")
+
+
+def test_it_is_found_whenever_it_moves(things: Things) -> None:
+    """Between its two places nobody is told that it is not there, and no change is lost."""
+    one = things.made("MOVES")
+    before = things.call("GET", f"/{one}").expect(200)["version"]
+
+    def switch(on: bool) -> int:
+        return things.switch(one, "MOVES", on=on).status
+
+    def read() -> int:
+        return things.call("GET", f"/{one}").status
+
+    statuses: list[int] = []
+    for _ in range(3):
+        tasks: list[Callable[[], int]] = [lambda: switch(False), lambda: switch(True), read, read]
+        statuses += at_once(tasks)
+    assert set(statuses) <= {200, 409}, statuses
+    after = things.call("GET", f"/{one}").expect(200)
+    assert before < after["version"] <= before + 6
+    assert things.listed(active=True).count(one) + things.listed(active=False).count(one) == 1
