@@ -169,7 +169,8 @@ def create_user(
         user, created = _ensure_user(cognito, pool, email, organisation, invite=password is None)
         if password is not None and created:
             cognito.admin_set_user_password(UserPoolId=pool, Username=user["sub"], Password=password, Permanent=True)
-        assigned = assign_role(tables, table, user["sub"], role, Change.outside_a_request(actor()), of)
+        change = Change.outside_a_request(actor())
+        assigned = assign_role(tables, table, user["sub"], role, change, of, email)
     return {
         "userId": user["sub"],
         "email": email,

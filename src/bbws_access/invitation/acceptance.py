@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from bbws_access.access import identity
 from bbws_access.access.grants import TEAM, in_force
 from bbws_access.access.reader import access_in, calls_in
 from bbws_access.invitation import accounts, mail, offers, rules, store, tokens
@@ -210,7 +211,8 @@ def _assign(request: Request, stored: dict, offer: offers.Offer, change: Change,
     if found is None:
         check_room(held.assigned, role_rules.MOST_ASSIGNMENTS, "roles of this user in the organisation")
     record = role_rules.new_assignment(offer.role, user_id, team_id, None, found, change)
-    return role_store.assign_steps(table, {**record, "assignedBy": stored["sentBy"]}, found, change)
+    record |= {**identity.proven(stored["email"]), "assignedBy": stored["sentBy"]}
+    return role_store.assign_steps(table, record, found, change)
 
 
 def _join(request: Request, stored: dict, offer: offers.Offer, change: Change, held: _Held) -> list[Step]:
@@ -224,7 +226,7 @@ def _join(request: Request, stored: dict, offer: offers.Offer, change: Change, h
     if found is None:
         check_room(held.joined, team_rules.MOST_MEMBERSHIPS, "memberships of this user in the organisation")
     names = {name: request.body[name] for name in ("firstName", "lastName") if name in request.body}
-    body = {"userId": user_id, "userEmail": stored["email"], **names}
+    body = {"userId": user_id, **identity.proven(stored["email"]), **names}
     is_first = held.pointer is None
     record = team_rules.new_membership(
         org_id, offer.team["teamId"], body, offer.team_role, found, change, primary=is_first

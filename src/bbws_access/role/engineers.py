@@ -5,6 +5,7 @@ There is no caller of the API here, so nothing asks what the actor holds. Who it
 
 from __future__ import annotations
 
+from bbws_access.access import identity
 from bbws_access.access.grants import PLATFORM, in_force
 from bbws_access.kernel.contract import platform_roles
 from bbws_access.kernel.dynamodb import Database
@@ -15,11 +16,18 @@ from bbws_access.role import rules, store
 
 
 def assign_role(
-    database: Database, table: str, user_id: str, role: str, change: Change, organisation_id: str | None = None
+    database: Database,
+    table: str,
+    user_id: str,
+    role: str,
+    change: Change,
+    organisation_id: str | None = None,
+    email: str | None = None,
 ) -> dict:
     """Give a user a role; where the user has it already, nothing changes.
 
     table: the real name of the table `permissions`
+    email: the user's address, where the user pool has verified it
     role: the id or the name of an organisation's active role, or of a platform role when organisation_id is None
     Returns {"created": bool, "assignment": the stored record}.
     Raises BadRequest, also for a role of scope TEAM, or NotFound for an organisation or role that is not there.
@@ -37,6 +45,8 @@ def assign_role(
         if stored is not None and in_force(stored, change.now):
             return {"created": False, "assignment": stored}
         record = rules.new_assignment(found, user_id, None, None, stored, change)
+        if email is not None and organisation_id is not None:
+            record |= identity.proven(email)
         if organisation_id is None:
             item = {**place.key, **record}
             store.put_platform_assignments(database, table, [(item, stored)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bbws_access.access import identity
 from bbws_access.access.granting import check_ceiling
 from bbws_access.access.grants import Access, in_force
 from bbws_access.access.reader import access_in, calls_in, read_others_in
@@ -331,6 +332,7 @@ def assign_role(request: Request) -> Response:
         if stored is None:
             check_room(size, rules.MOST_ASSIGNMENTS, "roles of this user in the organisation")
         record = rules.new_assignment(role, request.path["userId"], team_id, ends, stored, change)
+        record |= identity.known(size.items, record["userId"], *request.caller[:2])
         checks = [stays_active(request.settings.teams_table, team) for team in teams]
         return store.assign(request.database, table, record, stored, change, checks), role["name"]
 
@@ -454,11 +456,12 @@ def review_access(request: Request) -> Response | dict:
         records = review.everything(database, queries[2:], found[2:])
         name = f"access-review-{request.path['orgId']}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return Response(200, review.as_csv(map(definitions.item, records)), headers, "text/csv; charset=utf-8")
+        text = review.as_csv(map(definitions.item, review.named(records)))
+        return Response(200, text, headers, "text/csv; charset=utf-8")
     records, cursor = review.page(request, queries[2:], found[2:])
     links = page_links(request, cursor)
     links["csv"] = link("reviewAccess", {"format": "csv"}, **request.path)
-    return list_response([definitions.item(record) for record in records], cursor, links)
+    return list_response([definitions.item(record) for record in review.named(records)], cursor, links)
 
 
 # What happens elsewhere on the platform

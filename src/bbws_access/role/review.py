@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from types import SimpleNamespace
 
+from bbws_access.access import identity
 from bbws_access.kernel.dynamodb import Database, Page, Query
 from bbws_access.kernel.errors import BadRequest
 from bbws_access.kernel.paging import decode_cursor, encode_cursor, page_size
@@ -24,6 +25,7 @@ MOST_BYTES = 4_000_000  # a function answers with at most 6 MB
 COLUMNS = (
     "userId",
     "userEmail",
+    "emailSource",
     "kind",
     "roleId",
     "roleName",
@@ -62,6 +64,7 @@ class Definitions:
         return {
             "userId": stored["userId"],
             **_given(stored, "userEmail"),
+            **({"emailSource": stored.get("emailSource", identity.TYPED)} if "userEmail" in stored else {}),
             "kind": kind,
             "roleId": role_id,
             "roleName": role_name,
@@ -128,6 +131,15 @@ def everything(database: Database, queries: Sequence[Query], firsts: Sequence[Pa
         again = [query._replace(start_key=got.last_key) for query, got in waiting if got.last_key is not None]
         waiting = list(zip(again, database.parallel(again), strict=True))
     return [record for _, record in sorted(found, key=lambda entry: entry[0])]
+
+
+def named(records: Sequence[dict]) -> list[dict]:
+    """The records, each with the user's proven address where one of them has it: whatever was typed gives way to it."""
+    of_user: dict[str, list[dict]] = {}
+    for record in records:
+        of_user.setdefault(record["userId"], []).append(record)
+    who = {user_id: identity.known(found) for user_id, found in of_user.items()}
+    return [{**record, **who[record["userId"]]} for record in records]
 
 
 def as_csv(items: Iterable[Mapping[str, object]]) -> str:

@@ -124,9 +124,10 @@ def size_of_roles(table: str, org_id: str) -> Query:
 
 
 def size_of_assignments(table: str, org_id: str, user_id: str) -> Query:
-    """How many assignments a user has or had in an organisation."""
+    """How many assignments a user has or had in an organisation; and what they say of who the user is."""
     prefix = sort_prefix("UserRoleAssignment", orgId=org_id)
-    return size_of(table, partition("UserRoleAssignment", userId=user_id), prefix)
+    counted = size_of(table, partition("UserRoleAssignment", userId=user_id), prefix)
+    return counted._replace(select=None, projection="userEmail,emailSource,dateCreated")
 
 
 def assignments_of_user(table: str, org_id: str, user_id: str, active: bool, now: str) -> Query:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bbws_access.access import identity
 from bbws_access.access.granting import check_membership_ceiling
 from bbws_access.access.grants import in_force
 from bbws_access.kernel.aws import AwsError
@@ -308,7 +309,8 @@ def add_team_member(request: Request) -> Response:
         if stored is None:
             check_room(owned, rules.MOST_MEMBERSHIPS, "memberships of this user in the organisation")
         primary = body.get("isPrimary", pointer is None)
-        record = rules.new_membership(org_id, team_id, body, role, stored, change, primary=primary)
+        who = identity.known([*assigned.items, *owned.items], body["userId"], *request.caller[:2])
+        record = rules.new_membership(org_id, team_id, {**body, **who}, role, stored, change, primary=primary)
         steps = memberships.begin(table, record, role, stored, change)
         if primary:
             steps += _primary(request, "team:member:add", record, pointer, held)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+from bbws_access.access import identity
 from bbws_access.access.granting import check_team_role_ceiling
 from bbws_access.access.grants import Access
 from bbws_access.kernel.errors import Conflict, Forbidden, NotFound
@@ -165,7 +166,8 @@ def new_membership(
 ) -> dict:
     """The record of a membership that begins.
 
-    body: userId, userEmail and, where known, firstName and lastName      role: the team role's record
+    body: userId, userEmail, emailSource unless that was typed, and, where known, firstName and lastName
+    role: the team role's record
     replaced: the ended membership whose place it takes, whose versions it goes on with
     """
     record = {
@@ -174,6 +176,7 @@ def new_membership(
         "teamId": team_id,
         "userId": body["userId"],
         "userEmail": body["userEmail"],
+        "emailSource": body.get("emailSource", identity.TYPED),
         **{name: body[name] for name in ("firstName", "lastName") if name in body},
         "isPrimary": primary,
         "joinedAt": timestamp(change.now),
@@ -263,5 +266,6 @@ def membership_answer(stored: dict, team_role_name: str, links: dict) -> dict:
     )
     answer = {name: stored[name] for name in names}
     answer.update((name, stored[name]) for name in ("firstName", "lastName") if name in stored)
+    answer["emailSource"] = stored.get("emailSource", identity.TYPED)
     answer |= {"addedBy": shown_actor(stored["addedBy"]), "teamRoleName": team_role_name}
     return {**answer, **audit_columns(stored), "_links": links}

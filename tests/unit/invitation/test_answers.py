@@ -171,6 +171,7 @@ class TestAccepting:
         [held] = assignments(world, attributes["sub"])
         assert (held["roleName"], held["scope"], held["assignedBy"]) == ("ORG_MANAGER", "ORGANISATION", desk.admin)
         assert (held["createdBy"], held["active"], held["version"]) == (attributes["sub"], True, 1)
+        assert (held["userEmail"], held["emailSource"]) == (one.email, "VERIFIED")
         assert usage(world, desk.org, desk.roles["ORG_MANAGER"]) == 1
         shown = desk.api.call("GET", one.path, desk.admin).expect(200)
         assert (shown["acceptedBy"], shown["lastUpdatedBy"]) == (attributes["sub"],) * 2
@@ -203,6 +204,7 @@ class TestAccepting:
         [member] = memberships(world, user)
         assert (member["teamId"], member["teamRoleName"], member["isPrimary"]) == (team, "TEAM_LEAD", True)
         assert (member["userEmail"], member["firstName"], member["addedBy"]) == (one.email, "Grace", desk.admin)
+        assert member["emailSource"] == "VERIFIED"
         assert "lastName" not in member
         assert team_usage(world, desk.org, team) == (1, 1)
         used = world.database.get(

@@ -11,7 +11,10 @@ import pytest
 
 from bbws_access.kernel.keys import index_key, key
 from bbws_access.kernel.paging import encode_cursor
+from bbws_access.kernel.records import Change
 from bbws_access.role import review
+from bbws_access.role.engineers import assign_role
+from tests.support.invitations import new_email
 from tests.support.services import ENGINEER, Instance, World, moment
 
 REVIEW = "/organisations/{}/access-review"
@@ -105,6 +108,7 @@ def test_roles_and_memberships_with_since_by_and_until(
         {
             "userId": user,
             "userEmail": "ada@example.com",
+            "emailSource": "TYPED",
             "kind": "TEAM_MEMBERSHIP",
             "roleId": "trole-lead",
             "roleName": "TEAM_LEAD",
@@ -155,6 +159,68 @@ def test_what_a_role_grants_and_is_called_now(api: Instance, world: World, org: 
     api.call("PUT", f"/organisations/{org}/roles/{role}", admin, change).expect(200)
     [item] = [one for one in pages(api, org, admin, 50) if one["userId"] == user]
     assert (item["roleName"], item["grants"]) == ("AUTHOR", ["org:read", "site:read", "team:read"])
+
+
+class TestNames:
+    """Whoever is named in a review is named by an address that is proven, or that says it is not."""
+
+    def enter(self, world: World, org: str) -> tuple[str, str]:
+        """Somebody who came into the organisation with a verified address; user id and address."""
+        user, email = world.user(), new_email()
+        change = Change.outside_a_request(ENGINEER)
+        assign_role(world.database, world.table, user, "ORG_MANAGER", change, org, email)
+        return user, email
+
+    def give(self, api: Instance, org: str, admin: str, user: str, role: str, email: str = "") -> None:
+        """Give a user a role through the API, by somebody whose token says an address."""
+        roles = api.call("GET", f"/organisations/{org}/roles", admin).expect(200)["items"]
+        [role_id] = [one["roleId"] for one in roles if one["name"] == role]
+        path = f"/organisations/{org}/users/{user}/roles"
+        api.call("POST", path, admin, {"roleId": role_id}, email=email).expect(201)
+
+    def of(self, api: Instance, org: str, admin: str, user: str, size: int = 50) -> list[tuple]:
+        found = [one for one in pages(api, org, admin, size) if one["userId"] == user]
+        return [(one["kind"], one.get("userEmail"), one.get("emailSource")) for one in found]
+
+    def test_rows_of_roles_name_who_came_with_an_address(
+        self, api: Instance, world: World, org: str, admin: str
+    ) -> None:
+        user, email = self.enter(world, org)
+        stranger = world.user()
+        for one in (user, stranger):
+            self.give(api, org, admin, one, "ORG_ADMIN")
+        for size in (1, 50):
+            assert self.of(api, org, admin, user, size) == [("ROLE", email, "VERIFIED")] * 2
+            assert self.of(api, org, admin, stranger, size) == [("ROLE", None, None)]
+
+    def test_who_gives_themselves_a_role_is_named_by_their_token(
+        self, api: Instance, world: World, org: str, admin: str
+    ) -> None:
+        boss, other = "boss@acme.example", world.user()
+        for one in (admin, other):
+            self.give(api, org, admin, one, "ORG_MANAGER", boss)
+        assert self.of(api, org, admin, admin) == [("ROLE", boss, "VERIFIED")] * 2
+        assert self.of(api, org, admin, other) == [("ROLE", None, None)]
+
+    def test_what_was_typed_gives_way_to_what_is_proven(
+        self, api: Instance, world: World, org: str, admin: str, teams: Teams
+    ) -> None:
+        user, email = self.enter(world, org)
+        teams.join(user, "team-1", "chief@acme.example", emailSource="TYPED")
+        assert self.of(api, org, admin, user) == [("ROLE", email, "VERIFIED"), ("TEAM_MEMBERSHIP", email, "VERIFIED")]
+        stranger = world.member(org)
+        teams.join(stranger, "team-1", "chief@acme.example", emailSource="TYPED")
+        typed = ("TEAM_MEMBERSHIP", "chief@acme.example", "TYPED")
+        assert self.of(api, org, admin, stranger) == [("ROLE", None, None), typed]
+        text = api.call("GET", REVIEW.format(org), admin, query={"format": "csv"}).expect(200)
+        rows = [one for one in csv.DictReader(io.StringIO(text)) if one["userEmail"] == "chief@acme.example"]
+        assert [(one["userId"], one["emailSource"]) for one in rows] == [(stranger, "TYPED")]
+
+    def test_giving_a_stranger_a_role_tells_no_address(self, api: Instance, world: World, org: str, admin: str) -> None:
+        user, email = self.enter(world, world.organisation())
+        self.give(api, org, admin, user, "ORG_MANAGER")
+        assert self.of(api, org, admin, user) == [("ROLE", None, None)]
+        assert email not in str(pages(api, org, admin, 50))
 
 
 class TestCsv:

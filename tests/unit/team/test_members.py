@@ -11,6 +11,8 @@ from functools import partial
 
 import pytest
 
+from bbws_access.kernel.records import Change
+from bbws_access.role.engineers import assign_role
 from bbws_access.team import rules
 from tests.support.services import Instance, World, at_once
 from tests.support.teams import (
@@ -42,6 +44,36 @@ class TestAdd:
 
     def test_one_read_and_one_transaction(self, org: Organisation) -> None:
         assert org.add(org.team(), org.user()).round_trips == 2
+
+    def test_an_address_that_is_typed_says_so(self, org: Organisation) -> None:
+        team, user = org.team(), org.user()
+        made = org.add(team, user, userEmail="chief@acme.example").expect(201)
+        listed = org.get(MEMBERS, team)["items"][0], org.get(USER_TEAMS, user)["items"][0], org.get(MEMBER, team, user)
+        for shown in (made, *listed):
+            assert (shown["userEmail"], shown["emailSource"]) == ("chief@acme.example", "TYPED")
+
+    def test_an_address_that_is_proven_is_not_replaced_by_what_is_typed(
+        self, api: Instance, org: Organisation, world: World
+    ) -> None:
+        user, one, two = world.user(), org.team("One"), org.team("Two")
+        change = Change.outside_a_request("test")
+        assign_role(world.database, world.table, user, "ORG_MANAGER", change, org.id, "ada@acme.example")
+        made = org.add(one, user, userEmail="chief@acme.example").expect(201)
+        moved = api.call("POST", TRANSFER.format(org.id, one, user), org.mover, {"toTeamId": two}).expect(200)
+        changed = {"teamRoleId": org.roles["VIEWER"], "firstName": "Chief"}
+        shown = api.call("PUT", MEMBER.format(org.id, two, user), org.admin, changed).expect(200)
+        for found in (made, moved, shown):
+            assert (found["userEmail"], found["emailSource"]) == ("ada@acme.example", "VERIFIED")
+
+    def test_who_adds_themselves_is_named_by_their_token(self, api: Instance, org: Organisation) -> None:
+        body = org.body(org.admin, userEmail="chief@acme.example")
+        for email, shown in (
+            ("", ("chief@acme.example", "TYPED")),
+            ("boss@acme.example", ("boss@acme.example", "VERIFIED")),
+        ):
+            path = MEMBERS.format(org.id, org.team(f"Of {email}."))
+            made = api.call("POST", path, org.admin, body, email=email).expect(201)
+            assert (made["userEmail"], made["emailSource"]) == shown
 
     def test_names(self, org: Organisation) -> None:
         made = org.add(org.team(), org.user(), firstName="Ada", lastName="Lovelace").expect(201)
