@@ -67,13 +67,13 @@ class Target(abc.ABC):
         os.environ.clear()
         os.environ.update(wanted)
 
-    def client(self, service: str) -> Any:
-        """A boto3 client. The process must have entered the target."""
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A boto3 client, in the environment's region unless another is named, of the target that was entered."""
         import boto3
         from botocore.config import Config
 
         config = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5, read_timeout=60)
-        return boto3.client(service, region_name=self.environment.region, config=config)
+        return boto3.client(service, region_name=region or self.environment.region, config=config)
 
     @cached_property
     def s3(self) -> Any:

@@ -68,12 +68,14 @@ def package(
 
 def plan(*, place: DeployPlace, values: Values) -> None:
     """Show what `apply` would do. Without AWS credentials it plans against an empty local AWS, and says so."""
-    from bbws_access.cli import deploy
+    from bbws_access.cli import deploy, replicas
 
     if place.local or has_aws_credentials():
         target = deploy_target(place, values)
         deploy.require_buckets(target)
-        show_plan(deploy.make_plan(target, deploy.make_packages(target), lock=False))
+        report = deploy.make_plan(target, deploy.make_packages(target), lock=False)
+        show_plan(report)
+        replicas.say_what_is_held(target, report)
         return
     if shell_is_local():
         note(f"{SHELL_IS_LOCAL} {NEW_SHELL}")
@@ -89,7 +91,7 @@ def plan(*, place: DeployPlace, values: Values) -> None:
 
 def apply(*, place: DeployPlace, yes: YesOption = False, values: Values) -> None:
     """Deploy an environment, after showing what that changes and asking."""
-    from bbws_access.cli import deploy
+    from bbws_access.cli import deploy, replicas
 
     with working_target(place, values) as target:
         deploy.refuse_over_unsaved_state(target)
@@ -97,19 +99,23 @@ def apply(*, place: DeployPlace, yes: YesOption = False, values: Values) -> None
         packages = deploy.make_packages(target)
         deploy.upload_packages(target, packages)
         report = deploy.make_plan(target, packages)
-        if show_plan(report) and agreed(target, "Apply these changes", yes):
+        changes = show_plan(report)
+        replicas.refuse_what_is_held(target, report)
+        if changes and agreed(target, "Apply these changes", yes):
             deploy.apply_plan(target, report)
 
 
 def destroy(*, place: DeployPlace, yes: YesOption = False, values: Values) -> None:
     """Destroy what Terraform made in an environment, after showing it and asking."""
-    from bbws_access.cli import deploy
+    from bbws_access.cli import deploy, replicas
 
     with working_target(place, values) as target:
         deploy.refuse_over_unsaved_state(target)
         deploy.require_buckets(target)
         report = deploy.make_plan(target, deploy.make_packages(target), destroy=True)
-        if show_plan(report) and agreed(target, "Destroy all of this", yes):
+        changes = show_plan(report)
+        replicas.refuse_what_is_held(target, report)
+        if changes and agreed(target, "Destroy all of this", yes):
             deploy.apply_plan(target, report, "Destroy")
 
 
