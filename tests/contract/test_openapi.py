@@ -15,7 +15,7 @@ from openapi_spec_validator import validate
 from bbws_access.access.permissions import is_known
 from bbws_access.kernel import errors
 from bbws_access.kernel.contract import json_schema, load_contract, load_permissions, load_roles
-from bbws_access.service.runtime import Service
+from bbws_access.service.runtime import EXPOSED_HEADERS, Service
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "contract" / "openapi.json").read_text())
 OPERATIONS = [
@@ -269,6 +269,14 @@ def test_the_services_and_the_contract_have_the_same_operations() -> None:
         service: Service = importlib.import_module(f"bbws_access.{name}.handler").service
         wanted = {one.operation_id for one in load_contract().operations.values() if one.service == name}
         assert set(service._handlers) == wanted
+
+
+def test_pages_can_read_every_header_that_an_answer_has() -> None:
+    responses = [*DOCUMENT["components"]["responses"].values()]
+    for item in DOCUMENT["paths"].values():
+        responses += [one for operation in item.values() for one in operation["responses"].values()]
+    declared = {name for response in responses for name in response.get("headers", {})}
+    assert set(EXPOSED_HEADERS.split(",")) == declared, "add the header to EXPOSED_HEADERS of service/runtime.py"
 
 
 def test_the_error_codes_of_the_program_are_in_the_contract() -> None:

@@ -42,6 +42,8 @@ from bbws_access.kernel.settings import Settings
 from bbws_access.service.requests import Caller, Request, Response
 from bbws_access.service.validation import Validators
 
+# The headers of answers that the contract tells of, and that a page could not read otherwise.
+EXPOSED_HEADERS = "Location,Retry-After"
 _SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -301,7 +303,7 @@ class Service:
             headers["Vary"] = "Origin"
             if origin and (origin in allowed or "*" in allowed):
                 headers["Access-Control-Allow-Origin"] = origin if origin in allowed else "*"
-                headers["Access-Control-Expose-Headers"] = "Location,Retry-After"
+                headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
         return {"statusCode": response.status, "headers": headers, "body": text, "isBase64Encoded": False}
 
 

@@ -29,6 +29,7 @@ locals {
   bad_parameters = sort(flatten([
     for key, route in local.routes : concat(
       [for id, parameter in route.parameters : "${id} of ${key}" if parameter.name == "" || !contains(["path", "query", "header", "cookie"], parameter.in)],
+      [for id, parameter in route.parameters : "${id} of ${key}" if parameter.in == "header" && !can(regex("^[0-9A-Za-z_-]+$", parameter.name))],
       [
         for variable in flatten(regexall("\\{([^{}+]+)\\+?\\}", route.path)) : "path ${variable} of ${key}"
         if !try(route.parameters["path ${variable}"].required, false)

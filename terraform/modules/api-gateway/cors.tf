@@ -13,10 +13,24 @@ locals {
     #if($allowed.contains($origin))#set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)#end
   EOT
 
+  # What a page may send along: the token's header, what the document's operations take in headers, and what cors adds. Names of headers have
+  # no case, so one that is written twice counts once, as it was written first.
+  allowed_headers = {
+    for path in keys(local.paths_methods) : path => sort([
+      for names in values({
+        for name in concat(
+          [local.token_header, "Content-Type"],
+          tolist(var.cors.allowed_headers),
+          flatten([for route in values(local.routes) : [for parameter in values(route.parameters) : parameter.name if parameter.in == "header"] if route.path == path]),
+        ) : lower(name) => name...
+      }) : names[0]
+    ])
+  }
+
   preflight_headers = {
     for path, methods in local.paths_methods : path => merge(
       {
-        "Access-Control-Allow-Headers" = "Authorization,Content-Type"
+        "Access-Control-Allow-Headers" = join(",", local.allowed_headers[path])
         "Access-Control-Allow-Methods" = join(",", sort(concat(methods, ["OPTIONS"])))
         "Access-Control-Max-Age"       = tostring(var.cors.max_age_seconds)
       },

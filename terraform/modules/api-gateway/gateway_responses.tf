@@ -42,8 +42,13 @@ locals {
   gateway_error_headers = {
     UNAUTHORIZED   = { WWW-Authenticate = "Bearer" }
     EXPIRED_TOKEN  = { WWW-Authenticate = "Bearer" }
-    THROTTLED      = { Retry-After = "1", Access-Control-Expose-Headers = "Retry-After" }
-    QUOTA_EXCEEDED = { Retry-After = "1", Access-Control-Expose-Headers = "Retry-After" }
+    THROTTLED      = { Retry-After = "1" }
+    QUOTA_EXCEEDED = { Retry-After = "1" }
+  }
+
+  # What a page may read of an answer, beside the few headers that every page may.
+  exposed_headers = {
+    for type in keys(local.gateway_errors) : type => sort(distinct(concat(keys(lookup(local.gateway_error_headers, type, {})), tolist(var.cors.exposed_headers))))
   }
 
   gateway_responses = {
@@ -54,6 +59,7 @@ locals {
             { "Cache-Control" = "no-store" },
             local.gateway_cors_headers,
             lookup(local.gateway_error_headers, type, {}),
+            { for names in compact([join(",", local.exposed_headers[type])]) : "Access-Control-Expose-Headers" => names if length(local.origins) > 0 },
           ) : "gatewayresponse.header.${name}" => "'${value}'"
         }
         responseTemplates = {

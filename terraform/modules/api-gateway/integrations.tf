@@ -10,11 +10,13 @@ locals {
     }
   }
 
+  token_header = element(split(".", var.authorizer.identity_source), 3)
+
   # The authorizer travels inside the document: an import in overwrite mode drops authorizers that stand beside it.
   security_scheme = {
     type                           = "apiKey"
     in                             = "header"
-    name                           = element(split(".", var.authorizer.identity_source), 3)
+    name                           = local.token_header
     "x-amazon-apigateway-authtype" = "custom"
     "x-amazon-apigateway-authorizer" = {
       type                         = var.authorizer.type

@@ -115,7 +115,7 @@ resource "aws_api_gateway_rest_api" "this" {
 
     precondition {
       condition     = length(local.bad_parameters) == 0
-      error_message = "openapi_document: every parameter must resolve to a name and a place, and every variable of a path must be a required parameter: ${join(", ", local.bad_parameters)}."
+      error_message = "openapi_document: every parameter must resolve to a name and a place, a header to letters, digits, hyphens and underscores, and every variable of a path must be a required parameter: ${join(", ", local.bad_parameters)}."
     }
 
     precondition {

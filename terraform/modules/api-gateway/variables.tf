@@ -124,9 +124,16 @@ variable "authorizer" {
 }
 
 variable "cors" {
-  description = "Origins whose pages may call the API (an empty list lets none, [\"*\"] every page), and the seconds (0 to 86400) that a browser may keep the preflight's answer."
+  description = <<-EOT
+    Origins whose pages may call the API (an empty list lets none, ["*"] every page), and the seconds (0 to 86400) that a browser may keep the
+    preflight's answer. Pages may send the header with the token, Content-Type, and the headers that the document's operations take as parameters;
+    allowed_headers adds to them on every path. exposed_headers: what pages may read of the gateway's own answers, beside Retry-After and
+    WWW-Authenticate; which headers of a service's answer they may read, that answer says.
+  EOT
   type = object({
     allowed_origins = set(string)
+    allowed_headers = optional(set(string), [])
+    exposed_headers = optional(set(string), [])
     max_age_seconds = optional(number, 600)
   })
   nullable = false
@@ -141,6 +148,11 @@ variable "cors" {
   validation {
     condition     = !contains(var.cors.allowed_origins, "*") || length(var.cors.allowed_origins) == 1
     error_message = "cors.allowed_origins: \"*\" stands alone."
+  }
+
+  validation {
+    condition     = alltrue([for name in setunion(var.cors.allowed_headers, var.cors.exposed_headers) : can(regex("^[0-9A-Za-z_-]+$", name))])
+    error_message = "cors.allowed_headers and cors.exposed_headers must be names of headers: letters, digits, hyphens and underscores; \"*\" never covers a token's header."
   }
 
   validation {

@@ -20,7 +20,7 @@ variables {
     name                           = "bbws-access-dev-authorizer"
     uri                            = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:authorizer:live/invocations"
     credentials_arn                = "arn:aws:iam::111122223333:role/authorizer-invocation"
-    identity_validation_expression = "^Bearer [0-9A-Za-z_-]+\\.[0-9A-Za-z_-]+\\.[0-9A-Za-z_-]+$"
+    identity_validation_expression = "^[Bb][Ee][Aa][Rr][Ee][Rr] +[0-9A-Za-z_-]+\\.[0-9A-Za-z_-]+\\.[0-9A-Za-z_-]*$"
   }
   access_log_group_arn = "arn:aws:logs:eu-west-1:111122223333:log-group:/bbws-access/dev/api-access:*"
   env_name             = "dev"
@@ -203,6 +203,20 @@ run "dev" {
       response.responseParameters["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
     ])
     error_message = "Every answer of the gateway must be readable by the pages that may call the API."
+  }
+
+  assert {
+    condition = {
+      for type, response in local.gateway_document["x-amazon-apigateway-gateway-responses"] :
+      type => response.responseParameters["gatewayresponse.header.Access-Control-Expose-Headers"]
+      if can(response.responseParameters["gatewayresponse.header.Access-Control-Expose-Headers"])
+      } == {
+      UNAUTHORIZED   = "'WWW-Authenticate'"
+      EXPIRED_TOKEN  = "'WWW-Authenticate'"
+      THROTTLED      = "'Retry-After'"
+      QUOTA_EXCEEDED = "'Retry-After'"
+    }
+    error_message = "Pages must be able to read the headers that an answer is about, and no others."
   }
 
   assert {
@@ -490,7 +504,7 @@ run "another_project" {
   }
 
   assert {
-    condition     = !strcontains(output.body, "header.Access-Control-Allow-Origin\"")
+    condition     = !strcontains(output.body, "header.Access-Control-Allow-Origin\"") && !strcontains(output.body, "Access-Control-Expose-Headers")
     error_message = "Without origins no answer may let any page read it."
   }
 
@@ -501,5 +515,66 @@ run "another_project" {
       && length(aws_wafv2_web_acl_logging_configuration.this) == 0
     )
     error_message = "A managed group may only count, and the limit and the log are optional."
+  }
+}
+
+run "headers_of_its_own" {
+  command = plan
+
+  variables {
+    openapi_document = jsonencode({
+      openapi = "3.0.3"
+      info    = { title = "Notes", version = "1.0.0" }
+      paths = {
+        "/notes" = {
+          parameters = [{ "$ref" = "#/components/parameters/Trace" }, { name = "page", in = "query", schema = { type = "string" } }]
+          get        = { operationId = "listNotes", "x-bbws-service" = "notes", security = [{ token = [] }], responses = { "200" = { description = "Notes" } } }
+        }
+        "/notes/{noteId}" = {
+          parameters = [{ name = "noteId", in = "path", required = true, schema = { type = "string" } }]
+          put = {
+            operationId      = "updateNote"
+            "x-bbws-service" = "notes"
+            security         = [{ token = [] }]
+            parameters = [
+              { name = "If-Match", in = "header", required = true, schema = { type = "string" } },
+              { name = "content-type", in = "header", schema = { type = "string" } },
+            ]
+            responses = { "200" = { description = "The note" } }
+          }
+        }
+      }
+      components = { parameters = { Trace = { name = "X-Trace", in = "header", schema = { type = "string" } } } }
+    })
+    services = {
+      notes = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:notes:live/invocations"
+    }
+    authorizer = {
+      name                           = "notes-authorizer"
+      uri                            = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:authorizer:live/invocations"
+      credentials_arn                = "arn:aws:iam::111122223333:role/authorizer-invocation"
+      identity_source                = "method.request.header.X-Access-Token"
+      identity_validation_expression = "^Bearer .+$"
+    }
+    cors = { allowed_origins = ["https://portal.example.com"], allowed_headers = ["X-Feature", "x-trace"], exposed_headers = ["X-Request-Id"] }
+  }
+
+  assert {
+    condition = {
+      for path, item in local.gateway_document.paths :
+      path => item.options["x-amazon-apigateway-integration"].responses.default.responseParameters["method.response.header.Access-Control-Allow-Headers"]
+      } == {
+      "/notes"          = "'Content-Type,X-Access-Token,X-Feature,x-trace'"
+      "/notes/{noteId}" = "'Content-Type,If-Match,X-Access-Token,X-Feature,x-trace'"
+    }
+    error_message = "A page may send the token's header, what the path's operations take, what cors adds, each once, and nothing else."
+  }
+
+  assert {
+    condition = alltrue([
+      for type, response in local.gateway_document["x-amazon-apigateway-gateway-responses"] :
+      strcontains(response.responseParameters["gatewayresponse.header.Access-Control-Expose-Headers"], "X-Request-Id")
+    ]) && local.gateway_document["x-amazon-apigateway-gateway-responses"].THROTTLED.responseParameters["gatewayresponse.header.Access-Control-Expose-Headers"] == "'Retry-After,X-Request-Id'"
+    error_message = "Further headers must be readable on every answer of the gateway."
   }
 }

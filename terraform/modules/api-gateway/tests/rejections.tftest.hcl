@@ -584,3 +584,23 @@ run "rejects_long_name_of_a_sampling_rule" {
 
   expect_failures = [aws_xray_sampling_rule.untraced]
 }
+
+run "rejects_any_header" {
+  command = plan
+
+  variables {
+    cors = { allowed_origins = ["https://portal.example.com"], allowed_headers = ["*"] }
+  }
+
+  expect_failures = [var.cors]
+}
+
+run "rejects_exposed_list_in_one_text" {
+  command = plan
+
+  variables {
+    cors = { allowed_origins = ["https://portal.example.com"], exposed_headers = ["Location,Retry-After"] }
+  }
+
+  expect_failures = [var.cors]
+}
