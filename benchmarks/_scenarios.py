@@ -36,7 +36,7 @@ from bbws_access.team import store as team_store
 from bbws_access.team.handler import service as team_service
 
 SERVICES: dict[str, tuple[Service, tuple[str, ...]]] = {
-    "permission": (permission_service, ("permissions",)),
+    "permission": (permission_service, ("permissions", "teams")),
     "role": (role_service, ("permissions", "teams")),
     "team": (team_service, ("permissions", "teams")),
     "invitation": (invitation_service, ("permissions", "teams", "invitations")),
@@ -114,8 +114,9 @@ class Place:
     ids: of those things, by the contract's names of path parameters
     """
 
-    def __init__(self, endpoint: str) -> None:
-        self.tables = create_tables()
+    def __init__(self, endpoint: str, tables: dict[str, str] | None = None) -> None:
+        """tables: the real names of tables that are there; new ones are made for None"""
+        self.tables = tables or create_tables()
         database = patient_database(endpoint)
         seed_reference_data(database, self.tables["permissions"], ENGINEER)
         self.world = World(database, self.tables)
@@ -212,7 +213,7 @@ class Place:
         }
         body = {"email": new_email()}
         record = invitation_rules.new_invitation(
-            org_id, new_id("invitation"), body, offered, "admin@acme.example", change
+            org_id, new_id("invitation"), body, offered, "admin@acme.example", change, departures=0
         )
         steps = invitation_store.create(self.tables["invitations"], record, None, change)
         # Without what counts the creations of a minute.
@@ -392,10 +393,14 @@ class Crowd:
             role = {**role, "scope": "TEAM"}
         assignments, members = [], []
         for user in users:
-            record = role_rules.new_assignment(role, user, team_id if in_team else None, None, None, change)
+            record = role_rules.new_assignment(
+                role, user, team_id if in_team else None, None, None, change, departures=0
+            )
             assignments.append(role_store.assign_steps(permissions, record, None, change)[0][0])
             body = {"userId": user, "userEmail": f"{user[:8]}@example.org"}
-            member = team_rules.new_membership(org_id, team_id, body, team_role, None, change, primary=False)
+            member = team_rules.new_membership(
+                org_id, team_id, body, team_role, None, change, primary=False, departures=0
+            )
             members.append(Put(teams, team_store.member_item(member)))
         self.assignments += self._written(assignments)
         self.members += self._written(members)
@@ -425,7 +430,9 @@ class Crowd:
         for _ in range(size):
             invitation_id = new_id("invitation")
             body = {"email": new_email()}
-            record = invitation_rules.new_invitation(self.organisation.id, invitation_id, body, offered, "", change)
+            record = invitation_rules.new_invitation(
+                self.organisation.id, invitation_id, body, offered, "", change, departures=0
+            )
             actions.append(invitation_store.create(table, record, None, change)[0][0])
         self.invitations += self._written(actions)
 

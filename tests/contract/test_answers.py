@@ -20,7 +20,7 @@ from tests.support.services import Instance, World
 from tests.support.teams import Organisation
 
 OPERATIONS = load_contract().operations
-TABLES = {"permission": ("permissions",), "role": ("permissions", "teams"), "team": ("permissions", "teams")}
+TABLES = {"permission": ("permissions", "teams"), "role": ("permissions", "teams"), "team": ("permissions", "teams")}
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),

@@ -16,12 +16,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from jsonschema_rs import Draft202012Validator
 
+from bbws_access.access.departures import Departures, departures_read, record_departure
 from bbws_access.kernel.contract import json_schema, load_contract, load_events
 from bbws_access.kernel.dynamodb import Database
 from bbws_access.kernel.ids import new_id
-from bbws_access.kernel.keys import key
+from bbws_access.kernel.keys import key, partition
 from bbws_access.kernel.logs import Logger
-from bbws_access.kernel.records import Change
+from bbws_access.kernel.records import Change, commit
 from bbws_access.kernel.settings import Settings
 from bbws_access.local_aws import LocalAws
 from bbws_access.reference_data import seed_reference_data
@@ -29,7 +30,8 @@ from bbws_access.role import rules, store
 from bbws_access.role.engineers import assign_role
 from bbws_access.role.organisations import create_organisation
 from bbws_access.service.runtime import Service
-from tests.support.tables import REGION, patient_aws, patient_database
+from bbws_access.team import memberships
+from tests.support.tables import REGION, patient_aws, patient_database, query_all
 
 ENGINEER = "platform-engineer"
 
@@ -211,7 +213,9 @@ class World:
         rules.check_team(found, team_id)
         [stored] = self.database.parallel([store.assignment(self.table, org_id, user, found["roleId"], team_id)])
         ends = rules.check_expiry(expires_at, change.now)
-        record = rules.new_assignment(found, user, team_id, ends, stored, change)
+        [page] = self.database.parallel([departures_read(self.table, user)])
+        count = Departures.of(user, page).count(org_id)
+        record = rules.new_assignment(found, user, team_id, ends, stored, change, departures=count)
         return store.assign(self.database, self.table, record, stored, change)
 
     def member(self, org_id: str, role: str = "ORG_ADMIN", **more: object) -> str:
@@ -220,11 +224,44 @@ class World:
         self.assign(user, role, org_id, **more)
         return user
 
+    def somebody(self) -> str:
+        """A new user who holds something somewhere, and may call what everybody may who is signed in."""
+        return self.member(self.organisation(), "ORG_MANAGER")
+
     def platform(self, role: str = "PLATFORM_ADMIN") -> str:
         """A new user who has a platform role."""
         user = self.user()
         self.assign(user, role)
         return user
+
+    def leave(self, user: str, org_id: str | None = None, *, tidy: bool = True) -> Departures:
+        """Somebody leaves, as the services do it when they are told; `tidy`: nothing is left to end then."""
+        change = Change.outside_a_request("system")
+        departures = record_departure(self.database, self.table, user, org_id, str(uuid.uuid4()), change)
+        if tidy:
+            held = store.all_assignments_of_user(self.table, user, org_id)
+            store.end_found(self.database, self.table, held, change, departures.ended)
+            memberships.end_all_of_user(self.database, self.teams_table, departures, org_id, change)
+        return departures
+
+    def take_from_teams(self, user: str, org_id: str) -> None:
+        """End a user's memberships in an organisation, one after another, as somebody who manages its members does."""
+        found = query_all(self.database, self.teams_table, partition("TeamMember", userId=user), sort_prefix="ORG#")
+        for one in found:
+            if one["active"] and one["organisationId"] == org_id:
+                change = Change.outside_a_request("somebody")
+                commit(self.database, memberships.end(self.teams_table, [one], change, keep_leads=False))
+
+    def take_roles(self, user: str, org_id: str) -> None:
+        """End a user's roles in an organisation, as somebody who may assign roles does it."""
+        change = Change.outside_a_request("somebody")
+        store.end_found(self.database, self.table, store.all_assignments_of_user(self.table, user, org_id), change)
+
+    def touch_role(self, org_id: str, role_id: str) -> None:
+        """Somebody else stores the next version of a role."""
+        read = store.role(self.table, org_id, role_id)
+        [stored] = self.database.parallel([read])
+        self.put({**stored, "version": stored["version"] + 1})
 
     def team(self, org_id: str, team_id: str | None = None, *, active: bool = True) -> str:
         """A team of an organisation; its id."""

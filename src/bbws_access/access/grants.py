@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bbws_access.access.permissions import covers
 from bbws_access.kernel.contract import Contract, Operation
+
+if TYPE_CHECKING:
+    from bbws_access.access.departures import Departures
 
 PLATFORM, ORGANISATION, TEAM = "PLATFORM", "ORGANISATION", "TEAM"
 NO_TEAM = "-"  # the team of a role without one, as part of an assignment's key
@@ -79,9 +82,10 @@ class Access:
 
     known: there is at least one assignment or membership, active or not
     active_elsewhere: active in an organisation whose grants were not read
+    departures: what was read of them with the rest; None where nothing was read
     """
 
-    __slots__ = ("active_elsewhere", "grants", "known", "memberships", "user_id")
+    __slots__ = ("active_elsewhere", "departures", "grants", "known", "memberships", "user_id")
 
     def __init__(
         self,
@@ -91,12 +95,14 @@ class Access:
         *,
         known: bool = True,
         active_elsewhere: bool = False,
+        departures: Departures | None = None,
     ) -> None:
         self.user_id = user_id
         self.grants = grants
         self.memberships = memberships
         self.known = known
         self.active_elsewhere = active_elsewhere
+        self.departures = departures
 
     @property
     def active(self) -> bool:
@@ -182,7 +188,10 @@ class Access:
 
 
 def in_force(record: dict, now: datetime) -> bool:
-    """Whether an assignment or membership counts now. One whose expiry cannot be read does not."""
+    """Whether an assignment or membership counts now, as far as its own record says.
+
+    One whose expiry cannot be read does not. Whether its holder has left since, `Departures.in_force` asks too.
+    """
     if record.get("active") is not True:
         return False
     expiry = record.get("expiresAt")

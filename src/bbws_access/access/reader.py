@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership, in_force
+from bbws_access.access.departures import Departures, departures_read
+from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership
 from bbws_access.kernel.contract import platform_roles, platform_sets
 from bbws_access.kernel.dynamodb import Call, Database, Page, Query
 from bbws_access.kernel.ids import is_valid_id
@@ -144,11 +145,12 @@ def organisation_calls(settings: Settings, org_id: str) -> list[Query]:
     return calls
 
 
-def _user_calls(settings: Settings, user_id: str) -> list[Call]:
+def _user_calls(settings: Settings, user_id: str) -> list[Query]:
     if not is_valid_id(user_id):
         raise ValueError(f"{user_id!r} is no user id")
     # What reaches every organisation lies where no service writes (docs/decisions/0011-platform-assignments.md).
-    calls: list[Call] = [
+    calls = [
+        departures_read(settings.permissions_table, user_id),
         Query(settings.permissions_table, partition("UserRoleAssignment", userId=user_id), "ORG#"),
         Query(settings.permissions_table, partition("PlatformRoleAssignment", userId=user_id), "ROLE#"),
     ]
@@ -165,10 +167,10 @@ def _complete(database: Database, calls: list[Query], pages: list[Page]) -> list
 
 
 def _split_user(settings: Settings, results: list[list[dict]]) -> tuple[list[list[dict]], list[list[dict]]]:
-    """Assignments, platform assignments and memberships of the user; and what was read of organisations."""
+    """Departures, assignments, platform assignments and memberships of the user; and what was read of organisations."""
     if settings.has_table("teams"):
-        return results[:3], results[3:]
-    return [*results[:2], []], results[2:]
+        return results[:4], results[4:]
+    return [*results[:3], []], results[3:]
 
 
 class _Definitions:
@@ -210,12 +212,15 @@ class _Definitions:
 
 
 class _Held:
-    """The records of one user that are in force."""
+    """The records of one user that are in force: those that the user has not left since."""
 
     def __init__(self, user_id: str, records: list[list[dict]], now: datetime) -> None:
+        left, *given = records
         self.user_id = user_id
-        self.known = any(records)
-        assignments, platform, members = ([record for record in kind if in_force(record, now)] for kind in records)
+        self.departures = Departures(user_id, left[0] if left else None)
+        self.known = any(given)
+        counts = self.departures.in_force
+        assignments, platform, members = ([record for record in kind if counts(record, now)] for kind in given)
         self.platform = platform
         self.assignments = [assignment for assignment in assignments if is_valid_id(assignment.get("organisationId"))]
         self.members = [member for member in members if is_valid_id(member.get("organisationId"))]
@@ -243,7 +248,14 @@ class _Held:
             capabilities = definitions.team_roles.get((org_id, role_id), frozenset())
             memberships.append(Membership(org_id, member["teamId"], capabilities, role_id))
         held = tuple(grant for grant in grants if grant is not None)
-        return Access(self.user_id, held, tuple(memberships), known=self.known, active_elsewhere=elsewhere)
+        return Access(
+            self.user_id,
+            held,
+            tuple(memberships),
+            known=self.known,
+            active_elsewhere=elsewhere,
+            departures=self.departures,
+        )
 
 
 def _grant(assignment: dict, org_id: str, definitions: _Definitions) -> Grant | None:

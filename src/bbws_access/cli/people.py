@@ -5,6 +5,7 @@ import getpass
 import os
 import secrets
 import string
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -76,8 +77,9 @@ def create_organisation(
             return found
 
         def has_team_roles() -> bool:
-            [page] = tables.parallel([team_roles.team_role_names(names["teams"], org_id)])
-            return bool(page.items)
+            about = team_roles.about_team_roles(names["teams"], org_id)
+            [page] = tables.parallel([about])
+            return team_roles.got_team_roles(tables.rest_of(about, page))
 
         found = recorded()
         if found is not None and found["name"] != name:
@@ -91,51 +93,96 @@ def create_organisation(
 
 
 def deactivate_user(
-    target: Target, outputs: Mapping[str, Any], email: str, organisation: str | None = None
+    target: Target, outputs: Mapping[str, Any], person: str, organisation: str | None = None
 ) -> dict[str, Any]:
-    """End everything that a user holds: in one organisation, or everywhere, and then they cannot sign in either.
+    """End everything that a person holds: in one organisation, or everywhere, and then they cannot sign in either.
 
-    Platform roles, which no service may take away, end here; the rest ends when the services get the event that this
-    sends, and is waited for. Doing it again changes nothing, and goes on where it was cut off.
-    Returns userId, email, organisationId (None: everywhere), platformRoles (names of those that were taken away).
-    Raises ToolError when a service does not do its part in time.
+    person: the e-mail address, or the user id, which needs no account
+    The first write ends all of it, whatever else happens. Platform roles, which no service may write, are taken away
+    here; the rest is tidied up when the services get the event that this sends, and is waited for. Doing it again goes
+    on where it was cut off, and ends what was given since.
+    Returns userId, email (None without an account), organisationId (None: everywhere), platformRoles (names of those
+    that were taken away). Raises ToolError when a service does not do its part in time.
     """
     from bbws_access.kernel.records import Change
     from bbws_access.role import store as roles
-    from bbws_access.role.engineers import end_platform_roles
+    from bbws_access.role.engineers import leave
     from bbws_access.team import store as teams
 
-    email = check_email(email)
-    pool = outputs["user_pool_id"]
-    cognito = target.client("cognito-idp")
     tables, names = database(target), outputs["table_names"]
     with service_errors():
-        try:
-            answer = cognito.admin_get_user(UserPoolId=pool, Username=email)
-        except cognito.exceptions.UserNotFoundException:
-            raise UsageError(f"There is no user {email}.") from None
-        user_id = next(item["Value"] for item in answer["UserAttributes"] if item["Name"] == "sub")
-        platform_roles: list[str] = []
-        if organisation is None:
-            cognito.admin_disable_user(UserPoolId=pool, Username=email)
-            cognito.admin_user_global_sign_out(UserPoolId=pool, Username=email)
-            change = Change.outside_a_request(actor())
-            platform_roles = end_platform_roles(tables, names["permissions"], user_id, change)
-        elif not _has_organisation(tables, outputs, organisation):
+        user_id, email = _find_person(target, outputs, tables, person)
+        if organisation is not None and not _has_organisation(tables, outputs, organisation):
             raise UsageError(f"There is no organisation {organisation}.")
-        detail = {"userId": user_id} | ({"organisationId": organisation} if organisation else {})
-        events.tell(target, USER_DEACTIVATED, detail)
+        departure, change = str(uuid.uuid4()), Change.outside_a_request(actor())
+        departures, taken = leave(tables, names["permissions"], user_id, organisation, departure, change)
+        if organisation is None and email is not None:
+            _shut_out(target, outputs, user_id)
+        detail = {"userId": user_id, "departureId": departure}
+        events.tell(target, USER_DEACTIVATED, detail | ({"organisationId": organisation} if organisation else {}))
 
         def ended(query: Any) -> bool:
             [page] = tables.parallel([query])
-            return not any(item["active"] for item in tables.rest_of(query, page))
+            return not any(departures.ended(item) for item in tables.rest_of(query, page))
 
         parts = {
             "role": lambda: ended(roles.all_assignments_of_user(names["permissions"], user_id, organisation)),
             "team": lambda: ended(teams.memberships(names["teams"], user_id, organisation)),
         }
         events.wait(outputs, USER_DEACTIVATED, parts)
-    return {"userId": user_id, "email": email, "organisationId": organisation, "platformRoles": platform_roles}
+    return {"userId": user_id, "email": email, "organisationId": organisation, "platformRoles": taken}
+
+
+def _find_person(target: Target, outputs: Mapping[str, Any], tables: Any, person: str) -> tuple[str, str | None]:
+    """The user id of an address or a user id, and the address of the account; None where there is none (any more).
+
+    Raises UsageError for an address without an account, and for a user id of which nothing is known.
+    """
+    from bbws_access.kernel.ids import is_user_id
+
+    named = person.strip().lower()
+    by_id = is_user_id(named)
+    cognito = target.client("cognito-idp")
+    try:
+        answer = cognito.admin_get_user(
+            UserPoolId=outputs["user_pool_id"], Username=named if by_id else check_email(person)
+        )
+    except cognito.exceptions.UserNotFoundException:
+        if not by_id:
+            hint = "Where the account is gone, name the person by user id: the organisation's access review shows it."
+            raise UsageError(f"There is no user {named}.", hint) from None
+        if not _is_known(tables, outputs, named):
+            raise UsageError(f"There is no user {named}: neither an account nor anything that was given.") from None
+        return named, None
+    attributes = {item["Name"]: item["Value"] for item in answer["UserAttributes"]}
+    return attributes["sub"], attributes.get("email", named)
+
+
+def _is_known(tables: Any, outputs: Mapping[str, Any], user_id: str) -> bool:
+    """Whether anything is or was given to a user, or they left before."""
+    from bbws_access.access.departures import departures_read
+    from bbws_access.role import store as roles
+    from bbws_access.team import store as teams
+
+    permissions = outputs["table_names"]["permissions"]
+    pages = tables.parallel(
+        [
+            departures_read(permissions, user_id),
+            roles.assignments_of_user_anywhere(permissions, user_id),
+            roles.platform_assignments(permissions, user_id),
+            teams.memberships(outputs["table_names"]["teams"], user_id),
+        ]
+    )
+    return any(page.items for page in pages)
+
+
+def _shut_out(target: Target, outputs: Mapping[str, Any], user_id: str) -> None:
+    """Disable an account and end its sign-ins; one that is deleted at this moment needs neither."""
+    cognito = target.client("cognito-idp")
+    account = {"UserPoolId": outputs["user_pool_id"], "Username": user_id}
+    with contextlib.suppress(cognito.exceptions.UserNotFoundException):
+        cognito.admin_disable_user(**account)
+        cognito.admin_user_global_sign_out(**account)
 
 
 def create_user(

@@ -75,7 +75,9 @@ def user_create(
 
 def user_deactivate(
     *,
-    email: Annotated[str, typer.Argument(help="E-mail address of the person.")],
+    person: Annotated[
+        str, typer.Argument(help="E-mail address of the person; or their user id, also where the account is gone.")
+    ],
     organisation: Annotated[
         str | None, typer.Option("--organisation", "-o", help="Only in the organisation with this id.")
     ] = None,
@@ -83,19 +85,21 @@ def user_deactivate(
     values: Values,
     json_: JsonOption = False,
 ) -> None:
-    """End all roles and memberships of a person who has left, who then cannot sign in either.
+    """End all roles and memberships of a person who has left, at once, who then cannot sign in either.
 
     With an organisation, end them there and nowhere else.
     """
     from bbws_access.cli import people
 
     target, outputs = data_target(place, values)
-    done = people.deactivate_user(target, outputs, email, organisation)
+    done = people.deactivate_user(target, outputs, person, organisation)
     if json_:
         print(json.dumps(done, indent=2))
         return
     where = f"in {organisation}" if organisation else "everywhere, and cannot sign in"
-    err.print(f"[green]✓[/green] {escape(done['email'])} deactivated {escape(where)}")
+    err.print(f"[green]✓[/green] {escape(done['email'] or done['userId'])} deactivated {escape(where)}")
+    if done["email"] is None:
+        err.print("  there is no account")
     for role in done["platformRoles"]:
         err.print(f"  {role} is taken away")
     print(done["userId"])

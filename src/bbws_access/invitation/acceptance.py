@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from bbws_access.access import identity
-from bbws_access.access.grants import TEAM, in_force
+from bbws_access.access.departures import Departures, departures_read
+from bbws_access.access.grants import TEAM
 from bbws_access.access.reader import access_in, calls_in
 from bbws_access.invitation import accounts, mail, offers, rules, store, tokens
 from bbws_access.invitation.accounts import Account
@@ -91,8 +91,11 @@ def accept(request: Request) -> tuple[dict, Account]:
         record = rules.ended(found, rules.ACCEPTED, change, **more)
         # The account may be the inviter's, who then gets no more than they hold.
         offer = first_offer if reads is first else offered.check(reads[1 : width + 1], account.user_id)
-        held = _Held(request, found, held_reads, reads[width + 1 :])
+        held = _Held(request, found, account.user_id, held_reads, reads[width + 1 :])
+        # Whoever leaves at this moment neither gets nor gives anything.
+        people = {one.user_id: one for one in (offered.inviter, held.departures)}
         steps = [
+            *(one.stays(request.settings.permissions_table) for one in people.values()),
             stays(request.settings.permissions_table, offer.role),
             *_assign(request, found, offer, change, held),
             *_join(request, found, offer, change, held),
@@ -106,7 +109,7 @@ def accept(request: Request) -> tuple[dict, Account]:
 
 
 # What `_held` would find of an account that was made just now.
-_NOTHING_HELD = (Page([], None, 0), Page([], None, 0), None)
+_NOTHING_HELD = (Page([], None, 0), Page([], None, 0), None, Page([], None, 0))
 
 
 def _held(request: Request, stored: dict, user_id: str) -> list[Call]:
@@ -116,11 +119,17 @@ def _held(request: Request, stored: dict, user_id: str) -> list[Call]:
         team_store.assignments(request.settings.permissions_table, org_id, user_id),
         team_store.memberships(teams, user_id, org_id),
         team_store.primary_team(teams, org_id, user_id),
+        departures_read(request.settings.permissions_table, user_id),
     ]
 
 
 class _Offered:
-    """The reads of what an invitation offers and of what its inviter holds. A sending changes neither."""
+    """The reads of what an invitation offers and of what its inviter holds. A sending changes neither.
+
+    inviter: the departures of whoever sent it, once `check` has seen them
+    """
+
+    inviter: Departures
 
     def __init__(self, request: Request, stored: dict) -> None:
         self._request = request
@@ -146,8 +155,9 @@ class _Offered:
             results[:width],
             now=request.now,
         )
-        if not offers.may_still_offer(access, offer, to=user_id):
+        if rules.sender_left(stored, access.departures) or not offers.may_still_offer(access, offer, to=user_id):
             raise rules.inviter_not_allowed()
+        self.inviter = access.departures
         return offer
 
 
@@ -156,14 +166,17 @@ class _Held:
 
     assignments, memberships: all the records, ended ones too      assigned, joined: the first pages of their queries
     pointer: the record that names the primary team, None without one
-    Raises INVITATION_OBSOLETE where what was offered was taken from the person after the offer, or everything was.
+    Raises INVITATION_OBSOLETE where the person left after the offer, or what was offered was taken from them, or
+    everything was.
     """
 
-    def __init__(self, request: Request, stored: dict, calls: list[Call], results: list) -> None:
-        self.assigned, self.joined, self.pointer = results
+    def __init__(self, request: Request, stored: dict, user_id: str, calls: list[Call], results: list) -> None:
+        self.assigned, self.joined, self.pointer, left = results
+        self.departures = Departures.of(user_id, left)
+        self._now = request.now
         self.assignments = request.database.rest_of(calls[0], self.assigned)
         self.memberships = request.database.rest_of(calls[1], self.joined)
-        self._check_not_left(stored, request.now)
+        self._check_not_left(stored)
 
     def assignment(self, role_id: str, team_id: str | None) -> dict | None:
         wanted = role_id, team_id
@@ -180,18 +193,23 @@ class _Held:
             stays(table, record)
             for table, records in places
             for record in records
-            if in_force(record, request.now) and not _is_offered(record, stored)
+            if self.in_force(record) and not _is_offered(record, stored)
         ]
         return others[:1]
 
-    def _check_not_left(self, stored: dict, now: datetime) -> None:
+    def in_force(self, record: dict) -> bool:
+        return self.departures.in_force(record, self._now)
+
+    def _check_not_left(self, stored: dict) -> None:
         records = [*self.assignments, *self.memberships]
-        # Both are cut to milliseconds: within the same one, the end counts as the later.
+        # All are cut to milliseconds: within the same one, the end counts as the later.
+        if self.departures.last(stored["organisationId"]) >= stored["sentAt"]:
+            raise rules.obsolete("you have left the organisation since it was sent")
         ended = [record for record in records if not record["active"] and record["dateLastUpdated"] >= stored["sentAt"]]
         if not ended:
             return
         offered = [record for record in ended if _is_offered(record, stored)]
-        if offered or not any(in_force(record, now) for record in records):
+        if offered or not any(map(self.in_force, records)):
             raise rules.obsolete("what you had in the organisation has ended since it was sent")
 
 
@@ -206,11 +224,12 @@ def _assign(request: Request, stored: dict, offer: offers.Offer, change: Change,
     table, user_id = request.settings.permissions_table, change.actor
     team_id = stored.get("teamId") if offer.role["scope"] == TEAM else None
     found = held.assignment(offer.role["roleId"], team_id)
-    if found is not None and in_force(found, request.now):
+    if found is not None and held.in_force(found):
         return [stays(table, found)]
     if found is None:
         check_room(held.assigned, role_rules.MOST_ASSIGNMENTS, "roles of this user in the organisation")
-    record = role_rules.new_assignment(offer.role, user_id, team_id, None, found, change)
+    count = held.departures.count(stored["organisationId"])
+    record = role_rules.new_assignment(offer.role, user_id, team_id, None, found, change, departures=count)
     record |= {**identity.proven(stored["email"]), "assignedBy": stored["sentBy"]}
     return role_store.assign_steps(table, record, found, change)
 
@@ -221,19 +240,28 @@ def _join(request: Request, stored: dict, offer: offers.Offer, change: Change, h
         return []
     table, org_id, user_id = request.settings.teams_table, stored["organisationId"], change.actor
     found = held.membership(offer.team["teamId"])
-    if found is not None and found["active"]:
+    if found is not None and held.in_force(found):
         return [stays(table, found), *offers.team_stays(request.settings, offer)]
     if found is None:
         check_room(held.joined, team_rules.MOST_MEMBERSHIPS, "memberships of this user in the organisation")
     names = {name: request.body[name] for name in ("firstName", "lastName") if name in request.body}
     body = {"userId": user_id, **identity.proven(stored["email"]), **names}
-    is_first = held.pointer is None
+    is_first = not team_rules.has_primary(held.pointer, filter(held.in_force, held.memberships))
     record = team_rules.new_membership(
-        org_id, offer.team["teamId"], body, offer.team_role, found, change, primary=is_first
+        org_id,
+        offer.team["teamId"],
+        body,
+        offer.team_role,
+        found,
+        change,
+        primary=is_first,
+        departures=held.departures.count(org_id),
     )
     record |= {"addedBy": stored["sentBy"]}
     steps = memberships.begin(table, record, offer.team_role, found, change)
-    return [*steps, *memberships.primary(table, record, None, (), change)] if is_first else steps
+    if is_first:
+        steps += memberships.primary(table, record, held.pointer, held.memberships, change)
+    return steps
 
 
 def _again(request: Request, stored: dict, calls: Sequence[Call] = ()) -> list:

@@ -9,6 +9,7 @@ from bbws_access.kernel.events import Event, Message
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.paging import encode_cursor, list_response, page_size
 from bbws_access.kernel.records import Stale, commit, organisation_read, take, timestamp, until_fresh
+from bbws_access.service.access import check_access
 from bbws_access.service.links import Links, cursor_scope, link, page_links
 from bbws_access.service.operations import change_of, check_organisation, from_cursor, page_of, settle
 from bbws_access.service.requests import Request, Response
@@ -94,7 +95,9 @@ def create_invitation(request: Request) -> Response:
         offers.check_may_offer(request.access, offer)
         rules.check_none_pending(pending, request.now)
         rules.check_creations(creations, request.now)
-        record = rules.new_invitation(org_id, invitation_id, body, offer.names(), request.caller.email, change)
+        record = rules.new_invitation(
+            org_id, invitation_id, body, offer.names(), request.caller.email, change, departures=_left(request)
+        )
         if not asked:
             mail.ask(request.aws, request.settings, mail.INVITATION, record, request.now)
             asked = True
@@ -164,7 +167,7 @@ def resend_invitation(request: Request) -> dict:
 
     def resend(reads: list) -> dict:
         stored = _existing(request, reads)
-        record = rules.resent(stored, request.caller.email, change)
+        record = rules.resent(stored, request.caller.email, change, departures=_left(request))
         try:
             offer = offers.resolve(request.database, calls, reads[2:], *offered, stored.get("teamRoleId"))
             offers.check_may_offer(request.access, offer)
@@ -180,8 +183,13 @@ def resend_invitation(request: Request) -> dict:
         commit(request.database, [*steps, *offers.stay(request.settings, offer)])
         return record
 
-    record = until_fresh(first, lambda: request.database.parallel([*_reads(request), *calls]), resend)
+    record = until_fresh(first, lambda: check_access(request, [*_reads(request), *calls]), resend)
     return _shown(request, Links(request.access), record)
+
+
+def _left(request: Request) -> int:
+    """How often the caller has left the organisation, or everything."""
+    return request.access.departures.count(request.path["orgId"])
 
 
 def _existing(request: Request, reads: list) -> dict:

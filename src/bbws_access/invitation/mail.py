@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from html import escape
 from typing import NamedTuple
 
+from bbws_access.access.departures import Departures, departures_read
 from bbws_access.invitation import rules, store, tokens, words
 from bbws_access.kernel.aws import Aws, AwsError, AwsUnavailable
 from bbws_access.kernel.errors import Unavailable
@@ -81,6 +82,10 @@ def send(message: Message) -> None:
         return
     if not _is_due(body, invitation, message.now):
         log.info("The mail is not needed, or was sent already")
+        return
+    [left] = message.database.parallel([departures_read(settings.permissions_table, invitation["sentBy"])])
+    if rules.sender_left(invitation, Departures.of(invitation["sentBy"], left)):
+        log.info("The mail is on behalf of somebody who left, or to them")
         return
     if body["kind"] == INVITATION:
         token = tokens.new_token(invitation["organisationId"], invitation["invitationId"])

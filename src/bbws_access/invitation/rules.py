@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address
 
+from bbws_access.access.departures import Departures
 from bbws_access.kernel.errors import BadRequest, Conflict, NotFound, TooManyRequests
 from bbws_access.kernel.records import INVITED, Change, audit_columns, timestamp
 
@@ -24,12 +25,20 @@ DEFAULT_TEAM_ROLE = "MEMBER"
 
 
 def new_invitation(
-    org_id: str, invitation_id: str, body: dict, offer: dict[str, str], sender_email: str, change: Change
+    org_id: str,
+    invitation_id: str,
+    body: dict,
+    offer: dict[str, str],
+    sender_email: str,
+    change: Change,
+    *,
+    departures: int,
 ) -> dict:
     """The record of a new invitation.
 
     offer: what it offers, by id and present name: roleId, roleName and, with a team, teamId, teamName, teamRoleId,
     teamRoleName
+    departures: how often the sender has left the organisation, or everything, so far
     """
     return {
         "entityType": "Invitation",
@@ -39,13 +48,16 @@ def new_invitation(
         **offer,
         "message": body.get("message", ""),
         "resendCount": 0,
-        **_pending(1, sender_email, change),
+        **_pending(1, sender_email, change, departures),
         **change.first(),
     }
 
 
-def resent(stored: dict, sender_email: str, change: Change) -> dict:
-    """The next version of an invitation that is sent again. Raises INVITATION_NOT_PENDING or RESEND_LIMIT."""
+def resent(stored: dict, sender_email: str, change: Change, *, departures: int) -> dict:
+    """The next version of an invitation that is sent again. Raises INVITATION_NOT_PENDING or RESEND_LIMIT.
+
+    departures: how often the sender, who may be another one, has left the organisation, or everything, so far
+    """
     check_pending(stored, change.now)
     if stored["resendCount"] >= MOST_RESENDS:
         raise Conflict(
@@ -55,13 +67,13 @@ def resent(stored: dict, sender_email: str, change: Change) -> dict:
         )
     return {
         **stored,
-        **_pending(stored["sendNumber"] + 1, sender_email, change),
+        **_pending(stored["sendNumber"] + 1, sender_email, change, departures),
         "resendCount": stored["resendCount"] + 1,
         **change.next(stored),
     }
 
 
-def _pending(send_number: int, sender_email: str, change: Change) -> dict:
+def _pending(send_number: int, sender_email: str, change: Change, departures: int) -> dict:
     moment = timestamp(change.now)
     return {
         "status": PENDING,
@@ -70,6 +82,7 @@ def _pending(send_number: int, sender_email: str, change: Change) -> dict:
         "sendNumber": send_number,
         "sentBy": change.actor,
         "senderEmail": sender_email,
+        "senderDepartures": departures,
         "sentAt": moment,
         "delivery": {"status": QUEUED, "at": moment},
     }
@@ -80,6 +93,11 @@ def ended(stored: dict, status: str, change: Change, **more: object) -> dict:
     if status != EXPIRED:
         check_pending(stored, change.now)
     return {**stored, "status": status, "active": False, **more, **change.next(stored)}
+
+
+def sender_left(stored: dict, departures: Departures) -> bool:
+    """Whether whoever sent an invitation last has left since. departures: the sender's"""
+    return departures.count(stored["organisationId"]) != stored.get("senderDepartures", 0)
 
 
 def status_at(stored: dict, now: datetime) -> str:

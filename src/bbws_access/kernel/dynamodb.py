@@ -24,7 +24,7 @@ _FIRST_BACKOFF = 0.025
 _LONGEST_BACKOFF = 1.0
 # Each needs a connection, and each new one a TLS handshake; the authorizer asks as many for a token of eleven
 # organisations, all at once.
-_MOST_IN_FLIGHT = 36
+_MOST_IN_FLIGHT = 37
 
 _THROTTLES = frozenset(
     (
@@ -319,7 +319,7 @@ class Database:
         return items
 
     def parallel(self, calls: Iterable[Call | Update], *, deadline: float | None = None) -> list:
-        """The results of several calls that are in flight at the same time, up to 36, in the order of the calls.
+        """The results of several calls that are in flight at the same time, up to 37, in the order of the calls.
 
         Reads, and updates that need nothing of what is read. Raises ConditionFailed of an update.
         """

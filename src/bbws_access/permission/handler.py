@@ -110,21 +110,24 @@ def list_permission_sets(request: Request) -> dict:
     return list_response(items, cursor, page_links(request, cursor, {"create": "createPermissionSet"}))
 
 
-@service.operation(
-    "createPermissionSet",
-    prefetch=lambda request: [
-        organisation_read(request.settings.permissions_table, request.path["orgId"]),
-        store.size_of_sets(request.settings.permissions_table, request.path["orgId"]),
-    ],
-)
+def _new_set_reads(request: Request) -> list[Call]:
+    table, org_id = request.settings.permissions_table, request.path["orgId"]
+    return [organisation_read(table, org_id), store.size_of_sets(table, org_id)]
+
+
+@service.operation("createPermissionSet", prefetch=_new_set_reads)
 def create_permission_set(request: Request) -> Response:
     org_id, table = request.path["orgId"], request.settings.permissions_table
-    check_organisation(request, request.prefetched[0])
-    check_room(request.prefetched[1], rules.MOST_SETS, "active permission sets")
     set_id = new_id("permission-set")
-    record = rules.new_set(org_id, set_id, request.body, request.access, change_of(request))
-    commit(request.database, store.SETS.create(table, record))
-    return _answer(request, record, status=201)
+
+    def create(reads: list) -> dict:
+        check_organisation(request, reads[0])
+        check_room(reads[1], rules.MOST_SETS, "active permission sets")
+        record = rules.new_set(org_id, set_id, request.body, request.access, change_of(request))
+        commit(request.database, store.SETS.create(table, record))
+        return record
+
+    return _answer(request, settle(request, _new_set_reads, create), status=201)
 
 
 def _set_reads(request: Request) -> list[Call]:

@@ -6,7 +6,8 @@ There is no caller of the API here, so nothing asks what the actor holds. Who it
 from __future__ import annotations
 
 from bbws_access.access import identity
-from bbws_access.access.grants import PLATFORM, in_force
+from bbws_access.access.departures import Departures, departures_read, record_departure, user_left
+from bbws_access.access.grants import PLATFORM
 from bbws_access.kernel.contract import platform_roles
 from bbws_access.kernel.dynamodb import Database
 from bbws_access.kernel.errors import BadRequest, NotFound
@@ -30,9 +31,12 @@ def assign_role(
     email: the user's address, where the user pool has verified it
     role: the id or the name of an organisation's active role, or of a platform role when organisation_id is None
     Returns {"created": bool, "assignment": the stored record}.
-    Raises BadRequest, also for a role of scope TEAM, or NotFound for an organisation or role that is not there.
+    Raises BadRequest, also for a role of scope TEAM, NotFound for an organisation or role that is not there, or
+    USER_LEFT where the user leaves at this moment.
     """
     _check_user_id(user_id)
+    left = departures_read(table, user_id)
+    before = Departures.of(user_id, database.parallel([left])[0]).count(organisation_id)
 
     def attempt(_: list) -> dict:
         found = find_role(database, table, role, organisation_id)
@@ -41,32 +45,46 @@ def assign_role(
         else:
             place = store.assignment(table, organisation_id, user_id, found["roleId"], None)
         rules.check_team(found, None)
-        [stored] = database.parallel([place])
-        if stored is not None and in_force(stored, change.now):
+        stored, page = database.parallel([place, left])
+        departures = Departures.of(user_id, page)
+        if departures.count(organisation_id) != before:
+            raise user_left(user_id)
+        if stored is not None and departures.in_force(stored, change.now):
             return {"created": False, "assignment": stored}
-        record = rules.new_assignment(found, user_id, None, None, stored, change)
+        record = rules.new_assignment(found, user_id, None, None, stored, change, departures=before)
         if email is not None and organisation_id is not None:
             record |= identity.proven(email)
+        stays = [departures.stays(table)]
         if organisation_id is None:
             item = {**place.key, **record}
-            store.put_platform_assignments(database, table, [(item, stored)])
+            store.put_platform_assignments(database, table, [(item, stored)], stays)
         else:
-            item = store.assign(database, table, record, stored, change)
+            item = store.assign(database, table, record, stored, change, stays)
         return {"created": True, "assignment": item}
 
     return until_fresh([], list, attempt)
 
 
-def end_platform_roles(database: Database, table: str, user_id: str, change: Change) -> list[str]:
-    """Take every platform role away from a user; returns the names of those that were taken. Raises BadRequest.
+def leave(
+    database: Database, table: str, user_id: str, organisation_id: str | None, departure_id: str, change: Change
+) -> tuple[Departures, list[str]]:
+    """End everything that a user holds, in an organisation or, for None, everywhere: from now on it counts no more.
 
-    The event `UserDeactivated` ends everything else: the role service may not write platform assignments.
+    departure_id: what the event `UserDeactivated`, which makes the services tidy up, says of it
+    Returns the user's departures, and the names of the platform roles that were taken away: no service may write those.
+    Raises BadRequest.
     """
     _check_user_id(user_id)
-    query = store.platform_assignments(table, user_id)
+    departures = record_departure(database, table, user_id, organisation_id, departure_id, change)
+    ended = [] if organisation_id is not None else _end_platform_roles(database, table, departures, change)
+    return departures, ended
+
+
+def _end_platform_roles(database: Database, table: str, departures: Departures, change: Change) -> list[str]:
+    query = store.platform_assignments(table, departures.user_id)
 
     def attempt(reads: list) -> list[str]:
-        held = [assignment for assignment in database.rest_of(query, reads[0]) if assignment["active"]]
+        held = [assignment for assignment in database.rest_of(query, reads[0]) if departures.ended(assignment)]
         if held:
             ended = [(rules.ended_assignment(assignment, change), assignment) for assignment in held]
             store.put_platform_assignments(database, table, ended)

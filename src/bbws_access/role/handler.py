@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bbws_access.access import identity
+from bbws_access.access.departures import Departures, departures_read
 from bbws_access.access.granting import check_ceiling
 from bbws_access.access.grants import Access, in_force
 from bbws_access.access.reader import access_in, calls_in, read_others_in
@@ -16,11 +17,13 @@ from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.paging import list_response, page_size
 from bbws_access.kernel.records import check_room, commit, organisation_read, stays_active, team_read, timestamp
 from bbws_access.role import effective, organisations, preview, review, rules, store
+from bbws_access.service.access import Receiver
 from bbws_access.service.links import Links, base_path, link, own_link, page_links
 from bbws_access.service.operations import (
     change_of,
     check_organisation,
     check_switch,
+    departed,
     from_cursor,
     lacking_for_switch,
     page_of,
@@ -233,7 +236,11 @@ def preview_role(request: Request) -> dict:
     users = [assignment["userId"] for assignment in found]
     held = read_others_in(request.database, request.settings, users, stored["organisationId"], now=request.now)
     seen = {user: effective.seen_by(request.access, access, stored["organisationId"]) for user, access in held.items()}
-    items = [preview.effect(assignment, seen[assignment["userId"]], then, now) for assignment in found]
+    items = [
+        preview.effect(assignment, seen[assignment["userId"]], then, now)
+        for assignment in found
+        if held[assignment["userId"]].departures.lets(assignment)
+    ]
     in_use = stored["active"] and not proposed["active"] and bool(found or "startAt" in request.query)
     lacking = [
         *lacking_for_switch(request, stored, proposed, **_SWITCHED_BY),
@@ -276,25 +283,28 @@ def list_role_users(request: Request) -> dict:
 
 def _user_roles(request: Request) -> list[Call]:
     table, org_id, user_id = request.settings.permissions_table, request.path["orgId"], request.path["userId"]
-    active, now = request.query["active"], timestamp(request.now)
     return [
         organisation_read(table, org_id),
         store.role_names(table, org_id),
-        from_cursor(request, store.assignments_of_user(table, org_id, user_id, active, now)),
+        from_cursor(request, store.assignments_of_user(table, org_id, user_id)),
+        departures_read(table, user_id),
     ]
 
 
 @service.operation("listUserRoles", prefetch=_user_roles)
 def list_user_roles(request: Request) -> dict:
     check_organisation(request, request.prefetched[0])
-    _, names_query, query = _user_roles(request)
+    _, names_query, query, _ = _user_roles(request)
+    departures = Departures.of(request.path["userId"], request.prefetched[3])
     roles = request.database.rest_of(names_query, request.prefetched[1])
     names = {role["roleId"]: role["name"] for role in roles}
-    found, cursor = page_of(request, query, request.prefetched[2])
+    first, wanted = request.prefetched[2], request.query["active"]
+    shown = [one for one in first.items if departures.in_force(one, request.now) is wanted]
+    found, cursor = page_of(request, query, first._replace(items=shown))
     links = Links(request.access)
     items = [
-        _assignment(request, links, assignment, names.get(assignment["roleId"], assignment["roleName"]))
-        for assignment in found
+        _assignment(request, links, {**one, "active": wanted}, names.get(one["roleId"], one["roleName"]))
+        for one in found
     ]
     actions = {"assign": "assignRole", "permissions": "getUserPermissions"}
     return list_response(items, cursor, page_links(request, cursor, actions))
@@ -308,6 +318,7 @@ def _assign_reads(request: Request) -> list[Call]:
         store.permission_sets(table, org_id),
         store.assignment(table, org_id, request.path["userId"], body["roleId"], body.get("teamId")),
         store.size_of_assignments(table, org_id, request.path["userId"]),
+        departures_read(table, request.path["userId"]),
         *([team_read(request.settings.teams_table, org_id, body["teamId"])] if "teamId" in body else []),
     ]
 
@@ -317,9 +328,10 @@ def assign_role(request: Request) -> Response:
     table, org_id, body = request.settings.permissions_table, request.path["orgId"], request.body
     role_id, team_id, change = body["roleId"], body.get("teamId"), change_of(request)
     rules.check_assignable_here(role_id)
+    receiver = Receiver(request, request.path["userId"])
 
     def assign(reads: list) -> tuple[dict, str]:
-        organisation, role, sets, stored, size, *teams = reads
+        organisation, role, sets, stored, size, left, *teams = reads
         check_organisation(request, organisation)
         if role is None or not role["active"]:
             raise rules.no_active_role(role_id)
@@ -327,13 +339,15 @@ def assign_role(request: Request) -> Response:
         rules.check_teams_active(teams, team_id)
         ends = rules.check_expiry(body.get("expiresAt"), request.now)
         check_ceiling(request.access, org_id, rules.carried(role, _sets(request, sets, role)))
-        if stored is not None and in_force(stored, request.now):
+        departures = receiver.find(left)
+        if stored is not None and departures.in_force(stored, request.now):
             raise rules.already_assigned(stored)
         if stored is None:
             check_room(size, rules.MOST_ASSIGNMENTS, "roles of this user in the organisation")
-        record = rules.new_assignment(role, request.path["userId"], team_id, ends, stored, change)
+        count = departures.count(org_id)
+        record = rules.new_assignment(role, request.path["userId"], team_id, ends, stored, change, departures=count)
         record |= identity.known(size.items, record["userId"], *request.caller[:2])
-        checks = [stays_active(request.settings.teams_table, team) for team in teams]
+        checks = [*receiver.stays(departures), *(stays_active(request.settings.teams_table, team) for team in teams)]
         return store.assign(request.database, table, record, stored, change, checks), role["name"]
 
     record, name = settle(request, _assign_reads, assign)
@@ -346,6 +360,7 @@ def _remove_reads(request: Request) -> list[Call]:
     return [
         *_existing_reads(request),
         store.assignment(table, path["orgId"], path["userId"], path["roleId"], request.query.get("teamId")),
+        departures_read(table, path["userId"]),
     ]
 
 
@@ -356,7 +371,7 @@ def remove_role(request: Request) -> Response:
     def remove(reads: list) -> None:
         role, stored = _existing(request, reads), reads[3]
         rules.check_team(role, request.query.get("teamId"))
-        if stored is None or not in_force(stored, request.now):
+        if stored is None or not Departures.of(request.path["userId"], reads[4]).in_force(stored, request.now):
             raise NotFound("The user does not have this role.", code="ASSIGNMENT_NOT_FOUND")
         store.end(request.database, request.settings.permissions_table, [stored], change_of(request))
 
@@ -485,10 +500,10 @@ def organisation_created(event: Event) -> None:
 
 @service.event("UserDeactivated")
 def user_deactivated(event: Event) -> None:
-    table = event.settings.permissions_table
+    table, departures = event.settings.permissions_table, departed(event)
     user_id, org_id = event.detail["userId"], event.detail.get("organisationId")
     held = store.all_assignments_of_user(table, user_id, org_id)
-    ended = store.end_found(event.database, table, held, event.change)
+    ended = store.end_found(event.database, table, held, event.change, departures.ended)
     event.log.info("Assignments of a user ended", userId=user_id, organisationId=org_id, ended=ended)
 
 

@@ -284,8 +284,14 @@ def new_assignment(
     expires_at: str | None,
     replaced: dict | None,
     change: Change,
+    *,
+    departures: int,
 ) -> dict:
-    """The record of an assignment. `replaced` is the ended one whose place it takes, whose versions it goes on with."""
+    """The record of an assignment.
+
+    replaced: the ended one whose place it takes, whose versions it goes on with
+    departures: how often the user has left the organisation, or everything, so far
+    """
     of_platform = role["scope"] == PLATFORM
     record = {
         "entityType": "PlatformRoleAssignment" if of_platform else "UserRoleAssignment",
@@ -294,6 +300,7 @@ def new_assignment(
         "roleId": role["roleId"],
         "roleName": role["name"],
         "scope": role["scope"],
+        "departures": departures,
         "assignedBy": change.actor,
         "assignedAt": timestamp(change.now),
         "active": True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from bbws_access.access.grants import in_force
 from bbws_access.kernel.contract import load_roles, platform_sets
@@ -130,14 +130,10 @@ def size_of_assignments(table: str, org_id: str, user_id: str) -> Query:
     return counted._replace(select=None, projection="userEmail,emailSource,dateCreated")
 
 
-def assignments_of_user(table: str, org_id: str, user_id: str, active: bool, now: str) -> Query:
-    """A user's assignments in an organisation: those in force, or those that are not."""
-    asked = Query(
-        table,
-        partition("UserRoleAssignment", userId=user_id),
-        sort_prefix("UserRoleAssignment", orgId=org_id),
-    )
-    return _in_force(asked, active, now)
+def assignments_of_user(table: str, org_id: str, user_id: str) -> Query:
+    """A user's assignments in an organisation, ended ones too."""
+    prefix = sort_prefix("UserRoleAssignment", orgId=org_id)
+    return Query(table, partition("UserRoleAssignment", userId=user_id), prefix)
 
 
 def assignments_of_role(
@@ -155,6 +151,11 @@ def assignments_of_role(
     # Of a role that many have, most assignments are in force; of those that are not, there are few among many.
     limit = 2 * size + 1 if active and size is not None else None
     return _in_force(asked._replace(limit=limit), active, now)
+
+
+def assignments_of_user_anywhere(table: str, user_id: str) -> Query:
+    """A user's assignments in all organisations, ended ones too."""
+    return Query(table, partition("UserRoleAssignment", userId=user_id), "ORG#")
 
 
 def all_assignments_of_user(table: str, user_id: str, org_id: str | None) -> Query:
@@ -270,12 +271,15 @@ def _assignment_item(record: dict) -> dict:
     return item | record
 
 
-def put_platform_assignments(database: Database, table: str, items: Iterable[tuple[dict, dict | None]]) -> None:
+def put_platform_assignments(
+    database: Database, table: str, items: Iterable[tuple[dict, dict | None]], checks: Iterable[Step] = ()
+) -> None:
     """Store platform assignments, each over the one that was read in its place (None for none). All of them or none.
 
+    checks: steps of what else must hold
     With an engineer's credentials: no service may. Raises Stale where one is not as it was read.
     """
-    commit(database, [(put_over(table, item, replaced), Stale()) for item, replaced in items])
+    commit(database, [*((put_over(table, item, replaced), Stale()) for item, replaced in items), *checks])
 
 
 def end(database: Database, table: str, stored: list[dict], change: Change) -> None:
@@ -290,9 +294,12 @@ def end(database: Database, table: str, stored: list[dict], change: Change) -> N
     commit(database, [*steps, *(_count(table, *role, -uses[role], change) for role in uses)])
 
 
-def end_found(database: Database, table: str, query: Query, change: Change) -> int:
+def end_found(
+    database: Database, table: str, query: Query, change: Change, ends: Callable[[dict], bool] | None = None
+) -> int:
     """End all that a query finds of what nobody ended, piece by piece; returns how many.
 
+    ends: which of them; all for None
     What is ended stays ended when a later piece fails, so doing it again goes on. Raises Stale, DatabaseError.
     """
 
@@ -307,7 +314,7 @@ def end_found(database: Database, table: str, query: Query, change: Change) -> i
                 piece = found[start : start + _ENDED_AT_ONCE]
                 if query.index is not None:
                     piece = _as_stored(database, table, piece)
-                held = [assignment for assignment in piece if assignment["active"]]
+                held = [one for one in piece if one["active"] and (ends is None or ends(one))]
                 if held:
                     end(database, table, held, change)
                     done += len(held)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from bbws_access.access.departures import Departures, record_departure
 from bbws_access.access.granting import switch_lacking
 from bbws_access.kernel.contract import load_contract
 from bbws_access.kernel.dynamodb import Call, Query
 from bbws_access.kernel.errors import Forbidden, NotFound
+from bbws_access.kernel.events import Event
 from bbws_access.kernel.paging import encode_cursor, page_size
 from bbws_access.kernel.records import Change, Result, start_key, take, until_fresh
+from bbws_access.service.access import check_access
 from bbws_access.service.links import cursor_scope
 from bbws_access.service.requests import Request
 
@@ -57,6 +60,25 @@ def page_of(request: Request, query: Query, first: object) -> tuple[list[dict], 
     return found, encode_cursor(cursor_scope(request), last)
 
 
+def departed(event: Event) -> Departures:
+    """Record the departure that an event tells of; the person's departures as they then are.
+
+    Each service that takes the event does so before anything else: whichever comes first ends all that they hold.
+    """
+    detail = event.detail
+    return record_departure(
+        event.database,
+        event.settings.permissions_table,
+        detail["userId"],
+        detail.get("organisationId"),
+        detail.get("departureId", event.event_id),
+        event.change,
+    )
+
+
 def settle(request: Request, reads: Callable[[Request], Iterable[Call]], attempt: Callable[[list], Result]) -> Result:
-    """The result of `attempt(results of reads)`: with what was prefetched, then anew while it is stale."""
-    return until_fresh(request.prefetched, lambda: request.database.parallel(reads(request)), attempt)
+    """The result of `attempt(results of reads)`: with what was prefetched, then anew while it is stale.
+
+    What the caller holds is read anew each time, too: whoever may not do it any more is refused with 403.
+    """
+    return until_fresh(request.prefetched, lambda: check_access(request, list(reads(request))), attempt)

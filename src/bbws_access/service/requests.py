@@ -36,7 +36,8 @@ class Request:
 
     operation: the contract's operation      path, query: parameters, typed, defaults filled in
     body: the JSON body ({} without one)     caller: who calls, None on public routes
-    access: what the caller holds in the path's organisation; None on public and signed-in routes
+    access: what the caller holds in the path's organisation, or everywhere where it names none; None on public routes
+    database: with a caller, a CallersDatabase: what it writes holds only as long as the caller has not left
     prefetched: results of the operation's `prefetch` calls, in their order
     now: UTC, the same moment for the whole request
     """

@@ -19,12 +19,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from bbws_access.access.grants import Reason
-from bbws_access.access.reader import read_access_in
 from bbws_access.kernel.aws import Aws
 from bbws_access.kernel.contract import Contract, ContractError, Operation, load_contract
 from bbws_access.kernel.dynamodb import Call, Database, DatabaseUnavailable, Throttled
-from bbws_access.kernel.errors import BadRequest, Forbidden, NotFound, ServiceError, TooLarge, Unauthorized, Unavailable
+from bbws_access.kernel.errors import BadRequest, NotFound, ServiceError, TooLarge, Unauthorized, Unavailable
 from bbws_access.kernel.events import (
     Event,
     Message,
@@ -39,6 +37,7 @@ from bbws_access.kernel.http import tls_context
 from bbws_access.kernel.ids import is_valid_id
 from bbws_access.kernel.logs import Logger
 from bbws_access.kernel.settings import Settings
+from bbws_access.service.access import CallersDatabase, check_access
 from bbws_access.service.requests import Caller, Request, Response
 from bbws_access.service.validation import Validators
 
@@ -259,36 +258,16 @@ class Service:
         except (BadRequest, TooLarge) as error:
             invalid = error  # a caller without access learns that first
         calls = list(prefetch(request)) if prefetch is not None and invalid is None else []
-        if operation.access in ("public", "signed-in"):
+        if operation.access == "public":
             request.prefetched = self._database.parallel(calls)
         else:
-            self._check_access(request, calls)
+            # What the gateway's cached policy said may be five minutes old.
+            request.database = CallersDatabase(self._database, request)
+            request.prefetched = check_access(request, calls)
         if invalid is not None:
             raise invalid
         result = function(request)
         return result if isinstance(result, Response) else Response(200, result)
-
-    def _check_access(self, request: Request, calls: list[Call]) -> None:
-        """The second lock: what the tables say now, whatever the gateway's cached policy said."""
-        org_id = request.path.get("orgId")
-        request.access, request.prefetched = read_access_in(
-            self._database, self._settings, request.caller.user_id, org_id, now=request.now, alongside=calls
-        )
-        decision = request.access.allows(request.operation, request.path)
-        if not decision.allowed:
-            request.prefetched = []
-            request.log.record(
-                "Access denied",
-                decision="DENY",
-                reason=decision.reason,
-                operation=request.operation.operation_id,
-                principal=request.caller.user_id,
-                organisationId=org_id,
-            )
-            message = "You may not do this."
-            if decision.reason is Reason.NOT_IN_ORGANISATION:
-                message = "You do not belong to this organisation."
-            raise Forbidden(message)
 
     def _validators_of(self, operation: Operation) -> Validators:
         validators = self._validators.get(operation.operation_id)

@@ -10,15 +10,20 @@ from bbws_access.team import rules, store
 
 
 def seed_team_roles(database: Database, table: str, org_id: str, change: Change) -> dict[str, list[str]]:
-    """Give an organisation those default team roles whose name is free; doing it again changes nothing.
+    """Give a new organisation those default team roles whose name is free. It gets them once.
 
+    What it abolishes or renames afterwards does not come back. All are stored in one transaction with the record that
+    says so, or none is.
     table: the real name of the table `teams`      Returns the names {"created": [...], "existing": [...]}.
     """
-    reads = store.default_names(table, org_id)
+    about = store.about_team_roles(table, org_id)
+    reads = [about, *store.default_names(table, org_id)]
 
-    def complete(taken: list[dict | None]) -> dict[str, list[str]]:
-        created, existing = [], []
-        steps = []
+    def complete(results: list) -> dict[str, list[str]]:
+        page, *taken = results
+        if store.got_team_roles(database.rest_of(about, page)):
+            return {"created": [], "existing": [default["name"] for default in load_roles()["defaultTeamRoles"]]}
+        created, existing, steps = [], [], store.seed_steps(table, org_id, change)
         for default, found in zip(load_roles()["defaultTeamRoles"], taken, strict=True):
             if found is not None:
                 existing.append(default["name"])
@@ -27,8 +32,7 @@ def seed_team_roles(database: Database, table: str, org_id: str, change: Change)
             # Somebody who took a name first did the same.
             steps += [(action, Stale()) for action, _ in store.TEAM_ROLES.create(table, record)]
             created.append(default["name"])
-        if steps:
-            commit(database, steps)
+        commit(database, steps)
         return {"created": created, "existing": existing}
 
     return until_fresh(database.parallel(reads), lambda: database.parallel(reads), complete)

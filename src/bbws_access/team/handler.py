@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from bbws_access.access import identity
+from bbws_access.access.departures import Departures, departures_read
 from bbws_access.access.granting import check_membership_ceiling
-from bbws_access.access.grants import in_force
 from bbws_access.kernel.aws import AwsError
 from bbws_access.kernel.dynamodb import Call, Put, Query
 from bbws_access.kernel.errors import BadRequest, Forbidden, Unavailable
@@ -12,8 +14,17 @@ from bbws_access.kernel.events import Event
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.paging import list_response, page_size
 from bbws_access.kernel.records import Step, check_room, commit, organisation_read, team_read
+from bbws_access.service.access import Receiver
 from bbws_access.service.links import Links, link, page_links
-from bbws_access.service.operations import change_of, check_organisation, check_switch, from_cursor, page_of, settle
+from bbws_access.service.operations import (
+    change_of,
+    check_organisation,
+    check_switch,
+    departed,
+    from_cursor,
+    page_of,
+    settle,
+)
 from bbws_access.service.requests import Request, Response
 from bbws_access.service.runtime import Service
 from bbws_access.team import memberships, rules, store
@@ -63,11 +74,15 @@ def _usages(request: Request, teams: list[dict], beside: list[dict]) -> dict[str
 
 @service.operation("createTeam", prefetch=lambda request: [_organisation(request)])
 def create_team(request: Request) -> Response:
-    check_organisation(request, request.prefetched[0])
     table, change = request.settings.teams_table, change_of(request)
     record = store.team_item(rules.new_team(request.path["orgId"], new_id("team"), request.body, change))
-    usage = memberships.no_members(table, record, change)
-    commit(request.database, [*store.TEAMS.create(table, record), usage])
+
+    def create(reads: list) -> None:
+        check_organisation(request, reads[0])
+        usage = memberships.no_members(table, record, change)
+        commit(request.database, [*store.TEAMS.create(table, record), usage])
+
+    settle(request, lambda again: [_organisation(again)], create)
     return _team_answer(request, record, None, status=201)
 
 
@@ -140,7 +155,8 @@ def _end_team(request: Request, *, done: bool) -> None:
     """
     table, org_id, team_id = request.settings.teams_table, request.path["orgId"], request.path["teamId"]
     if not done:
-        memberships.end_all_of_team(request.database, table, org_id, team_id, change_of(request))
+        ending = partial(memberships.end_all_of_team, request.database, table, org_id, team_id, change_of(request))
+        settle(request, lambda _: (), lambda _: ending())
     try:
         request.aws.put_event("bbws.access", "TeamDeactivated", {"organisationId": org_id, "teamId": team_id})
     except AwsError as error:
@@ -165,20 +181,25 @@ def list_team_roles(request: Request) -> dict:
     return list_response(items, cursor, page_links(request, cursor, {"create": "createTeamRole"}))
 
 
-@service.operation(
-    "createTeamRole",
-    prefetch=lambda request: [
+def _new_team_role_reads(request: Request) -> list[Call]:
+    return [
         _organisation(request),
         store.size_of_team_roles(request.settings.teams_table, request.path["orgId"]),
-    ],
-)
+    ]
+
+
+@service.operation("createTeamRole", prefetch=_new_team_role_reads)
 def create_team_role(request: Request) -> Response:
-    check_organisation(request, request.prefetched[0])
-    check_room(request.prefetched[1], rules.MOST_TEAM_ROLES, "active team roles")
     table, org_id, role_id = request.settings.teams_table, request.path["orgId"], new_id("team-role")
     record = rules.new_team_role(org_id, role_id, request.body, is_default=False, change=change_of(request))
-    rules.check_capabilities(None, record, request.access)
-    commit(request.database, store.TEAM_ROLES.create(table, record))
+
+    def create(reads: list) -> None:
+        check_organisation(request, reads[0])
+        check_room(reads[1], rules.MOST_TEAM_ROLES, "active team roles")
+        rules.check_capabilities(None, record, request.access)
+        commit(request.database, store.TEAM_ROLES.create(table, record))
+
+    settle(request, _new_team_role_reads, create)
     return _team_role_answer(request, record, status=201)
 
 
@@ -267,11 +288,12 @@ def _member_reads(request: Request) -> list[Call]:
         team_read(table, org_id, team_id),
         store.every_team_role(table, org_id),
         store.memberships(table, request.path["userId"], org_id),
+        departures_read(request.settings.permissions_table, request.path["userId"]),
         store.primary_team(table, org_id, request.path["userId"]),
     ]
 
 
-@service.operation("getTeamMember", prefetch=lambda request: _member_reads(request)[:4])
+@service.operation("getTeamMember", prefetch=lambda request: _member_reads(request)[:5])
 def get_team_member(request: Request) -> dict:
     _existing_team(request, request.prefetched)
     stored = _existing_member(request, request.prefetched)
@@ -288,6 +310,7 @@ def _add_reads(request: Request) -> list[Call]:
         store.memberships(table, user_id, org_id),
         store.primary_team(table, org_id, user_id),
         store.assignments(request.settings.permissions_table, org_id, user_id),
+        departures_read(request.settings.permissions_table, user_id),
     ]
 
 
@@ -295,27 +318,38 @@ def _add_reads(request: Request) -> list[Call]:
 def add_team_member(request: Request) -> Response:
     table, body, change = request.settings.teams_table, request.body, change_of(request)
     org_id, team_id = request.path["orgId"], request.path["teamId"]
+    receiver = Receiver(request, body["userId"])
 
     def add(reads: list) -> dict:
         team = _existing_team(request, reads)
         rules.check_joinable(team)
-        _, _, role, owned, pointer, assigned = reads
+        _, _, role, owned, pointer, assigned, left = reads
         role = rules.check_givable(role, body["teamRoleId"])
         _check_given(request, role, body["userId"])
-        held = owned.items
-        stored = rules.of_team(held, team_id)
-        if stored is not None and stored["active"]:
+        departures = receiver.find(left)
+        held = [membership for membership in owned.items if departures.in_force(membership, request.now)]
+        stored = rules.of_team(owned.items, team_id)
+        if stored in held:
             raise rules.already_member(stored)
         if stored is None:
             check_room(owned, rules.MOST_MEMBERSHIPS, "memberships of this user in the organisation")
-        primary = body.get("isPrimary", pointer is None)
+        primary = body.get("isPrimary", not rules.has_primary(pointer, held))
+        count = departures.count(org_id)
         who = identity.known([*assigned.items, *owned.items], body["userId"], *request.caller[:2])
-        record = rules.new_membership(org_id, team_id, {**body, **who}, role, stored, change, primary=primary)
+        record = rules.new_membership(
+            org_id, team_id, {**body, **who}, role, stored, change, primary=primary, departures=count
+        )
         steps = memberships.begin(table, record, role, stored, change)
         if primary:
-            steps += _primary(request, "team:member:add", record, pointer, held)
+            steps += _primary(request, "team:member:add", record, pointer, owned.items, held)
+        elif stored is not None and stored["isPrimary"]:
+            steps.append(memberships.no_primary(table, stored))  # they left since, and nobody ended it yet
         written = [action.item for action, _ in steps if isinstance(action, Put)]
-        commit(request.database, [*steps, *_belongs(request, assigned.items, held, written)])
+        assignments = [one for one in assigned.items if departures.in_force(one, request.now)]
+        commit(
+            request.database,
+            [*steps, *_belongs(request, assignments, held, written), *receiver.stays(departures)],
+        )
         return record
 
     record = settle(request, _add_reads, add)
@@ -326,9 +360,11 @@ def add_team_member(request: Request) -> Response:
 @service.operation("updateTeamMember", prefetch=_member_reads)
 def update_team_member(request: Request) -> dict:
     table, body, change = request.settings.teams_table, request.body, change_of(request)
+    receiver = Receiver(request, request.path["userId"])
 
     def replace(reads: list) -> tuple[dict, dict[str, str]]:
         _existing_team(request, reads)
+        departures = receiver.find(reads[4])
         stored = _existing_member(request, reads)
         record = rules.changed_membership(stored, body, change)
         roles = _roles(request, reads[2])
@@ -343,17 +379,19 @@ def update_team_member(request: Request) -> dict:
         if wanted != stored["isPrimary"]:
             record["isPrimary"] = wanted
             if wanted:
-                extra = _primary(request, "team:member:update", record, reads[4], reads[3].items)
+                held = [one for one in reads[3].items if departures.in_force(one, request.now)]
+                extra = _primary(request, "team:member:update", record, reads[5], reads[3].items, held)
             else:
                 extra = [memberships.no_primary(table, stored)]
-        commit(request.database, [*memberships.alter(table, stored, record, role, change), *extra])
+        steps = memberships.alter(table, stored, record, role, change)
+        commit(request.database, [*steps, *extra, *receiver.stays(departures)])
         return record, {role_id: roles[role_id]["name"] for role_id in roles}
 
     record, names = settle(request, _member_reads, replace)
     return _membership(Links(request.access), record, names)
 
 
-@service.operation("removeTeamMember", prefetch=lambda request: _member_reads(request)[:4])
+@service.operation("removeTeamMember", prefetch=lambda request: _member_reads(request)[:5])
 def remove_team_member(request: Request) -> Response:
     table = request.settings.teams_table
 
@@ -363,7 +401,7 @@ def remove_team_member(request: Request) -> Response:
         # A team that is being deleted loses its leads with all the others.
         commit(request.database, memberships.end(table, [stored], change_of(request), keep_leads=team["active"]))
 
-    settle(request, lambda again: _member_reads(again)[:4], remove)
+    settle(request, lambda again: _member_reads(again)[:5], remove)
     return Response(204)
 
 
@@ -381,13 +419,15 @@ def transfer_team_member(request: Request) -> dict:
             "The member is in this team already: name another one.",
             details=[{"field": "body.toTeamId", "message": "must be another team than the path's"}],
         )
-    if request.access.holds("org:user:manage", org_id, to_team) is None:
-        raise Forbidden(f"You may not move anybody to the team {to_team}: that takes org:user:manage there too.")
+    receiver = Receiver(request, request.path["userId"])
 
     def transfer(reads: list) -> dict:
+        if request.access.holds("org:user:manage", org_id, to_team) is None:
+            raise Forbidden(f"You may not move anybody to the team {to_team}: that takes org:user:manage there too.")
         _existing_team(request, reads)
+        departures = receiver.find(reads[4])
         stored = _existing_member(request, reads)
-        target = reads[5]
+        target = reads[6]
         if target is None:
             raise rules.no_team(to_team)
         rules.check_joinable(target)
@@ -396,16 +436,19 @@ def transfer_team_member(request: Request) -> dict:
         role = rules.check_givable(roles.get(role_id), role_id)
         _check_given(request, role, stored["userId"], team_id=to_team)
         replaced = rules.of_team(reads[3].items, to_team)
-        if replaced is not None and replaced["active"]:
+        if replaced is not None and departures.in_force(replaced, request.now):
             raise rules.already_member(replaced)
         if replaced is None:
             check_room(reads[3], rules.MOST_MEMBERSHIPS, "memberships of this user in the organisation")
         primary = stored["isPrimary"]
-        record = rules.new_membership(org_id, to_team, stored, role, replaced, change, primary=primary)
+        count = departures.count(org_id)
+        record = rules.new_membership(
+            org_id, to_team, stored, role, replaced, change, primary=primary, departures=count
+        )
         steps = memberships.move(table, stored, record, role, replaced, change)
         if primary:
-            steps += memberships.primary(table, record, reads[4], (), change)
-        commit(request.database, steps)
+            steps += memberships.primary(table, record, reads[5], (), change)
+        commit(request.database, [*steps, *receiver.stays(departures)])
         return record
 
     return _membership(Links(request.access), settle(request, _transfer_reads, transfer), {})
@@ -416,7 +459,8 @@ def _user_teams(request: Request) -> list[Call]:
     return [
         _organisation(request),
         store.team_role_names(table, org_id),
-        from_cursor(request, store.memberships_listed(table, user_id, org_id, request.query["active"])),
+        from_cursor(request, store.memberships(table, user_id, org_id)),
+        departures_read(request.settings.permissions_table, user_id),
     ]
 
 
@@ -424,12 +468,15 @@ def _user_teams(request: Request) -> list[Call]:
 def list_user_teams(request: Request) -> dict:
     check_organisation(request, request.prefetched[0])
     names = _role_names(request, request.prefetched[1])
-    found, cursor = page_of(request, _user_teams(request)[2], request.prefetched[2])
+    departures = Departures.of(request.path["userId"], request.prefetched[3])
+    first, wanted = request.prefetched[2], request.query["active"]
+    shown = [one for one in first.items if departures.in_force(one, request.now) is wanted]
+    found, cursor = page_of(request, _user_teams(request)[2], first._replace(items=shown))
     table, org_id = request.settings.teams_table, request.path["orgId"]
     teams = request.database.parallel([team_read(table, org_id, membership["teamId"]) for membership in found])
     links = Links(request.access)
     items = [
-        {**_membership(links, membership, names), "teamName": team["name"]}
+        {**_membership(links, {**membership, "active": wanted}, names), "teamName": team["name"]}
         for membership, team in zip(found, teams, strict=True)
     ]
     return list_response(items, cursor, page_links(request, cursor))
@@ -448,8 +495,8 @@ def organisation_created(event: Event) -> None:
 @service.event("UserDeactivated")
 def user_deactivated(event: Event) -> None:
     """Everything that the user is a member of ends, in one organisation or everywhere."""
-    table, org_id = event.settings.teams_table, event.detail.get("organisationId")
-    memberships.end_all_of_user(event.database, table, event.detail["userId"], org_id, event.change)
+    table, org_id, departures = event.settings.teams_table, event.detail.get("organisationId"), departed(event)
+    memberships.end_all_of_user(event.database, table, departures, org_id, event.change)
 
 
 # Shared by the operations
@@ -478,7 +525,8 @@ def _existing_team_role(request: Request, reads: list) -> dict:
 def _existing_member(request: Request, reads: list) -> dict:
     """The path's membership among those of its user. Raises MEMBER_NOT_FOUND where there is none in force."""
     stored = rules.of_team(reads[3].items, request.path["teamId"])
-    if stored is None or not stored["active"]:
+    departures = Departures.of(request.path["userId"], reads[4])
+    if stored is None or not departures.in_force(stored, request.now):
         raise rules.no_member(request.path["userId"])
     return stored
 
@@ -501,27 +549,31 @@ def _check_given(request: Request, role: dict, user_id: str, had: list[str] | tu
     check_membership_ceiling(request.access, request.path["orgId"], team_id, role["capabilities"], to=user_id, had=had)
 
 
-def _belongs(request: Request, assigned: list[dict], owned: list[dict], written: list[dict]) -> list[Step]:
+def _belongs(request: Request, assignments: list[dict], held: list[dict], written: list[dict]) -> list[Step]:
     """The step that holds only while the new member belongs to the organisation. Raises NOT_IN_ORGANISATION.
 
+    assignments, held: the roles and memberships that they have there now
     written: what the transaction writes already, where that is still as it was read
     """
-    assignments = [assignment for assignment in assigned if in_force(assignment, request.now)]
-    active = [membership for membership in owned if membership["active"]]
-    if not assignments and not active:
+    if not assignments and not held:
         raise rules.not_in_organisation(request.body["userId"])
-    if not assignments and any((item["PK"], item["SK"]) == (active[0]["PK"], active[0]["SK"]) for item in written):
+    if not assignments and any((item["PK"], item["SK"]) == (held[0]["PK"], held[0]["SK"]) for item in written):
         return []  # a transaction acts once on a record
     tables = request.settings.permissions_table, request.settings.teams_table
-    proofs = (assignments[0], None) if assignments else (None, active[0])
+    proofs = (assignments[0], None) if assignments else (None, held[0])
     return [memberships.belongs(tables, *proofs, change_of(request))]
 
 
-def _primary(request: Request, permission: str, record: dict, pointer: dict | None, owned: list[dict]) -> list[Step]:
-    """The steps that make a membership the primary one. Raises FORBIDDEN where that takes more than the caller has."""
-    others = [held for held in owned if held["isPrimary"] and held["active"] and held["teamId"] != record["teamId"]]
+def _primary(
+    request: Request, permission: str, record: dict, pointer: dict | None, owned: list[dict], held: list[dict]
+) -> list[Step]:
+    """The steps that make a membership the primary one. Raises FORBIDDEN where that takes more than the caller has.
+
+    owned, held: all the user's memberships, and those in force
+    """
+    others = [one for one in held if one["isPrimary"] and one["teamId"] != record["teamId"]]
     rules.check_primary(request.access, request.path["orgId"], permission, others[0] if others else None)
-    return memberships.primary(request.settings.teams_table, record, pointer, others, change_of(request))
+    return memberships.primary(request.settings.teams_table, record, pointer, owned, change_of(request))
 
 
 def _team_answer(request: Request, stored: dict, usage: dict | None, status: int = 200) -> Response:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
+from bbws_access.access.departures import Departures
 from bbws_access.kernel.dynamodb import Check, Database, Delete, Get, Page
 from bbws_access.kernel.errors import Conflict, Unavailable
 from bbws_access.kernel.keys import key
@@ -36,8 +37,12 @@ _INDEX_PAUSE = 0.1  # seconds that the index of members is given to catch up
 
 
 def begin(table: str, record: dict, role: dict, replaced: dict | None, change: Change) -> list[Step]:
-    """The steps that store a new membership of an active team, with a team role that is still as it was read."""
-    return [*_stored(table, record, role, replaced), *counted(table, [(record, 1)], change, keep_leads=False)]
+    """The steps that store a new membership of an active team, with a team role that is still as it was read.
+
+    replaced: the one in whose place it comes: ended, or still counted although its user left since; None for none
+    """
+    moves = [(record, 1), *_still_counted(replaced)]
+    return [*_stored(table, record, role, replaced), *counted(table, moves, change, keep_leads=False)]
 
 
 def alter(table: str, old: dict, new: dict, role: dict | None, change: Change) -> list[Step]:
@@ -52,7 +57,7 @@ def move(table: str, old: dict, new: dict, role: dict, replaced: dict | None, ch
     return [
         (put_over(table, store.member_item(rules.ended_membership(old, change)), old), Stale()),
         *_stored(table, new, role, replaced),
-        *counted(table, [(old, -1), (new, 1)], change, keep_leads=True),
+        *counted(table, [(old, -1), (new, 1), *_still_counted(replaced)], change, keep_leads=True),
     ]
 
 
@@ -87,6 +92,10 @@ def end_with_team(table: str, usage: dict | None, found: Page, change: Change) -
         return end(table, found.items, change, keep_leads=False, are_all=True)
     names, values = {"#count": "memberCount"}, {":none": 0}
     return [(Check(table, {"PK": usage["PK"], "SK": usage["SK"]}, "#count = :none", names, values), Stale())]
+
+
+def _still_counted(replaced: dict | None) -> list[tuple[dict, int]]:
+    return [(replaced, -1)] if replaced is not None and replaced["active"] else []
 
 
 def _stored(table: str, record: dict, role: dict, replaced: dict | None) -> list[Step]:
@@ -213,12 +222,15 @@ def end_all_of_team(database: Database, table: str, org_id: str, team_id: str, c
             continue
 
 
-def end_all_of_user(database: Database, table: str, user_id: str, org_id: str | None, change: Change) -> None:
-    """End every membership of a user, in one organisation or, for None, everywhere. Leads go, last ones too."""
-    query = store.memberships(table, user_id, org_id)
+def end_all_of_user(database: Database, table: str, departures: Departures, org_id: str | None, change: Change) -> None:
+    """End every membership that a user had before they left, in one organisation or, for None, everywhere.
+
+    Leads go, last ones too.
+    """
+    query = store.memberships(table, departures.user_id, org_id)
 
     def attempt(reads: list) -> None:
-        while held := [membership for membership in database.rest_of(query, reads[0]) if membership["active"]]:
+        while held := [membership for membership in database.rest_of(query, reads[0]) if departures.ended(membership)]:
             for membership in held:
                 commit(database, end(table, [membership], change, keep_leads=False))
             reads = database.parallel([query])  # what began meanwhile ends as well

@@ -162,13 +162,22 @@ def team_role_answer(stored: dict, links: dict) -> dict:
 
 
 def new_membership(
-    org_id: str, team_id: str, body: dict, role: dict, replaced: dict | None, change: Change, *, primary: bool
+    org_id: str,
+    team_id: str,
+    body: dict,
+    role: dict,
+    replaced: dict | None,
+    change: Change,
+    *,
+    primary: bool,
+    departures: int,
 ) -> dict:
     """The record of a membership that begins.
 
     body: userId, userEmail, emailSource unless that was typed, and, where known, firstName and lastName
     role: the team role's record
     replaced: the ended membership whose place it takes, whose versions it goes on with
+    departures: how often the user has left the organisation, or everything, so far
     """
     record = {
         "entityType": "TeamMember",
@@ -179,6 +188,7 @@ def new_membership(
         "emailSource": body.get("emailSource", identity.TYPED),
         **{name: body[name] for name in ("firstName", "lastName") if name in body},
         "isPrimary": primary,
+        "departures": departures,
         "joinedAt": timestamp(change.now),
         "addedBy": change.actor,
         "active": True,
@@ -224,6 +234,11 @@ def check_primary(access: Access, org_id: str, permission: str, taken_from: dict
         raise Forbidden(
             f"The user's primary team is another one. Changing that takes {permission} in the whole organisation."
         )
+
+
+def has_primary(pointer: dict | None, held: Iterable[dict]) -> bool:
+    """Whether a user has a primary team. pointer: the record that names it; held: the memberships in force"""
+    return pointer is not None and of_team(held, pointer["teamId"]) is not None
 
 
 def no_member(user_id: str) -> NotFound:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from bbws_access.kernel.contract import load_roles
 from bbws_access.kernel.dynamodb import Check, Get, Query
 from bbws_access.kernel.keys import index_key, key, partition, sort_prefix
-from bbws_access.kernel.records import Named, Stale, Step, size_of, where
+from bbws_access.kernel.records import Change, Named, Stale, Step, put_over, size_of, where
 from bbws_access.kernel.texts import skeleton
 
 TEAMS = Named("Team", "TeamName", "teamId")
@@ -86,6 +88,23 @@ def size_of_team_roles(table: str, org_id: str) -> Query:
     return size_of(table, partition("TeamRoleDefinition", orgId=org_id), "TEAM_ROLE#")
 
 
+def about_team_roles(table: str, org_id: str) -> Query:
+    """All that is recorded of an organisation's team roles, inactive ones too; of a new organisation, nothing."""
+    return Query(table, partition("TeamRoleDefinition", orgId=org_id))
+
+
+def got_team_roles(records: Iterable[dict]) -> bool:
+    """Whether an organisation got its default team roles once. records: the results of `about_team_roles`"""
+    # Organisations that are older than the record of the seed have default team roles, which are never removed.
+    return any(one["entityType"] == "TeamRoleSeed" or one.get("isDefault") is True for one in records)
+
+
+def seed_steps(table: str, org_id: str, change: Change) -> list[Step]:
+    """The step that records it, and fails where somebody did so meanwhile."""
+    item = {"entityType": "TeamRoleSeed", "organisationId": org_id, "active": True, **change.first()}
+    return [(put_over(table, {**key("TeamRoleSeed", orgId=org_id), **item}, None), Stale())]
+
+
 def default_names(table: str, org_id: str) -> list[Get]:
     """The names of the default team roles, where an active team role of the organisation has them."""
     names = (skeleton(role["name"]) for role in load_roles()["defaultTeamRoles"])
@@ -122,11 +141,6 @@ def memberships(table: str, user_id: str, org_id: str | None = None) -> Query:
     """A user's memberships, ended ones too, of one organisation or of all."""
     parts = {} if org_id is None else {"orgId": org_id}
     return Query(table, partition("TeamMember", userId=user_id), sort_prefix("TeamMember", **parts))
-
-
-def memberships_listed(table: str, user_id: str, org_id: str, active: bool) -> Query:
-    """A user's memberships in an organisation: those in force, or those that ended."""
-    return where(memberships(table, user_id, org_id), {"active": active})
 
 
 def primary_team(table: str, org_id: str, user_id: str) -> Get:

@@ -9,7 +9,6 @@ from bbws_access.invitation import rules, tokens
 from bbws_access.kernel.keys import key
 from bbws_access.kernel.records import Change
 from bbws_access.role import store as role_store
-from bbws_access.team import memberships as team_memberships
 from tests.support.services import World
 from tests.support.tables import query_all
 from tests.unit.invitation.conftest import INVITER, Desk, Invited, unknown_token
@@ -391,7 +390,7 @@ class TestWhoLeft:
         desk.use(first.token, "accept").expect(200)
         user = accepted_by(desk, first)
         other = desk.invite(first.email, role="ORG_ADMIN")
-        leave(world, user, desk.org)
+        world.leave(user, desk.org)
         desk.use(other.token, "accept").expect(409, "INVITATION_OBSOLETE")
         assert not any(one["active"] for one in (*assignments(world, user), *memberships(world, user)))
         # The organisation may want them back: it says so by sending it again.
@@ -412,7 +411,7 @@ class TestWhoLeft:
             [held] = [one for one in assignments(world, user) if one["roleName"] == "ORG_MANAGER"]
             role_store.end(world.database, world.table, [held], change)
         else:
-            team_memberships.end_all_of_user(world.database, world.teams_table, user, desk.org, change)
+            world.take_from_teams(user, desk.org)
         before = assignments(world, user), memberships(world, user)
         desk.use(second.token, "accept").expect(409, "INVITATION_OBSOLETE")
         assert (assignments(world, user), memberships(world, user)) == before
@@ -422,17 +421,8 @@ class TestWhoLeft:
         desk.use(first.token, "accept").expect(200)
         user = accepted_by(desk, first)
         second = desk.invite(first.email, role="ORG_ADMIN")
-        change = Change.outside_a_request("somebody")
-        team_memberships.end_all_of_user(world.database, world.teams_table, user, desk.org, change)
+        world.take_from_teams(user, desk.org)
         desk.use(second.token, "accept").expect(200)
-
-
-def leave(world: World, user: str, org: str) -> None:
-    """As the services do it when a person is deactivated in an organisation."""
-    change = Change.outside_a_request("system")
-    held = role_store.all_assignments_of_user(world.table, user, org)
-    role_store.end_found(world.database, world.table, held, change)
-    team_memberships.end_all_of_user(world.database, world.teams_table, user, org, change)
 
 
 class TestDeclining:

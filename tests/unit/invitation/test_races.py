@@ -11,11 +11,10 @@ import pytest
 from bbws_access.invitation import rules
 from bbws_access.kernel.records import Change
 from bbws_access.role import store as role_store
-from bbws_access.team.memberships import end_all_of_user
 from tests.support.invitations import new_email
 from tests.support.services import Answer, Instance, World, at_once
 from tests.unit.invitation.conftest import INVITER, Desk
-from tests.unit.invitation.test_answers import accepted_by, assignments, leave, memberships, team_usage, usage
+from tests.unit.invitation.test_answers import accepted_by, assignments, memberships, team_usage, usage
 from tests.unit.invitation.test_creation import custom_role
 
 Start = Callable[[], Instance]
@@ -156,7 +155,7 @@ def test_what_the_person_has_already_must_stay_until_the_end(
             if gone == "team":
                 world.team(desk.org, team, active=False)
             elif gone == "membership":
-                end_all_of_user(world.database, world.teams_table, user, desk.org, change)
+                world.take_from_teams(user, desk.org)
             else:
                 role_store.end(world.database, world.table, assignments(world, user), change)
         return run(calls, *more)
@@ -177,7 +176,7 @@ def test_never_for_who_is_deactivated_at_that_moment(desk: Desk, world: World, n
 
     def just_before_the_end(calls: list, *more: object) -> list:
         if type(calls[0]).__name__ == "_Transact" and not done:
-            done.append(leave(world, user, desk.org))
+            done.append(world.leave(user, desk.org))
         return run(calls, *more)
 
     instance.database._run = just_before_the_end

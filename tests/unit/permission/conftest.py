@@ -13,7 +13,7 @@ from tests.support.services import Instance
 @pytest.fixture
 def new_instance(start_instance: Callable[..., Instance]) -> Callable[[], Instance]:
     """Starts one more instance of the function."""
-    return lambda: start_instance(service, "permissions")
+    return lambda: start_instance(service, "permissions", "teams")
 
 
 @pytest.fixture

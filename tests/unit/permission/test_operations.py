@@ -51,9 +51,20 @@ class TestHealth:
         instance.call("GET", "/health").expect(503, "SERVICE_UNAVAILABLE")
 
 
+@pytest.fixture
+def user_of_a_team(world: World, org: str) -> str:
+    """A user who has nothing but a membership."""
+    user, team = world.user(), world.team(org)
+    place = key("TeamMember", orgId=org, teamId=team, userId=user)
+    columns = {"organisationId": org, "teamId": team, "userId": user, "teamRoleId": "team-role-x"}
+    more = {"isPrimary": False, "isLead": False, "active": True, "version": 1}
+    world.database.put(world.teams_table, {**place, **columns, **more})
+    return user
+
+
 class TestCatalogue:
     def test_every_permission_in_pages(self, api: Instance, world: World) -> None:
-        user = world.user()
+        user = world.somebody()
         names, start = [], {}
         while True:
             page = api.call("GET", "/platform/permissions", user, query={"pageSize": "20", **start}).expect(200)
@@ -68,11 +79,11 @@ class TestCatalogue:
         assert "next" not in page["_links"]
 
     def test_by_category(self, api: Instance, world: World) -> None:
-        page = api.call("GET", "/platform/permissions?category=AUDIT", world.user()).expect(200)
+        page = api.call("GET", "/platform/permissions?category=AUDIT", world.somebody()).expect(200)
         assert {one["name"] for one in page["items"]} == {"audit:read", "audit:export", "audit:read:org"}
 
     def test_one(self, api: Instance, world: World) -> None:
-        one = api.call("GET", "/platform/permissions/perm-team-member-add", world.user()).expect(200)
+        one = api.call("GET", "/platform/permissions/perm-team-member-add", world.somebody()).expect(200)
         assert (one["name"], one["resource"], one["action"]) == ("team:member:add", "team", "member:add")
         assert one["_links"] == {"self": {"href": "/v1/platform/permissions/perm-team-member-add"}}
 
@@ -90,13 +101,25 @@ class TestCatalogue:
         ],
     )
     def test_refusals(self, api: Instance, world: World, path: str, status: int, code: str) -> None:
-        api.call("GET", path, world.user()).expect(status, code)
+        api.call("GET", path, world.somebody()).expect(status, code)
 
-    def test_nobody_is_refused(self, api: Instance) -> None:
+    def test_nobody_is_refused(self, api: Instance, world: World) -> None:
         api.call("GET", "/platform/permissions").expect(401, "UNAUTHORIZED")
+        api.call("GET", "/platform/permissions", world.user()).expect(403, "FORBIDDEN")
+
+    def test_whoever_holds_something_reads_it_until_they_leave(
+        self, api: Instance, world: World, org: str, user_of_a_team: str
+    ) -> None:
+        """A role, a platform role, or a membership; whatever the gateway's cached policy still lets through."""
+        for user in (world.somebody(), world.platform("SUPPORT_AGENT"), user_of_a_team):
+            api.call("GET", "/platform/permissions", user).expect(200)
+            api.call("GET", "/platform/permissions/perm-site-read", user).expect(200)
+            world.leave(user)
+            api.call("GET", "/platform/permissions", user).expect(403, "FORBIDDEN")
+            api.call("GET", "/platform/permissions/perm-site-read", user).expect(403, "FORBIDDEN")
 
     def test_the_cursor_of_another_filter_is_refused(self, api: Instance, world: World) -> None:
-        user = world.user()
+        user = world.somebody()
         start = api.call("GET", "/platform/permissions?pageSize=1", user).expect(200)["startAt"]
         query = {"category": "SITE", "startAt": start}
         api.call("GET", "/platform/permissions", user, query=query).expect(400, "INVALID_CURSOR")

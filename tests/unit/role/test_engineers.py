@@ -12,7 +12,7 @@ from bbws_access.kernel.errors import BadRequest, NotFound
 from bbws_access.kernel.keys import key, partition
 from bbws_access.kernel.records import Change
 from bbws_access.kernel.settings import Settings
-from bbws_access.role.engineers import assign_role, end_platform_roles
+from bbws_access.role.engineers import assign_role, leave
 from tests.support.services import ENGINEER, World
 from tests.support.tables import REGION, query_all
 
@@ -49,17 +49,18 @@ class TestAssignRole:
     def test_platform_roles_are_taken_away_and_given_again(self, world: World, database: Database, table: str) -> None:
         user, org_id = world.user(), world.organisation()
         world.assign(user, "ORG_ADMIN", org_id)
-        assert end_platform_roles(database, table, user, CHANGE) == []
+        assert leave(database, table, user, None, "first", CHANGE)[1] == []
         for name in ("PLATFORM_ADMIN", "SUPPORT_AGENT"):
             world.assign(user, name)
-        assert sorted(end_platform_roles(database, table, user, CHANGE)) == ["PLATFORM_ADMIN", "SUPPORT_AGENT"]
-        assert end_platform_roles(database, table, user, CHANGE) == []
+        assert leave(database, table, user, org_id, "of the organisation", CHANGE)[1] == []
+        assert sorted(leave(database, table, user, None, "second", CHANGE)[1]) == ["PLATFORM_ADMIN", "SUPPORT_AGENT"]
+        assert leave(database, table, user, None, "third", CHANGE)[1] == []
         access = read_access(database, Settings(region=REGION, tables={"permissions": table}), user)
-        assert [grant.role_name for grant in access.grants] == ["ORG_ADMIN"]
+        assert (access.grants, access.active) == ((), False)
         done = assign_role(database, table, user_id=user, role="SUPPORT_AGENT", change=CHANGE)
         assert (done["created"], done["assignment"]["version"]) == (True, 3)
         with pytest.raises(BadRequest, match="sub"):
-            end_platform_roles(database, table, "me@example.com", CHANGE)
+            leave(database, table, "me@example.com", None, "fourth", CHANGE)
 
     def test_refusals(self, world: World, database: Database, table: str) -> None:
         org_id, user = world.organisation(), world.user()

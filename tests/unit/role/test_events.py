@@ -151,22 +151,34 @@ class TestUserDeactivated:
         assert records.assignments(user) == ended
         assert records.counts(one) == {"ORG_MANAGER": 1}
 
-    def test_what_is_given_at_the_same_moment_ends_too(
-        self, api: Instance, world: World, records: Records, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize(("before", "left"), [(1, []), (2, ["ORG_ADMIN"])], ids=["before", "after"])
+    def test_what_is_given_before_the_departure_is_recorded_ends_and_what_is_given_after_stays(
+        self,
+        api: Instance,
+        world: World,
+        records: Records,
+        monkeypatch: pytest.MonkeyPatch,
+        before: int,
+        left: list[str],
     ) -> None:
+        """The first transaction records the departure, the second one ends what there was."""
         org, user = world.organisation(), world.user()
         world.assign(user, "ORG_MANAGER", org)
-        transact, given = api.database.transact, []
+        transact, calls = api.database.transact, []
 
         def overtaken(actions: list, **more: object) -> None:
-            if not given:
-                given.append(world.assign(user, "ORG_ADMIN", org))
+            calls.append(actions)
+            if len(calls) == before:
+                world.assign(user, "ORG_ADMIN", org)
             transact(actions, **more)
 
         monkeypatch.setattr(api.database, "transact", overtaken)
         api.deliver("UserDeactivated", userId=user)
-        assert given
-        assert (records.active(user), records.counts(org)) == ([], {})
+        assert len(calls) >= before
+        assert [role for _, role in records.active(user)] == left
+        assert records.counts(org) == dict.fromkeys(left, 1)
+        status = 200 if left else 403
+        api.call("GET", f"/organisations/{org}/roles", user).expect(status)
 
     def test_in_one_organisation_only(self, api: Instance, world: World, records: Records) -> None:
         user, one, two = world.user(), world.organisation(), world.organisation()
@@ -177,13 +189,21 @@ class TestUserDeactivated:
         assert (records.counts(one), records.counts(two)) == ({}, {"ORG_ADMIN": 1})
         api.deliver("UserDeactivated", userId=world.user())
 
-    def test_platform_roles_are_the_engineers_affair(
+    def test_platform_roles_count_no_more_although_no_service_writes_them(
         self, api: Instance, world: World, database: Database, table: str
     ) -> None:
-        user = world.platform("SUPPORT_AGENT")
+        user, org = world.platform("SUPPORT_AGENT"), world.organisation()
+        path = f"/organisations/{org}/roles"
+        api.call("GET", path, user).expect(200)
+        api.deliver("UserDeactivated", userId=user, organisationId=org)
+        api.call("GET", path, user).expect(200)  # it is held in no organisation, so leaving one does not end it
         api.deliver("UserDeactivated", userId=user)
+        api.call("GET", path, user).expect(403)
+        api.call("GET", "/platform/roles", user).expect(403)
         stored = database.get(table, key("PlatformRoleAssignment", userId=user, roleId="role-support-agent"))
         assert stored["active"]
+        world.assign(user, "SUPPORT_AGENT")
+        api.call("GET", path, user).expect(200)
 
     def test_what_has_expired_is_counted_off_too(self, api: Instance, world: World, records: Records) -> None:
         org, user = world.organisation(), world.user()
@@ -204,7 +224,7 @@ class TestUserDeactivated:
 
         def failing(actions: list, **more: object) -> None:
             calls.append(actions)
-            if len(calls) == 2:
+            if len(calls) == 3:  # after the departure, and two of the five
                 raise ConnectionError("gone")
             transact(actions, **more)
 

@@ -76,25 +76,25 @@ def by_name(api: Instance, org: str, user: str, name: str) -> dict:
 
 class TestPlatformRoles:
     def test_all(self, api: Instance, world: World) -> None:
-        page = api.call("GET", "/platform/roles", world.user()).expect(200)
+        page = api.call("GET", "/platform/roles", world.somebody()).expect(200)
         assert {one["name"] for one in page["items"]} == {one["name"] for one in load_roles()["platformRoles"]}
         assert all(one["isSystem"] and one["scope"] == "PLATFORM" for one in page["items"])
 
     def test_in_pages(self, api: Instance, world: World) -> None:
-        user = world.user()
+        user = world.somebody()
         first = api.call("GET", "/platform/roles?pageSize=3", user).expect(200)
         query = {"pageSize": "3", "startAt": first["startAt"]}
         second = api.call("GET", "/platform/roles", user, query=query).expect(200)
         assert (first["count"], second["count"], second["moreAvailable"]) == (3, 1, False)
 
     def test_one(self, api: Instance, world: World) -> None:
-        one = api.call("GET", "/platform/roles/role-platform-admin", world.user()).expect(200)
+        one = api.call("GET", "/platform/roles/role-platform-admin", world.somebody()).expect(200)
         assert (one["name"], one["permissions"]) == ("PLATFORM_ADMIN", ["*"])
         assert one["_links"] == {"self": {"href": "/v1/platform/roles/role-platform-admin"}}
 
     def test_refusals(self, api: Instance, world: World) -> None:
-        api.call("GET", "/platform/roles/role-none", world.user()).expect(404, "ROLE_NOT_FOUND")
-        api.call("GET", "/platform/roles/role*", world.user()).expect(400, "VALIDATION_ERROR")
+        api.call("GET", "/platform/roles/role-none", world.somebody()).expect(404, "ROLE_NOT_FOUND")
+        api.call("GET", "/platform/roles/role*", world.somebody()).expect(400, "VALIDATION_ERROR")
         api.call("GET", "/platform/roles").expect(401, "UNAUTHORIZED")
 
 

@@ -120,16 +120,18 @@ class TestExpiry:
 
 class TestAssignments:
     def test_a_new_one_and_one_in_the_place_of_another(self) -> None:
-        first = rules.new_assignment(role(), "you", None, None, None, CHANGE)
+        first = rules.new_assignment(role(), "you", None, None, None, CHANGE, departures=0)
         assert (first["version"], first["scope"], first["active"]) == (1, "ORGANISATION", True)
         assert not {"teamId", "expiresAt"} & first.keys()
         ended = rules.ended_assignment(first, CHANGE)
         assert (ended["active"], ended["version"]) == (False, 2)
-        again = rules.new_assignment(role(scope="TEAM"), "you", "team-1", "2030-01-01T00:00:00.000Z", ended, CHANGE)
+        again = rules.new_assignment(
+            role(scope="TEAM"), "you", "team-1", "2030-01-01T00:00:00.000Z", ended, CHANGE, departures=0
+        )
         assert (again["version"], again["teamId"], again["expiresAt"]) == (3, "team-1", "2030-01-01T00:00:00.000Z")
 
     def test_an_answer_shows_whether_it_is_in_force(self) -> None:
-        record = rules.new_assignment(role(), "you", None, "2026-01-02T03:04:06.000Z", None, CHANGE)
+        record = rules.new_assignment(role(), "you", None, "2026-01-02T03:04:06.000Z", None, CHANGE, departures=0)
         assert rules.assignment_answer(record, "NEW", NOW, {})["active"] is True
         answer = rules.assignment_answer(record, "NEW", NOW + timedelta(seconds=1), {})
         assert (answer["active"], answer["roleName"]) == (False, "NEW")

@@ -131,7 +131,7 @@ class Harness:
 
 
 @pytest.fixture
-def harness(database, tables) -> Harness:
+def harness(database, tables, org) -> Harness:
     names = {name: tables[name] for name in ("permissions", "teams")}
     return Harness(
         database, Settings(region=REGION, tables=names, allowed_origins=("https://a.example", "https://b.example"))

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from bbws_access.kernel.contract import load_roles
+from bbws_access.kernel.keys import key
 from bbws_access.team import rules
 from tests.support.services import Instance, World, at_once
 from tests.support.teams import MEMBER, TEAM_ROLE, TEAM_ROLES, Organisation, team_role
@@ -34,10 +35,45 @@ class TestDefaults:
         api.deliver("OrganisationCreated", organisationId=org.id, name="Acme")
         assert org.get(TEAM_ROLES)["items"] == before
 
-    def test_the_event_completes_what_is_there(self, api: Instance, org: Organisation) -> None:
+    @pytest.mark.parametrize("older", [False, True], ids=["", "of an organisation older than the record of the seed"])
+    def test_the_event_again_brings_nothing_back(self, api: Instance, org: Organisation, older: bool) -> None:
+        """Neither what the organisation abolished nor what it renamed."""
         api.call("DELETE", TEAM_ROLE.format(org.id, org.roles["VIEWER"]), org.admin).expect(204)
+        renamed = team_role("COLLEAGUE", "CAN_VIEW_MEMBERS")
+        api.call("PUT", TEAM_ROLE.format(org.id, org.roles["MEMBER"]), org.admin, renamed).expect(200)
+        if older:
+            org.database.delete(org.tables["teams"], key("TeamRoleSeed", orgId=org.id))
+        before = org.get(TEAM_ROLES)["items"]
+        assert {one["name"] for one in before} == {*DEFAULTS, "COLLEAGUE"} - {"VIEWER", "MEMBER"}
+        for _ in range(2):
+            api.deliver("OrganisationCreated", organisationId=org.id, name="Acme")
+            assert org.get(TEAM_ROLES)["items"] == before
+
+    def test_all_abolished_stay_so_where_none_is_left(self, api: Instance, org: Organisation) -> None:
+        for role in org.roles.values():
+            api.call("DELETE", TEAM_ROLE.format(org.id, role), org.admin).expect(204)
         api.deliver("OrganisationCreated", organisationId=org.id, name="Acme")
-        assert {one["name"] for one in org.get(TEAM_ROLES)["items"]} == set(DEFAULTS)
+        assert org.get(TEAM_ROLES)["items"] == []
+
+    def test_a_seed_that_failed_is_made_good(
+        self, api: Instance, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also where the organisation has a team role of its own by then."""
+        org_id, transact = world.organisation(), api.database.transact
+        admin = world.member(org_id)
+
+        def failing(actions: list, **more: object) -> None:
+            raise ConnectionError("gone")
+
+        monkeypatch.setattr(api.database, "transact", failing)
+        with pytest.raises(ConnectionError):
+            api.deliver("OrganisationCreated", organisationId=org_id, name="Acme")
+        monkeypatch.setattr(api.database, "transact", transact)
+        api.call("POST", TEAM_ROLES.format(org_id), admin, team_role("MEMBER")).expect(201)
+        api.deliver("OrganisationCreated", organisationId=org_id, name="Acme")
+        found = api.call("GET", TEAM_ROLES.format(org_id), admin).expect(200)["items"]
+        assert sorted(one["name"] for one in found) == sorted(DEFAULTS)
+        assert [one["isDefault"] for one in found if one["name"] == "MEMBER"] == [False]
 
     def test_the_event_many_times_at_once(self, world: World, new_instance: Callable[[], Instance]) -> None:
         org_id = world.organisation()

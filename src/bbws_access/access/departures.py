@@ -1,0 +1,108 @@
+"""Who has left, and how often: one record per person, written before anything else ends.
+
+What a person is given says how often they had left by then, the organisation or everything. It counts while that number
+is still the person's. So one write ends all that somebody holds, wherever it lies, and what is being written at that
+moment never counts (docs/decisions/0012-who-leaves.md).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from bbws_access.access.grants import in_force
+from bbws_access.kernel.dynamodb import Check, Database, Page, Query
+from bbws_access.kernel.errors import Conflict
+from bbws_access.kernel.keys import key, partition
+from bbws_access.kernel.records import Change, Stale, Step, commit, put_over, timestamp, until_fresh
+
+ENTITY = "Departures"
+EVERYWHERE = "EVERYWHERE"  # among ids of organisations, which are lower-case
+_TOLD_AT_MOST = 50  # of the last departures of a person, to know those again that are told twice
+
+
+class Departures(NamedTuple):
+    """The departures of one person; `record` is None for somebody who never left."""
+
+    user_id: str
+    record: dict | None = None
+
+    @classmethod
+    def of(cls, user_id: str, page: Page) -> Departures:
+        """From the result of `departures_read`."""
+        return cls(user_id, page.items[0] if page.items else None)
+
+    def count(self, org_id: str | None) -> int:
+        """How often the person has left an organisation (None: none) or everything."""
+        places = self.record["places"] if self.record is not None else {}
+        return sum(places[place]["count"] for place in (org_id, EVERYWHERE) if place in places)
+
+    def last(self, org_id: str) -> str:
+        """When the person last left an organisation or everything; "" for never."""
+        places = self.record["places"] if self.record is not None else {}
+        return max((places[place]["leftAt"] for place in (org_id, EVERYWHERE) if place in places), default="")
+
+    def lets(self, given: dict) -> bool:
+        """Whether the person has not left since they were given a role or a membership."""
+        return given.get("departures", 0) == self.count(given.get("organisationId"))
+
+    def in_force(self, given: dict, now: datetime) -> bool:
+        """Whether a role or a membership of the person counts now."""
+        return in_force(given, now) and self.lets(given)
+
+    def ended(self, given: dict) -> bool:
+        """Whether what the person was given, and what nobody ended yet, ended as they left."""
+        return given["active"] and given.get("departures", 0) < self.count(given.get("organisationId"))
+
+    def stays(self, table: str) -> Step:
+        """A step that fails as stale where the person leaves meanwhile."""
+        place = key(ENTITY, userId=self.user_id)
+        if self.record is None:
+            return Check(table, place, "attribute_not_exists(PK)"), Stale()
+        names, values = {"#version": "version"}, {":version": self.record["version"]}
+        return Check(table, place, "#version = :version", names, values), Stale()
+
+
+def departures_read(table: str, user_id: str) -> Query:
+    """The read of somebody's departures, in the table `permissions`: a page of one record at most."""
+    return Query(table, partition(ENTITY, userId=user_id), ENTITY.upper())
+
+
+def record_departure(
+    database: Database, table: str, user_id: str, org_id: str | None, departure_id: str, change: Change
+) -> Departures:
+    """Record that somebody leaves an organisation, or everything for None; doing it again changes nothing.
+
+    departure_id: the same each time that the same departure is told
+    All that they hold there counts no more from now on. Returns the departures as they then are.
+    """
+    read, place = departures_read(table, user_id), org_id or EVERYWHERE
+    told = f"{place}#{departure_id}"
+
+    def attempt(reads: list) -> Departures:
+        found = Departures.of(user_id, reads[0]).record
+        if found is not None and told in found["told"]:
+            return Departures(user_id, found)
+        before = {"places": {}, "told": []} if found is None else found
+        count = before["places"].get(place, {"count": 0})["count"] + 1
+        item = {
+            **key(ENTITY, userId=user_id),
+            "entityType": ENTITY,
+            "userId": user_id,
+            "active": True,
+            **(change.first() if found is None else {**found, **change.next(found)}),
+            "places": {**before["places"], place: {"count": count, "leftAt": timestamp(change.now)}},
+            "told": [*before["told"], told][-_TOLD_AT_MOST:],
+        }
+        commit(database, [(put_over(table, item, found), Stale())])
+        return Departures(user_id, item)
+
+    return until_fresh(database.parallel([read]), lambda: database.parallel([read]), attempt)
+
+
+def user_left(user_id: str) -> Conflict:
+    """The answer to whoever gives something to somebody who left after that began."""
+    return Conflict(
+        f"The user {user_id} left while this was under way, and was given nothing. If they are to be back, ask again.",
+        code="USER_LEFT",
+    )

@@ -1,0 +1,105 @@
+"""The second lock: what the tables say that the caller holds, when a request begins and until its last write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from bbws_access.access.departures import Departures, user_left
+from bbws_access.access.grants import Reason
+from bbws_access.access.reader import read_access_in
+from bbws_access.kernel.dynamodb import Call, Check, Database, Delete, Page, Put, Query, TransactionCancelled, Update
+from bbws_access.kernel.errors import Forbidden
+from bbws_access.kernel.records import Stale, Step
+from bbws_access.service.requests import Request
+
+
+class CallersDatabase:
+    """The database as a request of a caller may use it: each write fails as stale once the caller has left.
+
+    It checks so in the same transaction, so whoever leaves before the commit has written nothing. There is no other
+    write than a transaction.
+    """
+
+    def __init__(self, database: Database, request: Request) -> None:
+        self._database = database
+        self._request = request
+
+    def parallel(self, calls: Iterable[Call]) -> list:
+        """The results of reads that are in flight at the same time, in the order of the calls."""
+        calls = list(calls)
+        if any(isinstance(call, Update) for call in calls):
+            raise TypeError("What a caller writes goes into a transaction")
+        return self._database.parallel(calls)
+
+    def rest_of(self, query: Query, page: Page) -> list[dict]:
+        """The items of a first page and of all that follow it."""
+        return self._database.rest_of(query, page)
+
+    def transact(self, actions: Iterable[Put | Update | Delete | Check]) -> None:
+        """All of the actions or none. Raises Stale where the caller left meanwhile, TransactionCancelled."""
+        actions = list(actions)
+        check, left = self._request.access.departures.stays(self._request.settings.permissions_table)
+        try:
+            self._database.transact([*actions, check])
+        except TransactionCancelled as cancelled:
+            if len(actions) in cancelled.failed():
+                raise left from cancelled
+            raise TransactionCancelled(str(cancelled), cancelled.reasons[:-1]) from cancelled
+
+
+def check_access(request: Request, calls: Sequence[Call]) -> list:
+    """Read what the caller holds, in `request.access` from now on, and the results of the calls, all in one wait.
+
+    Raises Forbidden where it does not let the request in.
+    """
+    org_id = request.path.get("orgId")
+    request.access, results = read_access_in(
+        request.database, request.settings, request.caller.user_id, org_id, now=request.now, alongside=calls
+    )
+    decision = request.access.allows(request.operation, request.path)
+    if decision.allowed:
+        return results
+    request.log.record(
+        "Access denied",
+        decision="DENY",
+        reason=decision.reason,
+        operation=request.operation.operation_id,
+        principal=request.caller.user_id,
+        organisationId=org_id,
+    )
+    message = "You may not do this."
+    if decision.reason is Reason.NOT_IN_ORGANISATION:
+        message = "You do not belong to this organisation."
+    raise Forbidden(message)
+
+
+class Receiver:
+    """Whoever is given something by a request, in the path's organisation.
+
+    What they get counts from the departures that `find` found on. Whoever leaves after the request began is not
+    brought back by it.
+    """
+
+    def __init__(self, request: Request, user_id: str) -> None:
+        self._request = request
+        self._user_id = user_id
+        self._first: int | None = None
+
+    def find(self, page: Page) -> Departures:
+        """The receiver's departures, from the result of `departures_read`. Raises USER_LEFT, Stale."""
+        found = Departures.of(self._user_id, page)
+        count = found.count(self._request.path["orgId"])
+        if self._first is None:
+            self._first = count
+        if count != self._first:
+            raise user_left(self._user_id)
+        if self._is_caller() and found.record != self._request.access.departures.record:
+            raise Stale
+        return found
+
+    def stays(self, departures: Departures) -> list[Step]:
+        """The step that fails as stale where the receiver leaves; of the caller it is among the steps anyway."""
+        return [] if self._is_caller() else [departures.stays(self._request.settings.permissions_table)]
+
+    def _is_caller(self) -> bool:
+        return self._user_id == self._request.caller.user_id

@@ -1,0 +1,1 @@
+"""People who leave while requests and events are under way."""
