@@ -320,7 +320,7 @@ def test_the_handler_from_the_environment(environment, capsys):
         assert answer["policyDocument"]["Statement"][0]["Effect"] == "Deny"
         assert server.requests[0][0].startswith(f"GET /{POOL}/.well-known/jwks.json ")
         tables = [json.loads(body)["TableName"] for _, body in server.requests[1:]]
-        assert sorted(tables) == ["permissions"] * 4 + ["teams"] * 2
+        assert sorted(tables) == ["permissions"] * 5 + ["teams"] * 2
     assert json.loads(capsys.readouterr().out)["reason"] == "UNKNOWN_USER"
 
 

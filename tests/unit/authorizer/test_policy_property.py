@@ -119,7 +119,21 @@ def _world(draw) -> dict:
                 "expiresAt": draw(_EXPIRY),
             }
         )
-    return {"organisations": organisations, "assignments": assignments, "platform": platform, "members": members}
+    # Mostly, nobody has left; what was given before somebody left says so.
+    left = {place: draw(st.sampled_from([0, 0, 0, 1])) for place in (*orgs, "EVERYWHERE")}
+    for one in (*assignments, *platform, *members):
+        place = one.get("organisationId")
+        count = left["EVERYWHERE"] + (left[place] if place else 0)
+        before = draw(st.sampled_from([count, count, None, 0, 1, 2]))
+        if before is not None:
+            one["departures"] = before
+    return {
+        "organisations": organisations,
+        "assignments": assignments,
+        "platform": platform,
+        "members": members,
+        "left": left,
+    }
 
 
 def _access(world: dict):
@@ -127,14 +141,19 @@ def _access(world: dict):
     for content in world["organisations"].values():
         results += [content["roles"], content["sets"], content["team_roles"]]
     definitions = _Definitions(TABLES, list(world["organisations"]), results)
-    return _Held(ME, [world["assignments"], world["platform"], world["members"]], NOW).access(definitions)
+    places = {place: {"count": count, "leftAt": "2025-01-01T00:00:00.000Z"} for place, count in world["left"].items()}
+    departures = [{"places": places}] if any(world["left"].values()) else []
+    records = [departures, world["assignments"], world["platform"], world["members"]]
+    return _Held(ME, records, NOW).access(definitions)
 
 
 # The oracle.
 
 
-def _in_force(record: dict) -> bool:
-    if not record["active"]:
+def _in_force(record: dict, left: dict[str, int]) -> bool:
+    """left: how often the user left each organisation, and everything"""
+    times = [count for place, count in left.items() if place in ("EVERYWHERE", record.get("organisationId"))]
+    if not record["active"] or record.get("departures", 0) != sum(times):
         return False
     expiry = record.get("expiresAt")
     if expiry is None:
@@ -145,16 +164,20 @@ def _in_force(record: dict) -> bool:
         return False
 
 
+def _those_in_force(world: dict, kind: str) -> list[dict]:
+    return [record for record in world[kind] if _in_force(record, world["left"])]
+
+
 def _held(world: dict) -> list[tuple[str, str | None, str | None, set[str]]]:
     """(scope, organisation, team, permissions) of everything that counts."""
     held = []
-    for one in filter(_in_force, world["platform"]):
+    for one in _those_in_force(world, "platform"):
         held += [
             ("PLATFORM", None, None, set(role["permissions"]))
             for role in load_roles()["platformRoles"]
             if role["roleId"] == one["roleId"]
         ]
-    for one in filter(_in_force, world["assignments"]):
+    for one in _those_in_force(world, "assignments"):
         content = world["organisations"][one["organisationId"]]
         for role in content["roles"]:
             if role["roleId"] != one["roleId"] or not role["active"]:
@@ -183,7 +206,7 @@ def _includes(permissions: set[str], wanted: str) -> bool:
 
 def _oracle(world: dict, operation, params: dict[str, str]) -> bool:
     held = _held(world)
-    members = list(filter(_in_force, world["members"]))
+    members = _those_in_force(world, "members")
     if not held and not members:
         return False
     if operation.access == "signed-in":
