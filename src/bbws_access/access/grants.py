@@ -117,7 +117,8 @@ class Access:
         """
         grants = tuple(grant for grant in self.grants if grant.org_id == org_id)
         memberships = tuple(membership for membership in self.memberships if membership.org_id == org_id)
-        return Access(self.user_id, grants, memberships, known=bool(grants or memberships))
+        known = bool(grants or memberships)
+        return Access(self.user_id, grants, memberships, known=known, departures=self.departures)
 
     def organisations(self) -> frozenset[str]:
         """Organisations in which the user is active. A PLATFORM role reaches all and makes active in none."""
