@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 
+from bbws_access.access.reader import read_access
 from bbws_access.kernel.contract import Operation, load_contract, load_roles
 from bbws_access.kernel.dynamodb import Get
 from bbws_access.kernel.keys import key
@@ -260,6 +263,140 @@ def test_a_preview_says_what_the_change_says(
             assert said["allowed"] == (done.status == 200), (said, done)
             if done.status != 200:
                 assert set(said["missing"]) & set(done.details["missing"] if done.details else said["missing"])
+
+
+# What ends in time
+
+SOON = "2090-01-01T00:00:00.000Z"
+LATER = "2090-06-01T00:00:00.000Z"
+
+
+class TestEnds:
+    """The holder of a role until a moment leaves nothing that outlives it."""
+
+    @pytest.fixture
+    def deputy(self, world: World, org: str) -> str:
+        """An administrator for a time."""
+        return world.member(org, "ORG_ADMIN", expires_at=SOON)
+
+    @pytest.fixture
+    def roles(self, call: Call, admin: str) -> dict[str, str]:
+        return {role["name"]: role["roleId"] for role in call("GET", "roles", admin).expect(200)["items"]}
+
+    @pytest.mark.parametrize(
+        ("asked", "ends"), [(None, SOON), (LATER, SOON), (SOON, SOON), ("2089-01-01T00:00:00.000Z",) * 2]
+    )
+    def test_an_assignment_ends_with_what_covers_it(
+        self, call: Call, world: World, deputy: str, roles: dict[str, str], asked: str | None, ends: str
+    ) -> None:
+        body = {"roleId": roles["ORG_ADMIN"], **({} if asked is None else {"expiresAt": asked})}
+        user = world.user()
+        assert call("POST", f"users/{user}/roles", deputy, body).expect(201)["expiresAt"] == ends
+        # Nor does it last longer when it comes back to whoever gave it, after they gave theirs away.
+        call("DELETE", f"users/{deputy}/roles/{roles['ORG_ADMIN']}", user).expect(204)
+        again = call("POST", f"users/{deputy}/roles", user, {"roleId": roles["ORG_ADMIN"]}).expect(201)
+        assert again["expiresAt"] == ends
+
+    def test_the_latest_of_several_counts_for_each(
+        self, call: Call, world: World, org: str, admin: str, deputy: str, with_permissions: Callable[..., str]
+    ) -> None:
+        def role(name: str, *permissions: str, user: str = admin) -> str:
+            body = {"name": name, "displayName": "x", "permissions": list(permissions)}
+            return call("POST", "roles", user, body).expect(201)["roleId"]
+
+        def given(role_id: str) -> str | None:
+            return call("POST", f"users/{world.user()}/roles", deputy, {"roleId": role_id}).expect(201).get("expiresAt")
+
+        reads, deletes, nothing = role("READS", WEAK), role("DELETES", WEAK, STRONG), role("NOTHING")
+        assert [given(one) for one in (reads, deletes, nothing)] == [SOON, SOON, SOON]
+        world.assign(deputy, reads, org, expires_at=LATER)
+        assert [given(one) for one in (reads, deletes, nothing)] == [LATER, SOON, LATER]
+        world.assign(deputy, role("KEEPS", "site:*"), org)
+        assert [given(one) for one in (reads, deletes, nothing)] == [None, None, None]
+
+    @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+    def test_what_others_keep_is_not_theirs_to_define(
+        self, kind: Kind, call: Call, world: World, org: str, admin: str, deputy: str
+    ) -> None:
+        answer = call("POST", kind.path, deputy, kind.body(STRONG))
+        answer.expect(403, "PERMISSION_CEILING")
+        assert set(answer.details["heldUntil"].values()) == {SOON}
+        assert answer.details["heldUntil"].keys() == set(answer.details["missing"])
+        made = call("POST", kind.path, admin, kind.body(WEAK)).expect(201)
+        place = f"{kind.path}/{made[kind.id_name]}"
+        call("PUT", place, deputy, kind.body(STRONG)).expect(403, "PERMISSION_CEILING")
+        call("PUT", place, deputy, kind.body(WEAK, active=False)).expect(200)
+        call("PUT", place, deputy, kind.body(WEAK, active=True)).expect(403, "PERMISSION_CEILING")
+        if kind.path == "roles":
+            asked = {"permissions": [WEAK], "active": True}
+            said = call("POST", f"{place}/preview", deputy, asked).expect(200)
+            assert (said["allowed"], said["missing"]) == (False, [WEAK])
+
+    def test_nor_default_roles_to_seed(self, call: Call, admin: str, deputy: str, roles: dict[str, str]) -> None:
+        call("DELETE", f"roles/{roles['SITE_VIEWER']}", admin).expect(204)
+        call("POST", "roles/seed", deputy).expect(403, "PERMISSION_CEILING")
+
+    def test_nor_memberships_which_have_no_end(
+        self, call: Call, world: World, org: str, admin: str, deputy: str
+    ) -> None:
+        seed_team_roles(world.database, world.teams_table, org, Change.outside_a_request("engineer"))
+        found = call("GET", "team-roles", admin).expect(200)["items"]
+        team_roles = {one["name"]: one["teamRoleId"] for one in found}
+        one, other = (call("POST", "teams", admin, {"name": name}).expect(201)["teamId"] for name in ("A", "B"))
+
+        def body(user: str, name: str) -> dict:
+            return {"userId": user, "teamRoleId": team_roles[name], "userEmail": "a@acme.example"}
+
+        member = world.member(org, "SITE_VIEWER", team_id=one)
+        for user in (member, deputy):
+            answer = call("POST", f"teams/{one}/members", deputy, body(user, "TEAM_LEAD"))
+            answer.expect(403, "PERMISSION_CEILING")
+            assert answer.details["heldUntil"]["CAN_MANAGE_MEMBERS"] == SOON
+        call("POST", f"teams/{one}/members", admin, body(member, "VIEWER")).expect(201)
+        place = f"teams/{one}/members/{member}"
+        call("PUT", place, deputy, {"teamRoleId": team_roles["MEMBER"]}).expect(403, "PERMISSION_CEILING")
+        call("PUT", place, deputy, {"teamRoleId": team_roles["VIEWER"], "firstName": "A"}).expect(200)
+        call("POST", f"{place}/transfer", deputy, {"toTeamId": other}).expect(403, "PERMISSION_CEILING")
+        # What was given to them for good, they give on.
+        call("POST", f"teams/{one}/members", admin, body(deputy, "TEAM_LEAD")).expect(201)
+        call("PUT", place, deputy, {"teamRoleId": team_roles["TEAM_LEAD"]}).expect(200)
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_nothing_outlives_it_whatever_two_do_together(
+        self, call: Call, world: World, org: str, admin: str, deputy: str, roles: dict[str, str], seed: int
+    ) -> None:
+        """A deputy, and an accomplice who holds for good all that it takes to hand things on, try at random."""
+        chance = random.Random(seed)
+        names = ["role:create", "role:update", "role:delete", "role:assign", "role:read", "permission:create"]
+        body = {"name": "HANDS_ON", "displayName": "x", "permissions": names}
+        accomplice = world.member(org, call("POST", "roles", admin, body).expect(201)["roleId"])
+        people, known, sets = [deputy, accomplice], list(roles.values()), ["set-site-manager", "set-viewer"]
+        done = set()
+        for step in range(40):
+            actor, receiver = chance.choice(people), chance.choice(people)
+            permissions = chance.sample([WEAK, STRONG, "role:read", "role:assign"], chance.randint(0, 3))
+            content = {"permissions": permissions, "permissionSets": chance.sample(sets, chance.randint(0, 1))}
+            one, what = chance.choice(known), chance.choice(["create", "change", "take", "give", "give", "set"])
+            if what == "create":
+                answer = call("POST", "roles", actor, {"name": f"S{step}", "displayName": "x", **content})
+                known += [answer.body["roleId"]] if answer.status == 201 else []
+            elif what == "set":
+                answer = call("POST", "permission-sets", actor, {"name": f"S{step}", "permissions": [WEAK, STRONG]})
+                sets += [answer.body["setId"]] if answer.status == 201 else []
+            elif what == "change":
+                answer = call("PUT", f"roles/{one}/permissions", actor, content)
+            elif what == "take":
+                answer = call("DELETE", f"users/{receiver}/roles/{one}", actor)
+            else:
+                body = {"roleId": one, **({"expiresAt": LATER} if chance.random() < 0.3 else {})}
+                answer = call("POST", f"users/{receiver}/roles", actor, body)
+            done.add((what, answer.status))
+        assert {("give", 201)} <= done, done
+        then = datetime.fromisoformat(SOON)
+        settings = Settings(region="eu-west-1", tables={"permissions": world.table, "teams": world.teams_table})
+        for user in people:
+            held = read_access(world.database, settings, user, [org], now=then).permissions_in(org)
+            assert held <= (set(names) if user == accomplice else set()), (user, held, done)
 
 
 # Permissions that a release dropped

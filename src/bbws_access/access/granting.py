@@ -1,13 +1,15 @@
-"""What may be granted: what exists, and no more than the one who grants holds."""
+"""What may be granted: what exists, no more than the one who grants holds, and for no longer."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 
-from bbws_access.access.grants import Access, Membership
+from bbws_access.access.grants import NEVER, Access, Membership
 from bbws_access.access.permissions import is_known, missing, obsolete
 from bbws_access.kernel.contract import Operation
 from bbws_access.kernel.errors import BadRequest, Forbidden
+from bbws_access.kernel.records import timestamp
 
 # The permissions that allow, where they reach, what a capability allows in one team.
 CAPABILITY_PERMISSIONS: Mapping[str, tuple[str, ...]] = {
@@ -36,21 +38,41 @@ def check_known(permissions: Iterable[str], *, had: Collection[str] = ()) -> Non
 
 
 def lacking_for(access: Access, org_id: str, wanted: Iterable[str], *, had: Iterable[str] = ()) -> list[str]:
-    """What a user would have to hold, and does not, to hand out `wanted` where `had` is granted already; by name.
+    """What a user would have to hold without an end, and does not, to put `wanted` where `had` is already; by name.
 
+    That is for roles and sets: whoever has them keeps for good what is put into them.
     What is obsolete is no permission any more, so nobody has to hold it.
     """
-    added = missing(had, sorted(wanted))
-    return [name for name in missing(access.permissions_in(org_id), added) if is_known(name)]
+    added = (name for name in missing(had, sorted(wanted)) if is_known(name))
+    return [name for name in added if access.held_until(name, org_id) != NEVER]
 
 
 def check_ceiling(access: Access, org_id: str, wanted: Iterable[str], *, had: Iterable[str] = ()) -> None:
-    """Refuse to let a user hand out what they do not hold themselves in the whole organisation.
+    """Refuse to let a user put into a role or set what they do not hold, for good, in the whole organisation.
 
     had: what the receiving role or set grants already, which its change does not add
-    Roles held in one team only do not count. Raises Forbidden PERMISSION_CEILING, listing what is lacking.
+    Roles held in one team only do not count. Raises Forbidden PERMISSION_CEILING, listing what is lacking and until
+    when the user holds what ends.
     """
-    _refuse(lacking_for(access, org_id, wanted, had=had), "in the whole organisation")
+    lacking = lacking_for(access, org_id, wanted, had=had)
+    _refuse({name: access.held_until(name, org_id) for name in lacking}, "in the whole organisation")
+
+
+def granted_until(access: Access, org_id: str, wanted: Iterable[str]) -> datetime:
+    """Until when a user may give what a role carries: as long as they hold all of it in the whole organisation.
+
+    And no longer than they have any role there: one that grants nothing makes its holder part of the organisation.
+    Raises Forbidden PERMISSION_CEILING, listing what is lacking.
+    """
+    until = {name: access.held_until(name, org_id) for name in sorted(wanted) if is_known(name)}
+    _refuse({name: None for name, end in until.items() if end is None}, "in the whole organisation")
+    return min([*(end for end in until.values() if end is not None), access.stays_until(org_id) or NEVER])
+
+
+def text_of_end(*ends: datetime) -> str | None:
+    """The earliest of several ends as records have it; None for never."""
+    earliest = min(ends, default=NEVER)
+    return None if earliest == NEVER else timestamp(earliest)
 
 
 def check_team_role_ceiling(
@@ -61,8 +83,8 @@ def check_team_role_ceiling(
     had: the capabilities that the team role has already
     Raises Forbidden PERMISSION_CEILING, listing the capabilities that are lacking.
     """
-    held = access.permissions_in(org_id)
-    _refuse([name for name in capabilities if name not in had and not _allows(held, name)], "in the whole organisation")
+    until = {name: _capability_until(access, name, org_id) for name in capabilities if name not in had}
+    _refuse({name: end for name, end in until.items() if end != NEVER}, "in the whole organisation")
 
 
 def check_membership_ceiling(
@@ -81,14 +103,16 @@ def check_membership_ceiling(
     removes the members of all the organisation's teams gives any of its team roles, to others.
     Raises Forbidden PERMISSION_CEILING, listing the capabilities that are lacking.
     """
-    if to != access.user_id and _allows(access.permissions_in(org_id), "CAN_MANAGE_MEMBERS"):
-        return
-    held = access.permissions_in(org_id, team_id)
+    manages = _capability_until(access, "CAN_MANAGE_MEMBERS", org_id) if to != access.user_id else None
     own = frozenset().union(
         *(membership.capabilities for membership in access.memberships if _is_of(membership, org_id, team_id))
     )
-    kept = own.union(had)
-    _refuse([name for name in capabilities if name not in kept and not _allows(held, name)], "in this team")
+    until: dict[str, datetime | None] = {}
+    for name in capabilities:
+        if name not in own and name not in had:
+            ways = [end for end in (manages, _capability_until(access, name, org_id, team_id)) if end is not None]
+            until[name] = max(ways, default=None)
+    _refuse({name: end for name, end in until.items() if end != NEVER}, "in this team")
 
 
 def switch_lacking(
@@ -113,14 +137,24 @@ def _is_of(membership: Membership, org_id: str, team_id: str) -> bool:
     return (membership.org_id, membership.team_id) == (org_id, team_id)
 
 
-def _allows(held: Iterable[str], capability: str) -> bool:
-    return not missing(held, CAPABILITY_PERMISSIONS[capability])
+def _capability_until(access: Access, capability: str, org_id: str, team_id: str | None = None) -> datetime | None:
+    """Until when permissions allow what a capability does; None where they do not."""
+    ends = [access.held_until(name, org_id, team_id) for name in CAPABILITY_PERMISSIONS[capability]]
+    return None if None in ends else min(end for end in ends if end is not None)
 
 
-def _refuse(lacking: list[str], where: str) -> None:
-    if lacking:
-        raise Forbidden(
-            f"You cannot grant what you do not hold {where}: {', '.join(lacking)}.",
-            code="PERMISSION_CEILING",
-            details={"missing": lacking},
-        )
+def _refuse(lacking: Mapping[str, datetime | None], where: str) -> None:
+    """Raises PERMISSION_CEILING where anything is lacking: each with the end until which it is held, None for not."""
+    if not lacking:
+        return
+    details: dict[str, object] = {"missing": list(lacking)}
+    ending = {name: timestamp(end) for name, end in lacking.items() if end is not None}
+    never = [name for name in lacking if name not in ending]
+    parts = []
+    if never:
+        parts.append(f"You cannot grant what you do not hold {where}: {', '.join(never)}.")
+    if ending:
+        details["heldUntil"] = ending
+        held = ", ".join(f"{name} until {end}" for name, end in ending.items())
+        parts.append(f"You cannot grant for good what you hold for a time {where}: {held}.")
+    raise Forbidden(" ".join(parts), code="PERMISSION_CEILING", details=details)

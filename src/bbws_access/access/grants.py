@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PLATFORM, ORGANISATION, TEAM = "PLATFORM", "ORGANISATION", "TEAM"
 NO_TEAM = "-"  # the team of a role without one, as part of an assignment's key
+NEVER = datetime.max.replace(tzinfo=UTC)  # when that ends which has no end
 
 
 class Reason(StrEnum):
@@ -49,6 +50,11 @@ class Grant(NamedTuple):
     role_name: str
     assignment: dict
     sources: Mapping[str, tuple[str | None, ...]]
+
+    @property
+    def ends(self) -> datetime:
+        """When it ends by itself; NEVER for without an end."""
+        return end_of(self.assignment)
 
     def reaches(self, org_id: str | None, team_id: str | None) -> bool:
         """Whether it counts for a path with this organisation and team (None: not in the path)."""
@@ -142,6 +148,19 @@ class Access:
                 return grant
         return None
 
+    def held_until(self, permission: str, org_id: str | None, team_id: str | None = None) -> datetime | None:
+        """Until when a permission is held there: the latest end of what includes it. None where it is not held."""
+        ends = (
+            grant.ends
+            for grant in self.grants
+            if grant.reaches(org_id, team_id) and any(covers(held, permission) for held in grant.permissions)
+        )
+        return max(ends, default=None)
+
+    def stays_until(self, org_id: str) -> datetime | None:
+        """Until when any role reaches an organisation; None where none does."""
+        return max((grant.ends for grant in self.grants if grant.reaches(org_id, None)), default=None)
+
     def allows(self, operation: Operation, params: Mapping[str, str]) -> Decision:
         """Whether the user may call an operation with these path parameters."""
         access = operation.access
@@ -195,11 +214,16 @@ def in_force(record: dict, now: datetime) -> bool:
     """
     if record.get("active") is not True:
         return False
+    return end_of(record) > now
+
+
+def end_of(record: dict) -> datetime:
+    """When an assignment or membership ends by itself: NEVER without an expiry, long ago where it cannot be read."""
     expiry = record.get("expiresAt")
     if expiry is None:
-        return True
+        return NEVER
     try:
         moment = datetime.fromisoformat(expiry)
     except (TypeError, ValueError):
-        return False
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) > now
+        return datetime.min.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

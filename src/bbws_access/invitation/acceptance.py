@@ -94,10 +94,12 @@ def accept(request: Request) -> tuple[dict, Account]:
         held = _Held(request, found, account.user_id, held_reads, reads[width + 1 :])
         # Whoever leaves at this moment neither gets nor gives anything.
         people = {one.user_id: one for one in (offered.inviter, held.departures)}
+        given, ends = _assign(request, found, offer, change, held)
+        record = rules.with_role_end(record, ends)
         steps = [
             *(one.stays(request.settings.permissions_table) for one in people.values()),
             stays(request.settings.permissions_table, offer.role),
-            *_assign(request, found, offer, change, held),
+            *given,
             *_join(request, found, offer, change, held),
             *held.stays_member(request, found),
         ]
@@ -155,10 +157,11 @@ class _Offered:
             results[:width],
             now=request.now,
         )
-        if rules.sender_left(stored, access.departures) or not offers.may_still_offer(access, offer, to=user_id):
+        still = offers.still_offered(access, offer, to=user_id)
+        if still is None or rules.sender_left(stored, access.departures):
             raise rules.inviter_not_allowed()
         self.inviter = access.departures
-        return offer
+        return still
 
 
 class _Held:
@@ -219,19 +222,24 @@ def _is_offered(held: dict, stored: dict) -> bool:
     return held["roleId"] == stored["roleId"] and held.get("teamId") in (None, stored.get("teamId"))
 
 
-def _assign(request: Request, stored: dict, offer: offers.Offer, change: Change, held: _Held) -> list[Step]:
-    """The steps that give the role; where the user has it, that it stays. Raises LIMIT_REACHED."""
+def _assign(
+    request: Request, stored: dict, offer: offers.Offer, change: Change, held: _Held
+) -> tuple[list[Step], str | None]:
+    """The steps that give the role; where the user has it, that it stays. And when it ends, None for never.
+
+    Raises LIMIT_REACHED.
+    """
     table, user_id = request.settings.permissions_table, change.actor
     team_id = stored.get("teamId") if offer.role["scope"] == TEAM else None
     found = held.assignment(offer.role["roleId"], team_id)
     if found is not None and held.in_force(found):
-        return [stays(table, found)]
+        return [stays(table, found)], found.get("expiresAt")
     if found is None:
         check_room(held.assigned, role_rules.MOST_ASSIGNMENTS, "roles of this user in the organisation")
     count = held.departures.count(stored["organisationId"])
-    record = role_rules.new_assignment(offer.role, user_id, team_id, None, found, change, departures=count)
+    record = role_rules.new_assignment(offer.role, user_id, team_id, offer.until, found, change, departures=count)
     record |= {**identity.proven(stored["email"]), "assignedBy": stored["sentBy"]}
-    return role_store.assign_steps(table, record, found, change)
+    return role_store.assign_steps(table, record, found, change), offer.until
 
 
 def _join(request: Request, stored: dict, offer: offers.Offer, change: Change, held: _Held) -> list[Step]:

@@ -92,7 +92,7 @@ def create_invitation(request: Request) -> Response:
         offer = offers.resolve(
             request.database, calls, rest, body["roleId"], body.get("teamId"), body.get("teamRoleId")
         )
-        offers.check_may_offer(request.access, offer)
+        offer = offers.check_may_offer(request.access, offer)
         rules.check_none_pending(pending, request.now)
         rules.check_creations(creations, request.now)
         record = rules.new_invitation(
@@ -170,12 +170,12 @@ def resend_invitation(request: Request) -> dict:
         record = rules.resent(stored, request.caller.email, change, departures=_left(request))
         try:
             offer = offers.resolve(request.database, calls, reads[2:], *offered, stored.get("teamRoleId"))
-            offers.check_may_offer(request.access, offer)
+            offer = offers.check_may_offer(request.access, offer)
         except (Forbidden, NotFound):
             if reads is first and "teamId" in stored:
                 raise Stale() from None  # the team may be gone, which says more
             raise
-        record |= offer.names()
+        record = rules.with_role_end(record, None) | offer.names()
         if record["sendNumber"] not in asked:
             mail.ask(request.aws, request.settings, mail.INVITATION, record, request.now)
             asked.add(record["sendNumber"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bbws_access.access.granting import check_ceiling, check_membership_ceiling
+from bbws_access.access.granting import check_membership_ceiling, granted_until, text_of_end
 from bbws_access.access.grants import Access
 from bbws_access.invitation import rules
 from bbws_access.kernel.dynamodb import Call, Database
@@ -22,16 +22,20 @@ NOBODY_YET = ""
 
 
 class Offer(NamedTuple):
-    """The records as they were read; `team` and `team_role` are None without a team."""
+    """The records as they were read; `team` and `team_role` are None without a team.
+
+    until: when the role will end that it gives, None for never; known once it was checked who offers it
+    """
 
     organisation: dict
     role: dict
     granted: frozenset[str]
     team: dict | None
     team_role: dict | None
+    until: str | None = None
 
     def names(self) -> dict[str, str]:
-        """Ids and names as an invitation keeps them."""
+        """Ids and names as an invitation keeps them, and when the role will end if it does."""
         found = {
             "organisationName": self.organisation["name"],
             "roleId": self.role["roleId"],
@@ -41,7 +45,7 @@ class Offer(NamedTuple):
         if self.team is not None:
             found |= {"teamId": self.team["teamId"], "teamName": self.team["name"]}
             found |= {"teamRoleId": self.team_role["teamRoleId"], "teamRoleName": self.team_role["name"]}
-        return found
+        return found if self.until is None else {**found, "roleExpiresAt": self.until}
 
 
 def reads(settings: Settings, org_id: str, role_id: str, team_id: str | None) -> list[Call]:
@@ -118,16 +122,16 @@ def _team_role(found: list[dict], team_role_id: str | None) -> dict:
     raise NotFound(f"There is no active team role {what}.", code="TEAM_ROLE_NOT_FOUND")
 
 
-def check_may_offer(access: Access, offer: Offer, *, to: str = NOBODY_YET) -> None:
-    """Refuse to let a user offer what they could not give.
+def check_may_offer(access: Access, offer: Offer, *, to: str = NOBODY_YET) -> Offer:
+    """Refuse to let a user offer what they could not give; returns the offer, and until when they give it.
 
     to: the user who would get it, where that is known
     Raises PERMISSION_CEILING, or FORBIDDEN for a team whose members the user does not manage.
     """
     org_id = offer.role["organisationId"]
-    check_ceiling(access, org_id, offer.granted)
+    offer = offer._replace(until=text_of_end(granted_until(access, org_id, offer.granted)))
     if offer.team is None:
-        return
+        return offer
     team_id = offer.team["teamId"]
     leads = any(
         (membership.org_id, membership.team_id) == (org_id, team_id) and MANAGE_MEMBERS in membership.capabilities
@@ -136,17 +140,17 @@ def check_may_offer(access: Access, offer: Offer, *, to: str = NOBODY_YET) -> No
     if not leads and access.holds(ADD_MEMBER, org_id, team_id) is None:
         raise Forbidden("You may not add members to this team.")
     check_membership_ceiling(access, org_id, team_id, offer.team_role["capabilities"], to=to)
+    return offer
 
 
-def may_still_offer(access: Access, offer: Offer, *, to: str) -> bool:
-    """Whether the user who sent an invitation could send it now."""
+def still_offered(access: Access, offer: Offer, *, to: str) -> Offer | None:
+    """The offer as the user who sent it could make it now; None where they could not."""
     if all(access.holds(permission, offer.role["organisationId"]) is None for permission in SEND):
-        return False
+        return None
     try:
-        check_may_offer(access, offer, to=to)
+        return check_may_offer(access, offer, to=to)
     except Forbidden:
-        return False
-    return True
+        return None
 
 
 def stay(settings: Settings, offer: Offer) -> list[Step]:

@@ -100,6 +100,12 @@ def sender_left(stored: dict, departures: Departures) -> bool:
     return departures.count(stored["organisationId"]) != stored.get("senderDepartures", 0)
 
 
+def with_role_end(record: dict, ends: str | None) -> dict:
+    """An invitation that says when the role ends that it gave; None for never."""
+    kept = {name: value for name, value in record.items() if name != "roleExpiresAt"}
+    return kept if ends is None else {**kept, "roleExpiresAt": ends}
+
+
 def status_at(stored: dict, now: datetime) -> str:
     """What became of an invitation by now: it has expired from its end on, whether that was written down or not."""
     if stored["status"] == PENDING and stored["expiresAt"] <= timestamp(now):
@@ -256,6 +262,7 @@ def invitation_answer(stored: dict, now: datetime, links: dict) -> dict:
         "teamName",
         "teamRoleId",
         "teamRoleName",
+        "roleExpiresAt",
         "acceptedAt",
         "acceptedBy",
         "declinedAt",
@@ -278,7 +285,7 @@ def view_answer(stored: dict, now: datetime, links: dict) -> dict:
     return {
         "organisationName": stored["organisationName"],
         "roleName": stored["roleDisplayName"],
-        **({"teamName": stored["teamName"]} if "teamName" in stored else {}),
+        **{name: stored[name] for name in ("teamName", "roleExpiresAt") if name in stored},
         "email": stored["email"],
         "invitedBy": stored["senderEmail"],
         "message": stored["message"],

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from bbws_access.access import identity
 from bbws_access.access.departures import Departures, departures_read
-from bbws_access.access.granting import check_ceiling
-from bbws_access.access.grants import Access, in_force
+from bbws_access.access.granting import check_ceiling, granted_until, text_of_end
+from bbws_access.access.grants import Access, end_of, in_force
 from bbws_access.access.reader import access_in, calls_in, read_others_in
 from bbws_access.kernel.contract import load_contract
 from bbws_access.kernel.dynamodb import Call, Page, Query
@@ -337,8 +337,10 @@ def assign_role(request: Request) -> Response:
             raise rules.no_active_role(role_id)
         rules.check_team(role, team_id)
         rules.check_teams_active(teams, team_id)
-        ends = rules.check_expiry(body.get("expiresAt"), request.now)
-        check_ceiling(request.access, org_id, rules.carried(role, _sets(request, sets, role)))
+        asked = rules.check_expiry(body.get("expiresAt"), request.now)
+        # Nobody gives for longer than they have: the answer says when it ends.
+        until = granted_until(request.access, org_id, rules.carried(role, _sets(request, sets, role)))
+        ends = text_of_end(until, end_of({"expiresAt": asked}))
         departures = receiver.find(left)
         if stored is not None and departures.in_force(stored, request.now):
             raise rules.already_assigned(stored)

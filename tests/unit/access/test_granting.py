@@ -12,9 +12,11 @@ from bbws_access.access.granting import (
     check_known,
     check_membership_ceiling,
     check_team_role_ceiling,
+    granted_until,
+    text_of_end,
 )
 from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership
-from bbws_access.access.permissions import expand
+from bbws_access.access.permissions import expand, missing
 from bbws_access.kernel.contract import load_contract, load_permissions, load_roles
 from bbws_access.kernel.errors import BadRequest, Forbidden
 
@@ -67,6 +69,84 @@ def test_a_wildcard_is_more_than_all_that_it_covers_today() -> None:
 def test_what_is_held_elsewhere_does_not_count(access: Access) -> None:
     with pytest.raises(Forbidden):
         check_ceiling(access, "org-1", ["site:read"])
+
+
+# What ends in time
+
+ENDS = [None, *(f"2030-01-0{day}T00:00:00.000Z" for day in (1, 2, 3))]
+FOR_EVER = "9"  # later than any of them, as text
+held_for_a_time = st.lists(st.tuples(some, st.sampled_from(ENDS)), max_size=4)
+
+
+def temporary(*held: tuple[set[str], str | None], memberships: tuple[Membership, ...] = ()) -> Access:
+    """Somebody with a role for each group of permissions, which may end."""
+    grants = [
+        Grant(frozenset(names), ORGANISATION, "org-1", None, f"role-{n}", "R", {"expiresAt": end} if end else {}, {})
+        for n, (names, end) in enumerate(held)
+    ]
+    return Access("me", tuple(grants), memberships)
+
+
+def last_end(held: list[tuple[set[str], str | None]], wanted: str) -> str | None:
+    """Until when a permission is held, told a second time: FOR_EVER without an end, None for not at all."""
+    return max((end or FOR_EVER for names, end in held if expand(wanted) and covers_any(names, wanted)), default=None)
+
+
+def covers_any(names: set[str], wanted: str) -> bool:
+    return not missing(names, [wanted])
+
+
+@given(held=held_for_a_time, wanted=some)
+def test_what_is_given_ends_no_later_than_what_covers_it(held: list, wanted: set[str]) -> None:
+    ends = {name: last_end(held, name) for name in wanted}
+    access = temporary(*held)
+    if None in ends.values():
+        with pytest.raises(Forbidden) as refused:
+            granted_until(access, "org-1", wanted)
+        assert set(refused.value.details["missing"]) == {name for name, end in ends.items() if end is None}
+        return
+    # What grants nothing ends with the last role of whoever gives it.
+    stays = max((end or FOR_EVER for _, end in held), default=FOR_EVER)
+    expected = min([*ends.values(), stays])
+    assert (text_of_end(granted_until(access, "org-1", wanted)) or FOR_EVER) == expected
+
+
+@given(held=held_for_a_time, wanted=some, had=some)
+def test_what_others_keep_is_defined_by_who_keeps_it(held: list, wanted: set[str], had: set[str]) -> None:
+    ends = {name: last_end(held, name) for name in wanted if not covers_any(had, name)}
+    lacking = {name: end for name, end in ends.items() if end != FOR_EVER}
+    access = temporary(*held)
+    if not lacking:
+        check_ceiling(access, "org-1", wanted, had=had)
+        return
+    with pytest.raises(Forbidden) as refused:
+        check_ceiling(access, "org-1", wanted, had=had)
+    assert set(refused.value.details["missing"]) == set(lacking)
+    ending = {name: end for name, end in lacking.items() if end is not None}
+    assert refused.value.details.get("heldUntil", {}) == ending
+    assert all(end in refused.value.message for end in ending.values())
+
+
+def test_a_membership_is_given_by_who_keeps_what_it_allows() -> None:
+    """Memberships have no end, so what is held for a time gives none, be it as a member, a manager or by a role."""
+    soon = ENDS[1]
+    ways = {
+        "what it allows": temporary(({"site:read"}, soon)),
+        "managing all members": temporary(({"team:member:*"}, soon)),
+        "both": temporary(({"site:read"}, soon), ({"team:member:*"}, ENDS[2])),
+    }
+    for way, access in ways.items():
+        with pytest.raises(Forbidden) as refused:
+            gives(access, {"CAN_VIEW_SITES"})
+        assert refused.value.details["heldUntil"]["CAN_VIEW_SITES"] in (soon, ENDS[2]), way
+        gives(access, {"CAN_VIEW_SITES"}, had={"CAN_VIEW_SITES"})
+    gives(temporary(({"site:read"}, soon), ({"site:*"}, None)), {"CAN_VIEW_SITES"})
+    gives(temporary(({"site:read"}, soon), ({"team:member:*"}, None)), {"CAN_VIEW_SITES"})
+    member = Membership("org-1", "team-1", frozenset({"CAN_VIEW_SITES"}))
+    gives(temporary(({"site:read"}, soon), memberships=(member,)), {"CAN_VIEW_SITES"})
+    for wanted in ("CAN_VIEW_SITES", "CAN_MANAGE_MEMBERS"):
+        with pytest.raises(Forbidden):
+            check_team_role_ceiling(temporary(({"*"}, soon)), "org-1", [wanted])
 
 
 # What members of teams may do
