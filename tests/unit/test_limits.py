@@ -154,3 +154,57 @@ def test_it_is_found_whenever_it_moves(things: Things) -> None:
     after = things.call("GET", f"/{one}").expect(200)
     assert before < after["version"] <= before + 6
     assert things.listed(active=True).count(one) + things.listed(active=False).count(one) == 1
+
+
+# How large it may be together
+
+
+@pytest.fixture
+def small(things: Things, monkeypatch: pytest.MonkeyPatch) -> Things:
+    """Definitions of an organisation that has room for 100 more bytes."""
+    if things.id_name == "teamRoleId":
+        pytest.fail("team roles are few, and decisions read little of them")
+    present = sum(_size(one) for one in things.read_by_decisions())
+    monkeypatch.setattr("bbws_access.kernel.records.LARGEST_DEFINITIONS", present + 100)
+    return things
+
+
+def _size(one: dict) -> int:
+    texts = [one["name"], one.get("displayName", ""), one["description"]]
+    return sum(len(text.encode()) for text in [*texts, *one["permissions"], *one.get("permissionSets", [])])
+
+
+@pytest.mark.parametrize("things", ["role", "set"], indirect=True)
+def test_one_organisation_costs_its_people_no_more_than_so_much(small: Things) -> None:
+    """All that a decision reads of an organisation fits in one answer of the database, and is read quickly."""
+    body = small.body("ONE", description="x" * 50)
+    one = small.call("POST", "", body).expect(201)[small.id_name]
+    full = small.call("POST", "", small.body("TWO", description="x" * 50))
+    full.expect(409, "LIMIT_REACHED")
+    assert "bytes" in full.body["error"]["message"]
+    grown = small.call("PUT", f"/{one}", {**body, "description": "é" * 50})  # bytes count, not letters
+    grown.expect(409, "LIMIT_REACHED")
+    small.call("PUT", f"/{one}", {**body, "description": "y" * 50}).expect(200)
+    small.call("PUT", f"/{one}", {**body, "active": False}).expect(200)
+    # What is inactive is read by no decision, so it may be as long as it likes; but not when it comes back.
+    small.call("PUT", f"/{one}", {**body, "description": "x" * 500}).expect(200)
+    small.call("PUT", f"/{one}", {**body, "description": "x" * 500, "active": True}).expect(409, "LIMIT_REACHED")
+    small.call("PUT", f"/{one}", {**body, "active": True}).expect(200)
+    small.call("PUT", f"/{one}", {**body, "description": ""}).expect(200)
+    small.made("TWO")
+
+
+def test_what_is_too_large_already_may_shrink_and_stay(
+    start_instance: Callable[..., Instance], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, org = start_instance(role_service, "permissions", "teams"), world.organisation()
+    admin, path = world.member(org), f"/organisations/{org}/roles"
+    content = {"displayName": "x", "permissions": ["site:read", "site:update"]}
+    role = api.call("POST", path, admin, {"name": "ONE", **content}).expect(201)["roleId"]
+    monkeypatch.setattr("bbws_access.kernel.records.LARGEST_DEFINITIONS", 10)
+    grants = f"{path}/{role}/permissions"
+    api.call("PUT", grants, admin, {"permissions": ["site:read", "site:delete"]}).expect(200)
+    api.call("PUT", grants, admin, {"permissions": ["site:read"]}).expect(200)
+    more = {"permissions": ["site:read"], "permissionSets": ["set-viewer"]}
+    api.call("PUT", grants, admin, more).expect(409, "LIMIT_REACHED")
+    api.call("DELETE", f"{path}/{role}", admin).expect(204)

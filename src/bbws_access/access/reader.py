@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 
 from bbws_access.access.departures import Departures, departures_read
 from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership
@@ -181,6 +182,7 @@ class _Definitions:
         self.roles: dict[tuple[str, str], dict] = {}
         self.sets: dict[tuple[str, str], frozenset[str]] = {}
         self.team_roles: dict[tuple[str, str], frozenset[str]] = {}
+        self._permissions: dict[tuple[str, str], tuple[frozenset[str], _Sources]] = {}
         self.add(settings, organisations, results)
 
     def add(self, settings: Settings, organisations: list[str], results: list[list[dict]]) -> None:
@@ -199,16 +201,44 @@ class _Definitions:
                         key = org_id, team_role["teamRoleId"]
                         self.team_roles[key] = frozenset(team_role.get("capabilities", ()))
 
-    def permissions_of(self, role: dict, org_id: str) -> dict[str, tuple[str | None, ...]]:
-        """Each permission of a role with its sources: None for the role itself, or the ids of sets."""
-        sources: dict[str, tuple[str | None, ...]] = dict.fromkeys(role.get("permissions", ()), (None,))
-        for set_id in role.get("permissionSets") or ():
-            held = self.sets.get((org_id, set_id))
-            if held is None:
-                held = platform_sets().get(set_id, {"permissions": ()})["permissions"]
+    def permissions_of(self, role: dict, org_id: str) -> tuple[frozenset[str], Mapping[str, tuple[str | None, ...]]]:
+        """A role's permissions, and each with its sources: None for the role itself, or the ids of sets."""
+        place = org_id, role["roleId"]
+        found = self._permissions.get(place)
+        if found is None:
+            own = role.get("permissions", ())
+            sets = {set_id: self._permissions_of_set(org_id, set_id) for set_id in role.get("permissionSets") or ()}
+            found = self._permissions[place] = frozenset(own).union(*sets.values()), _Sources(own, sets)
+        return found
+
+    def _permissions_of_set(self, org_id: str, set_id: str) -> Iterable[str]:
+        held = self.sets.get((org_id, set_id))
+        return platform_sets().get(set_id, {"permissions": ()})["permissions"] if held is None else held
+
+
+class _Sources(Mapping):
+    """Where each permission of a role comes from. Decisions do not ask, so it is found out when somebody does."""
+
+    def __init__(self, own: Iterable[str], sets: Mapping[str, Iterable[str]]) -> None:
+        self._own = own
+        self._sets = sets
+
+    @cached_property
+    def _found(self) -> dict[str, tuple[str | None, ...]]:
+        sources: dict[str, tuple[str | None, ...]] = dict.fromkeys(self._own, (None,))
+        for set_id, held in self._sets.items():
             for permission in held:
                 sources[permission] = (*sources.get(permission, ()), set_id)
         return sources
+
+    def __getitem__(self, permission: str) -> tuple[str | None, ...]:
+        return self._found[permission]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
 class _Held:
@@ -269,9 +299,9 @@ def _grant(assignment: dict, org_id: str, definitions: _Definitions) -> Grant | 
             return None
     elif scope != ORGANISATION or role.get("scope") != ORGANISATION:
         return None
-    sources = definitions.permissions_of(role, org_id)
+    permissions, sources = definitions.permissions_of(role, org_id)
     return Grant(
-        frozenset(sources),
+        permissions,
         scope,
         org_id,
         team_id if scope == TEAM else None,

@@ -19,6 +19,9 @@ TOOL = "bbws-access"  # what stands before the login of an engineer who used the
 _PLATFORM = "platform"
 AUDIT_COLUMNS = ("dateCreated", "dateLastUpdated", "createdBy", "lastUpdatedBy")
 _ATTEMPTS = 10
+LARGEST_DEFINITIONS = 150_000  # bytes of an organisation's roles, or sets, that it may define
+_TEXTS = ("name", "displayName", "description")
+_LISTS = ("permissions", "permissionSets")
 _LONGEST_KEY = 1024  # bytes of a sort key; more, and DynamoDB refuses the query
 
 Action = Put | Update | Delete | Check
@@ -234,6 +237,36 @@ def check_room(size: Page, most: int, what: str) -> None:
             code="LIMIT_REACHED",
             details={"limit": most},
         )
+
+
+def definitions(table: str, partition: str, prefix: str, id_name: str) -> Query:
+    """What `check_size` needs of the active definitions of a kind, such as roles, that a partition holds."""
+    names = {f"#{name}": name for name in (id_name, *_TEXTS, *_LISTS)}
+    return Query(table, partition, prefix, projection=",".join(names), names=names)
+
+
+def check_size(found: Page, id_name: str, new: dict, what: str) -> None:
+    """Raises LIMIT_REACHED where a definition grows, and all of its kind in the organisation are too large with it.
+
+    found: the result of `definitions`      new: the definition as it would be
+    Everybody who belongs to the organisation waits for all of them in each decision, in other organisations too.
+    """
+    others = sum(_size(record) for record in found.items if record[id_name] != new[id_name])
+    had = sum(_size(record) for record in found.items if record[id_name] == new[id_name])
+    size = _size(new)
+    if size > had and (found.last_key is not None or others + size > LARGEST_DEFINITIONS):
+        raise Conflict(
+            f"The {what} of the organisation are too large together: names, descriptions and what they grant have "
+            f"{others + size} bytes, and may have {LARGEST_DEFINITIONS}.",
+            code="LIMIT_REACHED",
+            details={"limit": LARGEST_DEFINITIONS},
+        )
+
+
+def _size(record: dict) -> int:
+    texts = [record.get(name, "") for name in _TEXTS]
+    texts += [text for name in _LISTS for text in record.get(name, ())]
+    return sum(len(text.encode()) for text in texts)
 
 
 def count(

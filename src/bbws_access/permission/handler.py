@@ -8,7 +8,7 @@ from bbws_access.kernel.dynamodb import Call
 from bbws_access.kernel.errors import NotFound
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.paging import decode_cursor, encode_cursor, list_response, page_size
-from bbws_access.kernel.records import check_room, commit, organisation_read, take, timestamp
+from bbws_access.kernel.records import check_room, check_size, commit, organisation_read, take, timestamp
 from bbws_access.permission import rules, store
 from bbws_access.service.links import Links, cursor_scope, link, page_links
 from bbws_access.service.operations import change_of, check_organisation, check_switch, from_cursor, page_of, settle
@@ -124,6 +124,7 @@ def create_permission_set(request: Request) -> Response:
         check_organisation(request, reads[0])
         check_room(reads[1], rules.MOST_SETS, "active permission sets")
         record = rules.new_set(org_id, set_id, request.body, request.access, change_of(request))
+        check_size(reads[1], "setId", record, "permission sets")
         commit(request.database, store.SETS.create(table, record))
         return record
 
@@ -138,9 +139,9 @@ def _set_reads(request: Request) -> list[Call]:
 
 
 def _change_reads(request: Request) -> list[Call]:
-    """The reads of a set that changes; with the number of sets, where it comes back."""
+    """The reads of a set that changes, and how many there are and how large."""
     table, org_id = request.settings.permissions_table, request.path["orgId"]
-    return [*_set_reads(request), *([store.size_of_sets(table, org_id)] if request.body.get("active") else [])]
+    return [*_set_reads(request), store.size_of_sets(table, org_id)]
 
 
 @service.operation("getPermissionSet", prefetch=_set_reads)
@@ -158,6 +159,8 @@ def update_permission_set(request: Request) -> Response:
         check_switch(request, stored, record, begins="createPermissionSet", ends="deletePermissionSet")
         if record["active"] and not stored["active"]:
             check_room(reads[-1], rules.MOST_SETS, "active permission sets")
+        if record["active"]:
+            check_size(reads[-1], "setId", record, "permission sets")
         commit(request.database, store.SETS.replace(request.settings.permissions_table, stored, record))
         return record
 

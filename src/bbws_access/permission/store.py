@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bbws_access.kernel.dynamodb import Get, Query
 from bbws_access.kernel.keys import key, partition, sort_prefix
-from bbws_access.kernel.records import Named, size_of, where
+from bbws_access.kernel.records import Named, definitions, where
 
 SETS = Named("PermissionSet", "PermissionSetName", "setId")
 
@@ -35,5 +35,5 @@ def organisation_sets(table: str, org_id: str, query: dict) -> Query:
 
 
 def size_of_sets(table: str, org_id: str) -> Query:
-    """How many active sets an organisation has."""
-    return size_of(table, partition("PermissionSet", orgId=org_id), "SET#")
+    """How many active sets an organisation has, and how large they are."""
+    return definitions(table, partition("PermissionSet", orgId=org_id), "SET#", "setId")

@@ -15,7 +15,15 @@ from bbws_access.kernel.errors import Conflict, NotFound
 from bbws_access.kernel.events import Event
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.paging import list_response, page_size
-from bbws_access.kernel.records import check_room, commit, organisation_read, stays_active, team_read, timestamp
+from bbws_access.kernel.records import (
+    check_room,
+    check_size,
+    commit,
+    organisation_read,
+    stays_active,
+    team_read,
+    timestamp,
+)
 from bbws_access.role import effective, organisations, preview, review, rules, store
 from bbws_access.service.access import Receiver
 from bbws_access.service.links import Links, base_path, link, own_link, page_links
@@ -107,6 +115,7 @@ def create_role(request: Request) -> Response:
         check_organisation(request, reads[0])
         check_room(reads[2], rules.MOST_ROLES, "active roles")
         record = rules.new_role(org_id, role_id, request.body, is_default=False, change=change_of(request))
+        check_size(reads[2], "roleId", record, "roles")
         rules.check_grants(None, record, _sets(request, reads[1]), request.access)
         steps = store.ROLES.create(table, record)
         commit(request.database, [*steps, *store.sets_stay_active(table, org_id, record["permissionSets"])])
@@ -146,13 +155,13 @@ def _existing_reads(request: Request) -> list[Call]:
 
 
 def _role_reads(request: Request) -> list[Call]:
-    """The reads of a role that changes; with the number of roles, where it comes back."""
+    """The reads of a role that changes; how many there are and how large, where it may grow."""
     table, org_id, role_id = request.settings.permissions_table, request.path["orgId"], request.path["roleId"]
     return [
         *_existing_reads(request),
         store.permission_sets(table, org_id),
         store.usage(table, org_id, role_id),
-        *([store.size_of_roles(table, org_id)] if request.body.get("active") else []),
+        *([store.size_of_roles(table, org_id)] if request.body else []),
     ]
 
 
@@ -194,6 +203,8 @@ def _replace_role(request: Request, next_version: Callable[[dict], dict]) -> Res
         rules.check_grants(stored, record, _sets(request, reads[3], stored, record), request.access)
         if record["active"] and not stored["active"]:
             check_room(reads[-1], rules.MOST_ROLES, "active roles")
+        if record["active"]:
+            check_size(reads[-1], "roleId", record, "roles")
         _store_role(request, stored, record, reads)
         return record
 

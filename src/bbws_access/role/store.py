@@ -17,6 +17,7 @@ from bbws_access.kernel.records import (
     Step,
     commit,
     count,
+    definitions,
     put_over,
     size_of,
     stays_active,
@@ -119,8 +120,8 @@ def sets_of(database: Database, table: str, org_id: str, page: Page, *roles: dic
 
 
 def size_of_roles(table: str, org_id: str) -> Query:
-    """How many active roles an organisation has."""
-    return size_of(table, partition("OrganisationRole", orgId=org_id), "ROLE#")
+    """How many active roles an organisation has, and how large they are."""
+    return definitions(table, partition("OrganisationRole", orgId=org_id), "ROLE#", "roleId")
 
 
 def size_of_assignments(table: str, org_id: str, user_id: str) -> Query:
