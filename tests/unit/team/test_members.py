@@ -36,7 +36,7 @@ class TestAdd:
         assert (made["addedBy"], made["joinedAt"]) == (org.admin, made["dateCreated"])
         assert not made.keys() & {"firstName", "lastName"}
         assert api.call("GET", answer.headers["Location"], org.admin).expect(200) == made
-        assert made["_links"].keys() == {"self", "team", "update", "remove"}
+        assert made["_links"].keys() == {"self", "team", "update", "remove", "transfer"}
         assert "transfer" in org.get(MEMBER, team, user, by=org.mover)["_links"]
         assert org.numbers(team) == (1, 0, 1)
         assert org.get(TEAM, team)["memberCount"] == 1
