@@ -2,11 +2,13 @@
 
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from bbws_access.local_aws import recorder, wire
+from tests.requests.known import KNOWN
 
 pytest_plugins = ("tests.support.tables", "tests.support.services", "tests.support.invitations")
 
@@ -34,3 +36,26 @@ def _runs(pid: int) -> bool:
     except PermissionError:
         pass
     return True
+
+
+def faults(found: Iterable[recorder.Record] | None = None) -> list[str]:
+    """What Terraform, the tool and the functions said wrongly to the local AWS so far, known deviations left out."""
+    if found is None:
+        found = recorder.records(Path(os.environ[recorder.VARIABLE]))
+    return sorted(
+        {
+            f"{one.caller} {one.operation}: {one.kind} at {one.path or 'the top'}: {one.message} in {one.values}"
+            for one in found
+            if one.kind and one.caller != recorder.OTHERS and not any(known.fits(one) for known in KNOWN)
+        }
+    )
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """The last word of the process that leads the others, once no worker sends anything any more."""
+    if hasattr(session.config, "workerinput") or session.exitstatus != pytest.ExitCode.OK:
+        return
+    told = faults()
+    if told:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        print("\n\nRequests that AWS would not understand (tests/requests):", *told, sep="\n")

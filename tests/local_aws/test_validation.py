@@ -78,6 +78,8 @@ BY_THE_MODEL = [
         {"TransactItems": [{"Delete": {"TableName": "abc", "Key": {"PK": {"S": str(n)}}}} for n in range(101)]},
         "ValidationException",
     ),
+    ("dynamodb", "get_item", {"TableName": "abc", "Key": {"PK": {"S": 1}}}, "SerializationException"),
+    ("sesv2", "send_email", {"FromEmailAddress": 7}, "SerializationException"),
     ("logs", "create_log_group", {"logGroupName": "no spaces"}, "InvalidParameterException"),
     ("events", "put_rule", {"Name": "no spaces", "ScheduleExpression": "rate(5 minutes)"}, "ValidationException"),
     ("iam", "create_role", {"RoleName": "a" * 65, "AssumeRolePolicyDocument": policy(TRUST)}, "ValidationError"),

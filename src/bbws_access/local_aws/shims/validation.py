@@ -5,8 +5,9 @@
 | refuses what lacks a member or has one of a wrong type, length, range or pattern | takes it | `test_validation.py` |
 | refuses malformed policies, schedules, patterns, expressions and alarms | takes most | `test_validation.py` |
 
-The check comes after IAM's, as on AWS: who may not call an operation learns nothing of its members. Members that a
-model does not know are no reason to refuse, except in the XML of S3: AWS passes over them. The tests' record has them.
+The check comes after IAM's, as on AWS: who may not call an operation learns nothing of its members. Only what cannot be
+read at all is refused before, since IAM has to read it as well. Members that a model does not know are no reason to
+refuse, except in the XML of S3: AWS passes over them. The tests' record has them.
 """
 
 import json
@@ -73,7 +74,11 @@ def install() -> None:
         _refusal.set(None)
         if not path.startswith("/_"):
             parameters = [(name, value) for name, values in query_params.items() for value in values]
-            _refusal.set(_judge(Request(method, _raw_path.get(quote(path)), parameters, headers, body), notes))
+            request = Request(method, _raw_path.get(quote(path)), parameters, headers, body)
+            refused, readable = _judge(request, notes)
+            if not readable:
+                return refused
+            _refusal.set(refused)
         return await shortcuts(method, path, headers, body, query_params, request_id)
 
     def refusing(serve: Any) -> Any:
@@ -90,9 +95,11 @@ def install() -> None:
             app.SERVICE_HANDLERS[service] = refusing(app.SERVICE_HANDLERS[service])
 
 
-def _judge(request: Request, notes: recorder.Recorder | None) -> Response | None:
+def _judge(request: Request, notes: recorder.Recorder | None) -> tuple[Response | None, bool]:
+    """How a request is refused, None where it is not; and whether it could be read."""
     call: Call | None = None
     refused: Response | None = None
+    readable = True
     try:
         call = read(request)
         found = by_the_model(call)
@@ -102,13 +109,14 @@ def _judge(request: Request, notes: recorder.Recorder | None) -> Response | None
         name = str(call.operation)
         if found:
             refused = _answer(call, found)
+            readable = refused is None or call.protocol == "query" or not any(one.kind == TYPE for one in found)
     except NotUnderstood as problem:
         found, name = [Violation("not understood", "", str(problem))], f"{request.method} {request.path}"
     except Unreadable as problem:
         found, name = [Violation("unreadable", "", str(problem))], str(problem.operation)
     if notes:
         notes.note(recorder.caller(request.headers), name, found, call.values if call else request.body[:500])
-    return refused
+    return refused, readable
 
 
 def _answer(call: Call, found: list[Violation]) -> Response | None:
@@ -118,6 +126,9 @@ def _answer(call: Call, found: list[Violation]) -> Response | None:
         return None
     if service == "s3":
         return _answer_of_s3(found)
+    types = [one for one in found if one.kind == TYPE]
+    if types and call.protocol != "query":
+        return _error(call, "SerializationException", types[0].message)
     of_model = [one for one in found if one.kind not in (UNKNOWN, LIMIT)]
     if of_model:
         count = f"{len(of_model)} validation error{'s' if len(of_model) > 1 else ''} detected"
