@@ -148,7 +148,8 @@ class Operation:
     @cached_property
     def _uri(self) -> tuple[str, str]:
         path, _, query = self.detail["http"]["requestUri"].partition("?")
-        return path, query
+        # Some end in a slash that clients leave out.
+        return path.rstrip("/"), query
 
     @cached_property
     def path(self) -> re.Pattern[str]:

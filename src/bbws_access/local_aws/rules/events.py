@@ -28,16 +28,13 @@ _MATCHERS = {"prefix", "suffix", "equals-ignore-case", "wildcard", "anything-but
 _COMPARISONS = {"<", "<=", "=", ">", ">=", "!="}
 
 
-def event_faults(entry: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """What EventBridge has against one event, as error code and message."""
+def event_faults(entry: dict[str, Any], *, of_aws: bool = False) -> Iterator[tuple[str, str]]:
+    """What EventBridge has against one event, as error code and message. `of_aws`: a service of AWS puts it."""
     for member in ("Source", "DetailType", "Detail"):
         if not entry.get(member):
             yield "InvalidArgument", f"Parameter {member} is not valid. Reason: {member} is a required argument."
-    if str(entry.get("Source") or "").startswith("aws."):
+    if not of_aws and str(entry.get("Source") or "").startswith("aws."):
         yield "NotAuthorizedForSourceException", "Not authorized for the source."
-    for member in ("Source", "DetailType"):
-        if len((entry.get(member) or "").encode()) > 256 and member == "Source":
-            yield "InvalidArgument", f"Parameter {member} is not valid. Reason: {member} is longer than 256 bytes."
     detail = entry.get("Detail")
     if detail:
         try:

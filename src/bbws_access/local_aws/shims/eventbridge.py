@@ -54,7 +54,7 @@ def _refuse_malformed_events() -> None:
 
     def put(data: dict[str, Any], allow_aws_source: bool = False) -> Any:
         entries = data.get("Entries") or []
-        faults = [next(event_faults(entry), None) for entry in entries]
+        faults = [next(event_faults(entry, of_aws=allow_aws_source), None) for entry in entries]
         if not any(faults):
             return put_events(data, allow_aws_source)
         results = []
