@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import NamedTuple
 
+import boto3
 from tests.support.invitations import create_mail_queue, create_user_pool, new_address, settings_of_invitation
 from tests.support.services import ENGINEER, Answer, Instance, World
 from tests.support.tables import REGION, create_tables, patient_database, query_all
@@ -197,8 +198,17 @@ class Place:
         """A user with a platform role."""
         return self.world.platform()
 
-    def invitation(self, **more: str) -> dict:
-        """The record of a new invitation to the role and the team."""
+    def account(self) -> str:
+        """The address of a new account that has nothing."""
+        email = new_email()
+        attributes = [{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}]
+        boto3.client("cognito-idp").admin_create_user(
+            UserPoolId=self._user_pool, Username=email, UserAttributes=attributes, MessageAction="SUPPRESS"
+        )
+        return email
+
+    def invitation(self, email: str | None = None) -> dict:
+        """The record of a new invitation of an address, by default a new one, to the role and the team."""
         org_id = self.organisation.id
         change = Change(self.admin, secrets.token_hex(16), datetime.now(UTC))
         offered = {
@@ -211,7 +221,7 @@ class Place:
             "teamRoleId": self.organisation.roles["MEMBER"],
             "teamRoleName": "MEMBER",
         }
-        body = {"email": new_email()}
+        body = {"email": email or new_email()}
         record = invitation_rules.new_invitation(
             org_id, new_id("invitation"), body, offered, "admin@acme.example", change, departures=0
         )
@@ -273,7 +283,7 @@ def _by_token(body: dict | None) -> Callable[[Place], Asked]:
 def _invite(place: Place) -> Asked:
     # Each organisation may create few invitations a minute.
     place.settle()
-    return Asked(body={"email": new_email(), "roleId": place.ids["roleId"], "teamId": place.ids["teamId"]})
+    return Asked(body={"email": place.account(), "roleId": place.ids["roleId"], "teamId": place.ids["teamId"]})
 
 
 def _add_member(place: Place) -> Asked:
@@ -336,7 +346,7 @@ SCENARIOS: dict[str, Scenario] = {
     "getInvitation": _nothing_special,
     "updateInvitation": lambda place: Asked({"invitationId": place.invitation()["invitationId"]}, {"active": False}),
     "deleteInvitation": lambda place: Asked({"invitationId": place.invitation()["invitationId"]}),
-    "resendInvitation": lambda place: Asked({"invitationId": place.invitation()["invitationId"]}),
+    "resendInvitation": lambda place: Asked({"invitationId": place.invitation(place.account())["invitationId"]}),
     "readInvitation": _by_token(None),
     "acceptInvitation": _by_token({}),
     "declineInvitation": _by_token({}),

@@ -3,6 +3,7 @@
 import contextlib
 import getpass
 import os
+import re
 import secrets
 import string
 import uuid
@@ -203,7 +204,7 @@ def create_user(
     from bbws_access.kernel.records import Change
     from bbws_access.role.engineers import assign_role, find_role
 
-    email = check_email(email)
+    email = _check_invitable(email)
     pool = outputs["user_pool_id"]
     tables, table = database(target), outputs["table_names"]["permissions"]
     of = None if platform else organisation
@@ -262,6 +263,20 @@ def check_email(email: str) -> str:
     if not at or not name or "." not in domain or any(sign.isspace() for sign in email.strip()):
         raise UsageError(f"{email!r} is not an e-mail address.")
     return f"{name}@{domain}"
+
+
+def _check_invitable(email: str) -> str:
+    """The address in lower case, of the form that the API takes in an invitation. Raises UsageError.
+
+    So it is ASCII: two addresses that look alike would be two people, and one of them not who everybody thinks.
+    """
+    from bbws_access.kernel.contract import load_contract
+
+    email = check_email(email)
+    allowed = load_contract().document["components"]["parameters"]["InvitationEmail"]["schema"]
+    if len(email) > allowed["maxLength"] or not re.search(allowed["pattern"], email):
+        raise UsageError(f"{email!r} cannot be the address of a new person: use plain letters, digits and signs.")
+    return email
 
 
 def generate_password() -> str:

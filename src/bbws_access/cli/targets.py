@@ -72,13 +72,7 @@ class Target(abc.ABC):
         import boto3
         from botocore.config import Config
 
-        config = Config(
-            retries={"mode": "standard", "max_attempts": 5},
-            connect_timeout=5,
-            read_timeout=60,
-            # So that CloudTrail, and the tests, tell what the tool did from what others did.
-            user_agent_extra="bbws-access",
-        )
+        config = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5, read_timeout=60)
         return boto3.client(service, region_name=region or self.environment.region, config=config)
 
     @cached_property

@@ -47,9 +47,7 @@ def use_or_create(aws: Aws, pool: str, email: str, org_id: str, found: dict | No
         found = find(aws, pool, email)
     if found is None:
         raise Unavailable("The account is being changed at the same moment. Try again.")
-    attributes = {attribute["Name"]: attribute["Value"] for attribute in found["UserAttributes"]}
-    proven = attributes.get("email_verified") == "true" and attributes.get("email", "").lower() == email
-    if not (found["Enabled"] and proven):
+    if not is_usable(found, email):
         raise Conflict(
             "There is an account with this address that cannot be used: it is disabled, or the address is not "
             "verified. Ask the platform's support.",
@@ -59,6 +57,13 @@ def use_or_create(aws: Aws, pool: str, email: str, org_id: str, found: dict | No
         # Nobody has ever signed in, and the temporary password may be gone or expired: send another one.
         _send_password_again(aws, pool, email)
     return Account(user_id(found), created=False)
+
+
+def is_usable(found: dict, email: str) -> bool:
+    """Whether whoever signs in to an account that `find` found is the person of the address: enabled, and verified."""
+    attributes = {attribute["Name"]: attribute["Value"] for attribute in found["UserAttributes"]}
+    proven = attributes.get("email_verified") == "true" and attributes.get("email", "").lower() == email
+    return found["Enabled"] and proven
 
 
 def user_id(found: dict) -> str:

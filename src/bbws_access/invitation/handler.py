@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bbws_access.invitation import acceptance, mail, offers, rules, store, sweep
+from bbws_access.invitation import acceptance, holders, mail, offers, rules, store, sweep
 from bbws_access.kernel.dynamodb import Call, Query
 from bbws_access.kernel.errors import Forbidden, NotFound
 from bbws_access.kernel.events import Event, Message
@@ -99,6 +99,7 @@ def create_invitation(request: Request) -> Response:
             org_id, invitation_id, body, offer.names(), request.caller.email, change, departures=_left(request)
         )
         if not asked:
+            holders.check_not_held(request, record["email"], offer)
             mail.ask(request.aws, request.settings, mail.INVITATION, record, request.now)
             asked = True
         steps = store.create(table, record, pending, change)
@@ -177,6 +178,7 @@ def resend_invitation(request: Request) -> dict:
             raise
         record = rules.with_role_end(record, None) | offer.names()
         if record["sendNumber"] not in asked:
+            holders.check_not_held(request, record["email"], offer)
             mail.ask(request.aws, request.settings, mail.INVITATION, record, request.now)
             asked.add(record["sendNumber"])
         steps = store.resend(table, stored, record, change)

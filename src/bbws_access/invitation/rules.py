@@ -138,6 +138,18 @@ def check_none_pending(found: dict | None, now: datetime) -> None:
         )
 
 
+def already_held(offer: dict[str, str]) -> Conflict:
+    """The answer where there is nothing to accept. offer: what was offered, by id and name"""
+    names = ("roleId", "teamId")
+    team = f" and is a member of the team {offer['teamName']!r}" if "teamId" in offer else ""
+    return Conflict(
+        f"Whoever has this address has the role {offer['roleName']}{team} already: accepting would give nothing. To "
+        "change when a role ends or which team role somebody has, change that.",
+        code="ALREADY_HELD",
+        details={name: offer[name] for name in names if name in offer},
+    )
+
+
 def invited_person(invitation: dict) -> str:
     """Who the records say did it, for somebody who has no account yet."""
     return f"{INVITED}{invitation['email']}"

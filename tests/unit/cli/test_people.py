@@ -27,3 +27,13 @@ def test_an_account_that_is_there_is_used(user_pool: str) -> None:
     again, created_again = people._ensure_user(cognito, user_pool, email, "org-2", invite=False)
     assert (created, created_again) == (True, False)
     assert (again["sub"], again["custom:organisation_id"]) == (made["sub"], "org-1")
+
+
+@pytest.mark.parametrize(
+    "email",
+    ["ad\u200ba@acme.example", "\u0430da@acme.example", "ada@acm\u0435.example", "a#b@c.example", "a\u00ad@b.example"],
+)
+def test_an_address_that_only_looks_like_somebodys(email: str) -> None:
+    with pytest.raises(UsageError, match="cannot be the address"):
+        people._check_invitable(email)
+    assert people._check_invitable(" Ada@Acme.example") == "ada@acme.example"

@@ -226,7 +226,7 @@ class TestAccepting:
         desk.use(first.token, "accept").expect(200)
         user = accepted_by(desk, first)
         before = assignments(world, user), memberships(world, user)
-        second = desk.invite(first.email, teamId=team, teamRoleId=team_roles["TEAM_LEAD"])
+        second = desk.invite_beforehand(first.email, teamId=team, teamRoleId=team_roles["TEAM_LEAD"])
         desk.use(second.token, "accept").expect(200)
         assert (assignments(world, user), memberships(world, user)) == before
         assert usage(world, desk.org, desk.roles["ORG_MANAGER"]) == 1
@@ -405,7 +405,7 @@ class TestWhoLeft:
         desk.use(first.token, "accept").expect(200)
         user = accepted_by(desk, first)
         world.assign(user, "ORG_ADMIN", desk.org)
-        second = desk.invite(first.email, teamId=team)
+        second = desk.invite_beforehand(first.email, teamId=team)
         change = Change.outside_a_request("somebody")
         if what == "role":
             [held] = [one for one in assignments(world, user) if one["roleName"] == "ORG_MANAGER"]

@@ -264,7 +264,7 @@ class TestOnePending:
         else:
             desk.use(one.token, end).expect(200)
         assert desk.pending(one.email) is None
-        desk.create(one.email).expect(201)
+        desk.create(one.email, role="ORG_ADMIN").expect(201)
 
 
 class TestRate:

@@ -158,10 +158,10 @@ def told(desk: Desk, email: str) -> list:
 
 
 class TestCreating:
-    NAMES = ("Query", "sqs SendMessage", "_Transact")
+    NAMES = ("Query", "cognito AdminGetUser", "sqs SendMessage", "_Transact")
 
     @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-    @pytest.mark.parametrize("at", range(3), ids=NAMES)
+    @pytest.mark.parametrize("at", range(4), ids=NAMES)
     def test_killed_anywhere_and_tried_again(
         self, desk: Desk, new_instance: Callable[[], Instance], at: int, *, after: bool
     ) -> None:
@@ -176,23 +176,36 @@ class TestCreating:
         answer.expect(409 if done else 201)
         # One mail, for the one invitation that there is; a message without an invitation waits.
         waiting = desk.post.deliver(desk.api)
-        assert len(waiting) == (1 if self.NAMES[at] != "Query" and not done and (after or at == 2) else 0)
+        assert len(waiting) == (1 if at >= 2 and not done and (after or at == 3) else 0)
         [letter] = desk.post.letters(email)
         assert desk.use(letter.token).expect(200)["status"] == "PENDING"
 
+    @pytest.mark.parametrize(
+        "error", [outage(), AwsError("no", "AccessDeniedException"), outage("TooManyRequestsException")]
+    )
+    def test_without_the_user_pool_it_is_sent(
+        self, desk: Desk, new_instance: Callable[[], Instance], error: AwsError
+    ) -> None:
+        email, instance = new_email(), new_instance()
+        Steps(instance, self.NAMES.index("cognito AdminGetUser"), error=error)
+        body = {"email": email, "roleId": desk.roles["ORG_MANAGER"]}
+        instance.call("POST", desk.path, desk.admin, body).expect(201)
+        assert desk.post.deliver(desk.api) == []
+        assert len(desk.post.letters(email)) == 1
+
     def test_without_the_queue_nothing_happens(self, desk: Desk, new_instance: Callable[[], Instance]) -> None:
         email, instance = new_email(), new_instance()
-        Steps(instance, 1, error=outage())
+        Steps(instance, self.NAMES.index("sqs SendMessage"), error=outage())
         body = {"email": email, "roleId": desk.roles["ORG_MANAGER"]}
         instance.call("POST", desk.path, desk.admin, body).expect(503, "SERVICE_UNAVAILABLE")
         assert desk.pending(email) is None
 
 
 class TestTheWorker:
-    NAMES = ("Get", "Put", "ses None", "Get", "_Transact")
+    NAMES = ("Get", "Query", "Put", "ses None", "Get", "_Transact")  # the query asks whether the sender has left
 
     @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-    @pytest.mark.parametrize("at", range(5), ids=NAMES)
+    @pytest.mark.parametrize("at", range(6), ids=NAMES)
     def test_killed_anywhere_and_delivered_again(
         self, desk: Desk, new_instance: Callable[[], Instance], at: int, *, after: bool
     ) -> None:
@@ -204,8 +217,8 @@ class TestTheWorker:
         assert tuple(steps.names) == self.NAMES[: at + 1]
         assert desk.post.handle(desk.api, records) == []
         letters = desk.post.letters(made["email"])
-        sent_before_it_was_noted = self.NAMES[at:] and at in (2, 3, 4) and not (at == 2 and not after)
-        noted = at == 4 and after
+        sent_before_it_was_noted = self.NAMES[at:] and at in (3, 4, 5) and not (at == 3 and not after)
+        noted = at == 5 and after
         assert len(letters) == (2 if sent_before_it_was_noted and not noted else 1)
         for letter in letters:  # each of them is good
             assert desk.use(letter.token).expect(200)["status"] == "PENDING"
@@ -218,7 +231,7 @@ class TestTheWorker:
         records = desk.post.take()
         for error in (outage(), AwsError("paused", "SendingPausedException")):
             instance = new_instance()
-            Steps(instance, 2, error=error)
+            Steps(instance, 3, error=error)
             assert desk.post.handle(instance, records) == records
         lines = [json.loads(line) for line in log.getvalue().splitlines()]
         failed = [line for line in lines if line["message"] == "Invitation failed"]

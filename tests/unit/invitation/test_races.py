@@ -145,7 +145,7 @@ def test_what_the_person_has_already_must_stay_until_the_end(
     desk.use(first.token, "accept").expect(200)
     user = accepted_by(desk, first)
     role = "ORG_MANAGER" if gone == "role" else "SITE_EDITOR"
-    one, instance = desk.invite(first.email, role=role, teamId=team), new_instance()
+    one, instance = desk.invite_beforehand(first.email, role=role, teamId=team), new_instance()
     run, done = instance.database._run, []
 
     def just_before_the_end(calls: list, *more: object) -> list:

@@ -1,0 +1,44 @@
+"""Whether the person of an address has already all that an invitation offers: then nobody needs a mail."""
+
+from __future__ import annotations
+
+from bbws_access.access.grants import TEAM, Access
+from bbws_access.access.reader import read_access_in
+from bbws_access.invitation import accounts, rules
+from bbws_access.invitation.offers import Offer
+from bbws_access.kernel.aws import AwsError
+from bbws_access.kernel.errors import Unavailable
+from bbws_access.service.requests import Request
+
+
+def check_not_held(request: Request, email: str, offer: Offer) -> None:
+    """Raises ALREADY_HELD where accepting would give nothing.
+
+    That is said only of what the person has in this organisation. Whether an address has an account that is somewhere
+    else, or nowhere, or cannot be used, makes no difference. Where accounts cannot be reached, nothing is said: the
+    invitation is sent, and accepting it leaves what the person has as it is.
+    """
+    user_id = _user_of(request, email)
+    if user_id is None:
+        return
+    org_id = request.path["orgId"]
+    access, _ = read_access_in(request.database, request.settings, user_id, org_id, now=request.now)
+    if _holds(access.within(org_id), offer):
+        raise rules.already_held(offer.names())
+
+
+def _user_of(request: Request, email: str) -> str | None:
+    """The user whose account has the address, verified and usable; None for nobody."""
+    try:
+        found = accounts.find(request.aws, request.settings.user_pool_id, email)
+    except (AwsError, Unavailable) as error:
+        request.log.warning("Whether the invited person has it already is not known", reason=str(error))
+        return None
+    return accounts.user_id(found) if found is not None and accounts.is_usable(found, email) else None
+
+
+def _holds(access: Access, offer: Offer) -> bool:
+    team_id = None if offer.team is None else offer.team["teamId"]
+    place = team_id if offer.role["scope"] == TEAM else None
+    role = any((grant.role_id, grant.team_id) == (offer.role["roleId"], place) for grant in access.grants)
+    return role and (team_id is None or any(member.team_id == team_id for member in access.memberships))
