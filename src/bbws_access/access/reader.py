@@ -16,6 +16,9 @@ from bbws_access.kernel.settings import Settings
 
 _ORGANISATIONS_AT_ONCE = 11  # the default one and ten hinted
 
+_GIVEN = ("organisationId", "teamId", "active", "expiresAt", "departures")
+_ASSIGNED = (*_GIVEN, "roleId", "scope", "assignedAt", "assignedBy")
+_JOINED = (*_GIVEN, "teamRoleId")
 _ROLE_NAMES = {"#n": "name", "#s": "scope", "#p": "permissions", "#t": "permissionSets", "#a": "active"}
 _SET_NAMES = {"#p": "permissions", "#a": "active"}
 _TEAM_ROLE_NAMES = {"#c": "capabilities", "#a": "active"}
@@ -152,12 +155,20 @@ def _user_calls(settings: Settings, user_id: str) -> list[Query]:
     # What reaches every organisation lies where no service writes (docs/decisions/0011-platform-assignments.md).
     calls = [
         departures_read(settings.permissions_table, user_id),
-        Query(settings.permissions_table, partition("UserRoleAssignment", userId=user_id), "ORG#"),
-        Query(settings.permissions_table, partition("PlatformRoleAssignment", userId=user_id), "ROLE#"),
+        _what_counts(settings.permissions_table, partition("UserRoleAssignment", userId=user_id), "ORG#", _ASSIGNED),
+        _what_counts(
+            settings.permissions_table, partition("PlatformRoleAssignment", userId=user_id), "ROLE#", _ASSIGNED
+        ),
     ]
     if settings.has_table("teams"):
-        calls.append(Query(settings.teams_table, partition("TeamMember", userId=user_id), "ORG#"))
+        calls.append(_what_counts(settings.teams_table, partition("TeamMember", userId=user_id), "ORG#", _JOINED))
     return calls
+
+
+def _what_counts(table: str, place: str, prefix: str, columns: Iterable[str]) -> Query:
+    """Of a person's records only what decides: every decision about them reads those of all organisations."""
+    names = {f"#{name}": name for name in columns}
+    return Query(table, place, prefix, projection=",".join(names), names=names)
 
 
 def _complete(database: Database, calls: list[Query], pages: list[Page]) -> list[list[dict]]:

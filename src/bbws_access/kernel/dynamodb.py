@@ -458,7 +458,8 @@ def decode(typed: dict) -> object:
     if kind == "N":
         return _number(value)
     if kind == "L":
-        return [decode(entry) for entry in value]
+        # Nearly all are lists of names: without a call for each, long ones take a third of the time.
+        return [entry["S"] if "S" in entry else decode(entry) for entry in value]
     if kind == "M":
         return decode_item(value)
     if kind == "NULL":
@@ -474,7 +475,7 @@ def decode(typed: dict) -> object:
 
 def decode_item(item: dict) -> dict:
     """DynamoDB's attribute map as a plain dictionary."""
-    return {name: decode(value) for name, value in item.items()}
+    return {name: value["S"] if "S" in value else decode(value) for name, value in item.items()}
 
 
 def _number(text: str) -> int | float:
