@@ -64,6 +64,38 @@ def test_who_left_one_organisation_keeps_the_other_and_who_left_everywhere_canno
     assert "cannot sign in" in refused.stderr
 
 
+def test_one_command_leaves_an_old_token_with_nothing_also_without_an_account(dev: Deployment, company: str) -> None:
+    """Cognito alone ends nothing: the token of an account that is gone works on, until its user id is deactivated."""
+    email, colleague = "gone@events.example", "colleague@events.example"
+    dev.user(email, company, "ORG_ADMIN")
+    dev.user(colleague, company, "ORG_MANAGER")
+    dev.tool("user", "create", email, "--organisation", company, "--role", "SUPPORT_AGENT", "--platform")
+    token = dev.token(email)
+    paths = [f"/organisations/{company}/roles", "/platform/roles", "/platform/permissions"]
+
+    def statuses() -> list[int]:
+        return [dev.request("GET", path, token).status for path in paths]
+
+    assert statuses() == [200, 200, 200]
+    dev.client("cognito-idp").admin_delete_user(UserPoolId=dev.status["user_pool_id"], Username=email)
+    assert statuses() == [200, 200, 200]
+    refused = dev.tool("user", "deactivate", email, check=False)
+    assert refused.returncode == 2
+    assert "user id" in refused.stderr
+    held = json.loads(dev.tool("user", "list", "--without-account", "--json").stdout)
+    [gone] = [one for one in held if company in one["organisations"]]
+    assert (gone["account"], gone["roles"], gone["platformRoles"]) == ("NONE", 1, ["SUPPORT_AGENT"])
+    assert gone["userId"] in dev.tool("doctor", "--json", check=False).stdout
+    done = json.loads(dev.tool("user", "deactivate", gone["userId"], "--json").stdout)
+    assert (done["email"], done["platformRoles"]) == (None, ["SUPPORT_AGENT"])
+    assert statuses() == [403, 403, 403]
+    assert gone["userId"] not in dev.tool("user", "list", "--json").stdout
+    # The services have tidied up, too: nobody holds the role any more.
+    admin = dev.request("GET", f"/organisations/{company}/access-review", dev.token("admin@events.example"))
+    assert admin.status == 200
+    assert gone["userId"] not in json.dumps(admin.body)
+
+
 def _dead_letters(dev: Deployment, name: str) -> list[dict[str, Any]]:
     """What lies in a queue of dead letters; afterwards it is empty."""
     sqs = dev.client("sqs")

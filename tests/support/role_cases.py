@@ -40,6 +40,7 @@ ASSIGNMENTS_BY_ROLE = f"ASSIGNMENT#ORG#{ORGANISATION}#ROLE#{ROLE}"
 ASSIGNMENTS_BY_ORG = f"ASSIGNMENT#ORG#{ORGANISATION}"
 ASSIGNMENTS_BY_TEAM = f"ASSIGNMENT#ORG#{ORGANISATION}#TEAM#{TEAM}"
 PLATFORM_ASSIGNMENTS = f"PLATFORM_ASSIGNMENT#USER#{USER}"
+DEPARTURES = f"DEPARTURES#USER#{USER}"
 TEAMS = f"TEAM#ORG#{ORGANISATION}"
 TEAM_USAGE = f"TEAM_USAGE#ORG#{ORGANISATION}"
 TEAM_ROLES = f"TEAM_ROLE#ORG#{ORGANISATION}"
@@ -208,6 +209,9 @@ PERMISSION_SERVICE = [
     *_may("permission", READ, "table/permissions", SETS, PLATFORM_SETS, CATALOGUE, ROLES, ASSIGNMENTS),
     *_may_not("permission", CHANGE, "table/permissions", ROLES, PLATFORM_ROLES, ROLE_USAGE, ASSIGNMENTS),
     *_may_not("permission", (*READ, *CHANGE), "table/invitations", INVITATIONS, TOKENS),
+    # Whoever has nothing but a membership is signed in, too.
+    *_may("permission", READ, "table/teams", MEMBERSHIPS, TEAM_ROLES),
+    *_may_not("permission", READ, "table/teams", TEAMS, TEAM_USAGE),
     *_may_not("permission", CHANGE, "table/teams", *PARTITIONS["teams"]),
 ]
 
@@ -371,6 +375,27 @@ EVERY_ROLE = [
         for case in _may(role, READ, "table/permissions", PLATFORM_ASSIGNMENTS)
     ),
     *_may_not("token-claims", READ, "table/permissions", PLATFORM_ASSIGNMENTS),
+    # Who decides on access reads who has left, and whoever writes checks it. Those that are told store it. It never goes.
+    *(
+        case
+        for role in ("permission", "role", "team", "invitation", "authorizer")
+        for case in _may(role, READ, "table/permissions", DEPARTURES)
+    ),
+    *(
+        case
+        for role in ("permission", "role", "team", "invitation")
+        for case in _may(role, ("dynamodb:ConditionCheckItem",), "table/permissions", DEPARTURES)
+    ),
+    *(
+        case
+        for role in ROLE_NAMES
+        for case in (
+            *_may_not(role, ("dynamodb:UpdateItem", "dynamodb:DeleteItem"), "table/permissions", DEPARTURES),
+            *(_may if role in ("role", "team") else _may_not)(
+                role, ("dynamodb:PutItem",), "table/permissions", DEPARTURES
+            ),
+        )
+    ),
     # Nobody but audit touches what audit keeps.
     *(
         case

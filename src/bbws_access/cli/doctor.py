@@ -14,8 +14,9 @@ from pathlib import Path
 
 from bbws_access.cli.console import size
 from bbws_access.cli.errors import ToolError
+from bbws_access.cli.holders import ENABLED, find_holders
 from bbws_access.cli.project import Project, find_project
-from bbws_access.cli.targets import LEAST_DISK, LocalTarget, check_disk, has_aws_credentials, local_environment
+from bbws_access.cli.targets import LEAST_DISK, LocalTarget, Target, check_disk, has_aws_credentials, local_environment
 from bbws_access.cli.terraform import find_provider, find_terraform
 from bbws_access.local_aws import LocalAwsError
 from bbws_access.packaging import LEAST_NODE
@@ -23,6 +24,7 @@ from bbws_access.packaging import LEAST_NODE
 # Any one of them will do.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 DRIVER = "chromedriver"
+_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,30 @@ def examine(environment: str, folder: Path | None = None) -> list[Finding]:
     try:
         values = local_environment(project, environment)
         findings.append(Finding(f"values of {environment}", "good", f"{values.prefix}, {values.region}"))
-        findings.append(_local_aws(LocalTarget(values, folder)))
+        target = LocalTarget(values, folder)
+        findings.append(_local_aws(target))
+        if target.folder.is_dir() and target.aws.is_running():
+            target.enter()
+            findings.append(accounts_of_holders(target))
     except ToolError as error:
         findings.append(_bad(f"values of {environment}", error))
     findings.append(_credentials())
     return findings
+
+
+def accounts_of_holders(target: Target) -> Finding:
+    """Whether everybody who holds something where the process works has an account that may sign in."""
+    what = f"people of {target.environment.name}"
+    try:
+        holders = find_holders(target, target.outputs())
+    except ToolError as error:
+        return Finding(what, "warning", error.message, error.hint or "")
+    without = [one.userId for one in holders if one.account != ENABLED]
+    if not without:
+        return Finding(what, "good", f"{len(holders)} hold something, and have an account")
+    named = ", ".join(without[:_NAMED]) + (f" and {len(without) - _NAMED} more" if len(without) > _NAMED else "")
+    advice = "Who has left: `bbws-access user deactivate USER_ID`. `bbws-access user list --without-account` names all."
+    return Finding(what, "warning", f"hold something without an account that may sign in: {named}", advice)
 
 
 def _bad(what: str, error: ToolError) -> Finding:

@@ -56,6 +56,7 @@ for command in (
 org.command("create")(with_options(people.org_create))
 user.command("create")(with_options(people.user_create))
 user.command("deactivate")(with_options(people.user_deactivate))
+user.command("list")(with_options(people.user_list))
 
 
 def main() -> None:

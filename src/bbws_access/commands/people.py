@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
+from rich.table import Table
 
 from bbws_access.cli.console import err, out
 from bbws_access.cli.errors import FAILURE, UsageError
@@ -103,6 +104,38 @@ def user_deactivate(
     for role in done["platformRoles"]:
         err.print(f"  {role} is taken away")
     print(done["userId"])
+
+
+def user_list(
+    *,
+    without_account: Annotated[
+        bool, typer.Option("--without-account", help="Only people whose account is gone or disabled.")
+    ] = False,
+    place: DataPlace,
+    values: Values,
+    json_: JsonOption = False,
+) -> None:
+    """List everybody who holds a role or a membership anywhere, and whether they have an account.
+
+    Whoever has none can be deactivated by user id.
+    """
+    from bbws_access.cli import holders
+
+    target, outputs = data_target(place, values)
+    found = holders.find_holders(target, outputs)
+    if without_account:
+        found = [one for one in found if one.account != holders.ENABLED]
+    if json_:
+        print(json.dumps([one.as_json() for one in found], indent=2))
+        return
+    table = Table("user id", "e-mail", "account", "holds", "in", box=None, header_style="dim")
+    for one in found:
+        held = [*one.platformRoles, f"{one.roles} roles, {one.memberships} memberships"]
+        style = "" if one.account == holders.ENABLED else "yellow"
+        table.add_row(
+            one.userId, escape(one.email or "-"), one.account, ", ".join(held), " ".join(one.organisations), style=style
+        )
+    out.print(table)
 
 
 def token(

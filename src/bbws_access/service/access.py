@@ -13,6 +13,10 @@ from bbws_access.kernel.records import Stale, Step
 from bbws_access.service.requests import Request
 
 
+class CallerLeft(Stale):
+    """The caller left since access was read, this organisation or another one. Nothing was written: read again."""
+
+
 class CallersDatabase:
     """The database as a request of a caller may use it: each write fails as stale once the caller has left.
 
@@ -36,14 +40,14 @@ class CallersDatabase:
         return self._database.rest_of(query, page)
 
     def transact(self, actions: Iterable[Put | Update | Delete | Check]) -> None:
-        """All of the actions or none. Raises Stale where the caller left meanwhile, TransactionCancelled."""
+        """All of the actions or none. Raises CallerLeft, TransactionCancelled."""
         actions = list(actions)
-        check, left = self._request.access.departures.stays(self._request.settings.permissions_table)
+        check, _ = self._request.access.departures.stays(self._request.settings.permissions_table)
         try:
             self._database.transact([*actions, check])
         except TransactionCancelled as cancelled:
             if len(actions) in cancelled.failed():
-                raise left from cancelled
+                raise CallerLeft from cancelled
             raise TransactionCancelled(str(cancelled), cancelled.reasons[:-1]) from cancelled
 
 

@@ -26,6 +26,7 @@ from bbws_access.kernel.records import (
     timestamp,
     until_fresh,
 )
+from bbws_access.service.access import CallerLeft
 from bbws_access.team import rules, store
 
 ENDED_AT_ONCE = 32  # each can take three of the hundred actions of a transaction, and three are for the whole
@@ -202,7 +203,7 @@ def end_all_of_team(database: Database, table: str, org_id: str, team_id: str, c
     """End every membership of a team that is inactive, which nobody can join.
 
     Raises Unavailable when it takes too long for one request: what is ended stays so, and the next call goes on.
-    Raises VERSION_CONFLICT where somebody brought the team back meanwhile.
+    Raises VERSION_CONFLICT where somebody brought the team back meanwhile, CallerLeft.
     """
     until = time.monotonic() + _LONGEST_END
     while _members_left(database, table, org_id, team_id):
@@ -218,6 +219,8 @@ def end_all_of_team(database: Database, table: str, org_id: str, team_id: str, c
         inactive, _ = stays_active(table, key("Team", orgId=org_id, teamId=team_id), active=False)
         try:
             commit(database, [(inactive, _brought_back()), *end(table, found, change, keep_leads=False)])
+        except CallerLeft:
+            raise
         except Stale:
             continue
 

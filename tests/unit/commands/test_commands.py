@@ -56,9 +56,9 @@ def one_line(text: str) -> str:
 
 def test_every_command_explains_itself() -> None:
     runner = CliRunner()
-    commands = [[], ["org"], ["user"], ["org", "create"], ["user", "create"], ["user", "deactivate"]]
+    commands = [[], ["org"], ["user"], ["org", "create"], ["user", "create"], ["user", "deactivate"], ["user", "list"]]
     commands += [[command.name or command.callback.__name__] for command in app.registered_commands]
-    assert len(commands) == 23
+    assert len(commands) == 24
     for command in commands:
         done = runner.invoke(app, [*command, "--help"])
         assert done.exit_code == 0, command
@@ -116,6 +116,7 @@ def test_a_misspelt_key_stops_a_plan_before_terraform(project: Path) -> None:
         ["org", "create", "Mine"],
         ["user", "create", "a@b.example", "-o", "org-x"],
         ["user", "deactivate", "a@b.example"],
+        ["user", "list"],
         ["seed", "dev"],
         ["apply", "dev", "--local"],
         *([command, "dev", "--folder", "elsewhere"] for command in ("plan", "apply", "destroy", "drift")),
