@@ -375,7 +375,7 @@ EVERY_ROLE = [
         for case in _may(role, READ, "table/permissions", PLATFORM_ASSIGNMENTS)
     ),
     *_may_not("token-claims", READ, "table/permissions", PLATFORM_ASSIGNMENTS),
-    # Who decides on access reads who has left, and whoever writes checks it. Those that are told store it. It never goes.
+    # Who decides on access reads who has left, who writes checks it, and who is told stores it. It never goes.
     *(
         case
         for role in ("permission", "role", "team", "invitation", "authorizer")

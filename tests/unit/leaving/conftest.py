@@ -20,17 +20,21 @@ def place(local_aws: LocalAws, seeded_tables: dict[str, str]) -> Place:
 
 
 @pytest.fixture
-def before_commit(monkeypatch: pytest.MonkeyPatch) -> Callable[[Instance, Callable[[], object]], list]:
-    """Makes something happen once, just before the next transaction of an instance; what it returned is in the list."""
+def before_commit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list]:
+    """Makes something happen once, just before the next transaction of an instance, or before one that comes later.
 
-    def arrange(instance: Instance, act: Callable[[], object]) -> list:
+    What it returned is in the list.
+    """
+
+    def arrange(instance: Instance, act: Callable[[], object], number: int = 1) -> list:
         database: Database = instance.database
-        run, done = database._run, []
+        run, done, seen = database._run, [], []
 
         def paused(calls: list, *more: object) -> list:
-            if type(calls[0]).__name__ == "_Transact" and not done:
-                done.append(None)
-                done[0] = act()
+            if type(calls[0]).__name__ == "_Transact":
+                seen.append(calls)
+                if len(seen) == number:
+                    done.append(act())
             return run(calls, *more)
 
         monkeypatch.setattr(database, "_run", paused)

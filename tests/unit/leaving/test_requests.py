@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import uuid
 from collections.abc import Callable
 from functools import partial
 
@@ -12,10 +14,12 @@ from benchmarks.services import READS
 from bbws_access.access.reader import read_access
 from bbws_access.kernel.contract import Operation, load_contract
 from bbws_access.kernel.settings import Settings
+from bbws_access.team import memberships
+from bbws_access.team.handler import service as team_service
 from tests.support.services import Answer, Instance
 from tests.support.tables import REGION
 
-BeforeCommit = Callable[[Instance, Callable[[], object]], list]
+BeforeCommit = Callable[..., list]
 WrittenBy = Callable[[str], list[dict]]
 
 OPERATIONS = load_contract().operations
@@ -191,6 +195,51 @@ def test_a_role_that_is_taken_away_between_two_attempts_counts(place: Place, bef
     body = {"permissions": ["site:read"]}
     place.instances["role"].call("PUT", path, caller, body).expect(403)
     assert done
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_whoever_leaves_while_a_large_team_ends_is_told_so(
+    place: Place, before_commit: BeforeCommit, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """First the team ends, then its members two by two; somebody else's request goes on with it."""
+    monkeypatch.setattr(memberships, "ENDED_AT_ONCE", 2)
+    organisation, caller = place.organisation, place.organisation.holder("*")
+    team = organisation.team(f"Team of {caller}")
+    for _ in range(4):
+        organisation.member(team)
+    done = before_commit(place.instances["team"], lambda: place.world.leave(caller, organisation.id), number)
+    asked = Asked({"teamId": team})
+    ask(place, OPERATIONS["deleteTeam"], asked, caller).expect(403, "FORBIDDEN")
+    assert done
+    left = 4 if number < 3 else 2
+    assert organisation.numbers(team) == (left, 0, left)
+    assert organisation.stored("Team", teamId=team)["active"] is (number == 1)
+    ask(place, OPERATIONS["deleteTeam"], asked, place.admin).expect(204)
+    assert organisation.numbers(team) == (0, 0, 0)
+
+
+def test_whoever_writes_without_a_pause_leaves_all_the_same(
+    place: Place, start_instance: Callable[..., Instance]
+) -> None:
+    """Each of their transactions checks the record, so all of them are in the way of the one that is to change it."""
+    caller, stop = place.organisation.holder("*"), threading.Event()
+    path = f"/organisations/{place.organisation.id}/teams"
+
+    def write() -> None:
+        instance = start_instance(team_service, "permissions", "teams")
+        while not stop.is_set():
+            instance.call("POST", path, caller, {"name": f"Team {uuid.uuid4().hex}"})
+
+    threads = [threading.Thread(target=write) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    try:
+        start_instance(team_service, "permissions", "teams").deliver("UserDeactivated", userId=caller)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    place.instances["team"].call("POST", path, caller, {"name": f"Team {uuid.uuid4().hex}"}).expect(403)
 
 
 def held(place: Place, user: str) -> tuple[int, int]:
