@@ -6,7 +6,11 @@ locals {
 # --- Keys ---------------------------------------------------------------------------------------------
 
 locals {
-  log_group_arns = "arn:${local.partition}:logs:%s:${var.account_id}:log-group:*"
+  # Of this environment's log groups alone: another's in the account has a key of its own.
+  log_group_arns = [
+    for group in ["lambda/${local.name_prefix}-lambda-*", "apigateway/${local.name_prefix}-apigw/*"] :
+    "arn:${local.partition}:logs:%s:${var.account_id}:log-group:/aws/${group}"
+  ]
   topic_publishers = {
     cloudwatch = {}
     events     = {}
@@ -32,7 +36,7 @@ module "keys" {
     }
     logs = {
       description        = "Log groups"
-      service_principals = { logs = { source_arns = [format(local.log_group_arns, var.region)] } }
+      service_principals = { logs = { source_arns = [for arn in local.log_group_arns : format(arn, var.region)] } }
     }
     alerts = {
       description        = "Alert topics"
@@ -58,7 +62,7 @@ module "failover_keys" {
     audit-archive = { description = "Replica of the audit archive", via_services = ["s3"] }
     logs = {
       description        = "Log groups"
-      service_principals = { logs = { source_arns = [format(local.log_group_arns, var.failover_region)] } }
+      service_principals = { logs = { source_arns = [for arn in local.log_group_arns : format(arn, var.failover_region)] } }
     }
     alerts = {
       description        = "Alert topics"
@@ -188,8 +192,8 @@ locals {
 
   bus_grants = {
     for service, sent in local.sent_events : service => {
-      for detail_types in [keys(sent)] : "default" => {
-        arn          = local.event_bus_arn
+      for detail_types in [keys(sent)] : "own" => {
+        arn          = module.events.event_bus_arn
         sources      = toset(values(sent))
         detail_types = toset(detail_types)
       } if length(detail_types) > 0
@@ -329,6 +333,7 @@ module "functions" {
       environment = merge(
         local.function_environment[service],
         service == local.mail_service ? local.mail_environment : {},
+        length(local.sent_events[service]) > 0 ? { EVENT_BUS_NAME = module.events.event_bus_name } : {},
         { ALLOWED_ORIGINS = join(",", var.cors_allowed_origins) }
       )
     }
@@ -453,7 +458,7 @@ module "events" {
       detail_type = event.detail_type
       schedule    = event.schedule
       targets     = { for service in event.consumers : service => module.functions.alias_arns[service] }
-      # Other systems of the account send mails too.
+      # Other systems of the account send mails too, and so do other environments.
       detail_pattern = event.source == "aws.ses" ? jsonencode({
         mail = { tags = { "ses:configuration-set" = [module.mail.configuration_set_name] } }
       }) : null
@@ -596,7 +601,7 @@ module "cloudwatch" {
     module.events.dead_letter_queue_names,
   )
   queues          = { for key, name in module.mail.queue_names : key => { name = name } }
-  event_rules     = module.events.rule_names
+  event_rules     = module.events.watched_rules
   mail_reputation = var.invitation_sender != null
   backup_vaults   = { for name in module.dynamodb.backup_vault_name[*] : "tables" => name }
   subscriptions   = local.subscriptions

@@ -21,8 +21,6 @@ locals {
   }
   function_log_groups = { for name, function in local.function_names : name => "/aws/lambda/${function}" }
 
-  event_bus_arn = "arn:${local.partition}:events:${var.region}:${var.account_id}:event-bus/default"
-
   tags = {
     Project     = "BBWS"
     CostCenter  = "BBWS-ACCESS"

@@ -33,6 +33,11 @@ output "client_id" {
   value       = module.cognito.client_ids["main"]
 }
 
+output "event_bus_name" {
+  description = "EventBridge bus that the platform puts its events on, OrganisationCreated and UserDeactivated among them."
+  value       = module.events.event_bus_name
+}
+
 output "table_names" {
   description = "Name of each table, by table."
   value       = module.dynamodb.table_names

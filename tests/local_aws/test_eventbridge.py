@@ -39,25 +39,29 @@ def messages(aws: Aws, url: str) -> list[dict[str, Any]]:
     return answer.get("Messages", [])
 
 
-def rule_for(aws: Aws, name: str, function: str, dead_letters: str) -> str:
+def rule_for(aws: Aws, name: str, function: str, dead_letters: str, bus: str = "default") -> str:
     events = aws.client("events")
-    arn = events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))["RuleArn"]
+    pattern = json.dumps({"source": [name]})
+    arn = events.put_rule(Name=name, EventBusName=bus, EventPattern=pattern)["RuleArn"]
     target = {"Id": "function", "Arn": function, "DeadLetterConfig": {"Arn": dead_letters}}
-    events.put_targets(Rule=name, Targets=[target])
+    events.put_targets(Rule=name, EventBusName=bus, Targets=[target])
     return arn
 
 
-def put(aws: Aws, source: str) -> None:
-    entry = {"Source": source, "DetailType": "Thing", "Detail": json.dumps({"number": 1})}
+def put(aws: Aws, source: str, bus: str = "default") -> None:
+    entry = {"Source": source, "DetailType": "Thing", "Detail": json.dumps({"number": 1}), "EventBusName": bus}
     assert aws.client("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
 
 
-def metric(aws: Aws, rule: str, name: str) -> float:
+def metric(aws: Aws, rule: str, name: str, bus: str | None = None) -> float:
     now = datetime.now(UTC)
     points = aws.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/Events",
         MetricName=name,
-        Dimensions=[{"Name": "RuleName", "Value": rule}],
+        Dimensions=[
+            {"Name": "RuleName", "Value": rule},
+            *({"Name": "EventBusName", "Value": bus} for bus in [bus] if bus),
+        ],
         StartTime=now - timedelta(minutes=5),
         EndTime=now + timedelta(minutes=1),
         Period=60,
@@ -91,6 +95,25 @@ def test_rule_without_permission(aws: Aws, unique: Callable[[str], str]) -> None
     assert until(lambda: aws.client("logs").describe_log_streams(logGroupName=f"/aws/lambda/{name}")["logStreams"])
     assert metric(aws, name, "FailedInvocations") == 1
     assert metric(aws, name, "Invocations") == 2
+
+
+def test_equal_rules_on_buses_of_their_own(aws: Aws, unique: Callable[[str], str]) -> None:
+    name = unique("rule")
+    function = aws.function(name, "def handler(event, context):\n    return None\n")
+    letters = {}
+    for bus in (f"{name}-one", f"{name}-two"):
+        aws.client("events").create_event_bus(Name=bus)
+        url, dead_letters = queue(aws, f"{bus}-dead", f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{bus}/{name}")
+        # Nobody may invoke the function, so what a rule takes is in its dead letters.
+        rule_for(aws, name, function, dead_letters, bus)
+        letters[bus] = url
+    one, two = letters
+    put(aws, name, one)
+    put(aws, name)
+    assert len(until(lambda: messages(aws, letters[one]))) == 1
+    assert messages(aws, letters[two]) == []
+    assert metric(aws, name, "FailedInvocations", one) == 1
+    assert metric(aws, name, "FailedInvocations", two) == metric(aws, name, "FailedInvocations") == 0
 
 
 def test_rule_whose_dead_letters_refuse(aws: Aws, unique: Callable[[str], str]) -> None:

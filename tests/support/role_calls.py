@@ -154,11 +154,12 @@ _ITEM_CALLS: dict[str, Call] = {
 # --- Everything else -------------------------------------------------------------------------------------------
 
 
-def _event(case: Case) -> dict[str, str]:
+def _event(case: Case, deployment: Deployment) -> dict[str, str]:
     """An event whose detail EventBridge does not take."""
     source = case.context.get("events:source", "role-case")
     detail_type = {"DetailType": case.context["events:detail-type"]} if case.context else {}
-    return {"Source": source, "Detail": "no JSON", "EventBusName": case.resource.split("/")[1], **detail_type}
+    bus = deployment.arn(case.resource).rpartition("/")[2]
+    return {"Source": source, "Detail": "no JSON", "EventBusName": bus, **detail_type}
 
 
 def _queue(case: Case, deployment: Deployment) -> str:
@@ -265,7 +266,9 @@ _CALLS: dict[str, Call] = {
     "logs:FilterLogEvents": lambda session, case, deployment: session.client("logs").filter_log_events(
         limit=1, **_log_group(case, deployment)
     ),
-    "events:PutEvents": lambda session, case, deployment: session.client("events").put_events(Entries=[_event(case)]),
+    "events:PutEvents": lambda session, case, deployment: session.client("events").put_events(
+        Entries=[_event(case, deployment)]
+    ),
     # A message that nobody has received.
     "sqs:DeleteMessage": lambda session, case, deployment: session.client("sqs").delete_message(
         QueueUrl=_queue(case, deployment), ReceiptHandle="role-case"

@@ -8,7 +8,7 @@ A case names its resource without account, region or prefix:
     bucket/{purpose}                  context s3:prefix: what is listed
     bucket/{purpose}/{object key}       context s3:object-lock-remaining-retention-days: for how long it is locked
     log-group/{function}
-    event-bus/{name}                  context events:source, events:detail-type: what event is put
+    event-bus, event-bus/{name}       the environment's own, another; context events:source, events:detail-type: the event
     queue/{name}
     identity/{name}, template/{name}, configuration-set/{name}    of SES; context ses:FromAddress: who writes
     user-pool                         known only once it exists
@@ -144,7 +144,7 @@ class Deployment:
         if kind == "log-group":
             return f"arn:aws:logs:{in_region}:log-group:/aws/lambda/{self.name_prefix}-lambda-{name}:log-stream:any"
         if kind == "event-bus":
-            return f"arn:aws:events:{in_region}:event-bus/{name}"
+            return f"arn:aws:events:{in_region}:event-bus/{name or f'{self.name_prefix}-bus'}"
         if kind == "queue":
             return f"arn:aws:sqs:{in_region}:{self.name_prefix}-queue-{name}"
         if kind in ("template", "configuration-set"):
@@ -192,9 +192,12 @@ def _retention_cases(role: str, key: str, days: int, *, allowed: bool) -> list[C
     return [Case(role, "s3:PutObjectRetention", f"bucket/audit-archive/{key}", allowed, context=context)]
 
 
+TEAM_EVENT = {"events:source": "bbws.access", "events:detail-type": "TeamDeactivated"}
+
+
 def _event_case(role: str, source: str, detail_type: str, *, allowed: bool) -> Case:
     context = {"events:source": source, "events:detail-type": detail_type}
-    return Case(role, "events:PutEvents", "event-bus/default", allowed, context=context)
+    return Case(role, "events:PutEvents", "event-bus", allowed, context=context)
 
 
 def _mail_cases(role: str, address: str, *, allowed: bool) -> list[Case]:
@@ -252,7 +255,10 @@ TEAM_SERVICE = [
     _event_case("team", "bbws.access", "InvitationSweep", allowed=False),
     _event_case("team", "bbws.platform", "OrganisationCreated", allowed=False),
     _event_case("team", "bbws.platform", "UserDeactivated", allowed=False),
-    *_may_not("team", ("events:PutEvents",), "event-bus/other"),
+    *(
+        Case("team", "events:PutEvents", f"event-bus/{name}", False, context=TEAM_EVENT)
+        for name in ("default", "bbws-access-sit-bus")
+    ),
 ]
 
 INVITATION_SERVICE = [
@@ -414,7 +420,7 @@ EVERY_ROLE = [
         case
         for role in ROLE_NAMES
         for case in (
-            *_may_not(role, ("events:PutEvents",), "event-bus/default"),
+            *_may_not(role, ("events:PutEvents",), "event-bus"),
             *(() if role == "team" else [_event_case(role, "bbws.access", "TeamDeactivated", allowed=False)]),
         )
     ),

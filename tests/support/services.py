@@ -13,6 +13,7 @@ from threading import Barrier
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+import boto3
 import pytest
 from jsonschema_rs import Draft202012Validator
 
@@ -34,6 +35,7 @@ from bbws_access.team import memberships
 from tests.support.tables import REGION, patient_aws, patient_database, query_all
 
 ENGINEER = "platform-engineer"
+EVENT_BUS = "bbws-access-test-bus"
 
 
 class Answer(NamedTuple):
@@ -298,6 +300,7 @@ def seeded_tables(local_aws: LocalAws, tables: dict[str, str]) -> dict[str, str]
     database = patient_database(local_aws.endpoint)
     seed_reference_data(database, tables["permissions"], ENGINEER)
     database.close()
+    boto3.client("events").create_event_bus(Name=EVENT_BUS)
     return tables
 
 
@@ -308,7 +311,9 @@ def start_instance(local_aws: LocalAws, seeded_tables: dict[str, str]) -> Iterat
 
     def start(service: Service, *names: str, log: object = None, **more: object) -> Instance:
         tables = {name: seeded_tables[name] for name in names}
-        settings = Settings(region=REGION, environment="test", service=service.name, tables=tables, **more)
+        settings = Settings(
+            region=REGION, environment="test", service=service.name, tables=tables, event_bus=EVENT_BUS, **more
+        )
         instances.append(Instance(service, settings, local_aws.endpoint, log))
         return instances[-1]
 

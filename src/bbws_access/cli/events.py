@@ -23,12 +23,19 @@ def consumers(detail_type: str) -> list[str]:
     return sorted(load_events()["events"][detail_type]["consumers"])
 
 
-def tell(target: Target, detail_type: str, detail: Mapping[str, str]) -> None:
-    """Put an event on the bus. Raises ToolError when EventBridge does not take it."""
+def tell(target: Target, outputs: Mapping[str, Any], detail_type: str, detail: Mapping[str, str]) -> None:
+    """Put an event on the environment's bus. Raises ToolError when EventBridge does not take it."""
     from bbws_access.kernel.contract import load_events
 
     source = load_events()["events"][detail_type]["source"]
-    entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(dict(detail))}
+    bus = outputs.get("event_bus_name")
+    if bus is None:
+        # EventBridge's default bus is no way out: whatever environment has its rules there would do it too.
+        raise ToolError(
+            f"{target.environment.name} has no event bus of its own yet.",
+            target.deploy_hint,
+        )
+    entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(dict(detail)), "EventBusName": bus}
     answer = target.client("events").put_events(Entries=[entry])
     if answer["FailedEntryCount"]:
         failed = answer["Entries"][0]

@@ -88,7 +88,7 @@ def create_organisation(
         parts = {"role": lambda: recorded() is not None, "team": has_team_roles}
         created = found is None
         if created or not all(parts[service]() for service in events.consumers(ORGANISATION_CREATED)):
-            events.tell(target, ORGANISATION_CREATED, {"organisationId": org_id, "name": name})
+            events.tell(target, outputs, ORGANISATION_CREATED, {"organisationId": org_id, "name": name})
             events.wait(outputs, ORGANISATION_CREATED, parts)
     return {"organisationId": org_id, "name": name, "created": created}
 
@@ -120,7 +120,7 @@ def deactivate_user(
         if organisation is None and email is not None:
             _shut_out(target, outputs, user_id)
         detail = {"userId": user_id, "departureId": departure}
-        events.tell(target, USER_DEACTIVATED, detail | ({"organisationId": organisation} if organisation else {}))
+        events.tell(target, outputs, USER_DEACTIVATED, detail | ({"organisationId": organisation} if organisation else {}))
 
         def ended(query: Any) -> bool:
             [page] = tables.parallel([query])

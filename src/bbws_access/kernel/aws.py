@@ -90,7 +90,7 @@ class Aws:
         """SES v2's SendEmail. After AwsUnavailable the mail may be on its way."""
         return self._call("ses", None, body, path="/v2/email/outbound-emails")
 
-    def put_event(self, source: str, detail_type: str, detail: dict, bus: str = "default") -> None:
+    def put_event(self, source: str, detail_type: str, detail: dict, bus: str) -> None:
         """Put one event on a bus of EventBridge."""
         entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail), "EventBusName": bus}
         answer = self._call("events", "PutEvents", {"Entries": [entry]})

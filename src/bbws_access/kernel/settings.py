@@ -36,6 +36,7 @@ class Settings(NamedTuple):
     mail_configuration_set: SES's, or None
     mail_template_prefix: the template of the mail `invitation` is `{prefix}-invitation`
     invitation_link: the page that the invited open
+    event_bus: the environment's own bus, for what this service tells others; None: it tells nothing
     """
 
     region: str
@@ -55,6 +56,7 @@ class Settings(NamedTuple):
     mail_configuration_set: str | None = None
     mail_template_prefix: str = ""
     invitation_link: str | None = None
+    event_bus: str | None = None
 
     @classmethod
     def from_environment(cls, environment: dict[str, str] | None = None) -> Settings:
@@ -84,6 +86,7 @@ class Settings(NamedTuple):
             mail_configuration_set=env.get("MAIL_CONFIGURATION_SET") or None,
             mail_template_prefix=env.get("MAIL_TEMPLATE_PREFIX", ""),
             invitation_link=env.get("INVITATION_LINK") or None,
+            event_bus=env.get("EVENT_BUS_NAME") or None,
         )
 
     def table(self, name: str) -> str:
@@ -98,6 +101,15 @@ class Settings(NamedTuple):
     def has_table(self, name: str) -> bool:
         """Whether this function may use the table at all."""
         return name in self.tables
+
+    @property
+    def required_event_bus(self) -> str:
+        """The bus of this environment. Never EventBridge's default one: other environments may share it."""
+        if self.event_bus is None:
+            raise SettingsError(
+                "The environment variable EVENT_BUS_NAME is not set. Set it to the name of the environment's event bus."
+            )
+        return self.event_bus
 
     @property
     def permissions_table(self) -> str:

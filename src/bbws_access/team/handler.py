@@ -158,7 +158,8 @@ def _end_team(request: Request, *, done: bool) -> None:
         ending = partial(memberships.end_all_of_team, request.database, table, org_id, team_id, change_of(request))
         settle(request, lambda _: (), lambda _: ending())
     try:
-        request.aws.put_event("bbws.access", "TeamDeactivated", {"organisationId": org_id, "teamId": team_id})
+        detail = {"organisationId": org_id, "teamId": team_id}
+        request.aws.put_event("bbws.access", "TeamDeactivated", detail, request.settings.required_event_bus)
     except AwsError as error:
         request.log.warning("The end of a team could not be told", reason=error.code, teamId=team_id)
         raise Unavailable("The team is inactive; the roles held in it have yet to end. Call again.") from error

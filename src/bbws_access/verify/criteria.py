@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bbws_access.verify import slices
+from bbws_access.verify import apart, slices
 from bbws_access.verify.hcl import read_literals
 from bbws_access.verify.jobs import PLAN, SUPPORTING, VALIDATE, WORKERS, Planned
 from bbws_access.verify.report import COMPLETE, FAILED, WITH_FAULTS, Finding
@@ -44,6 +44,7 @@ NAMES = {
     "aws_sqs_queue": ("name", r"queue-[a-z0-9-]+"),
     "aws_kms_alias": ("name", r"^alias/{prefix}-key-[a-z0-9-]+"),
     "aws_cloudwatch_event_rule": ("name", r"rule-[a-z0-9-]+"),
+    "aws_cloudwatch_event_bus": ("name", r"bus"),
     "aws_cloudwatch_log_group": ("name", r"^/aws/(lambda/{prefix}-lambda-[a-z0-9-]+|apigateway/{prefix}-apigw/[a-z]+)"),
     "aws_cognito_user_pool": ("name", r"userpool"),
     "aws_cognito_user_pool_client": ("name", r"client-[a-z0-9-]+"),
@@ -448,6 +449,27 @@ def _own_key(evidence: Evidence, look: Look, item: Planned, attribute: str, own:
     look.at(f"{item.address}: {'encrypted as it must be' if own else 'no key of our own'}")
     if not own:
         look.findings.append(evidence.finding(f"{item.address} has no key of our own", item, attribute))
+
+
+@rule(
+    "apart",
+    "Nothing of one environment reaches another",
+    "As if all environments, and a stranger's, were in one account and one region: no two things have one name, no"
+    " event is taken by two, no metric is counted or watched by two but those that AWS counts for the account, and no"
+    " policy opens anything of another environment.",
+    "names, patterns of rules, metrics of filters and alarms, and every Allow, against each other environment",
+    needs=("iam", "events", "cloudwatch", "kms", "lambda"),
+)
+def _apart(evidence: Evidence, environment: str, look: Look) -> None:
+    prefix = evidence.prefix(environment)
+    mine = evidence.planned(environment)
+    # Inputs of the same environment in another form are the same environment.
+    for other in (name for name in evidence.values if evidence.prefix(name) != prefix):
+        theirs = evidence.planned(other)
+        look.at(f"{len(mine)} resources of {prefix} beside {len(theirs)} of {evidence.prefix(other)}")
+        for met in apart.meetings(mine, theirs, evidence.prefix(other)):
+            message = f"{met.message} ({evidence.prefix(other)})"
+            look.findings.append(evidence.finding(message, met.item, met.attribute, met.value))
 
 
 @rule(

@@ -34,7 +34,7 @@ locals {
         label       = "Errors without refused tokens"
         metrics = {
           errors  = { namespace = "AWS/Lambda", name = "Errors", dimensions = { FunctionName = function.function_name }, stat = "Sum", period = 60 }
-          refused = { namespace = var.metric_namespace, name = "TokenFailures", dimensions = {}, stat = "Sum", period = 60 }
+          refused = { namespace = local.metric_namespace, name = "TokenFailures", dimensions = {}, stat = "Sum", period = 60 }
         }
       } if service == "authorizer"
     },
@@ -50,7 +50,7 @@ locals {
         label       = "Crashes and handled faults"
         metrics = {
           errors  = { namespace = "AWS/Lambda", name = "Errors", dimensions = { FunctionName = function.function_name }, stat = "Sum", period = 60 }
-          handled = { namespace = var.metric_namespace, name = "HandledErrors", dimensions = { Service = service }, stat = "Sum", period = 60 }
+          handled = { namespace = local.metric_namespace, name = "HandledErrors", dimensions = { Service = service }, stat = "Sum", period = 60 }
         }
       } if service != "authorizer"
     },
@@ -100,7 +100,7 @@ locals {
         expressions = {}
         label       = null
         metrics = {
-          failures = { namespace = var.metric_namespace, name = "AuditArchiveFailures", dimensions = {}, stat = "Sum", period = 3600 }
+          failures = { namespace = local.metric_namespace, name = "AuditArchiveFailures", dimensions = {}, stat = "Sum", period = 3600 }
         }
       } if service == "audit"
     },
@@ -115,7 +115,7 @@ locals {
         expressions = {}
         label       = null
         metrics = {
-          completeness = { namespace = var.metric_namespace, name = "AuditCompleteness", dimensions = {}, stat = "Minimum", period = 3600 }
+          completeness = { namespace = local.metric_namespace, name = "AuditCompleteness", dimensions = {}, stat = "Minimum", period = 3600 }
         }
         comparison = "LessThanThreshold"
       } if service == "audit"
@@ -226,9 +226,17 @@ locals {
     }
   }
 
+  # Of a rule on another bus than the default one, EventBridge publishes its metrics with the bus.
+  rule_dimensions = {
+    for key, rule in var.event_rules : key => merge(
+      { RuleName = rule.name },
+      { for bus in [rule.event_bus_name] : "EventBusName" => bus if bus != "default" },
+    )
+  }
+
   rule_alarms = {
     for key, rule in var.event_rules : "${key}-event-failures" => {
-      description = "EventBridge could not hand over events of ${rule}: the function's alias or its permission is gone, or a dead letter could not be kept. Compare the rule's target with the function, then send the dead letters again as docs/operations.md says."
+      description = "EventBridge could not hand over events of ${rule.name}: the function's alias or its permission is gone, or a dead letter could not be kept. Compare the rule's target with the function, then send the dead letters again as docs/operations.md says."
       topics      = ["warning"]
       threshold   = 0
       periods     = 1
@@ -237,8 +245,8 @@ locals {
       expressions = { result = "SUM([failed, lost])" }
       label       = "Events not handed over"
       metrics = {
-        failed = { namespace = "AWS/Events", name = "FailedInvocations", dimensions = { RuleName = rule }, stat = "Sum", period = 60 }
-        lost   = { namespace = "AWS/Events", name = "InvocationsFailedToBeSentToDlq", dimensions = { RuleName = rule }, stat = "Sum", period = 60 }
+        failed = { namespace = "AWS/Events", name = "FailedInvocations", dimensions = local.rule_dimensions[key], stat = "Sum", period = 60 }
+        lost   = { namespace = "AWS/Events", name = "InvocationsFailedToBeSentToDlq", dimensions = local.rule_dimensions[key], stat = "Sum", period = 60 }
       }
     }
   }

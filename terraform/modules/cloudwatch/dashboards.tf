@@ -4,6 +4,10 @@ locals {
   dashboard_name = "${local.name_prefix}-dashboard"
   services       = keys(var.functions)
 
+  rule_dimension_pairs = {
+    for key, dimensions in local.rule_dimensions : key => flatten([for name, value in dimensions : [name, value]])
+  }
+
   metric_widgets = concat(
     [
       for service in local.services : {
@@ -21,7 +25,7 @@ locals {
         title = "Denied by reason"
         stat  = "Sum"
         metrics = [[{
-          expression = "SEARCH('{${var.metric_namespace},Reason} MetricName=\"AuthorizationDenied\"', 'Sum', 300)"
+          expression = "SEARCH('{\"${local.metric_namespace}\",Reason} MetricName=\"AuthorizationDenied\"', 'Sum', 300)"
           label      = "$${PROP('Dim.Reason')}"
           id         = "denied"
         }]]
@@ -33,8 +37,8 @@ locals {
         title = "Refused tokens and organisation mismatches"
         stat  = "Sum"
         metrics = [
-          [var.metric_namespace, "TokenFailures", { label = "Refused tokens" }],
-          [var.metric_namespace, "OrganisationMismatches", { label = "Organisation mismatches" }],
+          [local.metric_namespace, "TokenFailures", { label = "Refused tokens" }],
+          [local.metric_namespace, "OrganisationMismatches", { label = "Organisation mismatches" }],
         ]
         lines = []
       } if service == "authorizer"
@@ -53,7 +57,7 @@ locals {
             }]],
             [["AWS/Lambda", "Errors", "FunctionName", var.functions[service].function_name, { id = "e${index}", visible = false }]],
             [concat(
-              service == "authorizer" ? [var.metric_namespace, "TokenFailures"] : [var.metric_namespace, "HandledErrors", "Service", service],
+              service == "authorizer" ? [local.metric_namespace, "TokenFailures"] : [local.metric_namespace, "HandledErrors", "Service", service],
               [{ id = "h${index}", visible = false }],
             )],
             [["AWS/Lambda", "Invocations", "FunctionName", var.functions[service].function_name, { id = "n${index}", visible = false }]],
@@ -99,7 +103,7 @@ locals {
       for service in local.services : {
         title   = "Invitations"
         stat    = "Sum"
-        metrics = [for name in sort(keys(local.service_metrics.invitation)) : [var.metric_namespace, name, { label = name }]]
+        metrics = [for name in sort(keys(local.service_metrics.invitation)) : [local.metric_namespace, name, { label = name }]]
         lines   = []
       } if service == "invitation"
     ],
@@ -109,7 +113,7 @@ locals {
         stat  = "Sum"
         metrics = [
           for name in ["AuditEventsCaptured", "AuditEventsArchived", "AuditEventsExported", "AuditArchiveFailures"] :
-          [var.metric_namespace, name, { label = name, period = 3600 }]
+          [local.metric_namespace, name, { label = name, period = 3600 }]
         ]
         lines = []
       } if service == "audit"
@@ -118,7 +122,7 @@ locals {
       for service in local.services : {
         title   = "Audit completeness (%)"
         stat    = "Minimum"
-        metrics = [[var.metric_namespace, "AuditCompleteness", { label = "Archived", period = 3600 }]]
+        metrics = [[local.metric_namespace, "AuditCompleteness", { label = "Archived", period = 3600 }]]
         lines   = [{ label = "Target", value = 100 }]
       } if service == "audit"
     ],
@@ -193,8 +197,8 @@ locals {
         title = "Events handed over, and not"
         stat  = "Sum"
         metrics = concat(
-          [for key, rule in var.event_rules : ["AWS/Events", "Invocations", "RuleName", rule, { label = key }]],
-          [for key, rule in var.event_rules : ["AWS/Events", "FailedInvocations", "RuleName", rule, { label = "${key} failed" }]],
+          [for key in keys(var.event_rules) : concat(["AWS/Events", "Invocations"], local.rule_dimension_pairs[key], [{ label = key }])],
+          [for key in keys(var.event_rules) : concat(["AWS/Events", "FailedInvocations"], local.rule_dimension_pairs[key], [{ label = "${key} failed" }])],
         )
         lines = []
       } if watched

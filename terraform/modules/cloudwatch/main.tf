@@ -53,6 +53,9 @@ locals {
     ])
   }
 
+  # A filter's dimensions come from the line itself, so what tells two environments apart is the namespace.
+  metric_namespace = "${var.metric_namespace}/${local.name_prefix}"
+
   # A metric with dimensions takes no default value, so none has one: no data means that nothing happened.
   access_metrics = {
     for service, denial in local.denials : service => {
@@ -156,7 +159,7 @@ resource "aws_cloudwatch_log_metric_filter" "this" {
 
   metric_transformation {
     name       = each.value.name
-    namespace  = var.metric_namespace
+    namespace  = local.metric_namespace
     value      = each.value.value
     unit       = each.value.unit
     dimensions = length(each.value.dimensions) > 0 ? each.value.dimensions : null

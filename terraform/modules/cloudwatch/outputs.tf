@@ -30,5 +30,5 @@ output "dashboard_name" {
 
 output "metric_namespace" {
   description = "Namespace of the metrics that are made from log lines."
-  value       = var.metric_namespace
+  value       = local.metric_namespace
 }

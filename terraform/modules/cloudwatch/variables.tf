@@ -249,10 +249,13 @@ variable "queues" {
 }
 
 variable "event_rules" {
-  description = "Names of EventBridge rules of the default bus, by a static name."
-  type        = map(string)
-  default     = {}
-  nullable    = false
+  description = "EventBridge rules by a static name: the rule's name and its bus."
+  type = map(object({
+    name           = string
+    event_bus_name = optional(string, "default")
+  }))
+  default  = {}
+  nullable = false
 
   validation {
     condition     = alltrue([for key in keys(var.event_rules) : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", key))])
@@ -260,8 +263,8 @@ variable "event_rules" {
   }
 
   validation {
-    condition     = alltrue([for name in values(var.event_rules) : can(regex("^[A-Za-z0-9_.-]{1,64}$", name))])
-    error_message = "event_rules must be names of rules, not ARNs."
+    condition     = alltrue([for rule in values(var.event_rules) : can(regex("^[A-Za-z0-9_.-]{1,64}$", rule.name)) && can(regex("^[A-Za-z0-9_.-]{1,256}$", rule.event_bus_name))])
+    error_message = "event_rules must hold names of rules and of buses, not ARNs."
   }
 }
 
@@ -399,14 +402,14 @@ variable "log_anomaly_detection_enabled" {
 # --- What the log lines look like ------------------------------------------------------------------
 
 variable "metric_namespace" {
-  description = "Namespace of the metrics that are made from log lines."
+  description = "First part of the namespace of the metrics that are made from log lines; {project_name}-{env_name} follows, so that no environment counts another's."
   type        = string
   default     = "BBWS/AccessManagement"
   nullable    = false
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_./#:-]{1,255}$", var.metric_namespace)) && !startswith(var.metric_namespace, "AWS/")
-    error_message = "metric_namespace must be 1 to 255 letters, digits and . _ - / # :, and must not start with AWS/, which is AWS's own."
+    condition     = can(regex("^[A-Za-z0-9_./#:-]{1,219}$", var.metric_namespace)) && !startswith(var.metric_namespace, "AWS/")
+    error_message = "metric_namespace must be 1 to 219 letters, digits and . _ - / # :, and must not start with AWS/, which is AWS's own."
   }
 }
 

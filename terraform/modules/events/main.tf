@@ -2,11 +2,21 @@ locals {
   name_prefix = "${var.project_name}-${var.env_name}"
   partition   = data.aws_partition.current.partition
 
+  events_arn = "arn:${local.partition}:events:${var.region}:${var.account_id}"
+
+  # A bus of the environment's own: what is put on it reaches the rules of this environment and of no other.
+  own_bus_name = "${local.name_prefix}-bus"
+  bus_name     = coalesce(var.event_bus_name, local.own_bus_name)
+
   rule_names = { for name in keys(var.rules) : name => "${local.name_prefix}-rule-${name}" }
+  # Schedules exist on the default bus only, and AWS services put their events on no other.
+  rule_buses = {
+    for name, rule in var.rules : name => rule.schedule != null || startswith(rule.source, "aws.") ? "default" : local.bus_name
+  }
   # Rules of the default bus have no bus in their ARN.
   rule_arns = {
     for name, rule in local.rule_names :
-    name => "arn:${local.partition}:events:${var.region}:${var.account_id}:rule/${var.event_bus_name == "default" ? "" : "${var.event_bus_name}/"}${rule}"
+    name => "${local.events_arn}:rule/${local.rule_buses[name] == "default" ? "" : "${local.rule_buses[name]}/"}${rule}"
   }
 
   targets = merge([
@@ -21,12 +31,19 @@ locals {
 
 data "aws_partition" "current" {}
 
+resource "aws_cloudwatch_event_bus" "this" {
+  count = var.event_bus_name == null ? 1 : 0
+
+  name = local.own_bus_name
+  tags = var.tags
+}
+
 resource "aws_cloudwatch_event_rule" "this" {
   for_each = var.rules
 
   name                = local.rule_names[each.key]
   description         = each.value.description
-  event_bus_name      = var.event_bus_name
+  event_bus_name      = local.rule_buses[each.key]
   schedule_expression = each.value.schedule
   tags                = var.tags
 
@@ -34,6 +51,8 @@ resource "aws_cloudwatch_event_rule" "this" {
     { source = [each.value.source], "detail-type" = [each.value.detail_type] },
     { for pattern in each.value.detail_pattern[*] : "detail" => jsondecode(pattern) },
   ))
+
+  depends_on = [aws_cloudwatch_event_bus.this]
 
   lifecycle {
     precondition {
@@ -47,7 +66,7 @@ resource "aws_cloudwatch_event_target" "this" {
   for_each = local.targets
 
   rule           = aws_cloudwatch_event_rule.this[each.value.rule].name
-  event_bus_name = var.event_bus_name
+  event_bus_name = local.rule_buses[each.value.rule]
   target_id      = each.value.name
   arn            = each.value.alias_arn
 

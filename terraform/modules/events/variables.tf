@@ -51,13 +51,12 @@ variable "tags" {
 }
 
 variable "event_bus_name" {
-  description = "Bus of the rules. AWS services, SES among them, put their events on default; schedules exist on it only."
+  description = "Bus of the rules that wait for events of your own; null to make one, {project_name}-{env_name}-bus. On a bus that another environment shares, each takes the other's events. Rules of AWS services' events and of schedules are on default, wherever the others are."
   type        = string
-  default     = "default"
-  nullable    = false
+  default     = null
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_.-]{1,256}$", var.event_bus_name))
+    condition     = var.event_bus_name == null || can(regex("^[A-Za-z0-9_.-]{1,256}$", var.event_bus_name))
     error_message = "event_bus_name must be the name of an event bus: letters, digits and . _ -."
   }
 }
@@ -91,14 +90,20 @@ variable "rules" {
     error_message = "detail_pattern must be a JSON object, such as {\"state\": [\"open\"]}."
   }
 
+  # Every system of the account that sends mails, say, has its events on the default bus.
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : rule.detail_pattern != null || rule.schedule != null || !startswith(rule.source, "aws.")])
+    error_message = "Events of AWS services are those of the whole account: a rule for them needs a detail_pattern that says which are yours, such as {\"mail\": {\"tags\": {\"ses:configuration-set\": [\"shop\"]}}}."
+  }
+
   validation {
     condition     = alltrue([for rule in values(var.rules) : rule.schedule == null || can(regex("^(rate|cron)\\([^()]+\\)$", rule.schedule))])
     error_message = "schedule must be rate(...) or cron(...), such as rate(1 hour)."
   }
 
   validation {
-    condition     = alltrue([for rule in values(var.rules) : rule.schedule == null || (rule.detail_pattern == null && var.event_bus_name == "default")])
-    error_message = "A rule with a schedule waits for no event: it takes no detail_pattern, and exists on the bus default only."
+    condition     = alltrue([for rule in values(var.rules) : rule.schedule == null || rule.detail_pattern == null])
+    error_message = "A rule with a schedule waits for no event: it takes no detail_pattern."
   }
 
   validation {

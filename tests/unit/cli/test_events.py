@@ -18,7 +18,11 @@ from bbws_access.local_aws import LocalAws
 
 ROOT = Path(__file__).parents[3]
 EVENT = "OrganisationCreated"
-OUTPUTS = {"log_group_names": {service: f"/aws/lambda/{service}" for service in ("role", "team")}}
+BUS = "bbws-access-dev-bus"
+OUTPUTS = {
+    "event_bus_name": BUS,
+    "log_group_names": {service: f"/aws/lambda/{service}" for service in ("role", "team")},
+}
 
 
 def after(calls: int) -> Any:
@@ -50,17 +54,34 @@ def told(local_aws: LocalAws) -> Iterator[tuple[LocalTarget, Any]]:
     sqs, bus = boto3.client("sqs"), boto3.client("events")
     url = sqs.create_queue(QueueName="told")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    bus.put_rule(Name="told", EventPattern=json.dumps({"source": ["bbws.platform"]}))
-    bus.put_targets(Rule="told", Targets=[{"Id": "queue", "Arn": arn}])
+    bus.create_event_bus(Name=BUS)
+    bus.put_rule(Name="told", EventBusName=BUS, EventPattern=json.dumps({"source": ["bbws.platform"]}))
+    bus.put_targets(Rule="told", EventBusName=BUS, Targets=[{"Id": "queue", "Arn": arn}])
     yield target, lambda: [json.loads(one["Body"]) for one in sqs.receive_message(QueueUrl=url).get("Messages", [])]
-    bus.remove_targets(Rule="told", Ids=["queue"])
-    bus.delete_rule(Name="told")
+    bus.remove_targets(Rule="told", EventBusName=BUS, Ids=["queue"])
+    bus.delete_rule(Name="told", EventBusName=BUS)
+    bus.delete_event_bus(Name=BUS)
     sqs.delete_queue(QueueUrl=url)
 
 
 def test_an_event_has_the_source_that_the_contract_gives_it(told: tuple[LocalTarget, Any]) -> None:
     target, received = told
-    events.tell(target, EVENT, {"organisationId": "org-1", "name": "Acme"})
+    events.tell(target, OUTPUTS, EVENT, {"organisationId": "org-1", "name": "Acme"})
     [event] = received()
     assert (event["source"], event["detail-type"]) == ("bbws.platform", EVENT)
     assert event["detail"] == {"organisationId": "org-1", "name": "Acme"}
+
+
+def test_an_event_reaches_the_bus_of_its_environment_alone(told: tuple[LocalTarget, Any]) -> None:
+    target, received = told
+    for other in ("bbws-access-sit-bus", "default"):
+        events.tell(target, OUTPUTS | {"event_bus_name": other}, EVENT, {"organisationId": "org-1", "name": "Acme"})
+    assert received() == []
+
+
+def test_nothing_is_told_to_an_environment_without_a_bus(told: tuple[LocalTarget, Any]) -> None:
+    target, received = told
+    with pytest.raises(ToolError, match="dev has no event bus of its own yet") as caught:
+        events.tell(target, {}, EVENT, {"organisationId": "org-1", "name": "Acme"})
+    assert caught.value.hint == target.deploy_hint
+    assert received() == []

@@ -31,7 +31,7 @@ def test_an_event_reaches_the_bus(local_aws):
     events.put_rule(Name="aws-client", EventPattern=json.dumps({"source": ["test.source"]}))
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     events.put_targets(Rule="aws-client", Targets=[{"Id": "queue", "Arn": arn}])
-    Aws(REGION, local_aws.endpoint).put_event("test.source", "Tested", {"teamId": "team-1"})
+    Aws(REGION, local_aws.endpoint).put_event("test.source", "Tested", {"teamId": "team-1"}, "default")
     [message] = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
     event = json.loads(message["Body"])
     assert (event["source"], event["detail-type"], event["detail"]) == ("test.source", "Tested", {"teamId": "team-1"})
@@ -103,7 +103,7 @@ def test_a_refusal_is_final():
 def test_an_event_that_the_bus_did_not_take_is_a_failure():
     answer = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure", "ErrorMessage": "no"}]}
     with Loopback(lambda number, head, body: http(200, answer)) as server, pytest.raises(AwsUnavailable, match="no"):
-        _aws(server).put_event("s", "t", {})
+        _aws(server).put_event("s", "t", {}, "default")
 
 
 def test_credentials_and_addresses(monkeypatch):

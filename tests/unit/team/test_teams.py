@@ -13,7 +13,7 @@ from bbws_access.kernel.dynamodb import Delete, Query
 from bbws_access.kernel.keys import key
 from bbws_access.kernel.texts import skeleton
 from bbws_access.team import memberships, store
-from tests.support.services import Instance, World, at_once
+from tests.support.services import EVENT_BUS, Instance, World, at_once
 from tests.support.teams import MEMBER, MEMBERS, TEAM, TEAMS, USER_TEAMS, Organisation
 
 
@@ -241,9 +241,9 @@ def told(org: Organisation) -> Callable[[], list[dict]]:
     name = f"teams-{org.id}"
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     pattern = {"source": ["bbws.access"], "detail-type": ["TeamDeactivated"], "detail": {"organisationId": [org.id]}}
-    events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+    events.put_rule(Name=name, EventBusName=EVENT_BUS, EventPattern=json.dumps(pattern))
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+    events.put_targets(Rule=name, EventBusName=EVENT_BUS, Targets=[{"Id": "queue", "Arn": arn}])
 
     def read() -> list[dict]:
         found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])

@@ -85,7 +85,7 @@ def _put_events_checks(request: dict[str, Any], region: str, account: str) -> li
 
 def _dispatch_to_lambda(arn: str, payload: str) -> None:
     rule, target = _delivery.get()
-    dimensions = {"RuleName": rule["Name"]}
+    dimensions = _dimensions(rule)
     publish("AWS/Events", "Invocations", 1.0, "Count", dimensions)
     function, config, _ = lambda_svc._get_func_record_for_ref(arn)
     if function is None or config is None:
@@ -99,8 +99,14 @@ def _dispatch_to_lambda(arn: str, payload: str) -> None:
         lambda_svc.invoke_async_with_retry(record, json.loads(payload))
 
 
+def _dimensions(rule: dict[str, Any]) -> dict[str, str]:
+    """Those of a rule on the default bus name the rule alone."""
+    bus = rule.get("EventBusName") or "default"
+    return {"RuleName": rule["Name"]} | ({} if bus == "default" else {"EventBusName": bus})
+
+
 def _fail(rule: dict[str, Any], target: dict[str, Any], payload: str, code: str, message: str) -> None:
-    dimensions = {"RuleName": rule["Name"]}
+    dimensions = _dimensions(rule)
     publish("AWS/Events", "FailedInvocations", 1.0, "Count", dimensions)
     queue = (target.get("DeadLetterConfig") or {}).get("Arn")
     if not queue:

@@ -1,5 +1,19 @@
-output "rule_names" {
-  value = { for name in keys(var.rules) : name => "${var.project_name}-${var.env_name}-rule-${name}" }
+locals {
+  bus = "${var.project_name}-${var.env_name}-bus"
+}
+
+output "event_bus_name" {
+  value = local.bus
+}
+
+output "event_bus_arn" {
+  value = "arn:aws:events:${var.region}:${var.account_id}:event-bus/${local.bus}"
+}
+
+output "watched_rules" {
+  value = {
+    for name in keys(var.rules) : name => { name = "${var.project_name}-${var.env_name}-rule-${name}", event_bus_name = local.bus }
+  }
 }
 
 output "dead_letter_queue_names" {

@@ -127,10 +127,10 @@ run "log_metrics" {
   assert {
     condition = alltrue([
       for filter in aws_cloudwatch_log_metric_filter.this :
-      filter.metric_transformation[0].namespace == "BBWS/AccessManagement"
+      filter.metric_transformation[0].namespace == "BBWS/AccessManagement/bbws-access-dev"
       && !(filter.metric_transformation[0].dimensions != null && filter.metric_transformation[0].default_value != null)
     ])
-    error_message = "One namespace; CloudWatch Logs refuses a default value beside dimensions."
+    error_message = "One namespace, the environment's own; CloudWatch Logs refuses a default value beside dimensions."
   }
 
   assert {
@@ -172,8 +172,8 @@ run "other_log_lines" {
     condition = (
       aws_cloudwatch_log_metric_filter.this["authorizer-TokenFailures"].pattern == "{ $.detail.kind = \"bad-token\" }"
       && aws_cloudwatch_log_metric_filter.this["authorizer-AuthorizationDenied"].metric_transformation[0].dimensions == tomap({ Reason = "$.why" })
-      && output.metric_namespace == "Acme/Access"
-      && anytrue([for query in aws_cloudwatch_metric_alarm.this["authorizer-errors"].metric_query : try(one(query.metric).namespace, "") == "Acme/Access"])
+      && output.metric_namespace == "Acme/Access/bbws-access-dev"
+      && anytrue([for query in aws_cloudwatch_metric_alarm.this["authorizer-errors"].metric_query : try(one(query.metric).namespace, "") == "Acme/Access/bbws-access-dev"])
     )
     error_message = "Field names, values and the namespace are inputs."
   }
@@ -439,9 +439,12 @@ run "prod" {
     }
     dead_letter_queues = { capture = "bbws-access-prod-queue-capture-dlq" }
     queues             = { mail = { name = "bbws-access-prod-queue-mail" } }
-    event_rules        = { organisation-created = "bbws-access-prod-rule-organisation-created" }
-    backup_vaults      = { tables = "bbws-access-prod-vault-tables" }
-    mail_reputation    = true
+    event_rules = {
+      organisation-created = { name = "bbws-access-prod-rule-organisation-created", event_bus_name = "bbws-access-prod-bus" }
+      email-bounced        = { name = "bbws-access-prod-rule-email-bounced" }
+    }
+    backup_vaults   = { tables = "bbws-access-prod-vault-tables" }
+    mail_reputation = true
   }
 
   # The whole list, and who hears of what.

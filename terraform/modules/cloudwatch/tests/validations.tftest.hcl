@@ -269,7 +269,7 @@ run "work_queue_key" {
 
   variables {
     queues      = { A_Queue = { name = "q" } }
-    event_rules = { A_Rule = "r" }
+    event_rules = { A_Rule = { name = "r" } }
   }
 
   expect_failures = [var.queues, var.event_rules]
@@ -280,7 +280,7 @@ run "work_queue_arn" {
 
   variables {
     queues      = { mail = { name = "arn:aws:sqs:eu-west-1:123456789012:q" } }
-    event_rules = { created = "arn:aws:events:eu-west-1:123456789012:rule/r" }
+    event_rules = { created = { name = "arn:aws:events:eu-west-1:123456789012:rule/r" } }
   }
 
   expect_failures = [var.queues, var.event_rules]

@@ -16,6 +16,21 @@ run "dev" {
   }
 
   assert {
+    condition = (
+      output.event_bus_name == "bbws-access-dev-bus" && output.event_bus_arn == "arn:aws:events:eu-west-1:123456789012:event-bus/bbws-access-dev-bus"
+      && aws_cloudwatch_event_bus.this[0].name == "bbws-access-dev-bus"
+      && { for name, rule in aws_cloudwatch_event_rule.this : name => rule.event_bus_name } == { order-placed = "bbws-access-dev-bus", mail-bounced = "default", sweep = "default" }
+      && { for name, target in aws_cloudwatch_event_target.this : name => target.event_bus_name } == { order-placed-billing = "bbws-access-dev-bus", order-placed-audit = "bbws-access-dev-bus", mail-bounced-billing = "default", sweep-billing = "default" }
+    )
+    error_message = "Events of one's own have a bus that no other environment has; AWS services and schedules know the default one only."
+  }
+
+  assert {
+    condition     = output.watched_rules["order-placed"] == { name = "bbws-access-dev-rule-order-placed", event_bus_name = "bbws-access-dev-bus" } && output.watched_rules["sweep"].event_bus_name == "default"
+    error_message = "A rule's metrics are found by its bus."
+  }
+
+  assert {
     condition     = jsondecode(aws_cloudwatch_event_rule.this["order-placed"].event_pattern) == { source = ["example.shop"], detail-type = ["OrderPlaced"] }
     error_message = "A rule takes one type of one source."
   }
@@ -64,7 +79,7 @@ run "dev" {
       Principal = { Service = "events.amazonaws.com" }
       Action    = "sqs:SendMessage"
       Resource  = "arn:aws:sqs:eu-west-1:123456789012:bbws-access-dev-queue-events-dead-letters"
-      Condition = { ArnEquals = { "aws:SourceArn" = [for name in ["mail-bounced", "order-placed", "sweep"] : "arn:aws:events:eu-west-1:123456789012:rule/bbws-access-dev-rule-${name}"] } }
+      Condition = { ArnEquals = { "aws:SourceArn" = [for name in ["bbws-access-dev-bus/bbws-access-dev-rule-order-placed", "bbws-access-dev-rule-mail-bounced", "bbws-access-dev-rule-sweep"] : "arn:aws:events:eu-west-1:123456789012:rule/${name}"] } }
     })
     error_message = "EventBridge may leave dead letters of these rules, and of no others."
   }
@@ -77,17 +92,20 @@ run "sit" {
     env_name               = "sit"
     event_bus_name         = "shop"
     maximum_retry_attempts = 3
-    rules                  = { order-placed = var.rules.order-placed }
+    rules                  = { order-placed = var.rules.order-placed, sweep = var.rules.sweep }
     kms_key_arn            = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
   }
 
   assert {
-    condition     = output.rule_arns == { order-placed = "arn:aws:events:eu-west-1:123456789012:rule/shop/bbws-access-sit-rule-order-placed" }
-    error_message = "A rule of another bus has it in its ARN."
+    condition = output.rule_arns == {
+      order-placed = "arn:aws:events:eu-west-1:123456789012:rule/shop/bbws-access-sit-rule-order-placed"
+      sweep        = "arn:aws:events:eu-west-1:123456789012:rule/bbws-access-sit-rule-sweep"
+    } && length(aws_cloudwatch_event_bus.this) == 0 && output.event_bus_name == "shop"
+    error_message = "A rule of another bus has it in its ARN, and that bus is another's to make."
   }
 
   assert {
-    condition     = aws_sqs_queue.dead_letters.kms_master_key_id == "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555" && alltrue([for target in values(aws_cloudwatch_event_target.this) : target.retry_policy[0].maximum_retry_attempts == 3 && target.event_bus_name == "shop"])
+    condition     = aws_sqs_queue.dead_letters.kms_master_key_id == "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555" && alltrue([for target in values(aws_cloudwatch_event_target.this) : target.retry_policy[0].maximum_retry_attempts == 3]) && aws_cloudwatch_event_target.this["order-placed-billing"].event_bus_name == "shop"
     error_message = "Key, bus and retries are inputs."
   }
 }

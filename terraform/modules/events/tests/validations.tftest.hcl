@@ -98,6 +98,16 @@ run "rejects_wrong_values_eighth" {
   expect_failures = [var.rules]
 }
 
+run "rejects_wrong_values_ninth" {
+  command = plan
+
+  variables {
+    rules = { one = merge(var.rules.mail-bounced, { detail_pattern = null }) }
+  }
+
+  expect_failures = [var.rules]
+}
+
 run "rejects_name_too_long" {
   command = plan
 
