@@ -181,6 +181,7 @@ locals {
         from_addresses         = [var.invitation_sender.from_address]
         template_arns          = values(module.mail.template_arns)
         configuration_set_arns = [module.mail.configuration_set_arn]
+        sandbox                = var.ses_sandbox
       }
     }
   }

@@ -263,6 +263,13 @@ variable "invitation_sender" {
   default = null
 }
 
+variable "ses_sandbox" {
+  description = "Whether the account is still in SES's sandbox in this region: mails reach verified addresses only, and SES asks whether the sender may write to them. To be switched off with SES's production access."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "invitation_link" {
   description = "Page that the link in an invitation opens; the token follows it as #token=..., which no server sees. null while there is none; an invitation_sender needs one."
   type        = string

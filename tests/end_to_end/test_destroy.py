@@ -31,6 +31,7 @@ def _left(dev: Deployment) -> dict[str, list[Any]]:
         "topics": client("sns").list_topics()["Topics"],
         "queues": client("sqs").list_queues().get("QueueUrls", []),
         "rules": client("events").list_rules()["Rules"],
+        "event buses": [b for b in client("events").list_event_buses()["EventBuses"] if b["Name"] != "default"],
         "event source mappings": client("lambda").list_event_source_mappings()["EventSourceMappings"],
         "mail identities": client("sesv2").list_email_identities()["EmailIdentities"],
         "mail templates": client("sesv2").list_email_templates()["TemplatesMetadata"],

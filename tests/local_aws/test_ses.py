@@ -147,3 +147,40 @@ def test_sending_is_checked(aws: Aws, mail: str, unique: Callable[[str], str]) -
     with pytest.raises(ClientError, match="AccessDenied"):
         send(plain, mail, "checked@example.org")
     assert len(sent_to(aws, "checked@example.org")) == 2
+
+
+def test_sandbox(aws: Aws, mail: str, unique: Callable[[str], str]) -> None:
+    prefix = f"arn:aws:ses:{REGION}:{ACCOUNT}"
+    resources = [f"{prefix}:identity/{mail}.example", f"{prefix}:template/{mail}", f"{prefix}:configuration-set/{mail}"]
+    address = f"{unique('ada')}@example.org"
+
+    def sender(name: str, allowed: list[str]) -> Any:
+        condition = {"StringEquals": {"ses:FromAddress": f"access@{mail}.example"}}
+        actions = ["ses:SendEmail", "ses:SendTemplatedEmail"]
+        statement = {"Effect": "Allow", "Action": actions, "Resource": allowed, "Condition": condition}
+        return aws.assumed(aws.role(unique(name), [statement]), "sesv2")
+
+    # As the module iam writes them, outside the sandbox and in it.
+    production, sandbox = sender("production", resources), sender("sandbox", [*resources, f"{prefix}:identity/*"])
+    ses = aws.client("sesv2")
+    details = {"MailType": "TRANSACTIONAL", "WebsiteURL": "https://example.org", "UseCaseDescription": "invitations"}
+    ses.put_account_details(ProductionAccessEnabled=False, **details)
+    try:
+        assert ses.get_account()["ProductionAccessEnabled"] is False
+        with pytest.raises(ClientError, match="AccessDenied"):
+            send(production, mail, address)
+        with pytest.raises(ClientError, match=f"MessageRejected.*not verified.*: {address}$"):
+            send(sandbox, mail, address)
+        ses.create_email_identity(EmailIdentity=address)
+        with pytest.raises(ClientError, match="AccessDenied"):
+            send(production, mail, address)
+        send(sandbox, mail, address)
+        # A verified domain covers its addresses, the mailbox simulator needs nothing, and nobody writes as another.
+        send(sandbox, mail, f"bob@{mail}.example")
+        send(production, mail, "success@simulator.amazonses.com")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            send(sandbox, mail, address, sender="director")
+    finally:
+        ses.put_account_details(ProductionAccessEnabled=True, **details)
+    assert len(sent_to(aws, address)) == 1
+    send(production, mail, f"{unique('anybody')}@example.org")

@@ -8,7 +8,7 @@ A case names its resource without account, region or prefix:
     bucket/{purpose}                  context s3:prefix: what is listed
     bucket/{purpose}/{object key}       context s3:object-lock-remaining-retention-days: for how long it is locked
     log-group/{function}
-    event-bus, event-bus/{name}       the environment's own, another; context events:source, events:detail-type: the event
+    event-bus, event-bus/{name}       the environment's own, another; context events:source, events:detail-type: of what
     queue/{name}
     identity/{name}, template/{name}, configuration-set/{name}    of SES; context ses:FromAddress: who writes
     user-pool                         known only once it exists

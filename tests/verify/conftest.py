@@ -28,6 +28,7 @@ OPTIONAL = {
     "permissions_boundary_arn": f"arn:aws:iam::{slices.ACCOUNT_ID}:policy/boundary",
     "invitation_sender": {"identity": "mail.example", "from_address": "invitations@mail.example"},
     "invitation_link": "https://portal.example/invitation",
+    "ses_sandbox": True,
     "web_acl": {
         "rate_limit": 1000,
         "log_destination_arn": f"arn:aws:logs:eu-west-1:{slices.ACCOUNT_ID}:log-group:aws-waf-logs-access",

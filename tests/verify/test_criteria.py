@@ -1,5 +1,6 @@
 """Every criterion turns red where the code breaks its rule, and no other does."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -352,6 +353,19 @@ def test_all_inputs_make_what_is_optional(planned: Plans, shared_project: Projec
         "aws_wafv2_web_acl",
         "aws_wafv2_web_acl_logging_configuration",
     }
+
+
+def test_in_the_sandbox_mails_may_go_to_verified_recipients(planned: Plans, shared_project: Project) -> None:
+    found = {}
+    for environment in ("dev", WITH_EVERYTHING):
+        policies = planned.evidence(shared_project).planned(environment, "aws_iam_role_policy")
+        [policy] = [item for item in policies if item.address.endswith('.service["invitation"]')]
+        statements = json.loads(policy.values["policy"])["Statement"]
+        found[environment] = [one for one in statements if one["Sid"].endswith("ToVerifiedRecipients")]
+    assert found["dev"] == []
+    [statement] = found[WITH_EVERYTHING]
+    assert statement["Resource"] == f"arn:aws:ses:eu-west-1:{slices.ACCOUNT_ID}:identity/*"
+    assert statement["Condition"] == {"StringEquals": {"ses:FromAddress": "invitations@mail.example"}}
 
 
 @pytest.mark.parametrize("name", MUTATIONS)

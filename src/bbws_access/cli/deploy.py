@@ -398,7 +398,10 @@ def _names(region: str) -> Iterator[str]:
     yield from (
         f"dashboard {item['DashboardName']}" for item in pages("cloudwatch", "list_dashboards", "DashboardEntries")
     )
-    yield from (f"rule {item['Name']}" for item in pages("events", "list_rules", "Rules"))
+    buses = [item["Name"] for item in pages("events", "list_event_buses", "EventBuses")]
+    yield from (f"event bus {name}" for name in buses if name != "default")
+    for bus in buses:
+        yield from (f"rule {item['Name']}" for item in pages("events", "list_rules", "Rules", EventBusName=bus))
     yield from (
         f"user pool {item['Name']}" for item in pages("cognito-idp", "list_user_pools", "UserPools", MaxResults=60)
     )

@@ -1,9 +1,10 @@
 # Point-in-time recovery itself is part of each table and replica (main.tf). This is the scheduled backup beside it.
 
 locals {
-  backups           = var.backup == null ? {} : { tables = var.backup }
-  backup_vault_name = "${local.name_prefix}-vault-tables"
-  backup_vault_arn  = "arn:${local.partition}:backup:${var.region}:${var.account_id}:backup-vault:${local.backup_vault_name}"
+  backups             = var.backup == null ? {} : { tables = var.backup }
+  backup_vault_name   = "${local.name_prefix}-vault-tables"
+  recovery_point_arns = "arn:${local.partition}:backup:${var.region}:${var.account_id}:recovery-point:*"
+  backup_vault_arn    = "arn:${local.partition}:backup:${var.region}:${var.account_id}:backup-vault:${local.backup_vault_name}"
 }
 
 resource "aws_backup_vault" "this" {
@@ -106,6 +107,14 @@ data "aws_iam_policy_document" "backup" {
     sid       = "WriteToVault"
     actions   = ["backup:CopyIntoBackupVault", "backup:DescribeBackupVault"]
     resources = [local.backup_vault_arn]
+  }
+
+  # A job that adds tags, from the plan or from the table, fails without it. A recovery point gets its id from AWS
+  # Backup, and its ARN names neither vault nor table.
+  statement {
+    sid       = "TagRecoveryPoints"
+    actions   = ["backup:TagResource"]
+    resources = [local.recovery_point_arns]
   }
 }
 

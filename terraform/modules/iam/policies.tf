@@ -264,6 +264,16 @@ locals {
           conditions = [{ test = "StringEquals", variable = "ses:FromAddress", values = sort(identity.from_addresses) }]
         }
       ],
+      # In the sandbox a recipient is an identity of the account too, and SES asks whether mail may be sent to it with the
+      # same action. Whoever writes is still one of the addresses above.
+      [
+        for name, identity in input.email_identities : {
+          sid        = "Send mail from ${name} to verified recipients"
+          actions    = concat(["ses:SendEmail"], length(identity.template_arns) > 0 ? ["ses:SendTemplatedEmail"] : [])
+          resources  = [replace(identity.arn, "/identity/.*$/", "identity/*")]
+          conditions = [{ test = "StringEquals", variable = "ses:FromAddress", values = sort(identity.from_addresses) }]
+        } if identity.sandbox
+      ],
       length(input.read_log_groups) == 0 ? [] : [
         {
           sid        = "Read logs"

@@ -121,6 +121,8 @@ variable "services" {
       from_addresses         = set(string)
       template_arns          = optional(set(string), [])
       configuration_set_arns = optional(set(string), [])
+      # While the account is in SES's sandbox, where SES asks for the recipient's identity too.
+      sandbox = optional(bool, false)
     })), {})
 
     # Log groups whose events are read.

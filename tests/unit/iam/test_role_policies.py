@@ -36,6 +36,8 @@ from tests.support.terraform import ROOT, Workspace
 # One plan for all of them.
 pytestmark = pytest.mark.xdist_group("role-policies")
 
+# AWS Backup's role of the tables, beside those of the services.
+BACKUP = "backup"
 POOL_ID = "eu-west-1_Example01"
 LINK = "https://portal.example.com/invitation"
 DEPLOYMENT = Deployment("bbws-access-dev", "eu-west-1", ACCOUNT_ID, user_pool_id=POOL_ID)
@@ -47,13 +49,20 @@ Policies = Mapping[str, list[dict]]
 def policies(tmp_path_factory: pytest.TempPathFactory) -> Policies:
     """Every role's policies in the plan of DEV, by role; a pool that exists already, so that its ARN is known."""
     workspace = Workspace.create(tmp_path_factory.mktemp("iam"))
-    inputs = {"existing_user_pool_id": POOL_ID, "invitation_sender": SENDER, "invitation_link": LINK}
+    inputs = {
+        "existing_user_pool_id": POOL_ID,
+        "invitation_sender": SENDER,
+        "invitation_link": LINK,
+        "backup_plan_enabled": True,
+    }
     plan = plan_stack(workspace, "dev", **inputs)
-    documents: dict[str, list[dict]] = {role: [] for role in ROLE_NAMES}
+    documents: dict[str, list[dict]] = {role: [] for role in (*ROLE_NAMES, BACKUP)}
     for address, values in planned_resources(plan, "aws_iam_role_policy").items():
         match = re.fullmatch(r'module\.iam\.aws_iam_role_policy\.(service|user_pools)\["([a-z-]+)"\]', address)
         if match:
             documents[match[2]].append(json.loads(values["policy"]))
+        elif address == 'module.dynamodb.aws_iam_role_policy.backup["tables"]':
+            documents[BACKUP].append(json.loads(values["policy"]))
     return documents
 
 
@@ -176,6 +185,52 @@ def test_mail_is_sent_from_the_given_identity_only(policies: Policies) -> None:
         arn = f"arn:aws:ses:eu-west-1:{ACCOUNT_ID}:identity/{identity}"
         for action in ("ses:SendEmail", "ses:SendTemplatedEmail"):
             assert is_allowed(policies["invitation"], Request(action, arn, context)) is allowed
+
+
+HERE = f"eu-west-1:{ACCOUNT_ID}"
+VAULT = f"arn:aws:backup:{HERE}:backup-vault:bbws-access-dev-vault-tables"
+POINT = f"arn:aws:backup:{HERE}:recovery-point:1EB3B5E7-9EB0-435A-A80B-108B488B0D45"
+
+
+def test_backup_may_do_what_a_job_that_copies_tags_asks_for(policies: Policies) -> None:
+    """What AWS documents for DynamoDB, with the advanced features and without; keys are in a policy of their own."""
+    for table in DATA_MODEL["tables"]:
+        arn = DEPLOYMENT.arn(f"table/{table}")
+        calls = [
+            *(Request(f"dynamodb:{action}", arn) for action in ("DescribeTable", "CreateBackup")),
+            *(Request(f"dynamodb:{action}", arn) for action in ("ListTagsOfResource", "StartAwsBackupJob")),
+            *(
+                Request(f"dynamodb:{action}", f"{arn}/backup/01489173575360-b308cd7d")
+                for action in ("DescribeBackup", "DeleteBackup")
+            ),
+            Request("backup:DescribeBackupVault", VAULT),
+            Request("backup:CopyIntoBackupVault", VAULT),
+            Request("backup:TagResource", POINT),
+        ]
+        for call in calls:
+            assert is_allowed(policies[BACKUP], call), call
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        Request("backup:TagResource", VAULT),
+        Request("backup:TagResource", f"arn:aws:backup:{HERE}:backup-plan:0a1b2c3d"),
+        Request("backup:TagResource", POINT.replace("eu-west-1", "af-south-1")),
+        Request("backup:TagResource", POINT.replace(ACCOUNT_ID, "999999999999")),
+        Request("backup:UntagResource", POINT),
+        Request("backup:DeleteRecoveryPoint", POINT),
+        Request("backup:CopyIntoBackupVault", VAULT.replace("-dev-", "-sit-")),
+        Request("dynamodb:StartAwsBackupJob", DEPLOYMENT.arn("table/teams").replace("-dev-", "-sit-")),
+        Request("dynamodb:DeleteTable", DEPLOYMENT.arn("table/teams")),
+        # A restore takes a role of its own: docs/operations.md.
+        Request("dynamodb:RestoreTableFromAwsBackup", DEPLOYMENT.arn("table/teams")),
+        Request("dynamodb:PutItem", DEPLOYMENT.arn("table/teams")),
+    ],
+    ids=lambda call: f"{call.action} {call.resource}",
+)
+def test_backup_may_do_nothing_else(call: Request, policies: Policies) -> None:
+    assert not is_allowed(policies[BACKUP], call)
 
 
 def test_nothing_is_allowed_wholesale_but_tracing(policies: Policies) -> None:

@@ -6,6 +6,9 @@
 | a configuration set tells EventBridge what became of a mail | nothing | `test_what_became_of_a_mail` |
 | a template that lacks a value is not sent, and tells so | the placeholder is sent | `test_template_lacks_a_value` |
 | a configuration set is there, and its sending is on | unchecked | `test_configuration_set` |
+| in the sandbox recipients are verified, and IAM is asked for their identities too | anybody | `test_sandbox` |
+
+The local account is out of the sandbox; PutAccountDetails with ProductionAccessEnabled=false puts it in.
 
 The mailbox simulator's addresses (bounce@, complaint@, suppressionlist@ and success@simulator.amazonses.com) decide
 what becomes of a mail; any other is delivered. A set's sending switched off (PutConfigurationSetSendingOptions) is an
@@ -51,6 +54,13 @@ def install() -> None:
         if not configuration.get("SendingOptions", {}).get("SendingEnabled", True):
             message = f"Sending is paused for the configuration set <{name}>."
             return ses_v2._json_err("SendingPausedException", message)
+        unverified = [recipient for recipient in _checked_recipients(request) if not _is_verified(recipient)]
+        if unverified:
+            message = (
+                "Email address is not verified. The following identities failed the check in region "
+                f"{get_region().upper()}: {', '.join(unverified)}"
+            )
+            return ses_v2._json_err("MessageRejected", message)
         missing = _missing_value(request)
         if missing:
             answer = json_response({"MessageId": f"{new_uuid()}@email.amazonses.com"})
@@ -86,6 +96,10 @@ def _send_checks(request: dict[str, Any], region: str, account: str) -> list[Che
         resources.append(f"configuration-set/{request['ConfigurationSetName']}")
     if template.get("TemplateName"):
         resources.append(f"template/{template['TemplateName']}")
+    resources += [
+        f"identity/{_identity(recipient) if _is_verified(recipient) else recipient}"
+        for recipient in _checked_recipients(request)
+    ]
     return [Check(action, f"arn:aws:ses:{region}:{account}:{resource}", context) for resource in resources]
 
 
@@ -97,6 +111,18 @@ def _identity(address: str) -> str:
     parts = domain.split(".")
     parents = [".".join(parts[number:]) for number in range(len(parts) - 1)]
     return next((parent for parent in parents if parent in ses_v2._identities), domain)
+
+
+def _checked_recipients(request: dict[str, Any]) -> list[str]:
+    """The addresses that the sandbox asks for: all but the mailbox simulator's."""
+    if (ses_v2._account_details.get("account") or {}).get("ProductionAccessEnabled", True):
+        return []
+    addresses = [parseaddr(recipient)[1] for recipient in _recipients(request)]
+    return [address for address in addresses if address.rpartition("@")[2].lower() != ses._SIMULATOR_DOMAIN]
+
+
+def _is_verified(address: str) -> bool:
+    return _identity(address) in ses_v2._identities
 
 
 # What becomes of a mail

@@ -485,6 +485,7 @@ run "prod" {
       tables-backup-failures      = "> 0 warning"
 
       organisation-created-event-failures = "> 0 warning"
+      email-bounced-event-failures        = "> 0 warning"
     }
     error_message = "PROD's alarms, their thresholds and their topics."
   }
@@ -494,6 +495,8 @@ run "prod" {
       aws_cloudwatch_metric_alarm.this["mail-backlog"].metric_name == "ApproximateAgeOfOldestMessage"
       && aws_cloudwatch_metric_alarm.this["mail-backlog"].dimensions == tomap({ QueueName = "bbws-access-prod-queue-mail" })
       && aws_cloudwatch_metric_alarm.this["mail-bounces"].treat_missing_data == "ignore"
+      && toset(flatten(aws_cloudwatch_metric_alarm.this["organisation-created-event-failures"].metric_query[*].metric[*].dimensions)) == toset([tomap({ RuleName = "bbws-access-prod-rule-organisation-created", EventBusName = "bbws-access-prod-bus" })])
+      && toset(flatten(aws_cloudwatch_metric_alarm.this["email-bounced-event-failures"].metric_query[*].metric[*].dimensions)) == toset([tomap({ RuleName = "bbws-access-prod-rule-email-bounced" })])
       && toset(flatten(aws_cloudwatch_metric_alarm.this["organisation-created-event-failures"].metric_query[*].metric[*].metric_name)) == toset(["FailedInvocations", "InvocationsFailedToBeSentToDlq"])
     )
     error_message = "What waits, what was not handed over and what came back is watched."

@@ -173,9 +173,16 @@ run "prod" {
     condition = alltrue(flatten([
       for statement in jsondecode(aws_iam_role_policy.backup["tables"].policy).Statement : [
         for resource in flatten([statement.Resource]) : anytrue([for arn in concat(values(output.table_arns), [output.backup_vault_arn]) : startswith(resource, arn)])
-      ]
+      ] if statement.Sid != "TagRecoveryPoints"
     ]))
     error_message = "The backup's role reaches these tables and this vault."
+  }
+
+  assert {
+    condition = [for statement in jsondecode(aws_iam_role_policy.backup["tables"].policy).Statement : [statement.Action, statement.Resource] if statement.Sid == "TagRecoveryPoints"] == [
+      ["backup:TagResource", "arn:aws:backup:af-south-1:000000000000:recovery-point:*"]
+    ]
+    error_message = "The backup's role tags recovery points, and no vault or plan."
   }
 
   assert {

@@ -135,3 +135,43 @@ run "sit" {
     error_message = "Tracing and the trust's condition are inputs."
   }
 }
+
+run "in_the_sandbox_of_ses" {
+  command = plan
+
+  variables {
+    services = {
+      mailer = {
+        log_group_name = "/aws/lambda/mailer"
+        email_identities = {
+          sender = {
+            arn            = "arn:aws:ses:eu-west-1:123456789012:identity/example.com"
+            from_addresses = ["invitations@example.com"]
+            template_arns  = ["arn:aws:ses:eu-west-1:123456789012:template/invitation"]
+            sandbox        = true
+          }
+        }
+      }
+    }
+  }
+
+  assert {
+    condition = jsonencode([for statement in jsondecode(aws_iam_role_policy.service["mailer"].policy).Statement : statement if startswith(statement.Sid, "SendMail")]) == jsonencode([
+      {
+        Sid       = "SendMailFromSender"
+        Effect    = "Allow"
+        Action    = ["ses:SendTemplatedEmail", "ses:SendEmail"]
+        Resource  = ["arn:aws:ses:eu-west-1:123456789012:template/invitation", "arn:aws:ses:eu-west-1:123456789012:identity/example.com"]
+        Condition = { StringEquals = { "ses:FromAddress" = "invitations@example.com" } }
+      },
+      {
+        Sid       = "SendMailFromSenderToVerifiedRecipients"
+        Effect    = "Allow"
+        Action    = ["ses:SendTemplatedEmail", "ses:SendEmail"]
+        Resource  = "arn:aws:ses:eu-west-1:123456789012:identity/*"
+        Condition = { StringEquals = { "ses:FromAddress" = "invitations@example.com" } }
+      },
+    ])
+    error_message = "In the sandbox SES asks for the recipient's identity too; whoever writes stays the same."
+  }
+}
