@@ -140,6 +140,8 @@ run "in_the_sandbox_of_ses" {
   command = plan
 
   variables {
+    keys       = {}
+    user_pools = {}
     services = {
       mailer = {
         log_group_name = "/aws/lambda/mailer"
