@@ -27,8 +27,7 @@ module "keys" {
   tags         = { Component = "encryption" }
 
   keys = {
-    data          = { description = "Tables and their backups", via_services = ["dynamodb", "backup"] }
-    audit-archive = { description = "Audit archive", via_services = ["s3"] }
+    data = { description = "Tables and their backups", via_services = ["dynamodb", "backup"] }
     functions = {
       description        = "Functions' settings, queues and dead letters"
       via_services       = ["lambda", "sqs"]
@@ -58,8 +57,7 @@ module "failover_keys" {
   tags         = { Component = "encryption" }
 
   keys = {
-    data          = { description = "Replicas of the tables", via_services = ["dynamodb"] }
-    audit-archive = { description = "Replica of the audit archive", via_services = ["s3"] }
+    data = { description = "Replicas of the tables", via_services = ["dynamodb"] }
     logs = {
       description        = "Log groups"
       service_principals = { logs = { source_arns = [for arn in local.log_group_arns : format(arn, var.failover_region)] } }
@@ -70,6 +68,53 @@ module "failover_keys" {
       service_principals = local.topic_publishers
     }
   }
+}
+
+# Apart from the other keys: where a compliance lock holds the archive after everything else is destroyed, its keys stay
+# with it, and no others.
+module "archive_keys" {
+  source       = "../modules/kms"
+  project_name = var.project_name
+  env_name     = var.env_name
+  account_id   = var.account_id
+  region       = var.region
+  tags         = { Component = "encryption" }
+
+  keys = { audit-archive = { description = "Audit archive", via_services = ["s3"] } }
+}
+
+module "failover_archive_keys" {
+  for_each  = local.failover
+  source    = "../modules/kms"
+  providers = { aws = aws.failover }
+
+  project_name = var.project_name
+  env_name     = var.env_name
+  account_id   = var.account_id
+  region       = var.failover_region
+  tags         = { Component = "encryption" }
+
+  keys = { audit-archive = { description = "Replica of the audit archive", via_services = ["s3"] } }
+}
+
+moved {
+  from = module.keys.aws_kms_key.this["audit-archive"]
+  to   = module.archive_keys.aws_kms_key.this["audit-archive"]
+}
+
+moved {
+  from = module.keys.aws_kms_alias.this["audit-archive"]
+  to   = module.archive_keys.aws_kms_alias.this["audit-archive"]
+}
+
+moved {
+  from = module.failover_keys["failover"].aws_kms_key.this["audit-archive"]
+  to   = module.failover_archive_keys["failover"].aws_kms_key.this["audit-archive"]
+}
+
+moved {
+  from = module.failover_keys["failover"].aws_kms_alias.this["audit-archive"]
+  to   = module.failover_archive_keys["failover"].aws_kms_alias.this["audit-archive"]
 }
 
 # --- Data ---------------------------------------------------------------------------------------------
@@ -88,6 +133,7 @@ module "dynamodb" {
   deletion_protection_enabled = var.deletion_protection
   backup = var.backup_plan_enabled ? {
     vault_kms_key_arn        = module.keys.key_arns["data"]
+    force_destroy            = !var.deletion_protection
     permissions_boundary_arn = var.permissions_boundary_arn
   } : null
 }
@@ -113,14 +159,14 @@ module "s3_audit" {
   tags         = { Component = "audit" }
 
   bucket_suffix             = var.bucket_suffix
-  kms_key_arn               = module.keys.key_arns["audit-archive"]
+  kms_key_arn               = module.archive_keys.key_arns["audit-archive"]
   object_lock               = var.audit_object_lock
   allow_compliance_lock     = var.audit_object_lock.mode == "COMPLIANCE"
   exports_expire_after_days = local.exports_days
   force_destroy             = !var.deletion_protection
   replication = var.cross_region_replication ? {
     bucket_arn  = module.s3_audit_replica["failover"].bucket_arn
-    kms_key_arn = module.failover_keys["failover"].key_arns["audit-archive"]
+    kms_key_arn = module.failover_archive_keys["failover"].key_arns["audit-archive"]
     role_arn    = module.iam.replication_role_arns["audit"]
   } : null
 }
@@ -137,7 +183,7 @@ module "s3_audit_replica" {
 
   is_replica                = true
   bucket_suffix             = var.bucket_suffix
-  kms_key_arn               = module.failover_keys["failover"].key_arns["audit-archive"]
+  kms_key_arn               = module.failover_archive_keys["failover"].key_arns["audit-archive"]
   object_lock               = var.audit_object_lock
   allow_compliance_lock     = var.audit_object_lock.mode == "COMPLIANCE"
   exports_expire_after_days = local.exports_days
@@ -212,7 +258,7 @@ locals {
         }
         functions = { arn = module.keys.key_arns["functions"], through = ["lambda", "sqs"] }
       },
-      name == "audit" ? { audit-archive = { arn = module.keys.key_arns["audit-archive"], through = ["s3"] } } : {}
+      name == "audit" ? { audit-archive = { arn = module.archive_keys.key_arns["audit-archive"], through = ["s3"] } } : {}
     )
   }
 }
@@ -268,9 +314,9 @@ module "iam" {
   replications = var.cross_region_replication ? {
     audit = {
       source_bucket_arn      = local.archive_arn
-      source_key_arn         = module.keys.key_arns["audit-archive"]
+      source_key_arn         = module.archive_keys.key_arns["audit-archive"]
       destination_bucket_arn = module.s3_audit_replica["failover"].bucket_arn
-      destination_key_arn    = module.failover_keys["failover"].key_arns["audit-archive"]
+      destination_key_arn    = module.failover_archive_keys["failover"].key_arns["audit-archive"]
       destination_region     = var.failover_region
     }
   } : {}
@@ -595,6 +641,7 @@ module "cloudwatch" {
       replica_region = var.cross_region_replication ? var.failover_region : null
     }
   }
+  lambda_concurrency_limit = var.lambda_concurrency_limit
   dead_letter_queues = merge(
     module.functions.dead_letter_queue_names,
     module.token_claims.dead_letter_queue_names,

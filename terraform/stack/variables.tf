@@ -134,8 +134,20 @@ variable "authorizer_provisioned_concurrency" {
   }
 }
 
+variable "lambda_concurrency_limit" {
+  description = "Concurrent executions that the account may run in the region, with which an alarm compares. The tool reads it from the account where nobody gives it."
+  type        = number
+  default     = 1000
+  nullable    = false
+
+  validation {
+    condition     = var.lambda_concurrency_limit >= 1 && floor(var.lambda_concurrency_limit) == var.lambda_concurrency_limit
+    error_message = "lambda_concurrency_limit must be a whole number, 1 or more: see aws lambda get-account-settings."
+  }
+}
+
 variable "deletion_protection" {
-  description = "Protects the tables and the user pool from deletion."
+  description = "Protects the tables, the user pool, and the archive and the vault of backups while anything is in them, from deletion. To take an environment down: apply with false, then destroy."
   type        = bool
   default     = true
   nullable    = false

@@ -41,6 +41,11 @@ def _left(dev: Deployment) -> dict[str, list[Any]]:
 
 
 def test_destroy_leaves_nothing(dev: Deployment) -> None:
+    # Under DEV's governance lock, in two versions.
+    for _ in range(2):
+        dev.client("s3").put_object(
+            Bucket=dev.status["buckets"]["audit-archive"], Key="archive/org-demo/2026/11/30.json.gz", Body=b"{}"
+        )
     before = _left(dev)
     for kind, found in before.items():
         assert found, f"the list of {kind} sees something as long as there is something"

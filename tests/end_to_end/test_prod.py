@@ -177,3 +177,88 @@ def test_logs_and_alarms_are_watched_in_both_regions(prod: Deployment) -> None:
 def test_a_second_apply_changes_nothing(prod: Deployment) -> None:
     result = prod.tool("apply", "prod", "--local", "--yes", named=False)
     assert "nothing to change" in result.stdout + result.stderr, result
+
+
+def _kept(prod: Deployment, region: str | None = None) -> dict[str, Any]:
+    """What is there of an environment, in one region."""
+    bootstrap = {f"bbws-access-prod-s3-{name}" for name in ("terraform-state", "artifacts")}
+    buckets = prod.client("s3", region=region).list_buckets()["Buckets"]
+    kms = prod.client("kms", region=region)
+    aliases = [one["AliasName"] for one in kms.list_aliases()["Aliases"] if "bbws-access" in one["AliasName"]]
+    return {
+        "buckets": sorted(one["Name"] for one in buckets if one["Name"] not in bootstrap),
+        "aliases": aliases,
+        "tables": prod.client("dynamodb", region=region).list_tables()["TableNames"],
+        "functions": prod.client("lambda", region=region).list_functions()["Functions"],
+        "alarms": prod.client("cloudwatch", region=region).describe_alarms()["MetricAlarms"],
+        "vaults": prod.client("backup", region=region).list_backup_vaults()["BackupVaultList"],
+        "user pools": prod.client("cognito-idp", region=region).list_user_pools(MaxResults=10)["UserPools"],
+        "buses": prod.client("events", region=region).list_event_buses()["EventBuses"][1:],
+    }
+
+
+@pytest.mark.last
+def test_prod_goes_in_two_steps_but_for_what_the_law_holds(prod: Deployment) -> None:
+    """With records in the archive and its replica, and a backup in the vault."""
+    buckets = prod.status["buckets"]
+    archives = {buckets["audit-archive"]: None, buckets["audit-archive-replica"]: FAILOVER}
+    key = "archive/org-law/2026/11/30.json.gz"
+    prod.client("s3").put_object(Bucket=buckets["audit-archive"], Key=key, Body=b"{}")
+    eventually(
+        lambda: (
+            "Contents"
+            in prod.client("s3", region=FAILOVER).list_objects_v2(Bucket=buckets["audit-archive-replica"], Prefix=key)
+        )
+    )
+    arn = prod.client("dynamodb").describe_table(TableName=prod.status["tables"]["teams"])["Table"]["TableArn"]
+    backup, vault = prod.client("backup"), "bbws-access-prod-vault-tables"
+    role = "arn:aws:iam::000000000000:role/bbws-access-prod-role-table-backup"
+    backup.start_backup_job(BackupVaultName=vault, ResourceArn=arn, IamRoleArn=role)
+    assert eventually(lambda: backup.list_recovery_points_by_backup_vault(BackupVaultName=vault)["RecoveryPoints"])
+
+    refused = prod.tool("destroy", "prod", "--local", "--yes", named=False, check=False)
+    assert refused.returncode == 1
+    assert "is protected" in refused.stderr
+    assert 'module.dynamodb.aws_dynamodb_table.this["teams"]' in refused.stderr
+    assert prod.request("GET", "/health").status == 200
+
+    prod.tool("apply", "prod", "--local", "--yes", "--var", "deletion_protection=false", named=False)
+    assert prod.request("GET", "/health").status == 200
+    done = prod.tool("destroy", "prod", "--local", "--yes", named=False)
+    said = " ".join((done.stdout + done.stderr).split())
+    for name in archives:
+        assert name in said
+    year = time.gmtime().tm_year + 7
+    assert f"the last until {year}-" in said
+
+    for region, parts in ((None, ("archive", "access-logs")), (FAILOVER, ("archive-replica", "replica-access-logs"))):
+        left = _kept(prod, region)
+        names = {f"bbws-access-prod-s3-audit-{part}" for part in parts}
+        assert names <= set(left.pop("buckets"))
+        assert left.pop("aliases") == ["alias/bbws-access-prod-key-audit-archive"]
+        assert {kind: found for kind, found in left.items() if found} == {}
+    for name, region in archives.items():
+        # Whole: its policy, its lock, its key and its rules.
+        s3 = prod.client("s3", region=region)
+        assert (
+            "DenyInsecureTransport" in s3.get_bucket_policy(Bucket=name)["Policy"]
+            or "Tls" in s3.get_bucket_policy(Bucket=name)["Policy"]
+        )
+        assert s3.get_object_lock_configuration(Bucket=name)["ObjectLockConfiguration"]["Rule"]
+        assert len(s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]) == 4
+        assert all(s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"].values())
+        [encryption] = s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
+        kms = prod.client("kms", region=region)
+        held = kms.describe_key(KeyId=encryption["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"])
+        assert held["KeyMetadata"]["KeyState"] == "Enabled"
+        assert s3.get_object(Bucket=name, Key=key)["Body"].read() == b"{}"
+    # A second time there is nothing left to do, and a later apply makes the rest around what stayed.
+    again = prod.tool("destroy", "prod", "--local", "--yes", named=False)
+    assert buckets["audit-archive"] in again.stdout + again.stderr
+    plan = prod.tool("plan", "prod", "--local", named=False)
+    said = plan.stdout + plan.stderr
+    assert "aws_s3_bucket.archive" not in said
+    assert " 0 to destroy" in said
+
+    prod.tool("down", "--destroy")
+    assert not prod.folder.exists()

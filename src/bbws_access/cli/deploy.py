@@ -11,13 +11,13 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bbws_access import local_aws
-from bbws_access.cli import people, storage
+from bbws_access.cli import people, protection, storage
 from bbws_access.cli.console import note, size, step
 from bbws_access.cli.environments import Environment
 from bbws_access.cli.errors import InterruptedByUserError, ToolError
@@ -209,14 +209,21 @@ def converge(target: Target, packages: Packages) -> Report:
     return report
 
 
-def make_plan(target: Target, packages: Packages | None, *, destroy: bool = False, lock: bool = True) -> Report:
-    """Write the plan and say what it would do; lock: as for Terraform.plan."""
+def make_plan(
+    target: Target,
+    packages: Packages | None,
+    *,
+    destroy: bool = False,
+    lock: bool = True,
+    targets: Iterable[str] = (),
+) -> Report:
+    """Write the plan and say what it would do; lock and targets: as for Terraform.plan."""
     environment = target.environment
     values = packages_of(packages) if packages else {}
     with step("Plan") as current:
         files = environment.write_values(target.terraform.folder, values)
         target.terraform.init(environment.backend, current.say)
-        report = target.terraform.plan(files, current.say, destroy=destroy, lock=lock)
+        report = target.terraform.plan(files, current.say, destroy=destroy, lock=lock, targets=targets)
         counts = report.counts
         current.result = (
             f"{counts['create']} to add, {counts['update']} to change, {counts['delete']} to destroy"
@@ -224,6 +231,8 @@ def make_plan(target: Target, packages: Packages | None, *, destroy: bool = Fals
             else "nothing to change"
         )
     for warning in report.warnings:
+        if targets and "targeting" in warning.summary.lower():
+            continue  # it warns of leaving things out, which is what was asked for
         note(f"{warning.summary}: {' '.join(warning.detail.split())}" if warning.detail else warning.summary)
     return report
 
@@ -319,44 +328,59 @@ def _destroy_local(target: LocalTarget) -> None:
         return
     target.forget_applied()
     target.release_stale_lock()
+    kept: set[str] = set()
     if storage.read_state(target.s3, target.environment):
         unprotect(target)
-        report = make_plan(target, package("local", root=target.project.root), destroy=True)
+        report, locked = plan_destroy(target, package("local", root=target.project.root))
         if report.changes:
             apply_plan(target, report, "Destroy")
-        left = [
-            item
-            for item in (storage.read_state(target.s3, target.environment) or {}).get("resources", ())
-            if item.get("mode") == "managed"
-        ]
-        if left:
-            raise ToolError(f"Terraform left {_plural(len(left), 'resource')} behind.")
+        left = storage.read_state(target.s3, target.environment) or {}
+        gone = protection.all_but(left, locked) if locked else managed(left)
+        if gone:
+            raise ToolError(f"Terraform left {_plural(len(gone), 'resource')} behind.")
+        kept = protection.names(left)
     with step("Buckets") as current:
         storage.remove(target.s3, target.environment)
-        left = leftovers(target)
+        left = [item for item in leftovers(target) if item.partition(" ")[2] not in kept]
         if left:
             raise ToolError(
                 f"The local AWS still holds {_plural(len(left), 'resource')} after everything was destroyed.",
                 details="\n".join(left),
             )
-        current.result = "nothing is left"
+        current.result = "nothing is left" if not kept else "the locked archive goes with the local AWS"
+
+
+def plan_destroy(target: Target, packages: Packages) -> tuple[Report, list[protection.Locked]]:
+    """The plan that destroys everything that can be, and what a lock keeps, which is said first.
+
+    Raises ToolError, with nothing destroyed, while the environment is protected.
+    """
+    state = storage.read_state(target.s3, target.environment) or {}
+    protection.require_unprotected(target, state)
+    locked = protection.locked_buckets(target, state)
+    for line in protection.describe(locked) if locked else ():
+        note(line)
+    targets = protection.all_but(state, locked)
+    if locked and not targets:
+        return Report(), locked
+    report = make_plan(target, packages, destroy=True, targets=targets)
+    protection.require_kept(report, locked)
+    return report, locked
+
+
+def managed(state: dict[str, Any]) -> list[str]:
+    """Addresses of the resources in a state, without instances."""
+    return [f"{item['type']}.{item['name']}" for item in state.get("resources", ()) if item.get("mode") == "managed"]
 
 
 def unprotect(target: LocalTarget) -> None:
     """Lift what protects an environment from being destroyed. Only ever on a local AWS."""
-    values = target.environment.values
-    if not values.get("deletion_protection"):
+    protected = protection.protected(storage.read_state(target.s3, target.environment) or {})
+    target.environment = target.environment.with_values({"deletion_protection": False})
+    if not protected:
         return
-    packages = package("local", root=target.project.root)
-    lifted = Environment(
-        target.environment.name,
-        target.environment.project,
-        target.environment.files,
-        target.environment.given | {"deletion_protection": False},
-        values | {"deletion_protection": False},
-    )
-    target.environment = lifted
-    report = make_plan(target, packages)
+    # Nothing else: what an interrupted deployment lacks is not made to be destroyed.
+    report = make_plan(target, package("local", root=target.project.root), targets=protected)
     if report.changes:
         apply_plan(target, report, "Unprotect")
 

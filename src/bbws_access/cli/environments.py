@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,16 @@ class Environment:
     def backend(self) -> dict[str, str]:
         """How Terraform is told where its state lies."""
         return {"bucket": self.state_bucket, "key": STATE_KEY, "region": self.region}
+
+    @property
+    def chosen(self) -> set[str]:
+        """Names of the values that somebody gave, in a file or an argument: all others are defaults."""
+        from_files = {name for path in self.files for name in read_values(path)}
+        return from_files | set(self.given)
+
+    def with_values(self, values: Mapping[str, Any]) -> "Environment":
+        """The same with other values, which win."""
+        return replace(self, given=self.given | dict(values), values=self.values | dict(values))
 
     def write_values(self, folder: Path, packages: Mapping[str, Any]) -> list[Path]:
         """The files for Terraform's ``-var-file``; the last, of JSON, is written below ``folder``."""

@@ -126,7 +126,11 @@ class AwsTarget(Target):
         try:
             account = self.client("sts").get_caller_identity()["Account"]
         except (BotoCoreError, ClientError) as error:
-            raise ToolError(f"AWS does not accept your credentials: {error}.", "Sign in to AWS again.") from error
+            raise ToolError(
+                f"AWS does not accept your credentials in {self.environment.region}: {error}.",
+                "Sign in to AWS again. Where they are good elsewhere, the region may be an opt-in region that is not "
+                f"enabled: aws account enable-region --region-name {self.environment.region}",
+            ) from error
         if account != self.environment.account_id:
             raise UsageError(
                 f"Your credentials are of account {account}, and {self.environment.name} belongs to account "

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -363,14 +363,24 @@ class Terraform:
         if status:
             raise TerraformError("init", report, log, status)
 
-    def plan(self, var_files: list[Path], say: Say, *, destroy: bool = False, lock: bool = True) -> Report:
+    def plan(
+        self,
+        var_files: list[Path],
+        say: Say,
+        *,
+        destroy: bool = False,
+        lock: bool = True,
+        targets: Iterable[str] = (),
+    ) -> Report:
         """Write ``plan_file`` and say what it would do.
 
+        targets: addresses of the only things to plan, with what depends on them where they are destroyed
         lock: False for who only wants to know; a plan that is cut off then leaves no lock behind
         """
         arguments = ["plan", "-json", "-input=false", "-detailed-exitcode", f"-out={self.plan_file}"]
         arguments += [f"-var-file={path}" for path in var_files] + (["-destroy"] if destroy else [])
         arguments += [] if lock else ["-lock=false"]
+        arguments += [f"-target={address}" for address in targets]
         self.plan_file.unlink(missing_ok=True)
         report, status, log = self._run(arguments, say, "plan")
         if status not in (0, 2):

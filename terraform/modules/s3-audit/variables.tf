@@ -170,15 +170,10 @@ variable "eventbridge_notifications" {
 }
 
 variable "force_destroy" {
-  description = "Lets destroy delete the buckets with what is in them, GOVERNANCE-locked versions too. For throw-away environments only."
+  description = "Lets destroy delete the buckets with what is in them, GOVERNANCE-locked versions too. What a COMPLIANCE lock holds, nobody can delete: then the archive stays, and destroy fails there."
   type        = bool
   default     = false
   nullable    = false
-
-  validation {
-    condition     = !(var.force_destroy && var.object_lock.mode == "COMPLIANCE")
-    error_message = "force_destroy cannot empty a bucket whose object_lock.mode is COMPLIANCE."
-  }
 }
 
 variable "is_replica" {

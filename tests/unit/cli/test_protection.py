@@ -1,0 +1,200 @@
+"""Destroying: what is protected refuses, and what a compliance lock holds stays."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from bbws_access.cli import protection
+from bbws_access.cli.errors import ToolError
+from bbws_access.cli.project import Project
+from bbws_access.cli.protection import Locked
+from bbws_access.cli.targets import LocalTarget, local_environment
+from bbws_access.cli.terraform import Change, Report
+from bbws_access.local_aws import LocalAws
+
+KEY = "arn:aws:kms:eu-west-1:000000000000:key/0a1b2c3d"
+
+
+@pytest.fixture
+def target(local_aws: LocalAws) -> LocalTarget:
+    return LocalTarget(local_environment(Project(Path(__file__).parents[3]), "dev"), local_aws.folder)
+
+
+def resource(address: str, **attributes: Any) -> dict[str, Any]:
+    """A resource as a state has it, of an address such as module.a["x"].aws_s3_bucket.archive."""
+    *module, kind, name = address.split(".")
+    instance = {"attributes": attributes}
+    found = {"mode": "managed", "type": kind, "name": name, "instances": [instance]}
+    return found | ({"module": ".".join(module)} if module else {})
+
+
+def state(*resources: dict[str, Any]) -> dict[str, Any]:
+    data = {"mode": "data", "type": "aws_partition", "name": "current", "instances": [{"attributes": {}}]}
+    return {"version": 4, "resources": [data, *resources]}
+
+
+# --- Protected -------------------------------------------------------------------------------------------------------
+
+PROTECTED = [
+    resource("module.dynamodb.aws_dynamodb_table.this", deletion_protection_enabled=True),
+    resource('module.dynamodb_replica["failover"].aws_dynamodb_table_replica.this', deletion_protection_enabled=True),
+    resource("module.cognito.aws_cognito_user_pool.this", deletion_protection="ACTIVE"),
+    resource("module.s3_audit.aws_s3_bucket.archive", force_destroy=False),
+    resource("module.dynamodb.aws_backup_vault.this", force_destroy=False),
+]
+FREE = [
+    resource("module.dynamodb.aws_dynamodb_table.this", deletion_protection_enabled=False),
+    resource("module.cognito.aws_cognito_user_pool.this", deletion_protection="INACTIVE"),
+    resource("module.s3_audit.aws_s3_bucket.archive", force_destroy=True),
+    resource("module.iam.aws_iam_role.service"),
+]
+
+
+@pytest.mark.parametrize("one", PROTECTED, ids=lambda one: one["type"])
+def test_one_protected_resource_refuses_the_whole(one: dict[str, Any], target: LocalTarget) -> None:
+    with pytest.raises(ToolError, match=r"dev is protected: 1 .* Nothing was destroyed") as caught:
+        protection.require_unprotected(target, state(*FREE, one))
+    assert caught.value.details == f"{one['module']}.{one['type']}.{one['name']}"
+    assert "bbws-access apply dev --var deletion_protection=false" in caught.value.hint
+
+
+def test_instances_are_named_by_their_keys() -> None:
+    tables = resource("module.dynamodb.aws_dynamodb_table.this")
+    tables["instances"] = [
+        {"index_key": key, "attributes": {"deletion_protection_enabled": kept}}
+        for key, kept in (("teams", True), ("audit", True), ("old", False), (0, True))
+    ]
+    assert protection.protected(state(tables)) == [
+        'module.dynamodb.aws_dynamodb_table.this["audit"]',
+        'module.dynamodb.aws_dynamodb_table.this["teams"]',
+        "module.dynamodb.aws_dynamodb_table.this[0]",
+    ]
+
+
+def test_what_is_not_protected_may_go(target: LocalTarget) -> None:
+    protection.require_unprotected(target, state(*FREE))
+    protection.require_unprotected(target, {})
+
+
+# --- Locked ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bucket(local_aws: LocalAws) -> Callable[..., str]:
+    """Makes a bucket with a default lock of a mode and days, or with none."""
+
+    def make(mode: str | None = None, days: int = 0) -> str:
+        s3, name = boto3.client("s3"), f"locks-{uuid.uuid4().hex[:12]}"
+        place = {"LocationConstraint": s3.meta.region_name}
+        s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True, CreateBucketConfiguration=place)
+        if mode:
+            rule = {"DefaultRetention": {"Mode": mode, "Days": days}}
+            configuration = {"ObjectLockEnabled": "Enabled", "Rule": rule}
+            s3.put_object_lock_configuration(Bucket=name, ObjectLockConfiguration=configuration)
+        return name
+
+    return make
+
+
+def deployed(name: str) -> dict[str, Any]:
+    rule = {"apply_server_side_encryption_by_default": [{"kms_master_key_id": KEY}]}
+    return state(
+        resource("module.s3_audit.aws_s3_bucket.archive", bucket=name, region="eu-west-1", object_lock_enabled=True),
+        resource(
+            "module.s3_audit.aws_s3_bucket_server_side_encryption_configuration.archive", bucket=name, rule=[rule]
+        ),
+        resource("module.archive_keys.aws_kms_key.this", arn=KEY),
+        resource("module.keys.aws_kms_key.this", arn=f"{KEY}-another"),
+        resource('module.failover_keys["failover"].aws_kms_key.this', arn=f"{KEY}-elsewhere"),
+        resource("module.iam.aws_iam_role.service"),
+        resource("aws_sns_topic.mine"),
+    )
+
+
+def put(name: str, key: str, until: datetime | None = None, mode: str = "COMPLIANCE") -> str:
+    lock = {"ObjectLockMode": mode, "ObjectLockRetainUntilDate": until} if until else {}
+    return boto3.client("s3").put_object(Bucket=name, Key=key, Body=b"audit", **lock)["VersionId"]
+
+
+def test_a_bucket_that_the_law_holds_stays_with_its_key(target: LocalTarget, bucket: Callable[..., str]) -> None:
+    name = bucket("COMPLIANCE", 2557)
+    for _ in range(2):
+        put(name, "archive/org-1/2026/01/01.json.gz")
+    boto3.client("s3").delete_object(
+        Bucket=name, Key="archive/org-1/2026/01/01.json.gz"
+    )  # a marker, which hides nothing
+    of = deployed(name)
+    [locked] = protection.locked_buckets(target, of)
+    assert (locked.bucket, locked.region, locked.versions) == (name, "eu-west-1", 2)
+    assert abs(locked.until - datetime.now(UTC) - timedelta(days=2557)) < timedelta(minutes=5)
+    assert locked.modules == {"module.s3_audit", "module.archive_keys"}
+    assert protection.all_but(of, [locked]) == [
+        "aws_sns_topic.mine",
+        "module.failover_keys",
+        "module.iam",
+        "module.keys",
+    ]
+    said = "\n".join(protection.describe([locked]))
+    assert f"{name} (eu-west-1): 2 versions, the last until {locked.until:%Y-%m-%d}" in said
+
+
+def test_a_longer_lock_of_one_version_counts(target: LocalTarget, bucket: Callable[..., str]) -> None:
+    name, until = bucket("COMPLIANCE", 1), datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
+    put(name, "archive/one", until)
+    [locked] = protection.locked_buckets(target, deployed(name))
+    assert locked.until == until
+
+
+@pytest.mark.parametrize("default", [None, "GOVERNANCE"])
+def test_a_version_under_a_lock_of_its_own_is_seen(
+    default: str | None, target: LocalTarget, bucket: Callable[..., str]
+) -> None:
+    """The values may say GOVERNANCE today and have said COMPLIANCE yesterday: what counts is what is in the bucket."""
+    name, until = bucket(default, 1), datetime.now(UTC).replace(microsecond=0) + timedelta(days=9)
+    put(name, "archive/one")
+    assert protection.locked_buckets(target, deployed(name)) == []
+    put(name, "archive/two", until)
+    put(name, "archive/three", until + timedelta(days=1), "GOVERNANCE")
+    [locked] = protection.locked_buckets(target, deployed(name))
+    assert (locked.versions, locked.until) == (1, until)
+
+
+def test_nothing_is_kept_where_nothing_is_locked(target: LocalTarget, bucket: Callable[..., str]) -> None:
+    name = bucket("COMPLIANCE", 1)
+    assert protection.locked_buckets(target, deployed(name)) == []
+    gone = deployed("a-bucket-that-is-gone")
+    assert protection.locked_buckets(target, gone) == []
+    assert protection.all_but(gone, []) == []
+    unlocked = state(resource("module.s3_audit.aws_s3_bucket.access_logs", bucket=name, object_lock_enabled=False))
+    assert protection.locked_buckets(target, unlocked) == []
+
+
+LOCKED = Locked("b", "eu-west-1", 1, datetime.now(UTC), frozenset({"module.s3_audit", "module.archive_keys"}))
+
+
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("module.s3_audit.aws_s3_bucket.archive", False),
+        ("module.s3_audit.aws_s3_bucket_policy.archive", False),
+        ('module.archive_keys.aws_kms_key.this["audit-archive"]', False),
+        ("module.s3_audit.aws_s3_bucket_replication_configuration.archive[0]", True),
+        ('module.s3_audit_replica["failover"].aws_s3_bucket.archive', True),
+        ("module.iam.aws_iam_role.service", True),
+    ],
+)
+def test_a_plan_that_takes_a_part_of_the_archive_is_refused(address: str, kept: bool) -> None:
+    report = Report(changes=[Change("module.iam.aws_iam_role.other", "delete"), Change(address, "delete")])
+    if kept:
+        protection.require_kept(report, [LOCKED])
+        return
+    with pytest.raises(ToolError, match="Nothing was destroyed") as caught:
+        protection.require_kept(report, [LOCKED])
+    assert caught.value.details == address
