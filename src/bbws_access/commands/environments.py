@@ -10,8 +10,8 @@ from bbws_access.cli.console import note, out, size, step
 from bbws_access.cli.errors import UsageError
 from bbws_access.cli.project import find_project
 from bbws_access.cli.targets import NEW_SHELL, SHELL_IS_LOCAL, LocalTarget, has_aws_credentials, shell_is_local
-from bbws_access.commands.options import DeployPlace, JsonOption, SeedPlace, Values, YesOption
-from bbws_access.commands.places import data_target, deploy_target, plan_values, working_target
+from bbws_access.commands.options import DeployPlace, JsonOption, SeedPlace, SkipAccountOption, Values, YesOption
+from bbws_access.commands.places import account_findings, data_target, deploy_target, plan_values, working_target
 from bbws_access.commands.screen import agreed, show_plan
 from bbws_access.packaging import FUNCTIONS
 
@@ -66,12 +66,18 @@ def package(
     out.print(table)
 
 
-def plan(*, place: DeployPlace, values: Values) -> None:
-    """Show what `apply` would do. Without AWS credentials it plans against an empty local AWS, and says so."""
+def plan(*, place: DeployPlace, skip_account: SkipAccountOption = False, values: Values) -> None:
+    """Show what `apply` would do. Without AWS credentials it plans against an empty local AWS, and says so.
+
+    On AWS it first says what the account lacks, as `doctor --aws` does.
+    """
     from bbws_access.cli import deploy, replicas
 
     if place.local or has_aws_credentials():
         target = deploy_target(place, values)
+        if not skip_account:
+            for found in account_findings(target):
+                note(f"{found.what}: {found.found}. {found.advice}")
         deploy.require_buckets(target)
         report = deploy.make_plan(target, deploy.make_packages(target), lock=False)
         show_plan(report)
@@ -89,12 +95,23 @@ def plan(*, place: DeployPlace, values: Values) -> None:
         show_plan(deploy.make_plan(target, deploy.make_packages(target)))
 
 
-def apply(*, place: DeployPlace, yes: YesOption = False, values: Values) -> None:
-    """Deploy an environment, after showing what that changes and asking."""
+def apply(
+    *, place: DeployPlace, yes: YesOption = False, skip_account: SkipAccountOption = False, values: Values
+) -> None:
+    """Deploy an environment, after showing what that changes and asking.
+
+    On AWS it looks first whether the account has what is needed, as `doctor --aws` does, and makes nothing where not.
+    """
     from bbws_access.cli import deploy, replicas
+    from bbws_access.cli.account import require_account
 
     with working_target(place, values) as target:
         deploy.refuse_over_unsaved_state(target)
+        if not skip_account:
+            findings = account_findings(target)
+            require_account(findings)
+            for found in findings:
+                note(f"{found.what}: {found.found}. {found.advice}")
         deploy.require_buckets(target)
         packages = deploy.make_packages(target)
         deploy.upload_packages(target, packages)
@@ -106,13 +123,17 @@ def apply(*, place: DeployPlace, yes: YesOption = False, values: Values) -> None
 
 
 def destroy(*, place: DeployPlace, yes: YesOption = False, values: Values) -> None:
-    """Destroy what Terraform made in an environment, after showing it and asking."""
+    """Destroy what Terraform made in an environment, after showing it and asking.
+
+    A protected environment, as PROD is, refuses: lift that first, with `apply --var deletion_protection=false`. What a
+    compliance lock holds stays, and is named before anything is destroyed.
+    """
     from bbws_access.cli import deploy, replicas
 
     with working_target(place, values) as target:
         deploy.refuse_over_unsaved_state(target)
         deploy.require_buckets(target)
-        report = deploy.make_plan(target, deploy.make_packages(target), destroy=True)
+        report, _ = deploy.plan_destroy(target, deploy.make_packages(target))
         changes = show_plan(report)
         replicas.refuse_what_is_held(target, report)
         if changes and agreed(target, "Destroy all of this", yes):

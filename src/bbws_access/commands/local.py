@@ -9,9 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from bbws_access.cli.console import note, out
-from bbws_access.cli.errors import FAILURE, NotRunningError
+from bbws_access.cli.errors import FAILURE, NotRunningError, UsageError
 from bbws_access.commands.options import JsonOption, LocalPlace, PortOption, Values
-from bbws_access.commands.places import known_target, new_target, remember_values, up_target
+from bbws_access.commands.places import aws_target, known_target, new_target, remember_values, up_target
 from bbws_access.commands.screen import facts_of, show_deployment
 
 
@@ -91,11 +91,26 @@ def mail(
     print(found.text)
 
 
-def doctor(*, place: LocalPlace, json_: JsonOption = False) -> None:
-    """Check what the tool needs, and say what to do about what is missing."""
+def doctor(
+    *,
+    place: LocalPlace,
+    aws: Annotated[bool, typer.Option("--aws", help="Look at the environment's AWS account as well.")] = False,
+    values: Values,
+    json_: JsonOption = False,
+) -> None:
+    """Check what the tool needs, and say what to do about what is missing.
+
+    With --aws also what the environment needs of its AWS account: quotas, enabled regions, API Gateway's log role, SES.
+    """
+    from bbws_access.cli.account import examine_account
     from bbws_access.cli.doctor import examine
 
+    if values and not aws:
+        raise UsageError("Values are for what the AWS account is looked at with: add --aws.")
     findings = examine(place.environment, place.folder)
+    if aws:
+        target = aws_target(place.environment, values)
+        findings += examine_account(target.environment, target.client)
     if json_:
         print(json.dumps([finding.as_json() for finding in findings], indent=2))
     else:

@@ -27,6 +27,9 @@ WhereOption = Annotated[
     bool | None,
     typer.Option("--local/--aws", help="Where to work; the local AWS if it is up, else AWS, unless given."),
 ]
+SkipAccountOption = Annotated[
+    bool, typer.Option("--skip-account-checks", help="Do not look whether the AWS account has what is needed.")
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON for machines.")]
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bbws_access.cli.console import remark
+from bbws_access.cli.account import concurrency_limit, examine_account
+from bbws_access.cli.console import remark, step
+from bbws_access.cli.doctor import Finding
 from bbws_access.cli.environments import Environment, load_environment
 from bbws_access.cli.errors import NotRunningError, UsageError
 from bbws_access.cli.project import Project, find_project
@@ -69,15 +71,38 @@ def deploy_target(place: DeployPlace, values: Values) -> Target:
         target = running_target(new_target(place, values) if values else known_target(place))
         target.enter()
         return target
-    return _aws_target(place.environment, values)
+    return with_real_limits(aws_target(place.environment, values))
 
 
-def _aws_target(environment: str, values: Values) -> AwsTarget:
+def aws_target(environment: str, values: Values) -> AwsTarget:
+    """An environment on AWS, with credentials of its account. Raises ToolError and UsageError."""
     require_aws_credentials()
     target = AwsTarget(
         load_environment(find_project(), environment, arguments=values.var or (), files=values.var_file or ())
     )
     target.check_account()
+    return target
+
+
+def account_findings(target: Target) -> list[Finding]:
+    """What an AWS account lacks for its environment; nothing of a local AWS, which lacks nothing."""
+    if not isinstance(target, AwsTarget):
+        return []
+    with step("Account") as current:
+        found = examine_account(target.environment, target.client)
+        lacking = [one for one in found if one.state != "good"]
+        current.result = (
+            f"{len(found)} checks, {len(lacking)} to look at" if lacking else f"{len(found)} checks, all good"
+        )
+    return lacking
+
+
+def with_real_limits(target: AwsTarget) -> AwsTarget:
+    """The same, with what the account's own limits say, where the user did not."""
+    environment = target.environment
+    name = "lambda_concurrency_limit"
+    if name not in environment.chosen and (limit := concurrency_limit(environment, target.client)) is not None:
+        target.environment = environment.with_values({name: limit})
     return target
 
 
@@ -112,7 +137,7 @@ def data_target(place: SeedPlace, values: Values) -> tuple[Target, dict[str, Any
         target = up_target(place)
         target.enter()
     else:
-        target = _aws_target(place.environment, values)
+        target = aws_target(place.environment, values)
     if not named:
         where = f"the local AWS of {place.environment}" if local else f"AWS account {target.environment.account_id}"
         remark(f"Working on {where}")

@@ -207,7 +207,7 @@ def test_options_that_name_two_places_are_refused(project: Path, arguments: list
 
 def test_an_account_that_is_worked_on_by_default_is_named(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     target = SimpleNamespace(environment=SimpleNamespace(account_id="111122223333"), outputs=dict)
-    monkeypatch.setattr(places, "_aws_target", lambda *_: target)
+    monkeypatch.setattr(places, "aws_target", lambda *_: target)
     values = Values(["account_id=111122223333"])
     places.data_target(DataPlace("dev"), values)
     assert capsys.readouterr().err == "Working on AWS account 111122223333\n"
