@@ -255,6 +255,18 @@ breaks(
     '["sqs:SendMessage"]\n      resources = [local.dead_letter_queue_arn]', '["sqs:*"]\n      resources = ["*"]',
 )  # fmt: skip
 
+# --- Environments apart ----------------------------------------------------------------------------------------------
+
+breaks(
+    "topic", "apart", "aws_sns_topic_policy", "policy", "cloudwatch/sns.tf",
+    ":alarm:${local.name_prefix}-alarm-*", ":alarm:*",
+)  # fmt: skip
+breaks(
+    "queue", "apart", "aws_sqs_queue.dead_letters", "policy", "events/main.tf",
+    '"aws:SourceArn"\n        values   = statement.value',
+    '"aws:SourceArn"\n        values   = ["${local.events_arn}:rule/*"]',
+)  # fmt: skip
+
 # --- Dead letters ----------------------------------------------------------------------------------------------------
 
 breaks(

@@ -12,7 +12,10 @@ output "event_bus_arn" {
 
 output "watched_rules" {
   value = {
-    for name in keys(var.rules) : name => { name = "${var.project_name}-${var.env_name}-rule-${name}", event_bus_name = local.bus }
+    for name, rule in var.rules : name => {
+      name           = "${var.project_name}-${var.env_name}-rule-${name}"
+      event_bus_name = rule.schedule != null || startswith(rule.source, "aws.") ? "default" : local.bus
+    }
   }
 }
 
