@@ -147,6 +147,26 @@ run "rejects_part_of_an_instance" {
   expect_failures = [var.authorizer_provisioned_concurrency]
 }
 
+run "rejects_no_concurrency" {
+  command = plan
+
+  variables {
+    lambda_concurrency_limit = 0
+  }
+
+  expect_failures = [var.lambda_concurrency_limit]
+}
+
+run "rejects_part_of_an_execution" {
+  command = plan
+
+  variables {
+    lambda_concurrency_limit = 10.5
+  }
+
+  expect_failures = [var.lambda_concurrency_limit]
+}
+
 run "rejects_multi_factor_authentication" {
   command = plan
 

@@ -325,6 +325,13 @@ run "prod_replica" {
     is_replica            = true
     object_lock           = { mode = "COMPLIANCE", days = 2557 }
     allow_compliance_lock = true
+    force_destroy         = true
+  }
+
+  # Protection can be lifted beside a lock that cannot; what the lock holds stays even so.
+  assert {
+    condition     = aws_s3_bucket.archive.force_destroy && aws_s3_bucket_object_lock_configuration.archive.rule[0].default_retention[0].mode == "COMPLIANCE"
+    error_message = "An archive under a COMPLIANCE lock may be emptied as far as the lock lets it."
   }
 
   assert {

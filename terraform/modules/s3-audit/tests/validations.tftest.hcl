@@ -195,16 +195,6 @@ run "access_log_retention" {
   expect_failures = [var.access_log_retention_days]
 }
 
-run "force_against_compliance" {
-  command = plan
-
-  variables {
-    force_destroy = true
-  }
-
-  expect_failures = [var.force_destroy]
-}
-
 run "replica_of_a_replica" {
   command = plan
 
