@@ -341,7 +341,7 @@ def _destroy_local(target: LocalTarget) -> None:
         kept = protection.names(left)
     with step("Buckets") as current:
         storage.remove(target.s3, target.environment)
-        left = [item for item in leftovers(target) if item.partition(" ")[2] not in kept]
+        left = [item for item in leftovers(target) if item.rpartition(" ")[2] not in kept]
         if left:
             raise ToolError(
                 f"The local AWS still holds {_plural(len(left), 'resource')} after everything was destroyed.",
