@@ -120,7 +120,9 @@ def deactivate_user(
         if organisation is None and email is not None:
             _shut_out(target, outputs, user_id)
         detail = {"userId": user_id, "departureId": departure}
-        events.tell(target, outputs, USER_DEACTIVATED, detail | ({"organisationId": organisation} if organisation else {}))
+        events.tell(
+            target, outputs, USER_DEACTIVATED, detail | ({"organisationId": organisation} if organisation else {})
+        )
 
         def ended(query: Any) -> bool:
             [page] = tables.parallel([query])
