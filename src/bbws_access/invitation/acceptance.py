@@ -235,7 +235,7 @@ def _assign(
     if found is not None and held.in_force(found):
         return [stays(table, found)], found.get("expiresAt")
     if found is None:
-        check_room(held.assigned, role_rules.MOST_ASSIGNMENTS, "roles of this user in the organisation")
+        check_room(held.assigned, role_rules.MOST_ASSIGNMENTS, role_rules.COUNTED_ASSIGNMENTS)
     count = held.departures.count(stored["organisationId"])
     record = role_rules.new_assignment(offer.role, user_id, team_id, offer.until, found, change, departures=count)
     record |= {**identity.proven(stored["email"]), "assignedBy": stored["sentBy"]}
@@ -251,7 +251,7 @@ def _join(request: Request, stored: dict, offer: offers.Offer, change: Change, h
     if found is not None and held.in_force(found):
         return [stays(table, found), *offers.team_stays(request.settings, offer)]
     if found is None:
-        check_room(held.joined, team_rules.MOST_MEMBERSHIPS, "memberships of this user in the organisation")
+        check_room(held.joined, team_rules.MOST_MEMBERSHIPS, team_rules.COUNTED_MEMBERSHIPS)
     names = {name: request.body[name] for name in ("firstName", "lastName") if name in request.body}
     body = {"userId": user_id, **identity.proven(stored["email"]), **names}
     is_first = not team_rules.has_primary(held.pointer, filter(held.in_force, held.memberships))

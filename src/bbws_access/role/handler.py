@@ -253,10 +253,8 @@ def preview_role(request: Request) -> dict:
         if held[assignment["userId"]].departures.lets(assignment)
     ]
     in_use = stored["active"] and not proposed["active"] and bool(found or "startAt" in request.query)
-    lacking = [
-        *lacking_for_switch(request, stored, proposed, **_SWITCHED_BY),
-        *rules.lacking(stored, proposed, sets, request.access),
-    ]
+    switch = lacking_for_switch(request, stored, proposed, **_SWITCHED_BY)
+    lacking = list(dict.fromkeys([*switch, *rules.lacking(stored, proposed, sets, request.access)]))
     actions = {"update": "updateRole", "permissions": "replaceRolePermissions", "users": "listRoleUsers"}
     return {
         "organisationId": stored["organisationId"],
@@ -356,7 +354,7 @@ def assign_role(request: Request) -> Response:
         if stored is not None and departures.in_force(stored, request.now):
             raise rules.already_assigned(stored)
         if stored is None:
-            check_room(size, rules.MOST_ASSIGNMENTS, "roles of this user in the organisation")
+            check_room(size, rules.MOST_ASSIGNMENTS, rules.COUNTED_ASSIGNMENTS)
         count = departures.count(org_id)
         record = rules.new_assignment(role, request.path["userId"], team_id, ends, stored, change, departures=count)
         record |= identity.known(size.items, record["userId"], *request.caller[:2])

@@ -17,6 +17,7 @@ DEFAULT_PRIORITY = 500
 # Every decision about somebody reads all of these, so nobody may pile them up for a stranger.
 MOST_ROLES = 500
 MOST_ASSIGNMENTS = 100
+COUNTED_ASSIGNMENTS = "roles of this user in the organisation (ended ones count for 90 days)"
 ENDED_ASSIGNMENTS_STAY = timedelta(days=90)
 
 

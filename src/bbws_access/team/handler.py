@@ -333,7 +333,7 @@ def add_team_member(request: Request) -> Response:
         if stored in held:
             raise rules.already_member(stored)
         if stored is None:
-            check_room(owned, rules.MOST_MEMBERSHIPS, "memberships of this user in the organisation")
+            check_room(owned, rules.MOST_MEMBERSHIPS, rules.COUNTED_MEMBERSHIPS)
         primary = body.get("isPrimary", not rules.has_primary(pointer, held))
         count = departures.count(org_id)
         who = identity.known([*assigned.items, *owned.items], body["userId"], *request.caller[:2])
@@ -440,7 +440,7 @@ def transfer_team_member(request: Request) -> dict:
         if replaced is not None and departures.in_force(replaced, request.now):
             raise rules.already_member(replaced)
         if replaced is None:
-            check_room(reads[3], rules.MOST_MEMBERSHIPS, "memberships of this user in the organisation")
+            check_room(reads[3], rules.MOST_MEMBERSHIPS, rules.COUNTED_MEMBERSHIPS)
         primary = stored["isPrimary"]
         count = departures.count(org_id)
         record = rules.new_membership(

@@ -17,6 +17,7 @@ ENDED_MEMBERSHIPS_STAY = timedelta(days=90)
 # Every decision about a member of a team reads all of these, so nobody may pile them up.
 MOST_TEAM_ROLES = 100
 MOST_MEMBERSHIPS = 100
+COUNTED_MEMBERSHIPS = "memberships of this user in the organisation (ended ones count for 90 days)"
 
 
 # Teams
