@@ -22,7 +22,7 @@ INPUTS := $(wildcard requirements/*.in)
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 	--universal --python-version 3.11
 
-.PHONY: help up down verify test lint format package docs client coverage benchmark lock setup clean
+.PHONY: help up down verify test lint format inputs package docs client coverage benchmark lock setup clean
 
 help: ## List what there is
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ format: $(READY) ## Rewrite Python and Terraform in the project's style
 	@$(BIN)/ruff check --quiet --fix src tests benchmarks
 	@$(BIN)/ruff format --quiet src tests benchmarks
 	@TF_CLI_CONFIG_FILE=/dev/null terraform fmt -recursive terraform
+
+inputs: $(READY) ## Write what stands before the modules' inputs, from their inputs/variables.tf
+	@$(BIN)/python -m bbws_access.verify.inputs
 
 package: $(READY) ## Make the functions' packages (TARGET=aws or local)
 	@$(TOOL) package --target $(TARGET) $(ARGUMENTS)

@@ -19,12 +19,13 @@ locals {
 }
 
 module "keys" {
-  source       = "../modules/kms"
-  project_name = var.project_name
-  env_name     = var.env_name
-  account_id   = var.account_id
-  region       = var.region
-  tags         = { Component = "encryption" }
+  source        = "../modules/kms"
+  project_name  = var.project_name
+  env_name      = var.env_name
+  account_id    = var.account_id
+  check_account = false
+  region        = var.region
+  tags          = { Component = "encryption" }
 
   keys = {
     data = { description = "Tables and their backups", via_services = ["dynamodb", "backup"] }
@@ -50,11 +51,12 @@ module "failover_keys" {
   source    = "../modules/kms"
   providers = { aws = aws.failover }
 
-  project_name = var.project_name
-  env_name     = var.env_name
-  account_id   = var.account_id
-  region       = var.failover_region
-  tags         = { Component = "encryption" }
+  project_name  = var.project_name
+  env_name      = var.env_name
+  account_id    = var.account_id
+  check_account = false
+  region        = var.failover_region
+  tags          = { Component = "encryption" }
 
   keys = {
     data = { description = "Replicas of the tables", via_services = ["dynamodb"] }
@@ -73,12 +75,13 @@ module "failover_keys" {
 # Apart from the other keys: where a compliance lock holds the archive after everything else is destroyed, its keys stay
 # with it, and no others.
 module "archive_keys" {
-  source       = "../modules/kms"
-  project_name = var.project_name
-  env_name     = var.env_name
-  account_id   = var.account_id
-  region       = var.region
-  tags         = { Component = "encryption" }
+  source        = "../modules/kms"
+  project_name  = var.project_name
+  env_name      = var.env_name
+  account_id    = var.account_id
+  check_account = false
+  region        = var.region
+  tags          = { Component = "encryption" }
 
   keys = { audit-archive = { description = "Audit archive", via_services = ["s3"] } }
 }
@@ -88,11 +91,12 @@ module "failover_archive_keys" {
   source    = "../modules/kms"
   providers = { aws = aws.failover }
 
-  project_name = var.project_name
-  env_name     = var.env_name
-  account_id   = var.account_id
-  region       = var.failover_region
-  tags         = { Component = "encryption" }
+  project_name  = var.project_name
+  env_name      = var.env_name
+  account_id    = var.account_id
+  check_account = false
+  region        = var.failover_region
+  tags          = { Component = "encryption" }
 
   keys = { audit-archive = { description = "Replica of the audit archive", via_services = ["s3"] } }
 }
@@ -120,12 +124,13 @@ moved {
 # --- Data ---------------------------------------------------------------------------------------------
 
 module "dynamodb" {
-  source       = "../modules/dynamodb"
-  project_name = var.project_name
-  env_name     = var.env_name
-  account_id   = var.account_id
-  region       = var.region
-  tags         = { Component = "tables" }
+  source        = "../modules/dynamodb"
+  project_name  = var.project_name
+  env_name      = var.env_name
+  account_id    = var.account_id
+  check_account = false
+  region        = var.region
+  tags          = { Component = "tables" }
 
   tables                      = local.tables
   kms_key_arn                 = module.keys.key_arns["data"]
@@ -143,25 +148,27 @@ module "dynamodb_replica" {
   source    = "../modules/dynamodb/replica"
   providers = { aws = aws.failover }
 
-  region       = var.failover_region
-  account_id   = var.account_id
-  tags         = { Component = "tables" }
-  tables       = module.dynamodb.replication_sources
-  kms_key_arn  = module.failover_keys["failover"].key_arns["data"]
-  pitr_enabled = var.pitr_enabled
+  region        = var.failover_region
+  account_id    = var.account_id
+  check_account = false
+  tags          = { Component = "tables" }
+  tables        = module.dynamodb.replication_sources
+  kms_key_arn   = module.failover_keys["failover"].key_arns["data"]
+  pitr_enabled  = var.pitr_enabled
 }
 
 module "s3_audit" {
-  source       = "../modules/s3-audit"
-  project_name = var.project_name
-  env_name     = var.env_name
-  account_id   = var.account_id
-  tags         = { Component = "audit" }
+  source        = "../modules/s3-audit"
+  project_name  = var.project_name
+  env_name      = var.env_name
+  account_id    = var.account_id
+  check_account = false
+  tags          = { Component = "audit" }
 
   bucket_suffix             = var.bucket_suffix
   kms_key_arn               = module.archive_keys.key_arns["audit-archive"]
-  object_lock               = var.audit_object_lock
-  allow_compliance_lock     = var.audit_object_lock.mode == "COMPLIANCE"
+  object_lock               = module.inputs.audit_object_lock
+  allow_compliance_lock     = module.inputs.audit_object_lock.mode == "COMPLIANCE"
   exports_expire_after_days = local.exports_days
   force_destroy             = !var.deletion_protection
   replication = var.cross_region_replication ? {
@@ -176,16 +183,18 @@ module "s3_audit_replica" {
   source    = "../modules/s3-audit"
   providers = { aws = aws.failover }
 
-  project_name = var.project_name
-  env_name     = var.env_name
-  account_id   = var.account_id
-  tags         = { Component = "audit" }
+  project_name  = var.project_name
+  env_name      = var.env_name
+  region        = var.failover_region
+  account_id    = var.account_id
+  check_account = false
+  tags          = { Component = "audit" }
 
   is_replica                = true
   bucket_suffix             = var.bucket_suffix
   kms_key_arn               = module.failover_archive_keys["failover"].key_arns["audit-archive"]
-  object_lock               = var.audit_object_lock
-  allow_compliance_lock     = var.audit_object_lock.mode == "COMPLIANCE"
+  object_lock               = module.inputs.audit_object_lock
+  allow_compliance_lock     = module.inputs.audit_object_lock.mode == "COMPLIANCE"
   exports_expire_after_days = local.exports_days
   force_destroy             = !var.deletion_protection
 }
@@ -224,7 +233,7 @@ locals {
     email_identities = {
       for arn in module.mail.identity_arn[*] : "sender" => {
         arn                    = arn
-        from_addresses         = [var.invitation_sender.from_address]
+        from_addresses         = [module.inputs.invitation_sender.from_address]
         template_arns          = values(module.mail.template_arns)
         configuration_set_arns = [module.mail.configuration_set_arn]
         sandbox                = var.ses_sandbox
@@ -264,12 +273,13 @@ locals {
 }
 
 module "iam" {
-  source       = "../modules/iam"
-  project_name = var.project_name
-  env_name     = var.env_name
-  account_id   = var.account_id
-  region       = var.region
-  tags         = { Component = "access" }
+  source        = "../modules/iam"
+  project_name  = var.project_name
+  env_name      = var.env_name
+  account_id    = var.account_id
+  check_account = false
+  region        = var.region
+  tags          = { Component = "access" }
 
   permissions_boundary_arn = var.permissions_boundary_arn
 
@@ -325,12 +335,20 @@ module "iam" {
 # --- Functions --------------------------------------------------------------------------------------------
 
 locals {
+  packages = {
+    for name, package in module.inputs.packages : name => {
+      s3_bucket        = var.artifacts_bucket
+      s3_key           = package.s3_key
+      source_code_hash = package.source_code_hash
+    }
+  }
+
   # Each knows the tables that its role reaches, and no others.
   function_tables = merge(
     { for service, grants in local.table_grants : service => keys(grants) },
     { token-claims = ["permissions", "teams"] }
   )
-  reserved_ids = try(var.packages["authorizer"].words, [])
+  reserved_ids = try(module.inputs.packages["authorizer"].words, [])
   function_environment = {
     for name, tables in local.function_tables : name => merge(
       {
@@ -358,12 +376,13 @@ locals {
 }
 
 module "functions" {
-  source       = "../modules/lambda"
-  project_name = var.project_name
-  env_name     = var.env_name
-  account_id   = var.account_id
-  region       = var.region
-  tags         = { Component = "services" }
+  source        = "../modules/lambda"
+  project_name  = var.project_name
+  env_name      = var.env_name
+  account_id    = var.account_id
+  check_account = false
+  region        = var.region
+  tags          = { Component = "services" }
 
   kms_key_arn = module.keys.key_arns["functions"]
 
@@ -372,7 +391,7 @@ module "functions" {
       description      = "${title(service)} service"
       handler          = "bbws_access.${service}.handler.handler"
       role_arn         = module.iam.role_arns[service]
-      package          = merge({ s3_bucket = var.artifacts_bucket }, var.packages[service])
+      package          = local.packages[service]
       memory_megabytes = local.services[service].memoryMegabytes
       timeout_seconds  = local.services[service].timeoutSeconds
       log_group_name   = module.cloudwatch.log_group_names[service]
@@ -397,12 +416,13 @@ module "functions" {
 
 # Apart from the other functions: it knows the id of the API, and the API knows them.
 module "authorizer" {
-  source       = "../modules/lambda"
-  project_name = var.project_name
-  env_name     = var.env_name
-  account_id   = var.account_id
-  region       = var.region
-  tags         = { Component = "services" }
+  source        = "../modules/lambda"
+  project_name  = var.project_name
+  env_name      = var.env_name
+  account_id    = var.account_id
+  check_account = false
+  region        = var.region
+  tags          = { Component = "services" }
 
   kms_key_arn = module.keys.key_arns["functions"]
 
@@ -411,7 +431,7 @@ module "authorizer" {
       description             = "Authorizer service"
       handler                 = "bbws_access.authorizer.handler.handler"
       role_arn                = module.iam.role_arns["authorizer"]
-      package                 = merge({ s3_bucket = var.artifacts_bucket }, var.packages["authorizer"])
+      package                 = local.packages["authorizer"]
       memory_megabytes        = local.services["authorizer"].memoryMegabytes
       timeout_seconds         = local.services["authorizer"].timeoutSeconds
       log_group_name          = module.cloudwatch.log_group_names["authorizer"]
@@ -455,12 +475,13 @@ moved {
 
 # Apart too: the user pool needs this one, and the authorizer needs the user pool.
 module "token_claims" {
-  source       = "../modules/lambda"
-  project_name = var.project_name
-  env_name     = var.env_name
-  account_id   = var.account_id
-  region       = var.region
-  tags         = { Component = "sign-in" }
+  source        = "../modules/lambda"
+  project_name  = var.project_name
+  env_name      = var.env_name
+  account_id    = var.account_id
+  check_account = false
+  region        = var.region
+  tags          = { Component = "sign-in" }
 
   kms_key_arn = module.keys.key_arns["functions"]
 
@@ -469,7 +490,7 @@ module "token_claims" {
       description    = "Writes a person's organisation into the access token"
       handler        = "bbws_access.authorizer.token_claims.handler"
       role_arn       = module.iam.role_arns["token-claims"]
-      package        = merge({ s3_bucket = var.artifacts_bucket }, var.packages["token-claims"])
+      package        = local.packages["token-claims"]
       log_group_name = module.cloudwatch.log_group_names["token-claims"]
       # Cognito waits five seconds for a trigger.
       timeout_seconds = 5
@@ -489,12 +510,13 @@ module "token_claims" {
 # --- What happens outside requests ---------------------------------------------------------------------------
 
 module "events" {
-  source       = "../modules/events"
-  project_name = var.project_name
-  env_name     = var.env_name
-  account_id   = var.account_id
-  region       = var.region
-  tags         = { Component = "events" }
+  source        = "../modules/events"
+  project_name  = var.project_name
+  env_name      = var.env_name
+  account_id    = var.account_id
+  check_account = false
+  region        = var.region
+  tags          = { Component = "events" }
 
   kms_key_arn = module.keys.key_arns["functions"]
 
@@ -514,15 +536,16 @@ module "events" {
 }
 
 module "mail" {
-  source       = "../modules/mail"
-  project_name = var.project_name
-  env_name     = var.env_name
-  account_id   = var.account_id
-  region       = var.region
-  tags         = { Component = "mail" }
+  source        = "../modules/mail"
+  project_name  = var.project_name
+  env_name      = var.env_name
+  account_id    = var.account_id
+  check_account = false
+  region        = var.region
+  tags          = { Component = "mail" }
 
   kms_key_arn = module.keys.key_arns["functions"]
-  sender      = var.invitation_sender
+  sender      = module.inputs.invitation_sender
   templates   = local.mails
   consumer = one([
     for service in local.mail_consumer : {
@@ -535,12 +558,13 @@ module "mail" {
 # --- Who is asking -----------------------------------------------------------------------------------------
 
 module "cognito" {
-  source       = "../modules/cognito"
-  project_name = var.project_name
-  env_name     = var.env_name
-  account_id   = var.account_id
-  region       = var.region
-  tags         = { Component = "sign-in" }
+  source        = "../modules/cognito"
+  project_name  = var.project_name
+  env_name      = var.env_name
+  account_id    = var.account_id
+  check_account = false
+  region        = var.region
+  tags          = { Component = "sign-in" }
 
   existing_user_pool_id           = var.existing_user_pool_id
   pre_token_generation_lambda_arn = var.existing_user_pool_id == null ? module.token_claims.alias_arns["token-claims"] : null
@@ -573,10 +597,13 @@ module "api_gateway_account" {
 }
 
 module "api_gateway" {
-  source       = "../modules/api-gateway"
-  project_name = var.project_name
-  env_name     = var.env_name
-  tags         = { Component = "api" }
+  source        = "../modules/api-gateway"
+  project_name  = var.project_name
+  env_name      = var.env_name
+  account_id    = var.account_id
+  check_account = false
+  region        = var.region
+  tags          = { Component = "api" }
 
   openapi_document = local.openapi_document
   services         = { for service in local.api_services : service => module.functions.invoke_arns[service] }
@@ -588,12 +615,12 @@ module "api_gateway" {
 
   access_log_group_arn = module.cloudwatch.log_group_arns["api-access"]
   execution_logging    = { level = "OFF" }
-  web_acl              = var.web_acl
-  custom_domain        = var.custom_domain
+  web_acl              = module.inputs.web_acl
+  custom_domain        = module.inputs.custom_domain
 
   untraced_path_parameters = var.xray_sampling_rules_enabled ? ["token"] : []
 
-  disable_execute_api_endpoint = var.custom_domain != null
+  disable_execute_api_endpoint = module.inputs.custom_domain != null
 
   depends_on = [module.api_gateway_account]
 }
@@ -613,12 +640,13 @@ locals {
 }
 
 module "cloudwatch" {
-  source       = "../modules/cloudwatch"
-  project_name = var.project_name
-  env_name     = var.env_name
-  account_id   = var.account_id
-  region       = var.region
-  tags         = { Component = "monitoring" }
+  source        = "../modules/cloudwatch"
+  project_name  = var.project_name
+  env_name      = var.env_name
+  account_id    = var.account_id
+  check_account = false
+  region        = var.region
+  tags          = { Component = "monitoring" }
 
   log_kms_key_arn   = module.keys.key_arns["logs"]
   topic_kms_key_arn = module.keys.key_arns["alerts"]
@@ -650,7 +678,7 @@ module "cloudwatch" {
   )
   queues          = { for key, name in module.mail.queue_names : key => { name = name } }
   event_rules     = module.events.watched_rules
-  mail_reputation = var.invitation_sender != null
+  mail_reputation = module.inputs.invitation_sender != null
   backup_vaults   = { for name in module.dynamodb.backup_vault_name[*] : "tables" => name }
   subscriptions   = local.subscriptions
 }
@@ -661,11 +689,12 @@ module "failover_cloudwatch" {
   source    = "../modules/cloudwatch"
   providers = { aws = aws.failover }
 
-  project_name = var.project_name
-  env_name     = var.env_name
-  account_id   = var.account_id
-  region       = var.failover_region
-  tags         = { Component = "monitoring" }
+  project_name  = var.project_name
+  env_name      = var.env_name
+  account_id    = var.account_id
+  check_account = false
+  region        = var.failover_region
+  tags          = { Component = "monitoring" }
 
   log_kms_key_arn   = module.failover_keys["failover"].key_arns["logs"]
   topic_kms_key_arn = module.failover_keys["failover"].key_arns["alerts"]

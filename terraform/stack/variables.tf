@@ -1,37 +1,34 @@
-# --- What an environment is: terraform/environments/*.tfvars -------------------------------------
+# Written by `make inputs` from inputs/variables.tf: change that file.
+
+# A type would drop every key that it does not know before anything could look at it. So objects come as they are,
+# and their keys are held against those of the types in inputs/variables.tf.
+locals {
+  known_keys = {
+    "audit_object_lock" = ["mode", "days"]
+    "invitation_sender" = ["identity", "from_address", "from_name", "create_identity"]
+    "web_acl"           = ["rate_limit", "log_destination_arn"]
+    "custom_domain"     = ["domain_name", "certificate_arn", "hosted_zone_id"]
+    "packages.*"        = ["s3_key", "source_code_hash", "apis", "words"]
+  }
+}
 
 variable "project_name" {
   description = "First part of every name."
   type        = string
   default     = "bbws-access"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.project_name)) && length(var.project_name) <= 24
-    error_message = "project_name must be lower-case words joined by hyphens, at most 24 characters, such as bbws-access."
-  }
 }
 
 variable "env_name" {
   description = "Second part of every name: dev, sit or prod, or a short name of your own."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.env_name))
-    error_message = "env_name must be 2 to 10 lower-case letters and digits that start with a letter."
-  }
 }
 
 variable "region" {
   description = "AWS region of everything but the replicas."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
-    error_message = "region must be an AWS region, such as eu-west-1."
-  }
 }
 
 variable "pitr_enabled" {
@@ -46,27 +43,12 @@ variable "cross_region_replication" {
   type        = bool
   default     = false
   nullable    = false
-
-  validation {
-    condition     = !var.cross_region_replication || var.failover_region != null
-    error_message = "cross_region_replication needs a failover_region."
-  }
 }
 
 variable "failover_region" {
   description = "Region of the replicas; null where nothing is replicated."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.failover_region == null || can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.failover_region))
-    error_message = "failover_region must be an AWS region, such as eu-west-1, or null."
-  }
-
-  validation {
-    condition     = var.failover_region != var.region
-    error_message = "failover_region must be another region than region."
-  }
 }
 
 variable "log_level" {
@@ -74,33 +56,18 @@ variable "log_level" {
   type        = string
   default     = "INFO"
   nullable    = false
-
-  validation {
-    condition     = contains(["DEBUG", "INFO", "WARN", "ERROR"], var.log_level)
-    error_message = "log_level must be DEBUG, INFO, WARN or ERROR."
-  }
 }
 
 variable "api_throttle_rate_limit" {
   description = "Requests per second that the API serves in the long run."
   type        = number
   nullable    = false
-
-  validation {
-    condition     = var.api_throttle_rate_limit >= 1 && var.api_throttle_rate_limit <= 10000
-    error_message = "api_throttle_rate_limit must lie between 1 and 10,000 requests per second, the account's limit."
-  }
 }
 
 variable "api_throttle_burst_limit" {
   description = "Requests that may come at once."
   type        = number
   nullable    = false
-
-  validation {
-    condition     = var.api_throttle_burst_limit >= 1 && var.api_throttle_burst_limit <= 5000
-    error_message = "api_throttle_burst_limit must lie between 1 and 5,000 requests, the account's limit."
-  }
 }
 
 variable "service_log_retention_days" {
@@ -115,11 +82,6 @@ variable "audit_log_retention_days" {
   type        = number
   default     = 90
   nullable    = false
-
-  validation {
-    condition     = var.audit_log_retention_days >= var.service_log_retention_days
-    error_message = "audit_log_retention_days must be at least service_log_retention_days."
-  }
 }
 
 variable "authorizer_provisioned_concurrency" {
@@ -127,11 +89,6 @@ variable "authorizer_provisioned_concurrency" {
   type        = number
   default     = 0
   nullable    = false
-
-  validation {
-    condition     = var.authorizer_provisioned_concurrency >= 0 && floor(var.authorizer_provisioned_concurrency) == var.authorizer_provisioned_concurrency
-    error_message = "authorizer_provisioned_concurrency must be a whole number, 0 or more."
-  }
 }
 
 variable "lambda_concurrency_limit" {
@@ -139,11 +96,6 @@ variable "lambda_concurrency_limit" {
   type        = number
   default     = 1000
   nullable    = false
-
-  validation {
-    condition     = var.lambda_concurrency_limit >= 1 && floor(var.lambda_concurrency_limit) == var.lambda_concurrency_limit
-    error_message = "lambda_concurrency_limit must be a whole number, 1 or more: see aws lambda get-account-settings."
-  }
 }
 
 variable "deletion_protection" {
@@ -158,11 +110,6 @@ variable "multi_factor_authentication" {
   type        = string
   default     = "ON"
   nullable    = false
-
-  validation {
-    condition     = contains(["OFF", "OPTIONAL", "ON"], var.multi_factor_authentication)
-    error_message = "multi_factor_authentication must be OFF, OPTIONAL or ON."
-  }
 }
 
 variable "cors_allowed_origins" {
@@ -170,29 +117,24 @@ variable "cors_allowed_origins" {
   type        = list(string)
   default     = []
   nullable    = false
-
-  validation {
-    condition     = !(var.env_name == "prod" && contains(var.cors_allowed_origins, "*"))
-    error_message = "In prod, cors_allowed_origins must name the origins; \"*\" is not allowed."
-  }
 }
 
 variable "audit_object_lock" {
   description = "Object Lock of the audit archive: mode GOVERNANCE or COMPLIANCE, and the days that each version is locked."
-  type = object({
-    mode = string
-    days = number
-  })
-  nullable = false
+  type        = any
+  nullable    = false
 
   validation {
-    condition     = contains(["GOVERNANCE", "COMPLIANCE"], var.audit_object_lock.mode)
-    error_message = "audit_object_lock.mode must be GOVERNANCE or COMPLIANCE."
-  }
-
-  validation {
-    condition     = var.audit_object_lock.mode != "COMPLIANCE" || var.env_name == "prod"
-    error_message = "audit_object_lock.mode COMPLIANCE is for prod only: nobody can undo it, not even the account's root user."
+    condition = length(flatten([
+      try([for key in keys(var.audit_object_lock) :
+        "audit_object_lock.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["audit_object_lock"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["audit_object_lock"], ["none"]))})"
+      if !contains(local.known_keys["audit_object_lock"], key)], [])
+    ])) == 0
+    error_message = "audit_object_lock holds keys that mean nothing here: ${join("; ", flatten([
+      try([for key in keys(var.audit_object_lock) :
+        "audit_object_lock.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["audit_object_lock"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["audit_object_lock"], ["none"]))})"
+      if !contains(local.known_keys["audit_object_lock"], key)], [])
+    ]))}."
   }
 }
 
@@ -203,17 +145,10 @@ variable "backup_plan_enabled" {
   nullable    = false
 }
 
-# --- Where it goes: never written in the code ------------------------------------------------------
-
 variable "account_id" {
   description = "AWS account that the environment belongs to; the provider refuses any other."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[0-9]{12}$", var.account_id))
-    error_message = "account_id must be 12 digits."
-  }
 }
 
 variable "bucket_suffix" {
@@ -221,11 +156,6 @@ variable "bucket_suffix" {
   type        = string
   default     = ""
   nullable    = false
-
-  validation {
-    condition     = can(regex("^(-[a-z0-9]+)*$", var.bucket_suffix))
-    error_message = "bucket_suffix must be empty, or a hyphen followed by lower-case letters and digits."
-  }
 }
 
 variable "alert_emails" {
@@ -233,11 +163,6 @@ variable "alert_emails" {
   type        = map(list(string))
   default     = {}
   nullable    = false
-
-  validation {
-    condition     = alltrue([for topic in keys(var.alert_emails) : contains(["critical", "warning", "dlq"], topic)])
-    error_message = "alert_emails may have the keys critical, warning and dlq."
-  }
 }
 
 variable "permissions_boundary_arn" {
@@ -257,22 +182,25 @@ variable "token_issuers" {
   type        = set(string)
   default     = []
   nullable    = false
-
-  validation {
-    condition     = alltrue([for issuer in var.token_issuers : can(regex("^https://(issuer-)?cognito-idp\\.[a-z0-9-]+\\.amazonaws\\.com/[a-z0-9-]+_[0-9A-Za-z]+$", issuer))])
-    error_message = "token_issuers must be https://cognito-idp.REGION.amazonaws.com/POOL or https://issuer-cognito-idp.REGION.amazonaws.com/POOL."
-  }
 }
 
 variable "invitation_sender" {
   description = "SES identity, a domain or an address, the address that invitations are sent from and the name beside it; create_identity is false where the account has the identity already. null while there is none: no mail is sent."
-  type = object({
-    identity        = string
-    from_address    = string
-    from_name       = optional(string)
-    create_identity = optional(bool, true)
-  })
-  default = null
+  type        = any
+  default     = null
+
+  validation {
+    condition = length(flatten([
+      try([for key in keys(var.invitation_sender) :
+        "invitation_sender.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["invitation_sender"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["invitation_sender"], ["none"]))})"
+      if !contains(local.known_keys["invitation_sender"], key)], [])
+    ])) == 0
+    error_message = "invitation_sender holds keys that mean nothing here: ${join("; ", flatten([
+      try([for key in keys(var.invitation_sender) :
+        "invitation_sender.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["invitation_sender"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["invitation_sender"], ["none"]))})"
+      if !contains(local.known_keys["invitation_sender"], key)], [])
+    ]))}."
+  }
 }
 
 variable "ses_sandbox" {
@@ -286,16 +214,6 @@ variable "invitation_link" {
   description = "Page that the link in an invitation opens; the token follows it as #token=..., which no server sees. null while there is none; an invitation_sender needs one."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.invitation_link == null || can(regex("^https://[^#?\\s]+$", var.invitation_link))
-    error_message = "invitation_link must be an https:// address without # and ?."
-  }
-
-  validation {
-    condition     = var.invitation_sender == null || var.invitation_link != null
-    error_message = "invitation_link is needed with an invitation_sender: an invitation without a link cannot be accepted."
-  }
 }
 
 variable "xray_sampling_rules_enabled" {
@@ -307,21 +225,40 @@ variable "xray_sampling_rules_enabled" {
 
 variable "web_acl" {
   description = "Web ACL with AWS's managed rules before the API: the requests that one address may make in five minutes (0 for no limit; many people may share an address), and a log group, bucket or stream for its log, whose name begins with aws-waf-logs-. null for none."
-  type = object({
-    rate_limit          = number
-    log_destination_arn = optional(string)
-  })
-  default = null
+  type        = any
+  default     = null
+
+  validation {
+    condition = length(flatten([
+      try([for key in keys(var.web_acl) :
+        "web_acl.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["web_acl"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["web_acl"], ["none"]))})"
+      if !contains(local.known_keys["web_acl"], key)], [])
+    ])) == 0
+    error_message = "web_acl holds keys that mean nothing here: ${join("; ", flatten([
+      try([for key in keys(var.web_acl) :
+        "web_acl.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["web_acl"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["web_acl"], ["none"]))})"
+      if !contains(local.known_keys["web_acl"], key)], [])
+    ]))}."
+  }
 }
 
 variable "custom_domain" {
   description = "Domain of the API, its certificate in the same region and its Route 53 zone; null for API Gateway's own address. With a domain, API Gateway's own address is switched off."
-  type = object({
-    domain_name     = string
-    certificate_arn = string
-    hosted_zone_id  = optional(string)
-  })
-  default = null
+  type        = any
+  default     = null
+
+  validation {
+    condition = length(flatten([
+      try([for key in keys(var.custom_domain) :
+        "custom_domain.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["custom_domain"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["custom_domain"], ["none"]))})"
+      if !contains(local.known_keys["custom_domain"], key)], [])
+    ])) == 0
+    error_message = "custom_domain holds keys that mean nothing here: ${join("; ", flatten([
+      try([for key in keys(var.custom_domain) :
+        "custom_domain.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["custom_domain"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["custom_domain"], ["none"]))})"
+      if !contains(local.known_keys["custom_domain"], key)], [])
+    ]))}."
+  }
 }
 
 variable "manage_api_gateway_account" {
@@ -331,26 +268,12 @@ variable "manage_api_gateway_account" {
   nullable    = false
 }
 
-# --- Who else asks the authorizer ---------------------------------------------------------------------
-
 variable "additional_apis" {
   description = "REST APIs of other services in this account and region that ask the authorizer: the id of each, and the name of its document in the authorizer's package. See docs/another-api.md."
   type        = map(string)
   default     = {}
   nullable    = false
-
-  validation {
-    condition     = alltrue([for id in keys(var.additional_apis) : can(regex("^[a-z0-9]+$", id))])
-    error_message = "additional_apis: the id of a REST API is lower-case letters and digits."
-  }
-
-  validation {
-    condition     = alltrue([for name in values(var.additional_apis) : try(contains(coalesce(var.packages["authorizer"].apis, [name]), name), false)])
-    error_message = "additional_apis: the authorizer's package holds no document for ${join(", ", [for name in values(var.additional_apis) : name if !try(contains(var.packages["authorizer"].apis, name), false)])}; put NAME.json in contract/apis, or in the folder that BBWS_ACCESS_APIS names, and package again."
-  }
 }
-
-# --- What is deployed: written by `bbws-access package` ---------------------------------------------
 
 variable "artifacts_bucket" {
   description = "Bucket that holds the functions' packages, made by `bbws-access bootstrap`."
@@ -360,11 +283,19 @@ variable "artifacts_bucket" {
 
 variable "packages" {
   description = "Each function's package: its key in artifacts_bucket, its SHA-256 in base64, the other services' APIs whose documents it carries (null: not known, as in a comparison of plans), and the words of their paths, which no id may be."
-  type = map(object({
-    s3_key           = string
-    source_code_hash = string
-    apis             = optional(list(string))
-    words            = optional(list(string), [])
-  }))
-  nullable = false
+  type        = any
+  nullable    = false
+
+  validation {
+    condition = length(flatten(try([for key_0, value_0 in var.packages : [
+      try([for key in keys(value_0) :
+        "packages.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["packages.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["packages.*"], ["none"]))})"
+      if !contains(local.known_keys["packages.*"], key)], [])
+    ]], []))) == 0
+    error_message = "packages holds keys that mean nothing here: ${join("; ", flatten(try([for key_0, value_0 in var.packages : [
+      try([for key in keys(value_0) :
+        "packages.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["packages.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["packages.*"], ["none"]))})"
+      if !contains(local.known_keys["packages.*"], key)], [])
+    ]], [])))}."
+  }
 }

@@ -9,9 +9,11 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +23,7 @@ from hcl2 import SerializationOptions
 
 from bbws_access.cli.project import Project
 from bbws_access.cli.terraform import UNCOLLECTED, find_provider
+from bbws_access.verify import inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,18 +45,24 @@ OFFLINE = """\
 
 
 def module_folders() -> list[Path]:
-    """Every folder under terraform/modules that holds Terraform files, modules within modules too."""
-    return sorted({path.parent for path in MODULES.rglob("*.tf") if ".terraform" not in path.parts})
+    """Every folder under terraform/modules that is a module to call, modules within modules too."""
+    folders = {path.parent for path in MODULES.rglob("*.tf") if ".terraform" not in path.parts}
+    return sorted(folder for folder in folders if folder.name != inputs.FOLDER)
+
+
+def input_folders() -> list[Path]:
+    """The typed and validated inputs behind every module and the stack, where these take objects."""
+    return [folder / inputs.FOLDER for folder in inputs.module_folders(ROOT)]
 
 
 def module_name(folder: Path) -> str:
-    """A folder's path under terraform/modules (such as "dynamodb/replica"), or "stack"."""
-    return folder.relative_to(MODULES).as_posix() if folder.is_relative_to(MODULES) else folder.name
+    """A folder's path under terraform/modules (such as "dynamodb/replica"), or under terraform ("stack")."""
+    return folder.relative_to(MODULES if folder.is_relative_to(MODULES) else STACK.parent).as_posix()
 
 
 def configuration_folders() -> list[Path]:
-    """The modules and the stack."""
-    return [*module_folders(), *([STACK] if any(STACK.glob("*.tf")) else [])]
+    """The modules, the stack, and their inputs."""
+    return [*module_folders(), *([STACK] if any(STACK.glob("*.tf")) else []), *input_folders()]
 
 
 # --- Running ---------------------------------------------------------------------------------------
@@ -91,6 +100,12 @@ class Workspace:
             pytest.fail(f"{' '.join(command)} in {folder.name}:\n{result.stdout}\n{result.stderr}", pytrace=False)
         return result.stdout
 
+    def terraform_lines(self, folder: Path, *arguments: str) -> list[str]:
+        """What Terraform prints in a folder of the workspace, also where it fails, line by line."""
+        command = ["terraform", *arguments]
+        result = subprocess.run(command, cwd=folder, env=self.environment, capture_output=True, text=True, check=False)
+        return result.stdout.splitlines()
+
     def initialised(self, folder: Path) -> Path:
         """The workspace's folder, with provider and child modules installed (once for all processes)."""
         lock = folder.relative_to(self.root).as_posix().replace("/", "-")
@@ -117,6 +132,35 @@ def terraform_environment(folder: Path) -> dict[str, str]:
     environment |= UNCOLLECTED
     configuration = find_provider(Project(folder)).config
     return environment | ({"TF_CLI_CONFIG_FILE": str(configuration)} if configuration else {})
+
+
+@contextmanager
+def account(number: str) -> Iterator[dict[str, str]]:
+    """The environment in which AWS says that the caller is of an account, and answers nothing else."""
+    answer = (
+        '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>'
+        f"<Arn>arn:aws:iam::{number}:user/test</Arn><UserId>test</UserId><Account>{number}</Account>"
+        "</GetCallerIdentityResult></GetCallerIdentityResponse>"
+    ).encode()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Type", "text/xml")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield {"AWS_ENDPOINT_URL_STS": f"http://127.0.0.1:{server.server_port}"}
+        server.shutdown()
+        thread.join()
 
 
 @contextmanager
@@ -150,8 +194,12 @@ def blocks(folder: Path, kind: str) -> dict[str, dict[str, Any]]:
 
 
 def conditions(folder: Path) -> dict[str, int]:
-    """How many conditions may fail at each address, such as {"var.region": 1, "aws_sns_topic.this": 2}."""
-    counted = {f"var.{name}": len(block.get("validation", [])) for name, block in blocks(folder, "variable").items()}
+    """How many conditions may fail at each address, such as {"var.region": 1, "aws_sns_topic.this": 2}.
+
+    Those that `bbws_access.verify.inputs` writes are not counted.
+    """
+    own = {} if (folder / inputs.FOLDER).exists() else blocks(folder, "variable")
+    counted = {f"var.{name}": len(block.get("validation", [])) for name, block in own.items()}
     counted |= {
         f"output.{name}": len(block.get("precondition", [])) for name, block in blocks(folder, "output").items()
     }

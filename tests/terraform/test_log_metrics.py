@@ -33,6 +33,7 @@ module "cloudwatch" {{
   env_name          = "test"
   region            = "{REGION}"
   account_id        = "000000000000"
+  check_account     = false
   log_kms_key_arn   = "{KEY}"
   topic_kms_key_arn = "{KEY}"
   functions = {{

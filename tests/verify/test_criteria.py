@@ -123,16 +123,16 @@ breaks(
 # --- Regions ---------------------------------------------------------------------------------------------------------
 
 breaks(
-    "table", "regions", "tables are replicated", "", "dynamodb/replica/main.tf", "for_each = var.tables",
-    'for_each = { for name, table in var.tables : name => table if name != "teams" }', environment="prod",
+    "table", "regions", "tables are replicated", "", "dynamodb/replica/main.tf", "for_each = module.inputs.tables",
+    'for_each = { for name, table in module.inputs.tables : name => table if name != "teams" }', environment="prod",
 )  # fmt: skip
 breaks(
     "archive", "regions", "archive is not replicated", "", "s3-audit/replication.tf",
-    "count = var.replication == null ? 0 : 1", "count = 0", environment="prod",
+    "count = module.inputs.replication == null ? 0 : 1", "count = 0", environment="prod",
 )  # fmt: skip
 breaks(
-    "third", "regions", "names something in eu-north-1", "", "mail/queue.tf", "sqs:${var.region}",
-    'sqs:${replace(var.region, "west", "north")}',
+    "third", "regions", "names something in eu-north-1", "", "mail/queue.tf", "sqs:${local.region}",
+    'sqs:${replace(local.region, "west", "north")}',
 )  # fmt: skip
 
 # --- Encryption ------------------------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ breaks(
 
 breaks(
     "for-ever", "log-retention", "aws_cloudwatch_log_group", "resource", "cloudwatch/main.tf",
-    "  retention_in_days = var.log_retention_days[each.value.kind]\n", "",
+    "  retention_in_days = module.inputs.log_retention_days[each.value.kind]\n", "",
 )  # fmt: skip
 breaks(
     "of-nobody", "log-retention", "aws_lambda_function", "logging_config", "lambda/main.tf",

@@ -83,9 +83,12 @@ class Schema:
 
     @classmethod
     def read(cls, folder: Path) -> "Schema":
-        """Read the ``variable`` blocks of the ``.tf`` files in ``folder``. Raises UsageError naming the broken file."""
+        """Read the ``variable`` blocks of the ``.tf`` files in ``folder``. Raises UsageError naming the broken file.
+
+        Where ``folder/inputs`` declares a variable as well, that one has the type.
+        """
         variables = {}
-        for path in sorted(folder.glob("*.tf")):
+        for path in [*sorted(folder.glob("*.tf")), *sorted(folder.glob("inputs/*.tf"))]:
             if "variable" not in path.read_text():
                 continue
             for block in _children(_parse(path, path.read_text()), "block"):

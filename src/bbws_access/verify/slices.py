@@ -17,6 +17,7 @@ from typing import Any
 from bbws_access.cli.errors import ToolError
 from bbws_access.cli.project import Project
 from bbws_access.verify.hcl import Block, read_blocks
+from bbws_access.verify.inputs import FOLDER
 
 STAND_INS = Path(__file__).parent / "stand_ins"
 META_ARGUMENTS = {"source", "version", "providers", "count", "for_each", "depends_on"}
@@ -85,7 +86,9 @@ def module_calls(project: Project) -> list[Call]:
     """The stack's module blocks. Raises ToolError with file and line where a file is not valid."""
     calls = []
     for path in sorted(project.stack.glob("*.tf")):
-        blocks = [block for block in read_blocks(path) if block.kind == "module" and block.labels]
+        blocks = [
+            block for block in read_blocks(path) if block.kind == "module" and block.labels not in ((), (FOLDER,))
+        ]
         calls += [_call(block, path, project) for block in blocks]
     if not calls:
         raise ToolError("terraform/stack calls no module.", "Restore terraform/stack/main.tf.")

@@ -1,5 +1,5 @@
 locals {
-  origins         = sort(tolist(var.cors.allowed_origins))
+  origins         = sort(tolist(module.inputs.cors.allowed_origins))
   several_origins = length(local.origins) > 1
 
   # A browser keeps an answer that names one origin apart from those for other origins only when it is told to.
@@ -20,7 +20,7 @@ locals {
       for names in values({
         for name in concat(
           [local.token_header, "Content-Type"],
-          tolist(var.cors.allowed_headers),
+          tolist(module.inputs.cors.allowed_headers),
           flatten([for route in values(local.routes) : [for parameter in values(route.parameters) : parameter.name if parameter.in == "header"] if route.path == path]),
         ) : lower(name) => name...
       }) : names[0]
@@ -32,7 +32,7 @@ locals {
       {
         "Access-Control-Allow-Headers" = join(",", local.allowed_headers[path])
         "Access-Control-Allow-Methods" = join(",", sort(concat(methods, ["OPTIONS"])))
-        "Access-Control-Max-Age"       = tostring(var.cors.max_age_seconds)
+        "Access-Control-Max-Age"       = tostring(module.inputs.cors.max_age_seconds)
       },
       { for origin in local.several_origins ? [] : local.origins : "Access-Control-Allow-Origin" => origin },
       local.vary_headers,

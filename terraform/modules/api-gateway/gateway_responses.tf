@@ -48,7 +48,7 @@ locals {
 
   # What a page may read of an answer, beside the few headers that every page may.
   exposed_headers = {
-    for type in keys(local.gateway_errors) : type => sort(distinct(concat(keys(lookup(local.gateway_error_headers, type, {})), tolist(var.cors.exposed_headers))))
+    for type in keys(local.gateway_errors) : type => sort(distinct(concat(keys(lookup(local.gateway_error_headers, type, {})), tolist(module.inputs.cors.exposed_headers))))
   }
 
   gateway_responses = {

@@ -10,7 +10,7 @@ locals {
     }
   }
 
-  token_header = element(split(".", var.authorizer.identity_source), 3)
+  token_header = element(split(".", module.inputs.authorizer.identity_source), 3)
 
   # The authorizer travels inside the document: an import in overwrite mode drops authorizers that stand beside it.
   security_scheme = {
@@ -19,11 +19,11 @@ locals {
     name                           = local.token_header
     "x-amazon-apigateway-authtype" = "custom"
     "x-amazon-apigateway-authorizer" = {
-      type                         = var.authorizer.type
-      authorizerUri                = var.authorizer.uri
-      authorizerCredentials        = var.authorizer.credentials_arn
-      authorizerResultTtlInSeconds = var.authorizer.result_ttl_seconds
-      identityValidationExpression = var.authorizer.identity_validation_expression
+      type                         = module.inputs.authorizer.type
+      authorizerUri                = module.inputs.authorizer.uri
+      authorizerCredentials        = module.inputs.authorizer.credentials_arn
+      authorizerResultTtlInSeconds = module.inputs.authorizer.result_ttl_seconds
+      identityValidationExpression = module.inputs.authorizer.identity_validation_expression
     }
   }
 }

@@ -13,7 +13,7 @@ locals {
         )
       }
       components = {
-        securitySchemes = { (var.authorizer.name) = local.security_scheme }
+        securitySchemes = { (module.inputs.authorizer.name) = local.security_scheme }
         schemas         = local.models
       }
       "x-amazon-apigateway-request-validators" = {
@@ -134,11 +134,11 @@ resource "aws_api_gateway_rest_api" "this" {
 resource "aws_cloudwatch_log_group" "execution" {
   # checkov:skip=CKV_AWS_338:Kept for the days that the environment's retention says
   # checkov:skip=CKV_AWS_158:Encrypted with the key that is given; without one with the service's own
-  count = var.execution_logging.level == "OFF" ? 0 : 1
+  count = module.inputs.execution_logging.level == "OFF" ? 0 : 1
 
   name              = "API-Gateway-Execution-Logs_${aws_api_gateway_rest_api.this.id}/${var.stage_name}"
-  retention_in_days = var.execution_logging.retention_days
-  kms_key_id        = var.execution_logging.kms_key_arn
+  retention_in_days = module.inputs.execution_logging.retention_days
+  kms_key_id        = module.inputs.execution_logging.kms_key_arn
   tags              = var.tags
 }
 
@@ -184,10 +184,10 @@ resource "aws_api_gateway_method_settings" "all" {
 
   settings {
     metrics_enabled        = true
-    logging_level          = var.execution_logging.level
+    logging_level          = module.inputs.execution_logging.level
     data_trace_enabled     = false
     caching_enabled        = false
-    throttling_rate_limit  = var.throttle.rate_limit
-    throttling_burst_limit = var.throttle.burst_limit
+    throttling_rate_limit  = module.inputs.throttle.rate_limit
+    throttling_burst_limit = module.inputs.throttle.burst_limit
   }
 }

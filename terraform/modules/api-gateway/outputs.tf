@@ -36,7 +36,7 @@ output "deployment_id" {
 
 output "invoke_url" {
   description = "Address of the API: of the custom domain where there is one, else the gateway's own."
-  value       = var.custom_domain == null ? aws_api_gateway_stage.this.invoke_url : "https://${var.custom_domain.domain_name}/${var.custom_domain.base_path}"
+  value       = module.inputs.custom_domain == null ? aws_api_gateway_stage.this.invoke_url : "https://${module.inputs.custom_domain.domain_name}/${module.inputs.custom_domain.base_path}"
 }
 
 output "body" {

@@ -80,7 +80,7 @@ locals {
         responses = { for status, description in route.responses : status => { description = description } }
 
         # The name, not a variable, so that one of the two lists is empty.
-        security = [for name in route.public ? [] : [var.authorizer.name] : { (name) = [] }]
+        security = [for name in route.public ? [] : [module.inputs.authorizer.name] : { (name) = [] }]
 
         "x-amazon-apigateway-request-validator" = "everything"
         "x-amazon-apigateway-integration"       = local.integrations[key]

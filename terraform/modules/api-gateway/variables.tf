@@ -1,24 +1,49 @@
+# Written by `make inputs` from inputs/variables.tf: change that file.
+
+# A type would drop every key that it does not know before anything could look at it. So objects come as they are,
+# and their keys are held against those of the types in inputs/variables.tf.
+locals {
+  known_keys = {
+    "authorizer"                    = ["name", "type", "uri", "credentials_arn", "identity_source", "identity_validation_expression", "result_ttl_seconds"]
+    "cors"                          = ["allowed_origins", "allowed_headers", "exposed_headers", "max_age_seconds"]
+    "execution_logging"             = ["level", "retention_days", "kms_key_arn"]
+    "throttle"                      = ["rate_limit", "burst_limit"]
+    "web_acl"                       = ["managed_rule_groups", "rate_limit", "log_destination_arn"]
+    "web_acl.managed_rule_groups.*" = ["priority", "count_only", "counted_rules"]
+    "custom_domain"                 = ["domain_name", "certificate_arn", "base_path", "hosted_zone_id"]
+  }
+}
+
 variable "project_name" {
   description = "Project that the API belongs to: first part of every name."
   type        = string
   default     = "bbws-access"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.project_name))
-    error_message = "project_name must be 3 to 32 lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen."
-  }
 }
 
 variable "env_name" {
   description = "Environment, such as dev, sit or prod: second part of every name."
   type        = string
   nullable    = false
+}
 
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.env_name))
-    error_message = "env_name must be 2 to 10 lower-case letters and digits, starting with a letter."
-  }
+variable "region" {
+  description = "AWS region that the module works in; null for the provider's."
+  type        = string
+  default     = null
+}
+
+variable "account_id" {
+  description = "AWS account that the module works in; null for the provider's."
+  type        = string
+  default     = null
+}
+
+variable "check_account" {
+  description = "Asks AWS whether account_id is the account that the provider works in. False where the provider itself refuses any other (allowed_account_ids), or has no credentials while planning."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "tags" {
@@ -32,11 +57,6 @@ variable "openapi_document" {
   description = "The API's contract: an OpenAPI 3.0 document as a JSON string. Every operation names its service (see extension_prefix) and is guarded by the authorizer unless its security is an empty list."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^3\\.0\\.[0-9]+$", jsondecode(var.openapi_document).openapi)) && can(jsondecode(var.openapi_document).info.version) && can(keys(jsondecode(var.openapi_document).paths))
-    error_message = "openapi_document must be a JSON document of OpenAPI 3.0 with openapi, info.version and paths; API Gateway imports no later version."
-  }
 }
 
 variable "extension_prefix" {
@@ -44,22 +64,12 @@ variable "extension_prefix" {
   type        = string
   default     = "x-bbws"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^x-[a-z0-9]+(-[a-z0-9]+)*$", var.extension_prefix))
-    error_message = "extension_prefix must begin with x- and hold lower-case letters, digits and hyphens."
-  }
 }
 
 variable "services" {
   description = "Invoke ARN of the function of every service that the document's operations name: arn:PARTITION:apigateway:REGION:lambda:path/2015-03-31/functions/FUNCTION_ARN/invocations."
   type        = map(string)
   nullable    = false
-
-  validation {
-    condition     = alltrue([for arn in values(var.services) : can(regex("^arn:[a-z-]+:apigateway:[a-z0-9-]+:lambda:path/2015-03-31/functions/arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[0-9A-Za-z_-]+(:[0-9A-Za-z_-]+)?/invocations$", arn))])
-    error_message = "services must hold invoke ARNs: arn:PARTITION:apigateway:REGION:lambda:path/2015-03-31/functions/FUNCTION_ARN/invocations."
-  }
 }
 
 variable "integration_timeout_milliseconds" {
@@ -67,59 +77,24 @@ variable "integration_timeout_milliseconds" {
   type        = number
   default     = 29000
   nullable    = false
-
-  validation {
-    condition     = var.integration_timeout_milliseconds >= 50 && var.integration_timeout_milliseconds <= 29000
-    error_message = "integration_timeout_milliseconds must be 50 to 29000."
-  }
 }
 
 variable "authorizer" {
   description = "Definition of the Lambda authorizer of type token, as the cognito module puts it out: its name, invoke URI, the role that API Gateway assumes to call it, the header with the token, the pattern that the header must match, and the seconds that an answer is kept for a token."
-  type = object({
-    name                           = string
-    type                           = optional(string, "token")
-    uri                            = string
-    credentials_arn                = string
-    identity_source                = optional(string, "method.request.header.Authorization")
-    identity_validation_expression = string
-    result_ttl_seconds             = optional(number, 300)
-  })
-  nullable = false
+  type        = any
+  nullable    = false
 
   validation {
-    condition     = can(regex("^[0-9A-Za-z._-]{1,128}$", var.authorizer.name))
-    error_message = "authorizer.name must be 1 to 128 letters, digits, dots, hyphens and underscores."
-  }
-
-  validation {
-    condition     = var.authorizer.type == "token"
-    error_message = "authorizer.type must be token: the policy is cached under the token alone."
-  }
-
-  validation {
-    condition     = can(regex("^arn:[a-z-]+:apigateway:[a-z0-9-]+:lambda:path/2015-03-31/functions/arn:[a-z-]+:lambda:[^/]+/invocations$", var.authorizer.uri))
-    error_message = "authorizer.uri must be an invoke ARN: arn:PARTITION:apigateway:REGION:lambda:path/2015-03-31/functions/FUNCTION_ARN/invocations."
-  }
-
-  validation {
-    condition     = can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/.+$", var.authorizer.credentials_arn))
-    error_message = "authorizer.credentials_arn must be the ARN of an IAM role."
-  }
-
-  validation {
-    condition     = can(regex("^method\\.request\\.header\\.[0-9A-Za-z-]+$", var.authorizer.identity_source))
-    error_message = "authorizer.identity_source must be one header, such as method.request.header.Authorization."
-  }
-
-  validation {
-    condition     = startswith(var.authorizer.identity_validation_expression, "^") && endswith(var.authorizer.identity_validation_expression, "$")
-    error_message = "authorizer.identity_validation_expression must be a regular expression anchored by ^ and $."
-  }
-
-  validation {
-    condition     = var.authorizer.result_ttl_seconds >= 0 && var.authorizer.result_ttl_seconds <= 3600
-    error_message = "authorizer.result_ttl_seconds must be 0 to 3600."
+    condition = length(flatten([
+      try([for key in keys(var.authorizer) :
+        "authorizer.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["authorizer"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["authorizer"], ["none"]))})"
+      if !contains(local.known_keys["authorizer"], key)], [])
+    ])) == 0
+    error_message = "authorizer holds keys that mean nothing here: ${join("; ", flatten([
+      try([for key in keys(var.authorizer) :
+        "authorizer.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["authorizer"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["authorizer"], ["none"]))})"
+      if !contains(local.known_keys["authorizer"], key)], [])
+    ]))}."
   }
 }
 
@@ -130,34 +105,20 @@ variable "cors" {
     allowed_headers adds to them on every path. exposed_headers: what pages may read of the gateway's own answers, beside Retry-After and
     WWW-Authenticate; which headers of a service's answer they may read, that answer says.
   EOT
-  type = object({
-    allowed_origins = set(string)
-    allowed_headers = optional(set(string), [])
-    exposed_headers = optional(set(string), [])
-    max_age_seconds = optional(number, 600)
-  })
-  nullable = false
+  type        = any
+  nullable    = false
 
   validation {
-    condition = alltrue([
-      for origin in var.cors.allowed_origins : origin == "*" || can(regex("^https?://[0-9a-z]([0-9a-z.-]*[0-9a-z])?(:[0-9]{1,5})?$", origin))
-    ])
-    error_message = "cors.allowed_origins must be origins: scheme, host in lower case and port only, such as https://portal.example.com, or \"*\"."
-  }
-
-  validation {
-    condition     = !contains(var.cors.allowed_origins, "*") || length(var.cors.allowed_origins) == 1
-    error_message = "cors.allowed_origins: \"*\" stands alone."
-  }
-
-  validation {
-    condition     = alltrue([for name in setunion(var.cors.allowed_headers, var.cors.exposed_headers) : can(regex("^[0-9A-Za-z_-]+$", name))])
-    error_message = "cors.allowed_headers and cors.exposed_headers must be names of headers: letters, digits, hyphens and underscores; \"*\" never covers a token's header."
-  }
-
-  validation {
-    condition     = var.cors.max_age_seconds >= 0 && var.cors.max_age_seconds <= 86400
-    error_message = "cors.max_age_seconds must be 0 to 86400."
+    condition = length(flatten([
+      try([for key in keys(var.cors) :
+        "cors.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["cors"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["cors"], ["none"]))})"
+      if !contains(local.known_keys["cors"], key)], [])
+    ])) == 0
+    error_message = "cors holds keys that mean nothing here: ${join("; ", flatten([
+      try([for key in keys(var.cors) :
+        "cors.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["cors"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["cors"], ["none"]))})"
+      if !contains(local.known_keys["cors"], key)], [])
+    ]))}."
   }
 }
 
@@ -166,11 +127,6 @@ variable "require_named_origins" {
   type        = bool
   default     = false
   nullable    = false
-
-  validation {
-    condition     = !var.require_named_origins || alltrue([for origin in var.cors.allowed_origins : startswith(origin, "https://")])
-    error_message = "require_named_origins: every one of cors.allowed_origins must be a named https:// origin."
-  }
 }
 
 variable "stage_name" {
@@ -178,47 +134,31 @@ variable "stage_name" {
   type        = string
   default     = "v1"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[0-9A-Za-z_-]{1,128}$", var.stage_name))
-    error_message = "stage_name must be 1 to 128 letters, digits, hyphens and underscores."
-  }
 }
 
 variable "access_log_group_arn" {
   description = "ARN of the log group that receives one JSON line for every request."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^arn:[a-z-]+:logs:[a-z0-9-]+:[0-9]{12}:log-group:[0-9A-Za-z_/.#-]+(:\\*)?$", var.access_log_group_arn))
-    error_message = "access_log_group_arn must be the ARN of a CloudWatch log group."
-  }
 }
 
 variable "execution_logging" {
   description = "Gateway's own log: level OFF, ERROR or INFO, the days it is kept and the KMS key that encrypts it (null: the service's own). Requests and answers are never traced into it."
-  type = object({
-    level          = optional(string, "ERROR")
-    retention_days = optional(number, 30)
-    kms_key_arn    = optional(string)
-  })
-  default  = {}
-  nullable = false
+  type        = any
+  default     = {}
+  nullable    = false
 
   validation {
-    condition     = contains(["OFF", "ERROR", "INFO"], var.execution_logging.level)
-    error_message = "execution_logging.level must be OFF, ERROR or INFO."
-  }
-
-  validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.execution_logging.retention_days)
-    error_message = "execution_logging.retention_days must be a retention that CloudWatch Logs knows, such as 30 or 90."
-  }
-
-  validation {
-    condition     = var.execution_logging.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.execution_logging.kms_key_arn))
-    error_message = "execution_logging.kms_key_arn must be the ARN of a KMS key."
+    condition = length(flatten([
+      try([for key in keys(var.execution_logging) :
+        "execution_logging.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["execution_logging"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["execution_logging"], ["none"]))})"
+      if !contains(local.known_keys["execution_logging"], key)], [])
+    ])) == 0
+    error_message = "execution_logging holds keys that mean nothing here: ${join("; ", flatten([
+      try([for key in keys(var.execution_logging) :
+        "execution_logging.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["execution_logging"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["execution_logging"], ["none"]))})"
+      if !contains(local.known_keys["execution_logging"], key)], [])
+    ]))}."
   }
 }
 
@@ -234,29 +174,24 @@ variable "untraced_path_parameters" {
   type        = set(string)
   default     = []
   nullable    = false
-
-  validation {
-    condition     = alltrue([for parameter in var.untraced_path_parameters : can(regex("^[A-Za-z][A-Za-z0-9]*$", parameter))])
-    error_message = "untraced_path_parameters must be names of path variables, without braces, such as token."
-  }
 }
 
 variable "throttle" {
   description = "Requests per second that every method serves, and how many may come at once (at most 10000 and 5000, the account's default quota)."
-  type = object({
-    rate_limit  = number
-    burst_limit = number
-  })
-  nullable = false
+  type        = any
+  nullable    = false
 
   validation {
-    condition     = var.throttle.rate_limit > 0 && var.throttle.rate_limit <= 10000
-    error_message = "throttle.rate_limit must be above 0 and at most 10000."
-  }
-
-  validation {
-    condition     = var.throttle.burst_limit >= 1 && var.throttle.burst_limit <= 5000 && floor(var.throttle.burst_limit) == var.throttle.burst_limit
-    error_message = "throttle.burst_limit must be a whole number from 1 to 5000."
+    condition = length(flatten([
+      try([for key in keys(var.throttle) :
+        "throttle.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["throttle"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["throttle"], ["none"]))})"
+      if !contains(local.known_keys["throttle"], key)], [])
+    ])) == 0
+    error_message = "throttle holds keys that mean nothing here: ${join("; ", flatten([
+      try([for key in keys(var.throttle) :
+        "throttle.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["throttle"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["throttle"], ["none"]))})"
+      if !contains(local.known_keys["throttle"], key)], [])
+    ]))}."
   }
 }
 
@@ -264,11 +199,6 @@ variable "resource_policy" {
   description = "Resource policy of the API as a JSON string; it may name the API as execute-api:/*; null leaves the API to its authorizer."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.resource_policy == null ? true : can(jsondecode(var.resource_policy).Statement)
-    error_message = "resource_policy must be a policy document in JSON with Statement."
-  }
 }
 
 variable "web_acl" {
@@ -277,73 +207,49 @@ variable "web_acl" {
     `count_only`, or the rules in `counted_rules`: by default the one that blocks every body above 8 KB; `rate_limit` is the number of requests (10 to 2000000000) that one address may make in five minutes, 0 for no limit;
     `log_destination_arn` is a log group, bucket or stream whose name begins with aws-waf-logs-, null for none. The Authorization header and the path are never logged.
   EOT
-  type = object({
-    managed_rule_groups = optional(map(object({
-      priority      = number
-      count_only    = optional(bool, false)
-      counted_rules = optional(set(string), [])
-      })), {
-      AWSManagedRulesAmazonIpReputationList = { priority = 10 }
-      AWSManagedRulesCommonRuleSet          = { priority = 20, counted_rules = ["SizeRestrictions_BODY"] }
-      AWSManagedRulesKnownBadInputsRuleSet  = { priority = 30 }
-    })
-    rate_limit          = optional(number, 2000)
-    log_destination_arn = optional(string)
-  })
-  default = null
+  type        = any
+  default     = null
 
   validation {
-    condition     = var.web_acl == null ? true : alltrue([for name in keys(var.web_acl.managed_rule_groups) : can(regex("^AWSManagedRules[0-9A-Za-z]+$", name))])
-    error_message = "web_acl.managed_rule_groups: keys must be names of AWS managed rule groups, such as AWSManagedRulesCommonRuleSet."
-  }
-
-  validation {
-    condition = var.web_acl == null ? true : (
-      length(distinct(values(var.web_acl.managed_rule_groups)[*].priority)) == length(var.web_acl.managed_rule_groups)
-      && alltrue([for group in values(var.web_acl.managed_rule_groups) : group.priority >= 1 && floor(group.priority) == group.priority])
-    )
-    error_message = "web_acl.managed_rule_groups: every priority must be a whole number of its own, 1 or above; 0 is the rate limit's."
-  }
-
-  validation {
-    condition     = var.web_acl == null ? true : var.web_acl.rate_limit == 0 || (var.web_acl.rate_limit >= 10 && var.web_acl.rate_limit <= 2000000000)
-    error_message = "web_acl.rate_limit must be 10 to 2000000000 requests in five minutes, or 0 for no limit."
-  }
-
-  validation {
-    condition     = try(var.web_acl.log_destination_arn, null) == null ? true : can(regex("^arn:[a-z-]+:(logs:.+:log-group:|s3:::|firehose:.+:deliverystream/)aws-waf-logs-", var.web_acl.log_destination_arn))
-    error_message = "web_acl.log_destination_arn must be a log group, bucket or delivery stream whose name begins with aws-waf-logs-."
+    condition = length(flatten([
+      try([for key in keys(var.web_acl) :
+        "web_acl.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["web_acl"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["web_acl"], ["none"]))})"
+      if !contains(local.known_keys["web_acl"], key)], []),
+      try([for key_0, value_0 in var.web_acl.managed_rule_groups : [
+        try([for key in keys(value_0) :
+          "web_acl.managed_rule_groups.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["web_acl.managed_rule_groups.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["web_acl.managed_rule_groups.*"], ["none"]))})"
+        if !contains(local.known_keys["web_acl.managed_rule_groups.*"], key)], [])
+      ]], [])
+    ])) == 0
+    error_message = "web_acl holds keys that mean nothing here: ${join("; ", flatten([
+      try([for key in keys(var.web_acl) :
+        "web_acl.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["web_acl"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["web_acl"], ["none"]))})"
+      if !contains(local.known_keys["web_acl"], key)], []),
+      try([for key_0, value_0 in var.web_acl.managed_rule_groups : [
+        try([for key in keys(value_0) :
+          "web_acl.managed_rule_groups.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["web_acl.managed_rule_groups.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["web_acl.managed_rule_groups.*"], ["none"]))})"
+        if !contains(local.known_keys["web_acl.managed_rule_groups.*"], key)], [])
+      ]], [])
+    ]))}."
   }
 }
 
 variable "custom_domain" {
   description = "Domain of the API: its name, the ARN of its certificate in the same region, the path under which the stage appears, and the Route 53 zone that gets its records (null: made elsewhere); null keeps the gateway's own address."
-  type = object({
-    domain_name     = string
-    certificate_arn = string
-    base_path       = optional(string, "v1")
-    hosted_zone_id  = optional(string)
-  })
-  default = null
+  type        = any
+  default     = null
 
   validation {
-    condition     = var.custom_domain == null ? true : can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]{2,63}$", var.custom_domain.domain_name))
-    error_message = "custom_domain.domain_name must be a domain name in lower case."
-  }
-
-  validation {
-    condition     = var.custom_domain == null ? true : can(regex("^arn:[a-z-]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/.+$", var.custom_domain.certificate_arn))
-    error_message = "custom_domain.certificate_arn must be the ARN of a certificate of ACM."
-  }
-
-  validation {
-    condition     = var.custom_domain == null ? true : can(regex("^[0-9A-Za-z._-]{1,128}$", var.custom_domain.base_path))
-    error_message = "custom_domain.base_path must be one path segment of letters, digits, dots, hyphens and underscores."
-  }
-
-  validation {
-    condition     = try(var.custom_domain.hosted_zone_id, null) == null ? true : can(regex("^Z[0-9A-Z]{1,31}$", var.custom_domain.hosted_zone_id))
-    error_message = "custom_domain.hosted_zone_id must be the id of a Route 53 zone."
+    condition = length(flatten([
+      try([for key in keys(var.custom_domain) :
+        "custom_domain.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["custom_domain"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["custom_domain"], ["none"]))})"
+      if !contains(local.known_keys["custom_domain"], key)], [])
+    ])) == 0
+    error_message = "custom_domain holds keys that mean nothing here: ${join("; ", flatten([
+      try([for key in keys(var.custom_domain) :
+        "custom_domain.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["custom_domain"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["custom_domain"], ["none"]))})"
+      if !contains(local.known_keys["custom_domain"], key)], [])
+    ]))}."
   }
 }
 
@@ -352,9 +258,4 @@ variable "disable_execute_api_endpoint" {
   type        = bool
   default     = false
   nullable    = false
-
-  validation {
-    condition     = !var.disable_execute_api_endpoint || var.custom_domain != null
-    error_message = "disable_execute_api_endpoint needs custom_domain: nothing could reach the API otherwise."
-  }
 }

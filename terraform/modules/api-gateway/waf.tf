@@ -1,7 +1,7 @@
 resource "aws_wafv2_web_acl" "this" {
   # checkov:skip=CKV2_AWS_31:Logging is an input; see web_acl.log_destination_arn
   # checkov:skip=CKV2_AWS_77:A rule for a Java library; no service here runs Java
-  count = var.web_acl == null ? 0 : 1
+  count = module.inputs.web_acl == null ? 0 : 1
 
   # No samples: they would show whole requests, with tokens in paths and headers.
   name  = "${local.name}-acl"
@@ -22,7 +22,7 @@ resource "aws_wafv2_web_acl" "this" {
   }
 
   dynamic "rule" {
-    for_each = var.web_acl.rate_limit == 0 ? [] : [var.web_acl.rate_limit]
+    for_each = module.inputs.web_acl.rate_limit == 0 ? [] : [module.inputs.web_acl.rate_limit]
 
     content {
       name     = "rate-limit"
@@ -48,7 +48,7 @@ resource "aws_wafv2_web_acl" "this" {
   }
 
   dynamic "rule" {
-    for_each = var.web_acl.managed_rule_groups
+    for_each = module.inputs.web_acl.managed_rule_groups
 
     content {
       name     = rule.key
@@ -101,17 +101,17 @@ resource "aws_wafv2_web_acl" "this" {
 }
 
 resource "aws_wafv2_web_acl_association" "this" {
-  count = var.web_acl == null ? 0 : 1
+  count = module.inputs.web_acl == null ? 0 : 1
 
   web_acl_arn  = aws_wafv2_web_acl.this[0].arn
   resource_arn = aws_api_gateway_stage.this.arn
 }
 
 resource "aws_wafv2_web_acl_logging_configuration" "this" {
-  count = try(var.web_acl.log_destination_arn, null) == null ? 0 : 1
+  count = try(module.inputs.web_acl.log_destination_arn, null) == null ? 0 : 1
 
   resource_arn            = aws_wafv2_web_acl.this[0].arn
-  log_destination_configs = [trimsuffix(var.web_acl.log_destination_arn, ":*")]
+  log_destination_configs = [trimsuffix(module.inputs.web_acl.log_destination_arn, ":*")]
 
   redacted_fields {
     single_header {

@@ -13,7 +13,7 @@ locals {
     others     = { errors_per_minute = 5, p95_milliseconds = 500 }
   }
   function_thresholds = {
-    for service, function in var.functions : service => {
+    for service, function in module.inputs.functions : service => {
       for name, default in try(local.function_defaults[service], local.function_defaults.others) :
       name => coalesce(function[name], default)
     }
@@ -23,7 +23,7 @@ locals {
     # The authorizer answers a bad token by raising Unauthorized, which Lambda counts as an error. A client's bad
     # token is no fault of ours, so those are taken off; each has left its line in the log.
     {
-      for service, function in var.functions : "${service}-errors" => {
+      for service, function in module.inputs.functions : "${service}-errors" => {
         description = "More than ${local.function_thresholds[service].errors_per_minute} invocations of ${function.function_name} failed in a minute, refused tokens not counted: callers get 500. Read its log group for the error, then roll its alias back if it came with a release."
         topics      = ["critical"]
         threshold   = local.function_thresholds[service].errors_per_minute
@@ -39,7 +39,7 @@ locals {
       } if service == "authorizer"
     },
     {
-      for service, function in var.functions : "${service}-errors" => {
+      for service, function in module.inputs.functions : "${service}-errors" => {
         description = "More than ${local.function_thresholds[service].errors_per_minute} faults of ${function.function_name} in a minute: crashes, timeouts, and requests that it answered with 500. Read its log group for the error, then roll its alias back if it came with a release."
         topics      = [service == "audit" ? "critical" : "warning"]
         threshold   = local.function_thresholds[service].errors_per_minute
@@ -55,7 +55,7 @@ locals {
       } if service != "authorizer"
     },
     {
-      for service, function in var.functions : "${service}-latency" => {
+      for service, function in module.inputs.functions : "${service}-latency" => {
         description = "p95 of ${function.function_name} was above ${local.function_thresholds[service].p95_milliseconds} ms in two of three periods of five minutes. Compare its X-Ray traces with the latency of DynamoDB and with its cold starts."
         topics      = ["warning"]
         threshold   = local.function_thresholds[service].p95_milliseconds
@@ -71,10 +71,10 @@ locals {
       }
     },
     {
-      for watched in [length(var.functions) > 0] : "concurrency" => {
-        description = "Lambda functions of the account use more than ${var.thresholds.concurrency_percent} % of ${var.lambda_concurrency_limit} concurrent executions; at the limit every function of the region is throttled. Find the function that grew, and ask Service Quotas for more."
+      for watched in [length(module.inputs.functions) > 0] : "concurrency" => {
+        description = "Lambda functions of the account use more than ${module.inputs.thresholds.concurrency_percent} % of ${var.lambda_concurrency_limit} concurrent executions; at the limit every function of the region is throttled. Find the function that grew, and ask Service Quotas for more."
         topics      = ["critical"]
-        threshold   = var.thresholds.concurrency_percent
+        threshold   = module.inputs.thresholds.concurrency_percent
         periods     = 3
         datapoints  = 2
         missing     = "notBreaching"
@@ -90,7 +90,7 @@ locals {
 
   audit_alarms = merge(
     {
-      for service in keys(var.functions) : "audit-archive-failures" => {
+      for service in keys(module.inputs.functions) : "audit-archive-failures" => {
         description = "Audit events could not be written to the archive more than once in an hour. They stay in DynamoDB and in the dead-letter queue: restore access to the bucket and its key, then redrive the queue."
         topics      = ["critical"]
         threshold   = 1
@@ -105,7 +105,7 @@ locals {
       } if service == "audit"
     },
     {
-      for service in keys(var.functions) : "audit-completeness" => {
+      for service in keys(module.inputs.functions) : "audit-completeness" => {
         description = "The nightly reconciliation found audit events that are not in the archive. Its log names organisation and day; it repairs what DynamoDB still holds, so look first at what it could not repair."
         topics      = ["critical"]
         threshold   = 100
@@ -124,10 +124,10 @@ locals {
 
   api_alarms = merge(
     {
-      for api in var.api[*] : "api-5xx" => {
-        description = "More than ${var.thresholds.api_5xx_percent} % of the requests to ${api.name} failed with a server error in three of five minutes. The access log names the route and the integration's or authorizer's error."
+      for api in module.inputs.api[*] : "api-5xx" => {
+        description = "More than ${module.inputs.thresholds.api_5xx_percent} % of the requests to ${api.name} failed with a server error in three of five minutes. The access log names the route and the integration's or authorizer's error."
         topics      = ["critical"]
-        threshold   = var.thresholds.api_5xx_percent
+        threshold   = module.inputs.thresholds.api_5xx_percent
         periods     = 5
         datapoints  = 3
         missing     = "notBreaching"
@@ -140,15 +140,15 @@ locals {
       }
     },
     {
-      for api in var.api[*] : "api-4xx" => {
-        description = "More than ${var.thresholds.api_4xx_percent} % of the requests to ${api.name} were refused for a quarter of an hour: a client that broke, or somebody who tries. The access log shows principals, addresses and routes."
+      for api in module.inputs.api[*] : "api-4xx" => {
+        description = "More than ${module.inputs.thresholds.api_4xx_percent} % of the requests to ${api.name} were refused for a quarter of an hour: a client that broke, or somebody who tries. The access log shows principals, addresses and routes."
         topics      = ["warning"]
-        threshold   = var.thresholds.api_4xx_percent
+        threshold   = module.inputs.thresholds.api_4xx_percent
         periods     = 3
         datapoints  = 3
         missing     = "notBreaching"
         # One refusal of two requests is no rate.
-        expressions = { result = "IF(requests >= ${var.thresholds.api_4xx_least_requests}, 100 * errors / requests, 0)" }
+        expressions = { result = "IF(requests >= ${module.inputs.thresholds.api_4xx_least_requests}, 100 * errors / requests, 0)" }
         label       = "Percent of requests"
         metrics = {
           errors   = { namespace = "AWS/ApiGateway", name = "4XXError", dimensions = { ApiName = api.name, Stage = api.stage }, stat = "Sum", period = 300 }
@@ -161,7 +161,7 @@ locals {
   # DynamoDB publishes throttle events for a table and for each of its indexes apart, and ThrottledRequests only for
   # each operation, so the events are what adds up to a table.
   throttle_metrics = {
-    for key, table in var.tables : key => merge([
+    for key, table in module.inputs.tables : key => merge([
       for index in concat([null], sort(tolist(table.indexes))) : {
         for name in ["Read", "Write"] :
         "${lower(name)}${index == null ? "" : index(sort(tolist(table.indexes)), index) + 1}" => {
@@ -180,7 +180,7 @@ locals {
 
   table_alarms = merge(
     {
-      for key, table in var.tables : "${key}-throttles" => {
+      for key, table in module.inputs.tables : "${key}-throttles" => {
         description = "DynamoDB throttled reads or writes of ${table.name} or its indexes. On-demand tables throttle on a sudden doubling of traffic or on a hot partition key: CloudWatch Contributor Insights names the key."
         topics      = ["warning"]
         threshold   = 0
@@ -193,11 +193,11 @@ locals {
       }
     },
     {
-      for key, table in var.tables : "${key}-replication-lag" => {
-        description = "Writes to ${table.name} take more than ${var.thresholds.table_replication_seconds} s to reach ${table.replica_region}. A failover now would lose that much: do not fail over before it has caught up, see the AWS Health Dashboard of both regions, and follow docs/operations.md."
+      for key, table in module.inputs.tables : "${key}-replication-lag" => {
+        description = "Writes to ${table.name} take more than ${module.inputs.thresholds.table_replication_seconds} s to reach ${table.replica_region}. A failover now would lose that much: do not fail over before it has caught up, see the AWS Health Dashboard of both regions, and follow docs/operations.md."
         topics      = ["critical"]
         # The metric is in milliseconds.
-        threshold   = var.thresholds.table_replication_seconds * 1000
+        threshold   = module.inputs.thresholds.table_replication_seconds * 1000
         periods     = 5
         datapoints  = 3
         missing     = "notBreaching"
@@ -211,7 +211,7 @@ locals {
   )
 
   queue_alarms = {
-    for key, queue in var.queues : "${key}-backlog" => {
+    for key, queue in module.inputs.queues : "${key}-backlog" => {
       description = "The oldest message of ${queue.name} has waited more than ${queue.oldest_seconds} s. Its function's log says why: what it works with (SES, for mails) is away, or refuses. Nothing is lost; what fails too often goes to the dead letters."
       topics      = ["warning"]
       threshold   = queue.oldest_seconds
@@ -228,14 +228,14 @@ locals {
 
   # Of a rule on another bus than the default one, EventBridge publishes its metrics with the bus.
   rule_dimensions = {
-    for key, rule in var.event_rules : key => merge(
+    for key, rule in module.inputs.event_rules : key => merge(
       { RuleName = rule.name },
       { for bus in [rule.event_bus_name] : "EventBusName" => bus if bus != "default" },
     )
   }
 
   rule_alarms = {
-    for key, rule in var.event_rules : "${key}-event-failures" => {
+    for key, rule in module.inputs.event_rules : "${key}-event-failures" => {
       description = "EventBridge could not hand over events of ${rule.name}: the function's alias or its permission is gone, or a dead letter could not be kept. Compare the rule's target with the function, then send the dead letters again as docs/operations.md says."
       topics      = ["warning"]
       threshold   = 0
@@ -271,8 +271,8 @@ locals {
   # SES acts on the account's rates, whichever of its systems sent the mails.
   mail_alarms = {
     for key, alarm in {
-      mail-bounces    = { metric = "Reputation.BounceRate", percent = var.thresholds.mail_bounces_percent, what = "bounce" }
-      mail-complaints = { metric = "Reputation.ComplaintRate", percent = var.thresholds.mail_complaints_percent, what = "are called spam" }
+      mail-bounces    = { metric = "Reputation.BounceRate", percent = module.inputs.thresholds.mail_bounces_percent, what = "bounce" }
+      mail-complaints = { metric = "Reputation.ComplaintRate", percent = module.inputs.thresholds.mail_complaints_percent, what = "are called spam" }
       } : key => {
       description = "More than ${alarm.percent} % of the account's mails ${alarm.what}. SES reviews an account from here on and may pause it: find who invites addresses that do not exist or did not ask, and stop them."
       topics      = ["warning"]
@@ -307,10 +307,10 @@ locals {
       }
     },
     {
-      for replication in var.archive_replication[*] : "archive-replication-lag" => {
-        description = "${replication.destination_bucket} is more than ${var.thresholds.archive_replication_seconds} s behind ${replication.source_bucket}. Look for objects with the replication status FAILED; the usual causes are the replication role's rights and the replica's key."
+      for replication in module.inputs.archive_replication[*] : "archive-replication-lag" => {
+        description = "${replication.destination_bucket} is more than ${module.inputs.thresholds.archive_replication_seconds} s behind ${replication.source_bucket}. Look for objects with the replication status FAILED; the usual causes are the replication role's rights and the replica's key."
         topics      = ["critical"]
-        threshold   = var.thresholds.archive_replication_seconds
+        threshold   = module.inputs.thresholds.archive_replication_seconds
         periods     = 3
         datapoints  = 3
         missing     = "notBreaching"

@@ -2,7 +2,7 @@
 
 locals {
   dashboard_name = "${local.name_prefix}-dashboard"
-  services       = keys(var.functions)
+  services       = keys(module.inputs.functions)
 
   rule_dimension_pairs = {
     for key, dimensions in local.rule_dimensions : key => flatten([for name, value in dimensions : [name, value]])
@@ -15,7 +15,7 @@ locals {
         stat  = "p95"
         metrics = [
           for stat in ["p50", "p95", "p99"] :
-          ["AWS/Lambda", "Duration", "FunctionName", var.functions[service].function_name, { stat = stat, label = stat }]
+          ["AWS/Lambda", "Duration", "FunctionName", module.inputs.functions[service].function_name, { stat = stat, label = stat }]
         ]
         lines = [{ label = "Target of p95", value = local.function_thresholds[service].p95_milliseconds }]
       } if service == "authorizer"
@@ -44,7 +44,7 @@ locals {
       } if service == "authorizer"
     ],
     [
-      for watched in [length(var.functions) > 0] : {
+      for watched in [length(module.inputs.functions) > 0] : {
         title = "Error rate by service (%)"
         stat  = "Sum"
         metrics = concat([
@@ -55,19 +55,19 @@ locals {
               label      = service
               id         = "r${index}"
             }]],
-            [["AWS/Lambda", "Errors", "FunctionName", var.functions[service].function_name, { id = "e${index}", visible = false }]],
+            [["AWS/Lambda", "Errors", "FunctionName", module.inputs.functions[service].function_name, { id = "e${index}", visible = false }]],
             [concat(
               service == "authorizer" ? [local.metric_namespace, "TokenFailures"] : [local.metric_namespace, "HandledErrors", "Service", service],
               [{ id = "h${index}", visible = false }],
             )],
-            [["AWS/Lambda", "Invocations", "FunctionName", var.functions[service].function_name, { id = "n${index}", visible = false }]],
+            [["AWS/Lambda", "Invocations", "FunctionName", module.inputs.functions[service].function_name, { id = "n${index}", visible = false }]],
           )
         ]...)
         lines = []
       } if watched
     ],
     [
-      for watched in [length(var.functions) > 0] : {
+      for watched in [length(module.inputs.functions) > 0] : {
         title   = "Concurrent executions of the account"
         stat    = "Maximum"
         metrics = [["AWS/Lambda", "ConcurrentExecutions", { label = "Concurrent executions" }]]
@@ -75,7 +75,7 @@ locals {
       } if watched
     ],
     [
-      for api in var.api[*] : {
+      for api in module.inputs.api[*] : {
         title = "API latency (ms)"
         stat  = "p95"
         metrics = concat(
@@ -89,7 +89,7 @@ locals {
       }
     ],
     [
-      for api in var.api[*] : {
+      for api in module.inputs.api[*] : {
         title = "API requests by status"
         stat  = "Sum"
         metrics = [
@@ -127,13 +127,13 @@ locals {
       } if service == "audit"
     ],
     [
-      for watched in [length(var.tables) > 0] : {
+      for watched in [length(module.inputs.tables) > 0] : {
         title = "DynamoDB consumed capacity"
         stat  = "Sum"
         metrics = flatten([
-          for key in keys(var.tables) : [
+          for key in keys(module.inputs.tables) : [
             for name in ["Read", "Write"] : [{
-              row = ["AWS/DynamoDB", "Consumed${name}CapacityUnits", "TableName", var.tables[key].name, { label = "${key} ${lower(name)}" }]
+              row = ["AWS/DynamoDB", "Consumed${name}CapacityUnits", "TableName", module.inputs.tables[key].name, { label = "${key} ${lower(name)}" }]
             }]
           ]
         ])[*].row
@@ -141,11 +141,11 @@ locals {
       } if watched
     ],
     [
-      for watched in [length(var.tables) > 0] : {
+      for watched in [length(module.inputs.tables) > 0] : {
         title = "DynamoDB throttle events"
         stat  = "Sum"
         metrics = flatten([
-          for key in keys(var.tables) : [
+          for key in keys(module.inputs.tables) : [
             for id, metric in local.throttle_metrics[key] : [{
               row = concat(
                 [metric.namespace, metric.name],
@@ -159,46 +159,46 @@ locals {
       } if watched
     ],
     [
-      for replicated in [anytrue([for table in values(var.tables) : table.replica_region != null])] : {
+      for replicated in [anytrue([for table in values(module.inputs.tables) : table.replica_region != null])] : {
         title = "Replication lag of tables (ms)"
         stat  = "Average"
         metrics = [
-          for key, table in var.tables :
+          for key, table in module.inputs.tables :
           ["AWS/DynamoDB", "ReplicationLatency", "TableName", table.name, "ReceivingRegion", table.replica_region, { label = key }]
           if table.replica_region != null
         ]
-        lines = [{ label = "Alarm", value = var.thresholds.table_replication_seconds * 1000 }]
+        lines = [{ label = "Alarm", value = module.inputs.thresholds.table_replication_seconds * 1000 }]
       } if replicated
     ],
     [
-      for replication in var.archive_replication[*] : {
+      for replication in module.inputs.archive_replication[*] : {
         title = "Replication lag of the archive (s)"
         stat  = "Maximum"
         metrics = [[
           "AWS/S3", "ReplicationLatency", "SourceBucket", replication.source_bucket,
           "DestinationBucket", replication.destination_bucket, "RuleId", replication.rule_id, { label = "Lag" },
         ]]
-        lines = [{ label = "Alarm", value = var.thresholds.archive_replication_seconds }]
+        lines = [{ label = "Alarm", value = module.inputs.thresholds.archive_replication_seconds }]
       }
     ],
     [
-      for watched in [length(var.queues) > 0] : {
+      for watched in [length(module.inputs.queues) > 0] : {
         title = "Age of the oldest message (s)"
         stat  = "Maximum"
         metrics = [
-          for key, queue in var.queues :
+          for key, queue in module.inputs.queues :
           ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue.name, { label = key }]
         ]
-        lines = [for seconds in sort(distinct(values(var.queues)[*].oldest_seconds)) : { label = "Alarm", value = tonumber(seconds) }]
+        lines = [for seconds in sort(distinct(values(module.inputs.queues)[*].oldest_seconds)) : { label = "Alarm", value = tonumber(seconds) }]
       } if watched
     ],
     [
-      for watched in [length(var.event_rules) > 0] : {
+      for watched in [length(module.inputs.event_rules) > 0] : {
         title = "Events handed over, and not"
         stat  = "Sum"
         metrics = concat(
-          [for key in keys(var.event_rules) : concat(["AWS/Events", "Invocations"], local.rule_dimension_pairs[key], [{ label = key }])],
-          [for key in keys(var.event_rules) : concat(["AWS/Events", "FailedInvocations"], local.rule_dimension_pairs[key], [{ label = "${key} failed" }])],
+          [for key in keys(module.inputs.event_rules) : concat(["AWS/Events", "Invocations"], local.rule_dimension_pairs[key], [{ label = key }])],
+          [for key in keys(module.inputs.event_rules) : concat(["AWS/Events", "FailedInvocations"], local.rule_dimension_pairs[key], [{ label = "${key} failed" }])],
         )
         lines = []
       } if watched
@@ -222,8 +222,8 @@ locals {
       title = "Active users per hour"
       query = join(" | ", [
         "SOURCE '${local.log_groups[service].name}'",
-        "filter ${var.log_fields.message} = \"${var.log_values.access_decision}\"",
-        "stats count_distinct(${var.log_fields.user}) as activeUsers by bin(1h)",
+        "filter ${module.inputs.log_fields.message} = \"${module.inputs.log_values.access_decision}\"",
+        "stats count_distinct(${module.inputs.log_fields.user}) as activeUsers by bin(1h)",
       ])
     } if service == "authorizer"
   ]
@@ -234,7 +234,7 @@ locals {
         type = "metric"
         properties = jsonencode({
           title       = widget.title
-          region      = var.region
+          region      = local.region
           view        = "timeSeries"
           stat        = widget.stat
           period      = 300
@@ -248,7 +248,7 @@ locals {
         type = "log"
         properties = jsonencode({
           title  = widget.title
-          region = var.region
+          region = local.region
           view   = "timeSeries"
           query  = widget.query
         })

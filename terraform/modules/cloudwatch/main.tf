@@ -1,32 +1,30 @@
-data "aws_partition" "current" {}
-
 locals {
   name_prefix = "${var.project_name}-${var.env_name}"
-  arn_suffix  = "${var.region}:${var.account_id}"
+  arn_suffix  = "${local.region}:${local.account_id}"
 
-  log_group_arn_prefix = "arn:${data.aws_partition.current.partition}:logs:${local.arn_suffix}:log-group:"
+  log_group_arn_prefix = "arn:${local.partition}:logs:${local.arn_suffix}:log-group:"
 
   # The names that the writers really use: Lambda by the function's name, API Gateway's execution log by the API's id.
   log_groups = merge(
     {
-      for service, function in var.functions : service => {
+      for service, function in module.inputs.functions : service => {
         name = "/aws/lambda/${function.function_name}"
         kind = function.log_kind
       }
     },
     {
-      for api in var.api[*] : "api-access" => {
+      for api in module.inputs.api[*] : "api-access" => {
         name = "/aws/apigateway/${local.name_prefix}-apigw/access"
         kind = "audit"
       }
     },
     {
-      for api in var.api[*] : "api-execution" => {
+      for api in module.inputs.api[*] : "api-execution" => {
         name = "API-Gateway-Execution-Logs_${api.id}/${api.stage}"
         kind = "service"
       } if api.execution_logging
     },
-    var.log_groups,
+    module.inputs.log_groups,
   )
 }
 
@@ -35,7 +33,7 @@ resource "aws_cloudwatch_log_group" "this" {
   for_each = local.log_groups
 
   name              = each.value.name
-  retention_in_days = var.log_retention_days[each.value.kind]
+  retention_in_days = module.inputs.log_retention_days[each.value.kind]
   kms_key_id        = var.log_kms_key_arn
   tags              = var.tags
 }
@@ -43,13 +41,13 @@ resource "aws_cloudwatch_log_group" "this" {
 # --- Metrics made from log lines -------------------------------------------------------------------
 
 locals {
-  says = { for name, value in var.log_values : name => "$.${var.log_fields.message} = \"${value}\"" }
+  says = { for name, value in module.inputs.log_values : name => "$.${module.inputs.log_fields.message} = \"${value}\"" }
 
   # The gateway asks the authorizer, then the service decides again; what the first denies never reaches the second.
   denials = {
-    for service in keys(var.functions) : service => join(" && ", [
+    for service in keys(module.inputs.functions) : service => join(" && ", [
       "(${service == "authorizer" ? local.says.access_decision : local.says.access_denied})",
-      "($.${var.log_fields.decision} = \"${var.log_values.denied}\")",
+      "($.${module.inputs.log_fields.decision} = \"${module.inputs.log_values.denied}\")",
     ])
   }
 
@@ -63,10 +61,10 @@ locals {
         pattern    = "{ ${denial} }"
         value      = "1"
         unit       = "Count"
-        dimensions = { Reason = "$.${var.log_fields.reason}" }
+        dimensions = { Reason = "$.${module.inputs.log_fields.reason}" }
       }
       OrganisationMismatches = {
-        pattern    = "{ ${denial} && ($.${var.log_fields.reason} = \"${var.log_values.organisation_mismatch}\") }"
+        pattern    = "{ ${denial} && ($.${module.inputs.log_fields.reason} = \"${module.inputs.log_values.organisation_mismatch}\") }"
         value      = "1"
         unit       = "Count"
         dimensions = {}
@@ -102,8 +100,8 @@ locals {
           AuditEventsArchived = "audit_archived"
           AuditEventsExported = "audit_exported"
           } : name => {
-          pattern    = "{ (${local.says[message]}) && ($.${var.log_fields.count} >= 0) }"
-          value      = "$.${var.log_fields.count}"
+          pattern    = "{ (${local.says[message]}) && ($.${module.inputs.log_fields.count} >= 0) }"
+          value      = "$.${module.inputs.log_fields.count}"
           unit       = "Count"
           dimensions = {}
         }
@@ -116,8 +114,8 @@ locals {
           dimensions = {}
         }
         AuditCompleteness = {
-          pattern    = "{ (${local.says.audit_reconciled}) && ($.${var.log_fields.completeness} >= 0) }"
-          value      = "$.${var.log_fields.completeness}"
+          pattern    = "{ (${local.says.audit_reconciled}) && ($.${module.inputs.log_fields.completeness} >= 0) }"
+          value      = "$.${module.inputs.log_fields.completeness}"
           unit       = "Percent"
           dimensions = {}
         }
@@ -130,17 +128,17 @@ locals {
   fault_metrics = {
     HandledErrors = {
       pattern = join(" || ", [
-        "{ ((${local.says.request}) && ($.${var.log_fields.status} >= 500))",
-        "((${local.says.queue_message}) && ($.${var.log_fields.outcome} = \"${var.log_values.failure}\")) }",
+        "{ ((${local.says.request}) && ($.${module.inputs.log_fields.status} >= 500))",
+        "((${local.says.queue_message}) && ($.${module.inputs.log_fields.outcome} = \"${module.inputs.log_values.failure}\")) }",
       ])
       value      = "1"
       unit       = "Count"
-      dimensions = { Service = "$.${var.log_fields.service}" }
+      dimensions = { Service = "$.${module.inputs.log_fields.service}" }
     }
   }
 
   metric_filters = merge([
-    for service in keys(var.functions) : {
+    for service in keys(module.inputs.functions) : {
       for name, metric in merge(
         local.access_metrics[service],
         try(local.service_metrics[service], {}),
@@ -169,33 +167,33 @@ resource "aws_cloudwatch_log_metric_filter" "this" {
 # --- Beyond metrics ----------------------------------------------------------------------------------
 
 locals {
-  saved_queries = var.saved_queries_enabled && length(var.functions) > 0 ? merge(
+  saved_queries = var.saved_queries_enabled && length(module.inputs.functions) > 0 ? merge(
     {
-      for service in keys(var.functions) : "denials" => {
-        groups = keys(var.functions)
+      for service in keys(module.inputs.functions) : "denials" => {
+        groups = keys(module.inputs.functions)
         query  = <<-QUERY
-          filter ${var.log_fields.message} in ["${var.log_values.access_decision}", "${var.log_values.access_denied}"] and ${var.log_fields.decision} = "${var.log_values.denied}"
-          | stats count(*) as denials by ${var.log_fields.reason}, ${var.log_fields.organisation}, bin(5m)
+          filter ${module.inputs.log_fields.message} in ["${module.inputs.log_values.access_decision}", "${module.inputs.log_values.access_denied}"] and ${module.inputs.log_fields.decision} = "${module.inputs.log_values.denied}"
+          | stats count(*) as denials by ${module.inputs.log_fields.reason}, ${module.inputs.log_fields.organisation}, bin(5m)
           | sort denials desc
         QUERY
       } if service == "authorizer"
     },
     {
-      for service in keys(var.functions) : "token-failures" => {
+      for service in keys(module.inputs.functions) : "token-failures" => {
         groups = [service]
         query  = <<-QUERY
-          filter ${var.log_fields.message} = "${var.log_values.authentication_failed}"
-          | stats count(*) as failures by ${var.log_fields.reason}, bin(5m)
+          filter ${module.inputs.log_fields.message} = "${module.inputs.log_values.authentication_failed}"
+          | stats count(*) as failures by ${module.inputs.log_fields.reason}, bin(5m)
           | sort failures desc
         QUERY
       } if service == "authorizer"
     },
     {
       errors = {
-        groups = keys(var.functions)
+        groups = keys(module.inputs.functions)
         query  = <<-QUERY
-          filter ${var.log_fields.level} = "${var.log_values.error_level}" or @message like /Task timed out|Runtime.ExitError/
-          | fields @timestamp, ${var.log_fields.service}, requestId, @message
+          filter ${module.inputs.log_fields.level} = "${module.inputs.log_values.error_level}" or @message like /Task timed out|Runtime.ExitError/
+          | fields @timestamp, ${module.inputs.log_fields.service}, requestId, @message
           | sort @timestamp desc
         QUERY
       }
@@ -212,7 +210,7 @@ resource "aws_cloudwatch_query_definition" "this" {
 }
 
 resource "aws_cloudwatch_log_anomaly_detector" "this" {
-  for_each = var.log_anomaly_detection_enabled ? var.functions : {}
+  for_each = var.log_anomaly_detection_enabled ? module.inputs.functions : {}
 
   detector_name        = "${local.name_prefix}-detector-${each.key}"
   log_group_arn_list   = [aws_cloudwatch_log_group.this[each.key].arn]

@@ -2,7 +2,7 @@ locals {
   topics      = toset(["critical", "warning", "dlq"])
   topic_names = { for topic in local.topics : topic => "${local.name_prefix}-sns-alerts-${topic}" }
   topic_arns = {
-    for topic, name in local.topic_names : topic => "arn:${data.aws_partition.current.partition}:sns:${local.arn_suffix}:${name}"
+    for topic, name in local.topic_names : topic => "arn:${local.partition}:sns:${local.arn_suffix}:${name}"
   }
 }
 
@@ -34,13 +34,13 @@ data "aws_iam_policy_document" "topic" {
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
-      values   = [var.account_id]
+      values   = [local.account_id]
     }
 
     condition {
       test     = "ArnLike"
       variable = "aws:SourceArn"
-      values   = ["arn:${data.aws_partition.current.partition}:cloudwatch:${local.arn_suffix}:alarm:${local.name_prefix}-alarm-*"]
+      values   = ["arn:${local.partition}:cloudwatch:${local.arn_suffix}:alarm:${local.name_prefix}-alarm-*"]
     }
   }
 
@@ -71,7 +71,7 @@ resource "aws_sns_topic_policy" "this" {
 }
 
 resource "aws_sns_topic_subscription" "this" {
-  for_each = var.subscriptions
+  for_each = module.inputs.subscriptions
 
   topic_arn = aws_sns_topic.this[each.value.topic].arn
   protocol  = each.value.protocol

@@ -1,5 +1,3 @@
-data "aws_partition" "current" {}
-
 locals {
   name_prefix = "${var.project_name}-${var.env_name}"
   own_pool    = var.existing_user_pool_id == null
@@ -8,22 +6,22 @@ locals {
   user_pool_arn = (
     local.own_pool
     ? one(aws_cognito_user_pool.this[*].arn)
-    : "arn:${data.aws_partition.current.partition}:cognito-idp:${var.region}:${var.account_id}:userpool/${var.existing_user_pool_id}"
+    : "arn:${local.partition}:cognito-idp:${local.region}:${local.account_id}:userpool/${var.existing_user_pool_id}"
   )
-  issuer = "https://cognito-idp.${var.region}.${data.aws_partition.current.dns_suffix}/${local.user_pool_id}"
+  issuer = "https://cognito-idp.${local.region}.${local.dns_suffix}/${local.user_pool_id}"
 
   # An import in overwrite mode drops authorizers that stand beside the API document, so this one travels inside it.
   authorizer = {
     name = "${local.name_prefix}-authorizer"
     type = "token"
     uri = join(":", [
-      "arn", split(":", var.authorizer.function_arn)[1], "apigateway", var.region, "lambda",
-      "path/2015-03-31/functions/${var.authorizer.function_arn}/invocations",
+      "arn", split(":", module.inputs.authorizer.function_arn)[1], "apigateway", local.region, "lambda",
+      "path/2015-03-31/functions/${module.inputs.authorizer.function_arn}/invocations",
     ])
-    credentials_arn                = var.authorizer.invocation_role_arn
-    identity_source                = "method.request.header.${var.authorizer.header}"
-    identity_validation_expression = var.authorizer.token_pattern
-    result_ttl_seconds             = var.authorizer.result_ttl_seconds
+    credentials_arn                = module.inputs.authorizer.invocation_role_arn
+    identity_source                = "method.request.header.${module.inputs.authorizer.header}"
+    identity_validation_expression = module.inputs.authorizer.token_pattern
+    result_ttl_seconds             = module.inputs.authorizer.result_ttl_seconds
   }
 }
 
@@ -62,13 +60,13 @@ resource "aws_cognito_user_pool" "this" {
   }
 
   password_policy {
-    minimum_length                   = var.password_policy.minimum_length
+    minimum_length                   = module.inputs.password_policy.minimum_length
     require_lowercase                = true
     require_numbers                  = true
     require_symbols                  = true
     require_uppercase                = true
-    temporary_password_validity_days = var.password_policy.temporary_password_validity_days
-    password_history_size            = var.password_policy.password_history_size
+    temporary_password_validity_days = module.inputs.password_policy.temporary_password_validity_days
+    password_history_size            = module.inputs.password_policy.password_history_size
   }
 
   dynamic "software_token_mfa_configuration" {
@@ -109,16 +107,16 @@ resource "aws_cognito_user_pool" "this" {
 
   # Never left out: without the block a plan would show no change, and a sender that is gone would stay.
   email_configuration {
-    email_sending_account  = var.email == null ? "COGNITO_DEFAULT" : "DEVELOPER"
-    source_arn             = try(var.email.source_arn, null)
-    from_email_address     = try(var.email.from_email_address, null)
-    reply_to_email_address = try(var.email.reply_to_email_address, null)
-    configuration_set      = try(var.email.configuration_set, null)
+    email_sending_account  = module.inputs.email == null ? "COGNITO_DEFAULT" : "DEVELOPER"
+    source_arn             = try(module.inputs.email.source_arn, null)
+    from_email_address     = try(module.inputs.email.from_email_address, null)
+    reply_to_email_address = try(module.inputs.email.reply_to_email_address, null)
+    configuration_set      = try(module.inputs.email.configuration_set, null)
   }
 }
 
 resource "aws_cognito_user_pool_client" "this" {
-  for_each = var.app_clients
+  for_each = module.inputs.app_clients
 
   name         = "${local.name_prefix}-client-${each.key}"
   user_pool_id = local.user_pool_id

@@ -25,7 +25,7 @@ output "jwks_uri" {
 
 output "domain" {
   description = "Address of the hosted sign-in pages; null without domain_prefix."
-  value       = one([for domain in aws_cognito_user_pool_domain.this : "https://${domain.domain}.auth.${var.region}.amazoncognito.com"])
+  value       = one([for domain in aws_cognito_user_pool_domain.this : "https://${domain.domain}.auth.${local.region}.amazoncognito.com"])
 }
 
 output "authorizer" {

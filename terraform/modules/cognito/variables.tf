@@ -1,46 +1,47 @@
+# Written by `make inputs` from inputs/variables.tf: change that file.
+
+# A type would drop every key that it does not know before anything could look at it. So objects come as they are,
+# and their keys are held against those of the types in inputs/variables.tf.
+locals {
+  known_keys = {
+    "password_policy"     = ["minimum_length", "temporary_password_validity_days", "password_history_size"]
+    "email"               = ["source_arn", "from_email_address", "reply_to_email_address", "configuration_set"]
+    "app_clients.*"       = ["access_token_minutes", "id_token_minutes", "refresh_token_minutes", "read_attributes", "write_attributes", "oauth"]
+    "app_clients.*.oauth" = ["callback_urls", "logout_urls", "scopes"]
+    "authorizer"          = ["function_arn", "invocation_role_arn", "result_ttl_seconds", "header", "token_pattern"]
+  }
+}
+
 variable "project_name" {
   description = "Project that the pool belongs to: first part of every name."
   type        = string
   default     = "bbws-access"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.project_name))
-    error_message = "project_name must be 3 to 32 lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen."
-  }
 }
 
 variable "env_name" {
   description = "Environment, such as dev, sit or prod: second part of every name."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.env_name))
-    error_message = "env_name must be 2 to 10 lower-case letters and digits, starting with a letter."
-  }
 }
 
 variable "region" {
-  description = "Region of the pool; part of the issuer that tokens name."
+  description = "Region of the pool; part of the issuer that tokens name; null for the provider's."
   type        = string
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
-    error_message = "region must be a region code such as eu-west-1."
-  }
+  default     = null
 }
 
 variable "account_id" {
-  description = "Account of the pool, 12 digits; used for the ARN of an existing pool."
+  description = "Account of the pool, 12 digits; used for the ARN of an existing pool; null for the provider's."
   type        = string
-  nullable    = false
+  default     = null
+}
 
-  validation {
-    condition     = can(regex("^[0-9]{12}$", var.account_id))
-    error_message = "account_id must be 12 digits."
-  }
+variable "check_account" {
+  description = "Asks AWS whether account_id is the account that the provider works in. False where the provider itself refuses any other (allowed_account_ids), or has no credentials while planning."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "tags" {
@@ -54,11 +55,6 @@ variable "existing_user_pool_id" {
   description = "Id of a pool that is managed elsewhere; the app clients are made in it; null makes a pool. The owner of an existing pool must give it the attribute custom:organisation_id (string, mutable, not required) and the trigger."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.existing_user_pool_id == null ? true : can(regex("^${var.region}_[0-9A-Za-z]{1,46}$", var.existing_user_pool_id))
-    error_message = "existing_user_pool_id must be the id of a pool in region, such as eu-west-1_aBcDeFgHi."
-  }
 }
 
 variable "tier" {
@@ -66,11 +62,6 @@ variable "tier" {
   type        = string
   default     = "ESSENTIALS"
   nullable    = false
-
-  validation {
-    condition     = contains(["ESSENTIALS", "PLUS"], var.tier)
-    error_message = "tier must be ESSENTIALS or PLUS: a pre-token trigger of version V2_0 does not run on LITE."
-  }
 }
 
 variable "threat_protection" {
@@ -78,57 +69,31 @@ variable "threat_protection" {
   type        = string
   default     = "OFF"
   nullable    = false
-
-  validation {
-    condition     = contains(["OFF", "AUDIT", "ENFORCED"], var.threat_protection)
-    error_message = "threat_protection must be OFF, AUDIT or ENFORCED."
-  }
-
-  validation {
-    condition     = var.threat_protection == "OFF" || var.tier == "PLUS"
-    error_message = "threat_protection needs tier = \"PLUS\"."
-  }
 }
 
 variable "pre_token_generation_lambda_arn" {
   description = "ARN of the function (with its alias) that writes the organisation into access tokens, called with trigger event V2_0. Required for a pool made here; must be null for an existing pool, whose owner sets it."
   type        = string
   default     = null
-
-  validation {
-    condition     = (var.pre_token_generation_lambda_arn == null) == (var.existing_user_pool_id != null)
-    error_message = "A pool made here needs pre_token_generation_lambda_arn (access tokens carry no organisation without it); with existing_user_pool_id leave it null, the pool's owner sets the trigger."
-  }
-
-  validation {
-    condition     = var.pre_token_generation_lambda_arn == null ? true : can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[0-9A-Za-z_-]+(:[0-9A-Za-z_-]+)?$", var.pre_token_generation_lambda_arn))
-    error_message = "pre_token_generation_lambda_arn must be the ARN of a Lambda function or of its alias."
-  }
 }
 
 variable "password_policy" {
   description = "Least length (12 to 99), days that a temporary password lives (1 to 30) and how many former passwords are refused (0 to 24). Upper and lower case, a digit and a symbol are always required."
-  type = object({
-    minimum_length                   = optional(number, 12)
-    temporary_password_validity_days = optional(number, 3)
-    password_history_size            = optional(number, 5)
-  })
-  default  = {}
-  nullable = false
+  type        = any
+  default     = {}
+  nullable    = false
 
   validation {
-    condition     = var.password_policy.minimum_length >= 12 && var.password_policy.minimum_length <= 99
-    error_message = "password_policy.minimum_length must be 12 to 99."
-  }
-
-  validation {
-    condition     = var.password_policy.temporary_password_validity_days >= 1 && var.password_policy.temporary_password_validity_days <= 30
-    error_message = "password_policy.temporary_password_validity_days must be 1 to 30."
-  }
-
-  validation {
-    condition     = var.password_policy.password_history_size >= 0 && var.password_policy.password_history_size <= 24
-    error_message = "password_policy.password_history_size must be 0 to 24."
+    condition = length(flatten([
+      try([for key in keys(var.password_policy) :
+        "password_policy.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["password_policy"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["password_policy"], ["none"]))})"
+      if !contains(local.known_keys["password_policy"], key)], [])
+    ])) == 0
+    error_message = "password_policy holds keys that mean nothing here: ${join("; ", flatten([
+      try([for key in keys(var.password_policy) :
+        "password_policy.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["password_policy"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["password_policy"], ["none"]))})"
+      if !contains(local.known_keys["password_policy"], key)], [])
+    ]))}."
   }
 }
 
@@ -137,11 +102,6 @@ variable "mfa" {
   type        = string
   default     = "OPTIONAL"
   nullable    = false
-
-  validation {
-    condition     = contains(["OFF", "OPTIONAL", "ON"], var.mfa)
-    error_message = "mfa must be OFF, OPTIONAL or ON."
-  }
 }
 
 variable "deletion_protection_enabled" {
@@ -153,22 +113,20 @@ variable "deletion_protection_enabled" {
 
 variable "email" {
   description = "SES identity that sends the pool's e-mail: its ARN, the From address, optionally Reply-To and a configuration set; null uses Cognito's own sender, which is limited to about 50 messages a day."
-  type = object({
-    source_arn             = string
-    from_email_address     = string
-    reply_to_email_address = optional(string)
-    configuration_set      = optional(string)
-  })
-  default = null
+  type        = any
+  default     = null
 
   validation {
-    condition     = var.email == null ? true : can(regex("^arn:[a-z-]+:ses:[a-z0-9-]+:[0-9]{12}:identity/.+$", var.email.source_arn))
-    error_message = "email.source_arn must be the ARN of an SES identity."
-  }
-
-  validation {
-    condition     = var.email == null ? true : can(regex("^([^<>]+ <)?[^<>@\\s]+@[^<>@\\s]+\\.[^<>@\\s]+>?$", var.email.from_email_address))
-    error_message = "email.from_email_address must be an address, or Name <address>."
+    condition = length(flatten([
+      try([for key in keys(var.email) :
+        "email.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["email"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["email"], ["none"]))})"
+      if !contains(local.known_keys["email"], key)], [])
+    ])) == 0
+    error_message = "email holds keys that mean nothing here: ${join("; ", flatten([
+      try([for key in keys(var.email) :
+        "email.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["email"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["email"], ["none"]))})"
+      if !contains(local.known_keys["email"], key)], [])
+    ]))}."
   }
 }
 
@@ -179,103 +137,30 @@ variable "app_clients" {
     None has a client secret, which would lie in Terraform's state. `write_attributes` are the attributes that the signed-in person may change through
     this client, never custom:organisation_id. `oauth` switches on the code grant of the hosted sign-in pages with https addresses.
   EOT
-  type = map(object({
-    access_token_minutes  = optional(number, 60)
-    id_token_minutes      = optional(number, 60)
-    refresh_token_minutes = optional(number, 1440)
-    read_attributes       = optional(set(string), ["custom:organisation_id", "email", "email_verified", "family_name", "given_name", "locale", "name"])
-    write_attributes      = optional(set(string), ["family_name", "given_name", "locale", "name"])
-    oauth = optional(object({
-      callback_urls = set(string)
-      logout_urls   = optional(set(string), [])
-      scopes        = optional(set(string), ["email", "openid", "profile"])
-    }))
-  }))
-  nullable = false
+  type        = any
+  nullable    = false
 
   validation {
-    condition     = length(var.app_clients) > 0 && alltrue([for name in keys(var.app_clients) : can(regex("^[a-z][a-z0-9-]{0,40}$", name))])
-    error_message = "app_clients needs at least one client, and names of lower-case letters, digits and hyphens, at most 41 characters."
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for client in values(var.app_clients) : [for minutes in [client.access_token_minutes, client.id_token_minutes] : minutes >= 5 && minutes <= 1440]
-    ]))
-    error_message = "app_clients: access_token_minutes and id_token_minutes must be 5 to 1440."
-  }
-
-  validation {
-    condition     = alltrue([for client in values(var.app_clients) : client.refresh_token_minutes >= 60 && client.refresh_token_minutes <= 5256000])
-    error_message = "app_clients: refresh_token_minutes must be 60 to 5256000 (ten years)."
-  }
-
-  validation {
-    condition = alltrue([
-      for client in values(var.app_clients) : client.refresh_token_minutes > max(client.access_token_minutes, client.id_token_minutes)
-    ])
-    error_message = "app_clients: refresh_token_minutes must be longer than access_token_minutes and id_token_minutes."
-  }
-
-  validation {
-    condition     = alltrue([for client in values(var.app_clients) : !contains(client.write_attributes, "custom:organisation_id")])
-    error_message = "app_clients: no client may write custom:organisation_id; the platform alone sets a person's organisation."
-  }
-
-  validation {
-    condition     = alltrue([for client in values(var.app_clients) : length(client.write_attributes) > 0 && length(client.read_attributes) > 0])
-    error_message = "app_clients: read_attributes and write_attributes must not be empty: Cognito takes an empty list as leave for every attribute, custom:organisation_id included."
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for client in values(var.app_clients) : [
-        for attribute in client.write_attributes : can(regex("^custom:[0-9A-Za-z_-]{1,20}$", attribute)) || contains([
-          "address", "birthdate", "email", "family_name", "gender", "given_name", "locale", "middle_name", "name", "nickname",
-          "phone_number", "picture", "preferred_username", "profile", "updated_at", "website", "zoneinfo",
-        ], attribute)
+    condition = length(flatten(try([for key_0, value_0 in var.app_clients : [
+      try([for key in keys(value_0) :
+        "app_clients.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["app_clients.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["app_clients.*"], ["none"]))})"
+      if !contains(local.known_keys["app_clients.*"], key)], []),
+      [
+        try([for key in keys(value_0.oauth) :
+          "app_clients.${key_0}.oauth.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["app_clients.*.oauth"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["app_clients.*.oauth"], ["none"]))})"
+        if !contains(local.known_keys["app_clients.*.oauth"], key)], [])
       ]
-    ]))
-    error_message = "app_clients: write_attributes must be standard attributes that Cognito lets a client write, or custom:NAME."
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for client in values(var.app_clients) : [
-        for attribute in client.read_attributes : can(regex("^custom:[0-9A-Za-z_-]{1,20}$", attribute)) || contains([
-          "address", "birthdate", "email", "email_verified", "family_name", "gender", "given_name", "locale", "middle_name", "name", "nickname",
-          "phone_number", "phone_number_verified", "picture", "preferred_username", "profile", "updated_at", "website", "zoneinfo",
-        ], attribute)
+    ]], []))) == 0
+    error_message = "app_clients holds keys that mean nothing here: ${join("; ", flatten(try([for key_0, value_0 in var.app_clients : [
+      try([for key in keys(value_0) :
+        "app_clients.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["app_clients.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["app_clients.*"], ["none"]))})"
+      if !contains(local.known_keys["app_clients.*"], key)], []),
+      [
+        try([for key in keys(value_0.oauth) :
+          "app_clients.${key_0}.oauth.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["app_clients.*.oauth"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["app_clients.*.oauth"], ["none"]))})"
+        if !contains(local.known_keys["app_clients.*.oauth"], key)], [])
       ]
-    ]))
-    error_message = "app_clients: read_attributes must be standard attributes or custom:NAME."
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for client in values(var.app_clients) : client.oauth == null ? [] : concat(
-        [length(client.oauth.callback_urls) > 0],
-        [for url in setunion(client.oauth.callback_urls, client.oauth.logout_urls) : can(regex("^https://[^\\s#*]+$", url))],
-      )
-    ]))
-    error_message = "app_clients: oauth needs at least one callback URL, and every callback and logout URL must be https:// without fragment or wildcard."
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for client in values(var.app_clients) : client.oauth == null ? [] : concat(
-        [contains(client.oauth.scopes, "openid")],
-        [for scope in client.oauth.scopes : contains(["aws.cognito.signin.user.admin", "email", "openid", "phone", "profile"], scope)],
-      )
-    ]))
-    error_message = "app_clients: oauth.scopes must contain openid and may add email, phone, profile and aws.cognito.signin.user.admin."
-  }
-
-  validation {
-    condition = (
-      var.existing_user_pool_id != null || var.domain_prefix != null || alltrue([for client in values(var.app_clients) : client.oauth == null])
-    )
-    error_message = "app_clients: oauth needs domain_prefix, where the hosted sign-in pages live."
+    ]], [])))}."
   }
 }
 
@@ -283,21 +168,6 @@ variable "domain_prefix" {
   description = "Prefix of the Cognito domain of the hosted sign-in pages, unique in the region; null makes none. Only for a pool made here."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.domain_prefix == null ? true : can(regex("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", var.domain_prefix))
-    error_message = "domain_prefix must be 1 to 63 lower-case letters, digits and hyphens, not starting or ending with a hyphen."
-  }
-
-  validation {
-    condition     = var.domain_prefix == null ? true : !can(regex("aws|amazon|cognito", var.domain_prefix))
-    error_message = "domain_prefix must not contain aws, amazon or cognito: Cognito reserves them."
-  }
-
-  validation {
-    condition     = var.domain_prefix == null || var.existing_user_pool_id == null
-    error_message = "domain_prefix belongs to a pool made here; the owner of an existing pool sets its domain."
-  }
 }
 
 variable "authorizer" {
@@ -306,37 +176,19 @@ variable "authorizer" {
     assumes to call it, seconds that the gateway may keep an answer for a token (0 to 3600), the header that carries the token, and the
     pattern that a header must match before the function is called at all; the default admits a bearer token of three base64url parts and no more, with the scheme in any case (RFC 9110). The third may be empty, so that the function sees and logs an unsigned token.
   EOT
-  type = object({
-    function_arn        = string
-    invocation_role_arn = string
-    result_ttl_seconds  = optional(number, 300)
-    header              = optional(string, "Authorization")
-    token_pattern       = optional(string, "^[Bb][Ee][Aa][Rr][Ee][Rr] +[0-9A-Za-z_-]+\\.[0-9A-Za-z_-]+\\.[0-9A-Za-z_-]*$")
-  })
-  nullable = false
+  type        = any
+  nullable    = false
 
   validation {
-    condition     = can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[0-9A-Za-z_-]+(:[0-9A-Za-z_-]+)?$", var.authorizer.function_arn))
-    error_message = "authorizer.function_arn must be the ARN of a Lambda function or of its alias."
-  }
-
-  validation {
-    condition     = can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/.+$", var.authorizer.invocation_role_arn))
-    error_message = "authorizer.invocation_role_arn must be the ARN of an IAM role."
-  }
-
-  validation {
-    condition     = var.authorizer.result_ttl_seconds >= 0 && var.authorizer.result_ttl_seconds <= 3600
-    error_message = "authorizer.result_ttl_seconds must be 0 to 3600."
-  }
-
-  validation {
-    condition     = can(regex("^[A-Za-z][0-9A-Za-z-]*$", var.authorizer.header))
-    error_message = "authorizer.header must be the name of a header."
-  }
-
-  validation {
-    condition     = startswith(var.authorizer.token_pattern, "^") && endswith(var.authorizer.token_pattern, "$") && can(regexall(var.authorizer.token_pattern, ""))
-    error_message = "authorizer.token_pattern must be a regular expression anchored by ^ and $."
+    condition = length(flatten([
+      try([for key in keys(var.authorizer) :
+        "authorizer.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["authorizer"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["authorizer"], ["none"]))})"
+      if !contains(local.known_keys["authorizer"], key)], [])
+    ])) == 0
+    error_message = "authorizer holds keys that mean nothing here: ${join("; ", flatten([
+      try([for key in keys(var.authorizer) :
+        "authorizer.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["authorizer"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["authorizer"], ["none"]))})"
+      if !contains(local.known_keys["authorizer"], key)], [])
+    ]))}."
   }
 }

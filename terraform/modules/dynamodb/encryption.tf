@@ -29,7 +29,7 @@ data "aws_iam_policy_document" "key" {
 
     principals {
       type        = "AWS"
-      identifiers = ["arn:${local.partition}:iam::${var.account_id}:root"]
+      identifiers = ["arn:${local.partition}:iam::${local.account_id}:root"]
     }
   }
 
@@ -48,13 +48,13 @@ data "aws_iam_policy_document" "key" {
 
     principals {
       type        = "AWS"
-      identifiers = ["arn:${local.partition}:iam::${var.account_id}:root"]
+      identifiers = ["arn:${local.partition}:iam::${local.account_id}:root"]
     }
 
     condition {
       test     = "StringEquals"
       variable = "kms:ViaService"
-      values   = [for service in ["backup", "dynamodb"] : "${service}.${var.region}.${data.aws_partition.current.dns_suffix}"]
+      values   = [for service in ["backup", "dynamodb"] : "${service}.${local.region}.${local.dns_suffix}"]
     }
   }
 
@@ -66,13 +66,13 @@ data "aws_iam_policy_document" "key" {
 
     principals {
       type        = "AWS"
-      identifiers = ["arn:${local.partition}:iam::${var.account_id}:root"]
+      identifiers = ["arn:${local.partition}:iam::${local.account_id}:root"]
     }
 
     condition {
       test     = "StringEquals"
       variable = "kms:ViaService"
-      values   = [for service in ["backup", "dynamodb"] : "${service}.${var.region}.${data.aws_partition.current.dns_suffix}"]
+      values   = [for service in ["backup", "dynamodb"] : "${service}.${local.region}.${local.dns_suffix}"]
     }
 
     condition {

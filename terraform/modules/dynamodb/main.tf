@@ -1,19 +1,14 @@
-data "aws_partition" "current" {}
-
-data "aws_region" "current" {}
-
 locals {
   name_prefix = "${var.project_name}-${var.env_name}"
-  partition   = data.aws_partition.current.partition
 
-  table_names = { for name in keys(var.tables) : name => "${local.name_prefix}-ddb-${name}" }
-  table_arns  = { for name, table in local.table_names : name => "arn:${local.partition}:dynamodb:${var.region}:${var.account_id}:table/${table}" }
+  table_names = { for name in keys(module.inputs.tables) : name => "${local.name_prefix}-ddb-${name}" }
+  table_arns  = { for name, table in local.table_names : name => "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${table}" }
 
-  deletion_protection = { for name, table in var.tables : name => coalesce(table.deletion_protection_enabled, var.deletion_protection_enabled) }
+  deletion_protection = { for name, table in module.inputs.tables : name => coalesce(table.deletion_protection_enabled, var.deletion_protection_enabled) }
 }
 
 resource "aws_dynamodb_table" "this" {
-  for_each = var.tables
+  for_each = module.inputs.tables
 
   name                        = local.table_names[each.key]
   billing_mode                = "PAY_PER_REQUEST"
@@ -83,10 +78,5 @@ resource "aws_dynamodb_table" "this" {
   lifecycle {
     # A replica is a resource of its own, in its own region: see replica/.
     ignore_changes = [replica]
-
-    precondition {
-      condition     = data.aws_region.current.name == var.region
-      error_message = "region is ${var.region}, but the module's provider works in ${data.aws_region.current.name}: pass the provider of that region."
-    }
   }
 }

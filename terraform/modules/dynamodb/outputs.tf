@@ -18,16 +18,16 @@ output "index_arns" {
 
 output "stream_arns" {
   description = "ARN of each table's stream by the table's static name, where it has one; known after apply."
-  value       = { for name, table in var.tables : name => aws_dynamodb_table.this[name].stream_arn if table.stream_enabled }
+  value       = { for name, table in module.inputs.tables : name => aws_dynamodb_table.this[name].stream_arn if table.stream_enabled }
 }
 
 output "replication_sources" {
   description = "What the module dynamodb/replica needs to know of each table, by its static name."
   value = {
-    for name, table in var.tables : name => {
+    for name, table in module.inputs.tables : name => {
       name                        = local.table_names[name]
       arn                         = aws_dynamodb_table.this[name].arn
-      region                      = var.region
+      region                      = local.region
       stream_view_type            = table.stream_enabled ? table.stream_view_type : null
       kms_key_arn                 = local.kms_key_arn
       deletion_protection_enabled = local.deletion_protection[name]
@@ -42,12 +42,12 @@ output "kms_key_arn" {
 
 output "backup_vault_arn" {
   description = "ARN of the backup vault, known at plan time; null without a backup."
-  value       = var.backup == null ? null : local.backup_vault_arn
+  value       = module.inputs.backup == null ? null : local.backup_vault_arn
   depends_on  = [aws_backup_vault.this]
 }
 
 output "backup_vault_name" {
   description = "Name of the backup vault, known at plan time; null without a backup."
-  value       = var.backup == null ? null : local.backup_vault_name
+  value       = module.inputs.backup == null ? null : local.backup_vault_name
   depends_on  = [aws_backup_vault.this]
 }

@@ -1,10 +1,10 @@
 # Point-in-time recovery itself is part of each table and replica (main.tf). This is the scheduled backup beside it.
 
 locals {
-  backups             = var.backup == null ? {} : { tables = var.backup }
+  backups             = module.inputs.backup == null ? {} : { tables = module.inputs.backup }
   backup_vault_name   = "${local.name_prefix}-vault-tables"
-  recovery_point_arns = "arn:${local.partition}:backup:${var.region}:${var.account_id}:recovery-point:*"
-  backup_vault_arn    = "arn:${local.partition}:backup:${var.region}:${var.account_id}:backup-vault:${local.backup_vault_name}"
+  recovery_point_arns = "arn:${local.partition}:backup:${local.region}:${local.account_id}:recovery-point:*"
+  backup_vault_arn    = "arn:${local.partition}:backup:${local.region}:${local.account_id}:backup-vault:${local.backup_vault_name}"
 }
 
 resource "aws_backup_vault" "this" {
@@ -52,7 +52,7 @@ resource "aws_backup_selection" "this" {
   name         = "${local.name_prefix}-tables"
   plan_id      = aws_backup_plan.this[each.key].id
   iam_role_arn = aws_iam_role.backup[each.key].arn
-  resources    = [for name in keys(var.tables) : local.table_arns[name]]
+  resources    = [for name in keys(module.inputs.tables) : local.table_arns[name]]
 
   # A backup that starts before its role may do anything fails.
   depends_on = [aws_dynamodb_table.this, aws_iam_role_policy.backup, aws_iam_role_policy.backup_keys]
@@ -72,7 +72,7 @@ data "aws_iam_policy_document" "backup_trust" {
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
-      values   = [var.account_id]
+      values   = [local.account_id]
     }
   }
 }
@@ -136,13 +136,13 @@ data "aws_iam_policy_document" "backup_keys" {
     # Where AWS manages the keys there is no ARN to name; their own policies hold them to their service.
     resources = coalescelist(
       compact([local.kms_key_arn, each.value.vault_kms_key_arn]),
-      ["arn:${local.partition}:kms:${var.region}:${var.account_id}:key/*"],
+      ["arn:${local.partition}:kms:${local.region}:${local.account_id}:key/*"],
     )
 
     condition {
       test     = "StringEquals"
       variable = "kms:ViaService"
-      values   = [for service in ["backup", "dynamodb"] : "${service}.${var.region}.${data.aws_partition.current.dns_suffix}"]
+      values   = [for service in ["backup", "dynamodb"] : "${service}.${local.region}.${local.dns_suffix}"]
     }
   }
 }

@@ -1,46 +1,48 @@
+# Written by `make inputs` from inputs/variables.tf: change that file.
+
+# A type would drop every key that it does not know before anything could look at it. So objects come as they are,
+# and their keys are held against those of the types in inputs/variables.tf.
+locals {
+  known_keys = {
+    "tables.*"                                                 = ["hash_key", "range_key", "attribute_types", "ttl_attribute", "ttl_enabled", "stream_enabled", "stream_view_type", "table_class", "deletion_protection_enabled", "on_demand_throughput", "global_secondary_indexes"]
+    "tables.*.on_demand_throughput"                            = ["max_read_request_units", "max_write_request_units"]
+    "tables.*.global_secondary_indexes.*"                      = ["hash_key", "range_key", "projection_type", "non_key_attributes", "on_demand_throughput"]
+    "tables.*.global_secondary_indexes.*.on_demand_throughput" = ["max_read_request_units", "max_write_request_units"]
+    "backup"                                                   = ["schedule", "start_window_minutes", "completion_window_minutes", "delete_after_days", "cold_storage_after_days", "vault_kms_key_arn", "vault_lock", "force_destroy", "permissions_boundary_arn"]
+    "backup.vault_lock"                                        = ["min_retention_days", "max_retention_days", "changeable_for_days"]
+  }
+}
+
 variable "project_name" {
   description = "First part of every name."
   type        = string
   default     = "bbws-access"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.project_name)) && length(var.project_name) <= 24
-    error_message = "project_name must be lower-case words joined by hyphens, at most 24 characters, such as bbws-access."
-  }
 }
 
 variable "env_name" {
   description = "Second part of every name, such as dev, sit or prod."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.env_name))
-    error_message = "env_name must be 2 to 10 lower-case letters and digits that start with a letter."
-  }
 }
 
 variable "region" {
-  description = "AWS region of the tables: the one that the module's provider works in."
+  description = "AWS region of the tables: the one that the module's provider works in; null for the provider's."
   type        = string
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
-    error_message = "region must be an AWS region, such as eu-west-1."
-  }
+  default     = null
 }
 
 variable "account_id" {
-  description = "AWS account that owns the tables."
+  description = "AWS account that owns the tables; null for the provider's."
   type        = string
-  nullable    = false
+  default     = null
+}
 
-  validation {
-    condition     = can(regex("^[0-9]{12}$", var.account_id))
-    error_message = "account_id must be 12 digits."
-  }
+variable "check_account" {
+  description = "Asks AWS whether account_id is the account that the provider works in. False where the provider itself refuses any other (allowed_account_ids), or has no credentials while planning."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "tags" {
@@ -49,8 +51,6 @@ variable "tags" {
   default     = {}
   nullable    = false
 }
-
-# --- Tables ------------------------------------------------------------------------------------------
 
 variable "tables" {
   description = <<-EOT
@@ -63,109 +63,50 @@ variable "tables" {
     `on_demand_throughput`: most request units per second that the table takes; null for the account's limit.
     `global_secondary_indexes`: indexes by their name; `non_key_attributes` belong to the projection INCLUDE.
   EOT
-  type = map(object({
-    hash_key                    = optional(string, "PK")
-    range_key                   = optional(string, "SK")
-    attribute_types             = optional(map(string), {})
-    ttl_attribute               = optional(string)
-    ttl_enabled                 = optional(bool, true)
-    stream_enabled              = optional(bool, true)
-    stream_view_type            = optional(string, "NEW_AND_OLD_IMAGES")
-    table_class                 = optional(string, "STANDARD")
-    deletion_protection_enabled = optional(bool)
-    on_demand_throughput = optional(object({
-      max_read_request_units  = optional(number)
-      max_write_request_units = optional(number)
-    }))
-    global_secondary_indexes = optional(map(object({
-      hash_key           = string
-      range_key          = optional(string)
-      projection_type    = optional(string, "ALL")
-      non_key_attributes = optional(list(string), [])
-      on_demand_throughput = optional(object({
-        max_read_request_units  = optional(number)
-        max_write_request_units = optional(number)
-      }))
-    })), {})
-  }))
-  nullable = false
+  type        = any
+  nullable    = false
 
   validation {
-    condition     = alltrue([for name in keys(var.tables) : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", name)) && length(name) <= 64])
-    error_message = "tables: each name must be lower-case words joined by hyphens, at most 64 characters, such as audit-exports."
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for table in var.tables : [
-        for key in concat([{ hash = table.hash_key, range = table.range_key }], [for index in table.global_secondary_indexes : { hash = index.hash_key, range = index.range_key == null ? "" : index.range_key }]) :
-        length(key.hash) > 0 && length(key.hash) <= 255 && length(key.range) <= 255 && key.hash != key.range
-      ]
-    ]))
-    error_message = "tables: hash_key and range_key must be two different attribute names of 1 to 255 characters, in a table and in an index."
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for table in var.tables : [
-        for attribute, type in table.attribute_types : contains(["S", "N", "B"], type) && contains(concat(
-          [table.hash_key, table.range_key],
-          flatten([for index in table.global_secondary_indexes : [index.hash_key, index.range_key]]),
-        ), attribute)
-      ]
-    ]))
-    error_message = "tables: attribute_types gives S, N or B to attributes that are keys of the table or of an index; DynamoDB takes no other definitions."
-  }
-
-  validation {
-    condition     = alltrue([for table in var.tables : table.ttl_attribute == null || try(length(table.ttl_attribute) > 0 && length(table.ttl_attribute) <= 255, false)])
-    error_message = "tables: ttl_attribute must be an attribute name of 1 to 255 characters, or null."
-  }
-
-  validation {
-    condition     = alltrue([for table in var.tables : contains(["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"], table.stream_view_type)])
-    error_message = "tables: stream_view_type must be KEYS_ONLY, NEW_IMAGE, OLD_IMAGE or NEW_AND_OLD_IMAGES."
-  }
-
-  validation {
-    condition     = alltrue([for table in var.tables : contains(["STANDARD", "STANDARD_INFREQUENT_ACCESS"], table.table_class)])
-    error_message = "tables: table_class must be STANDARD or STANDARD_INFREQUENT_ACCESS."
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for table in var.tables : [
-        for throughput in concat([table.on_demand_throughput], [for index in table.global_secondary_indexes : index.on_demand_throughput]) : [
-          for units in values(throughput == null ? {} : throughput) : units == null || try(units >= 1 && floor(units) == units, false)
+    condition = length(flatten(try([for key_0, value_0 in var.tables : [
+      try([for key in keys(value_0) :
+        "tables.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["tables.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["tables.*"], ["none"]))})"
+      if !contains(local.known_keys["tables.*"], key)], []),
+      [
+        try([for key in keys(value_0.on_demand_throughput) :
+          "tables.${key_0}.on_demand_throughput.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["tables.*.on_demand_throughput"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["tables.*.on_demand_throughput"], ["none"]))})"
+        if !contains(local.known_keys["tables.*.on_demand_throughput"], key)], [])
+      ],
+      try([for key_1, value_1 in value_0.global_secondary_indexes : [
+        try([for key in keys(value_1) :
+          "tables.${key_0}.global_secondary_indexes.${key_1}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["tables.*.global_secondary_indexes.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["tables.*.global_secondary_indexes.*"], ["none"]))})"
+        if !contains(local.known_keys["tables.*.global_secondary_indexes.*"], key)], []),
+        [
+          try([for key in keys(value_1.on_demand_throughput) :
+            "tables.${key_0}.global_secondary_indexes.${key_1}.on_demand_throughput.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["tables.*.global_secondary_indexes.*.on_demand_throughput"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["tables.*.global_secondary_indexes.*.on_demand_throughput"], ["none"]))})"
+          if !contains(local.known_keys["tables.*.global_secondary_indexes.*.on_demand_throughput"], key)], [])
         ]
-      ]
-    ]))
-    error_message = "tables: max_read_request_units and max_write_request_units must be whole numbers of 1 or more; leave them out for no limit."
-  }
-
-  validation {
-    condition     = alltrue([for table in var.tables : length(table.global_secondary_indexes) <= 20])
-    error_message = "tables: a table has at most 20 global secondary indexes."
-  }
-
-  validation {
-    condition     = alltrue(flatten([for table in var.tables : [for name in keys(table.global_secondary_indexes) : can(regex("^[a-zA-Z0-9_.-]{3,255}$", name))]]))
-    error_message = "tables: an index's name has 3 to 255 letters, digits, underscores, hyphens and dots."
-  }
-
-  validation {
-    condition     = alltrue(flatten([for table in var.tables : [for index in table.global_secondary_indexes : contains(["ALL", "KEYS_ONLY", "INCLUDE"], index.projection_type)]]))
-    error_message = "tables: projection_type must be ALL, KEYS_ONLY or INCLUDE."
-  }
-
-  validation {
-    condition     = alltrue(flatten([for table in var.tables : [for index in table.global_secondary_indexes : (index.projection_type == "INCLUDE") == (length(index.non_key_attributes) > 0)]]))
-    error_message = "tables: the projection INCLUDE needs non_key_attributes, and no other projection takes them."
-  }
-
-  validation {
-    condition     = alltrue([for table in var.tables : length(flatten([for index in table.global_secondary_indexes : index.non_key_attributes])) <= 100])
-    error_message = "tables: the indexes of a table may include at most 100 non_key_attributes between them."
+      ]], [])
+    ]], []))) == 0
+    error_message = "tables holds keys that mean nothing here: ${join("; ", flatten(try([for key_0, value_0 in var.tables : [
+      try([for key in keys(value_0) :
+        "tables.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["tables.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["tables.*"], ["none"]))})"
+      if !contains(local.known_keys["tables.*"], key)], []),
+      [
+        try([for key in keys(value_0.on_demand_throughput) :
+          "tables.${key_0}.on_demand_throughput.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["tables.*.on_demand_throughput"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["tables.*.on_demand_throughput"], ["none"]))})"
+        if !contains(local.known_keys["tables.*.on_demand_throughput"], key)], [])
+      ],
+      try([for key_1, value_1 in value_0.global_secondary_indexes : [
+        try([for key in keys(value_1) :
+          "tables.${key_0}.global_secondary_indexes.${key_1}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["tables.*.global_secondary_indexes.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["tables.*.global_secondary_indexes.*"], ["none"]))})"
+        if !contains(local.known_keys["tables.*.global_secondary_indexes.*"], key)], []),
+        [
+          try([for key in keys(value_1.on_demand_throughput) :
+            "tables.${key_0}.global_secondary_indexes.${key_1}.on_demand_throughput.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["tables.*.global_secondary_indexes.*.on_demand_throughput"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["tables.*.global_secondary_indexes.*.on_demand_throughput"], ["none"]))})"
+          if !contains(local.known_keys["tables.*.global_secondary_indexes.*.on_demand_throughput"], key)], [])
+        ]
+      ]], [])
+    ]], [])))}."
   }
 }
 
@@ -176,32 +117,18 @@ variable "deletion_protection_enabled" {
   nullable    = false
 }
 
-# --- Encryption --------------------------------------------------------------------------------------
-
 variable "create_kms_key" {
   description = "Makes a customer managed key for the tables."
   type        = bool
   default     = false
   nullable    = false
-
-  validation {
-    condition     = !var.create_kms_key || var.kms_key_arn == null
-    error_message = "create_kms_key makes the key itself: leave out kms_key_arn, or set create_kms_key to false."
-  }
 }
 
 variable "kms_key_arn" {
   description = "Customer managed key that encrypts the tables; null for the key that AWS manages, or for the module's own (create_kms_key)."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.kms_key_arn == null || can(regex("^arn:[^:]+:kms:${var.region}:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.kms_key_arn))
-    error_message = "kms_key_arn must be the ARN of a key (no alias) in the tables' region."
-  }
 }
-
-# --- Recovery ----------------------------------------------------------------------------------------
 
 variable "pitr_enabled" {
   description = "Point-in-time recovery of every table."
@@ -215,11 +142,6 @@ variable "pitr_recovery_period_in_days" {
   type        = number
   default     = 35
   nullable    = false
-
-  validation {
-    condition     = var.pitr_recovery_period_in_days >= 1 && var.pitr_recovery_period_in_days <= 35 && floor(var.pitr_recovery_period_in_days) == var.pitr_recovery_period_in_days
-    error_message = "pitr_recovery_period_in_days must be a whole number from 1 to 35."
-  }
 }
 
 variable "backup" {
@@ -231,61 +153,29 @@ variable "backup" {
     `force_destroy`: deletes the vault together with its backups.
     `permissions_boundary_arn`: managed policy that bounds the backup's role; null for none.
   EOT
-  type = object({
-    schedule                  = optional(string, "cron(0 1 * * ? *)")
-    start_window_minutes      = optional(number, 60)
-    completion_window_minutes = optional(number, 360)
-    delete_after_days         = optional(number, 35)
-    cold_storage_after_days   = optional(number)
-    vault_kms_key_arn         = optional(string)
-    vault_lock = optional(object({
-      min_retention_days  = number
-      max_retention_days  = optional(number)
-      changeable_for_days = optional(number)
-    }))
-    force_destroy            = optional(bool, false)
-    permissions_boundary_arn = optional(string)
-  })
-  default = null
+  type        = any
+  default     = null
 
   validation {
-    condition     = var.backup == null || can(regex("^(cron|rate)\\(.+\\)$", var.backup.schedule))
-    error_message = "backup.schedule must be a cron(...) or rate(...) expression, in UTC."
-  }
-
-  validation {
-    condition     = var.backup == null || try(var.backup.start_window_minutes >= 60 && var.backup.completion_window_minutes >= var.backup.start_window_minutes + 60, false)
-    error_message = "backup.start_window_minutes must be 60 or more, and backup.completion_window_minutes at least 60 more than that."
-  }
-
-  validation {
-    condition     = var.backup == null || try(var.backup.delete_after_days >= 1 && floor(var.backup.delete_after_days) == var.backup.delete_after_days, false)
-    error_message = "backup.delete_after_days must be a whole number of 1 or more."
-  }
-
-  validation {
-    condition = var.backup == null || try(var.backup.cold_storage_after_days == null, false) || try(
-      var.backup.cold_storage_after_days >= 1 && var.backup.delete_after_days >= var.backup.cold_storage_after_days + 90, false
-    )
-    error_message = "backup.delete_after_days must be at least 90 more than backup.cold_storage_after_days: cold storage keeps a backup for 90 days."
-  }
-
-  validation {
-    condition = var.backup == null || try(var.backup.vault_lock == null, false) || try(
-      var.backup.vault_lock.min_retention_days >= 1 && var.backup.vault_lock.min_retention_days <= coalesce(var.backup.vault_lock.max_retention_days, 36500), false
-    )
-    error_message = "backup.vault_lock.min_retention_days must be 1 or more and not above max_retention_days, which ends at 36,500."
-  }
-
-  validation {
-    condition = var.backup == null || try(var.backup.vault_lock == null, false) || try(
-      var.backup.delete_after_days >= var.backup.vault_lock.min_retention_days && var.backup.delete_after_days <= coalesce(var.backup.vault_lock.max_retention_days, 36500), false
-    )
-    error_message = "backup.delete_after_days must lie within the retention that backup.vault_lock allows, or every backup fails."
-  }
-
-  validation {
-    condition     = var.backup == null || try(coalesce(var.backup.vault_lock.changeable_for_days, 3) >= 3, true)
-    error_message = "backup.vault_lock.changeable_for_days must be 3 or more."
+    condition = length(flatten([
+      try([for key in keys(var.backup) :
+        "backup.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["backup"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["backup"], ["none"]))})"
+      if !contains(local.known_keys["backup"], key)], []),
+      [
+        try([for key in keys(var.backup.vault_lock) :
+          "backup.vault_lock.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["backup.vault_lock"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["backup.vault_lock"], ["none"]))})"
+        if !contains(local.known_keys["backup.vault_lock"], key)], [])
+      ]
+    ])) == 0
+    error_message = "backup holds keys that mean nothing here: ${join("; ", flatten([
+      try([for key in keys(var.backup) :
+        "backup.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["backup"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["backup"], ["none"]))})"
+      if !contains(local.known_keys["backup"], key)], []),
+      [
+        try([for key in keys(var.backup.vault_lock) :
+          "backup.vault_lock.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["backup.vault_lock"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["backup.vault_lock"], ["none"]))})"
+        if !contains(local.known_keys["backup.vault_lock"], key)], [])
+      ]
+    ]))}."
   }
 }

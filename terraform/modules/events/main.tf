@@ -1,17 +1,16 @@
 locals {
   name_prefix = "${var.project_name}-${var.env_name}"
-  partition   = data.aws_partition.current.partition
 
-  events_arn = "arn:${local.partition}:events:${var.region}:${var.account_id}"
+  events_arn = "arn:${local.partition}:events:${local.region}:${local.account_id}"
 
   # A bus of the environment's own: what is put on it reaches the rules of this environment and of no other.
   own_bus_name = "${local.name_prefix}-bus"
   bus_name     = coalesce(var.event_bus_name, local.own_bus_name)
 
-  rule_names = { for name in keys(var.rules) : name => "${local.name_prefix}-rule-${name}" }
+  rule_names = { for name in keys(module.inputs.rules) : name => "${local.name_prefix}-rule-${name}" }
   # Schedules exist on the default bus only, and AWS services put their events on no other.
   rule_buses = {
-    for name, rule in var.rules : name => rule.schedule != null || startswith(rule.source, "aws.") ? "default" : local.bus_name
+    for name, rule in module.inputs.rules : name => rule.schedule != null || startswith(rule.source, "aws.") ? "default" : local.bus_name
   }
   # Rules of the default bus have no bus in their ARN.
   rule_arns = {
@@ -20,16 +19,14 @@ locals {
   }
 
   targets = merge([
-    for name, rule in var.rules : {
+    for name, rule in module.inputs.rules : {
       for target, arn in rule.targets : "${name}-${target}" => { rule = name, name = target, alias_arn = arn, scheduled = rule.schedule != null }
     }
   ]...)
 
   dead_letter_queue_name = "${local.name_prefix}-queue-events-dead-letters"
-  dead_letter_queue_arn  = "arn:${local.partition}:sqs:${var.region}:${var.account_id}:${local.dead_letter_queue_name}"
+  dead_letter_queue_arn  = "arn:${local.partition}:sqs:${local.region}:${local.account_id}:${local.dead_letter_queue_name}"
 }
-
-data "aws_partition" "current" {}
 
 resource "aws_cloudwatch_event_bus" "this" {
   count = var.event_bus_name == null ? 1 : 0
@@ -39,7 +36,7 @@ resource "aws_cloudwatch_event_bus" "this" {
 }
 
 resource "aws_cloudwatch_event_rule" "this" {
-  for_each = var.rules
+  for_each = module.inputs.rules
 
   name                = local.rule_names[each.key]
   description         = each.value.description
@@ -72,7 +69,7 @@ resource "aws_cloudwatch_event_target" "this" {
 
   # The clock's own event says nothing but that it is time; the function gets the event that it knows.
   dynamic "input_transformer" {
-    for_each = each.value.scheduled ? [var.rules[each.value.rule]] : []
+    for_each = each.value.scheduled ? [module.inputs.rules[each.value.rule]] : []
 
     content {
       input_paths = { id = "$.id", time = "$.time" }
@@ -81,8 +78,8 @@ resource "aws_cloudwatch_event_target" "this" {
         id            = "ID"
         source        = input_transformer.value.source
         "detail-type" = input_transformer.value.detail_type
-        account       = var.account_id
-        region        = var.region
+        account       = local.account_id
+        region        = local.region
         time          = "TIME"
         resources     = []
         detail        = {}

@@ -1,46 +1,43 @@
+# Written by `make inputs` from inputs/variables.tf: change that file.
+
+# A type would drop every key that it does not know before anything could look at it. So objects come as they are,
+# and their keys are held against those of the types in inputs/variables.tf.
+locals {
+  known_keys = {
+    "rules.*" = ["description", "source", "detail_type", "detail_pattern", "schedule", "targets"]
+  }
+}
+
 variable "project_name" {
   description = "First part of every name."
   type        = string
   default     = "bbws-access"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.project_name)) && length(var.project_name) <= 24
-    error_message = "project_name must be lower-case words joined by hyphens, at most 24 characters, such as bbws-access."
-  }
 }
 
 variable "env_name" {
   description = "Second part of every name: dev, sit or prod, or a short name of your own."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.env_name))
-    error_message = "env_name must be 2 to 10 lower-case letters and digits that start with a letter."
-  }
 }
 
 variable "region" {
-  description = "AWS region of the bus."
+  description = "AWS region of the bus; null for the provider's."
   type        = string
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
-    error_message = "region must be an AWS region, such as eu-west-1."
-  }
+  default     = null
 }
 
 variable "account_id" {
-  description = "AWS account that everything belongs to."
+  description = "AWS account that everything belongs to; null for the provider's."
   type        = string
-  nullable    = false
+  default     = null
+}
 
-  validation {
-    condition     = can(regex("^[0-9]{12}$", var.account_id))
-    error_message = "account_id must be 12 digits."
-  }
+variable "check_account" {
+  description = "Asks AWS whether account_id is the account that the provider works in. False where the provider itself refuses any other (allowed_account_ids), or has no credentials while planning."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "tags" {
@@ -54,70 +51,24 @@ variable "event_bus_name" {
   description = "Bus of the rules that wait for events of your own; null to make one, {project_name}-{env_name}-bus. On a bus that another environment shares, each takes the other's events. Rules of AWS services' events and of schedules are on default, wherever the others are."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.event_bus_name == null || can(regex("^[A-Za-z0-9_.-]{1,256}$", var.event_bus_name))
-    error_message = "event_bus_name must be the name of an event bus: letters, digits and . _ -."
-  }
 }
 
 variable "rules" {
   description = "Events that functions take, by a name of your choice: source and detail type, a pattern of the detail (null for any), or instead of waiting for the event a schedule that makes it; and the aliases of the functions, by function."
-  type = map(object({
-    description = string
-    source      = string
-    detail_type = string
-    # JSON of an EventBridge pattern for the detail.
-    detail_pattern = optional(string)
-    # rate(...) or cron(...): the event is made by the clock, with an empty detail.
-    schedule = optional(string)
-    targets  = map(string)
-  }))
-  nullable = false
+  type        = any
+  nullable    = false
 
   validation {
-    condition     = alltrue([for name in keys(var.rules) : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", name))])
-    error_message = "Keys of rules must be lower-case words joined by hyphens."
-  }
-
-  validation {
-    condition     = alltrue([for rule in values(var.rules) : can(regex("^[A-Za-z0-9._-]{1,256}$", rule.source)) && can(regex("^[A-Za-z0-9 ._-]{1,128}$", rule.detail_type))])
-    error_message = "A rule needs a source, such as example.orders, and a detail_type, such as OrderPlaced."
-  }
-
-  validation {
-    condition     = alltrue([for rule in values(var.rules) : rule.detail_pattern == null || can(keys(jsondecode(rule.detail_pattern)))])
-    error_message = "detail_pattern must be a JSON object, such as {\"state\": [\"open\"]}."
-  }
-
-  # Every system of the account that sends mails, say, has its events on the default bus.
-  validation {
-    condition     = alltrue([for rule in values(var.rules) : rule.detail_pattern != null || rule.schedule != null || !startswith(rule.source, "aws.")])
-    error_message = "Events of AWS services are those of the whole account: a rule for them needs a detail_pattern that says which are yours, such as {\"mail\": {\"tags\": {\"ses:configuration-set\": [\"shop\"]}}}."
-  }
-
-  validation {
-    condition     = alltrue([for rule in values(var.rules) : rule.schedule == null || can(regex("^(rate|cron)\\([^()]+\\)$", rule.schedule))])
-    error_message = "schedule must be rate(...) or cron(...), such as rate(1 hour)."
-  }
-
-  validation {
-    condition     = alltrue([for rule in values(var.rules) : rule.schedule == null || rule.detail_pattern == null])
-    error_message = "A rule with a schedule waits for no event: it takes no detail_pattern."
-  }
-
-  validation {
-    condition     = alltrue([for rule in values(var.rules) : length(rule.targets) >= 1 && length(rule.targets) <= 5])
-    error_message = "A rule needs 1 to 5 targets."
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for rule in values(var.rules) : [
-        for name, arn in rule.targets : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", name)) && can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+:[A-Za-z0-9_-]+$", arn))
-      ]
-    ]))
-    error_message = "targets must be keyed by lower-case words joined by hyphens, each with the ARN of a function's alias."
+    condition = length(flatten(try([for key_0, value_0 in var.rules : [
+      try([for key in keys(value_0) :
+        "rules.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["rules.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["rules.*"], ["none"]))})"
+      if !contains(local.known_keys["rules.*"], key)], [])
+    ]], []))) == 0
+    error_message = "rules holds keys that mean nothing here: ${join("; ", flatten(try([for key_0, value_0 in var.rules : [
+      try([for key in keys(value_0) :
+        "rules.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["rules.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["rules.*"], ["none"]))})"
+      if !contains(local.known_keys["rules.*"], key)], [])
+    ]], [])))}."
   }
 }
 
@@ -126,11 +77,6 @@ variable "maximum_event_age_hours" {
   type        = number
   default     = 24
   nullable    = false
-
-  validation {
-    condition     = var.maximum_event_age_hours >= 1 && var.maximum_event_age_hours <= 24
-    error_message = "maximum_event_age_hours must be 1 to 24."
-  }
 }
 
 variable "maximum_retry_attempts" {
@@ -138,22 +84,12 @@ variable "maximum_retry_attempts" {
   type        = number
   default     = 185
   nullable    = false
-
-  validation {
-    condition     = var.maximum_retry_attempts >= 0 && var.maximum_retry_attempts <= 185
-    error_message = "maximum_retry_attempts must be 0 to 185."
-  }
 }
 
 variable "kms_key_arn" {
   description = "Key that encrypts the dead letters. Its policy must let events.amazonaws.com use it, or dead letters are lost. null for SQS's own encryption."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
-    error_message = "kms_key_arn must be the ARN of a KMS key, not an alias, or null."
-  }
 }
 
 variable "dead_letter_retention_days" {
@@ -161,9 +97,4 @@ variable "dead_letter_retention_days" {
   type        = number
   default     = 14
   nullable    = false
-
-  validation {
-    condition     = var.dead_letter_retention_days >= 1 && var.dead_letter_retention_days <= 14
-    error_message = "dead_letter_retention_days must be 1 to 14."
-  }
 }

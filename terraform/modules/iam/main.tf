@@ -1,18 +1,16 @@
 locals {
   name_prefix = "${var.project_name}-${var.env_name}"
-  partition   = data.aws_partition.current.partition
-  dns_suffix  = data.aws_partition.current.dns_suffix
 
   role_name_prefix = "${local.name_prefix}-role-"
-  role_arn_prefix  = "arn:${local.partition}:iam::${var.account_id}:role/${local.role_name_prefix}"
+  role_arn_prefix  = "arn:${local.partition}:iam::${local.account_id}:role/${local.role_name_prefix}"
 
   service_role_names = {
-    for service, input in var.services :
+    for service, input in module.inputs.services :
     service => "${local.role_name_prefix}${coalesce(input.role_name, "${service}-service")}"
   }
   service_role_arns = {
     for service, name in local.service_role_names :
-    service => "arn:${local.partition}:iam::${var.account_id}:role/${name}"
+    service => "arn:${local.partition}:iam::${local.account_id}:role/${name}"
   }
 
   # Characters that IAM allows all inline policies of a role together.
@@ -22,12 +20,10 @@ locals {
   arn_characters = 128
 }
 
-data "aws_partition" "current" {}
-
 # --- Services --------------------------------------------------------------------------------------
 
 resource "aws_iam_role" "service" {
-  for_each = var.services
+  for_each = module.inputs.services
 
   name                 = local.service_role_names[each.key]
   description          = coalesce(each.value.description, "What the function ${each.key} of ${local.name_prefix} may do")
@@ -46,7 +42,7 @@ resource "aws_iam_role" "service" {
 # Inline, not managed: each policy belongs to exactly one role, goes when the role goes, can be attached to
 # nothing else, and all of a role's may have 10,240 characters together where one managed policy has 6,144.
 resource "aws_iam_role_policy" "service" {
-  for_each = var.services
+  for_each = module.inputs.services
 
   name   = "service"
   role   = aws_iam_role.service[each.key].name
@@ -56,7 +52,7 @@ resource "aws_iam_role_policy" "service" {
 # On their own, because the ARNs of keys and user pools are known only after these exist: the rest of a role's
 # permissions can be read in the plan.
 resource "aws_iam_role_policy" "keys" {
-  for_each = var.keys
+  for_each = module.inputs.keys
 
   name   = "keys"
   role   = aws_iam_role.service[each.key].name
@@ -64,7 +60,7 @@ resource "aws_iam_role_policy" "keys" {
 }
 
 resource "aws_iam_role_policy" "user_pools" {
-  for_each = var.user_pools
+  for_each = module.inputs.user_pools
 
   name   = "user-pools"
   role   = aws_iam_role.service[each.key].name
@@ -79,7 +75,7 @@ locals {
 }
 
 resource "aws_iam_role" "authorizer_invocation" {
-  count = var.authorizer_invocation == null ? 0 : 1
+  count = module.inputs.authorizer_invocation == null ? 0 : 1
 
   name                 = local.authorizer_invocation_role_name
   description          = "API Gateway of ${local.name_prefix} invokes the authorizer"
@@ -89,7 +85,7 @@ resource "aws_iam_role" "authorizer_invocation" {
 }
 
 resource "aws_iam_role_policy" "authorizer_invocation" {
-  count = var.authorizer_invocation == null ? 0 : 1
+  count = module.inputs.authorizer_invocation == null ? 0 : 1
 
   name   = "authorizer"
   role   = aws_iam_role.authorizer_invocation[0].name
@@ -99,7 +95,7 @@ resource "aws_iam_role_policy" "authorizer_invocation" {
 # --- S3 replication --------------------------------------------------------------------------------
 
 resource "aws_iam_role" "replication" {
-  for_each = var.replications
+  for_each = module.inputs.replications
 
   name                 = "${local.role_name_prefix}${each.key}-replication"
   description          = "S3 replicates the bucket ${each.key} of ${local.name_prefix}"
@@ -109,7 +105,7 @@ resource "aws_iam_role" "replication" {
 }
 
 resource "aws_iam_role_policy" "replication" {
-  for_each = var.replications
+  for_each = module.inputs.replications
 
   name   = "buckets"
   role   = aws_iam_role.replication[each.key].name
@@ -117,7 +113,7 @@ resource "aws_iam_role_policy" "replication" {
 }
 
 resource "aws_iam_role_policy" "replication_keys" {
-  for_each = var.replications
+  for_each = module.inputs.replications
 
   name   = "keys"
   role   = aws_iam_role.replication[each.key].name
@@ -127,7 +123,7 @@ resource "aws_iam_role_policy" "replication_keys" {
 # --- EventBridge Scheduler → function ---------------------------------------------------------------
 
 resource "aws_iam_role" "scheduler" {
-  for_each = var.schedulers
+  for_each = module.inputs.schedulers
 
   name                 = "${local.role_name_prefix}${each.key}-scheduler"
   description          = "EventBridge Scheduler of ${local.name_prefix} invokes the function ${each.key}"
@@ -137,7 +133,7 @@ resource "aws_iam_role" "scheduler" {
 }
 
 resource "aws_iam_role_policy" "scheduler" {
-  for_each = var.schedulers
+  for_each = module.inputs.schedulers
 
   name   = "schedule"
   role   = aws_iam_role.scheduler[each.key].name

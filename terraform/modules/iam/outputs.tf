@@ -26,18 +26,18 @@ output "policies" {
 
 output "authorizer_invocation_role_arn" {
   description = "ARN of the role with which API Gateway invokes the authorizer; null without authorizer_invocation."
-  value       = var.authorizer_invocation == null ? null : local.authorizer_invocation_role_arn
+  value       = module.inputs.authorizer_invocation == null ? null : local.authorizer_invocation_role_arn
   depends_on  = [aws_iam_role.authorizer_invocation, aws_iam_role_policy.authorizer_invocation]
 }
 
 output "replication_role_arns" {
   description = "ARN of each replication's role, by name; known at plan time."
-  value       = { for name in keys(var.replications) : name => "${local.role_arn_prefix}${name}-replication" }
+  value       = { for name in keys(module.inputs.replications) : name => "${local.role_arn_prefix}${name}-replication" }
   depends_on  = [aws_iam_role.replication, aws_iam_role_policy.replication, aws_iam_role_policy.replication_keys]
 }
 
 output "scheduler_role_arns" {
   description = "ARN of each scheduler's role, by name; known at plan time."
-  value       = { for name in keys(var.schedulers) : name => "${local.role_arn_prefix}${name}-scheduler" }
+  value       = { for name in keys(module.inputs.schedulers) : name => "${local.role_arn_prefix}${name}-scheduler" }
   depends_on  = [aws_iam_role.scheduler, aws_iam_role_policy.scheduler]
 }

@@ -11,7 +11,7 @@ data "aws_iam_policy_document" "lambda_trust" {
     }
 
     dynamic "condition" {
-      for_each = var.restrict_trust_to_account ? [var.account_id] : []
+      for_each = var.restrict_trust_to_account ? [local.account_id] : []
 
       content {
         test     = "StringEquals"
@@ -49,7 +49,7 @@ data "aws_iam_policy_document" "s3_trust" {
 }
 
 data "aws_iam_policy_document" "scheduler_trust" {
-  for_each = var.schedulers
+  for_each = module.inputs.schedulers
 
   statement {
     sid     = "Scheduler"
@@ -63,13 +63,13 @@ data "aws_iam_policy_document" "scheduler_trust" {
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
-      values   = [var.account_id]
+      values   = [local.account_id]
     }
 
     condition {
       test     = "ArnEquals"
       variable = "aws:SourceArn"
-      values   = ["arn:${local.partition}:scheduler:${var.region}:${var.account_id}:schedule-group/${each.value.schedule_group}"]
+      values   = ["arn:${local.partition}:scheduler:${local.region}:${local.account_id}:schedule-group/${each.value.schedule_group}"]
     }
   }
 }
@@ -86,13 +86,13 @@ locals {
 
   # A transaction that writes may check what the service may read; a service that writes nothing has no transactions.
   writing_services = toset([
-    for service, input in var.services : service
+    for service, input in module.inputs.services : service
     if anytrue([for table in values(input.tables) : length(table.write_leading_keys) + length(table.create_leading_keys) > 0])
   ])
 
   # Per service, a list of {sid, actions, resources, conditions}; conditions are {test, variable, values}.
   table_statements = {
-    for service, input in var.services : service => flatten([
+    for service, input in module.inputs.services : service => flatten([
       for name, table in input.tables : [
         for grant in [
           {
@@ -123,7 +123,7 @@ locals {
   }
 
   index_statements = {
-    for service, input in var.services : service => flatten([
+    for service, input in module.inputs.services : service => flatten([
       for name, table in input.tables : [
         for index, grant in table.indexes : {
           sid          = "Query table ${name} index ${index}"
@@ -137,7 +137,7 @@ locals {
 
   # ForAllValues is true of a request that has no leading key, so Null must demand one.
   dynamodb_statements = {
-    for service in keys(var.services) : service => [
+    for service in keys(module.inputs.services) : service => [
       for statement in concat(local.table_statements[service], local.index_statements[service]) : {
         sid       = statement.sid
         actions   = statement.actions
@@ -151,7 +151,7 @@ locals {
   }
 
   stream_statements = {
-    for service, input in var.services : service => [
+    for service, input in module.inputs.services : service => [
       for name, table in input.tables : {
         sid     = "Read stream of ${name}"
         actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
@@ -163,7 +163,7 @@ locals {
   }
 
   bucket_statements = {
-    for service, input in var.services : service => flatten([
+    for service, input in module.inputs.services : service => flatten([
       for name, bucket in input.buckets : concat([
         for statement in [
           {
@@ -205,7 +205,7 @@ locals {
   }
 
   queue_statements = {
-    for service, input in var.services : service => flatten([
+    for service, input in module.inputs.services : service => flatten([
       for name, queue in input.queues : concat(
         queue.send ? [{ sid = "Send to queue ${name}", actions = ["sqs:SendMessage"], resources = [queue.arn], conditions = [] }] : [],
         queue.receive ? [{
@@ -219,14 +219,14 @@ locals {
   }
 
   other_statements = {
-    for service, input in var.services : service => concat(
+    for service, input in module.inputs.services : service => concat(
       [
         {
           sid     = "Write own log"
           actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
           # The group and its streams. Not CreateLogGroup: a group made by its writer would keep its logs for ever.
           resources = [
-            for part in ["", ":*"] : "arn:${local.partition}:logs:${var.region}:${var.account_id}:log-group:${input.log_group_name}${part}"
+            for part in ["", ":*"] : "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group:${input.log_group_name}${part}"
           ]
           conditions = []
         },
@@ -286,7 +286,7 @@ locals {
   }
 
   statements = {
-    for service in keys(var.services) : service => concat(
+    for service in keys(module.inputs.services) : service => concat(
       local.dynamodb_statements[service],
       local.stream_statements[service],
       local.bucket_statements[service],
@@ -297,7 +297,7 @@ locals {
 }
 
 data "aws_iam_policy_document" "service" {
-  for_each = var.services
+  for_each = module.inputs.services
 
   dynamic "statement" {
     for_each = local.statements[each.key]
@@ -329,16 +329,16 @@ locals {
   key_write_actions = ["kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
 
   key_statements = {
-    for service, keys in var.keys : service => {
+    for service, keys in module.inputs.keys : service => {
       for name, key in keys : name => {
         actions      = key.read_only ? local.key_read_actions : concat(local.key_read_actions, local.key_write_actions)
-        via_services = sort([for through in key.through : "${through}.${var.region}.${local.dns_suffix}"])
+        via_services = sort([for through in key.through : "${through}.${local.region}.${local.dns_suffix}"])
       }
     }
   }
 
   user_pool_statements = {
-    for service, pools in var.user_pools : service => {
+    for service, pools in module.inputs.user_pools : service => {
       for name, pool in pools : name => concat(
         ["cognito-idp:AdminGetUser"],
         pool.read_users ? ["cognito-idp:ListUsers"] : [],
@@ -349,7 +349,7 @@ locals {
 
   # The same documents with stand-ins for the ARNs, so that their size is known at plan time.
   policy_sizes = {
-    for service in keys(var.services) : service => sum(concat(
+    for service in keys(module.inputs.services) : service => sum(concat(
       [length(data.aws_iam_policy_document.service[service].minified_json)],
       [
         for name, statement in lookup(local.key_statements, service, {}) :
@@ -367,7 +367,7 @@ locals {
 }
 
 data "aws_iam_policy_document" "keys" {
-  for_each = var.keys
+  for_each = module.inputs.keys
 
   dynamic "statement" {
     for_each = each.value
@@ -387,7 +387,7 @@ data "aws_iam_policy_document" "keys" {
 }
 
 data "aws_iam_policy_document" "user_pools" {
-  for_each = var.user_pools
+  for_each = module.inputs.user_pools
 
   dynamic "statement" {
     for_each = each.value
@@ -403,17 +403,17 @@ data "aws_iam_policy_document" "user_pools" {
 # --- Platform --------------------------------------------------------------------------------------
 
 data "aws_iam_policy_document" "authorizer_invocation" {
-  count = var.authorizer_invocation == null ? 0 : 1
+  count = module.inputs.authorizer_invocation == null ? 0 : 1
 
   statement {
     sid       = "InvokeAuthorizer"
     actions   = ["lambda:InvokeFunction"]
-    resources = [var.authorizer_invocation.alias_arn]
+    resources = [module.inputs.authorizer_invocation.alias_arn]
   }
 }
 
 data "aws_iam_policy_document" "replication" {
-  for_each = var.replications
+  for_each = module.inputs.replications
 
   statement {
     sid       = "ReadReplicationConfiguration"
@@ -442,7 +442,7 @@ data "aws_iam_policy_document" "replication" {
 }
 
 data "aws_iam_policy_document" "replication_keys" {
-  for_each = var.replications
+  for_each = module.inputs.replications
 
   statement {
     sid       = "DecryptSource"
@@ -452,7 +452,7 @@ data "aws_iam_policy_document" "replication_keys" {
     condition {
       test     = "StringEquals"
       variable = "kms:ViaService"
-      values   = ["s3.${var.region}.${local.dns_suffix}"]
+      values   = ["s3.${local.region}.${local.dns_suffix}"]
     }
   }
 
@@ -470,7 +470,7 @@ data "aws_iam_policy_document" "replication_keys" {
 }
 
 data "aws_iam_policy_document" "scheduler" {
-  for_each = var.schedulers
+  for_each = module.inputs.schedulers
 
   statement {
     sid       = "InvokeFunction"

@@ -1,14 +1,9 @@
-data "aws_partition" "current" {}
-
-data "aws_region" "current" {}
-
 locals {
   name_prefix = "${var.project_name}-${var.env_name}"
-  partition   = data.aws_partition.current.partition
-  account_arn = "arn:${local.partition}:iam::${var.account_id}:root"
+  account_arn = "arn:${local.partition}:iam::${local.account_id}:root"
 
-  alias_names = { for name in keys(var.keys) : name => "alias/${local.name_prefix}-key-${name}" }
-  alias_arns  = { for name, alias in local.alias_names : name => "arn:${local.partition}:kms:${var.region}:${var.account_id}:${alias}" }
+  alias_names = { for name in keys(module.inputs.keys) : name => "alias/${local.name_prefix}-key-${name}" }
+  alias_arns  = { for name, alias in local.alias_names : name => "arn:${local.partition}:kms:${local.region}:${local.account_id}:${alias}" }
 
   administration = [
     "kms:CancelKeyDeletion",
@@ -37,14 +32,14 @@ locals {
   ]
 
   via_services = {
-    for name, key in var.keys : name => [for service in key.via_services : "${service}.${var.region}.${data.aws_partition.current.dns_suffix}"]
+    for name, key in module.inputs.keys : name => [for service in key.via_services : "${service}.${local.region}.${local.dns_suffix}"]
   }
 
   # What each service needs that uses the key by itself, and how the request shows for whom it acts.
   service_actions = {
-    for name, key in var.keys : name => {
+    for name, key in module.inputs.keys : name => {
       for service, grant in key.service_principals : service => {
-        principal = service == "logs" ? "logs.${var.region}.amazonaws.com" : "${service}.amazonaws.com"
+        principal = service == "logs" ? "logs.${local.region}.amazonaws.com" : "${service}.amazonaws.com"
         actions   = service == "logs" ? local.usage : ["kms:Decrypt", "kms:GenerateDataKey*"]
         # CloudWatch Logs names the log group in the encryption context. EventBridge names nothing: any condition
         # on the source would silently drop its events.
@@ -52,12 +47,12 @@ locals {
           service == "logs" ? [{
             test     = "ArnLike"
             variable = "kms:EncryptionContext:aws:logs:arn"
-            values   = length(grant.source_arns) > 0 ? grant.source_arns : ["arn:${local.partition}:logs:${var.region}:${var.account_id}:log-group:*"]
+            values   = length(grant.source_arns) > 0 ? grant.source_arns : ["arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group:*"]
           }] : [],
           contains(["logs", "events"], service) ? [] : [{
             test     = "StringEquals"
             variable = "aws:SourceAccount"
-            values   = [var.account_id]
+            values   = [local.account_id]
           }],
           service != "logs" && length(grant.source_arns) > 0 ? [{
             test     = "ArnLike"
@@ -73,7 +68,7 @@ locals {
 data "aws_iam_policy_document" "this" {
   #checkov:skip=CKV_AWS_111:In a key's own policy the resource "*" is the key that it is attached to
   #checkov:skip=CKV_AWS_356:In a key's own policy the resource "*" is the key that it is attached to
-  for_each = var.keys
+  for_each = module.inputs.keys
 
   # Administration is the account's to delegate by IAM, so that the key can never become unmanageable. Use is not:
   # it takes one of the statements below, whatever IAM says. Hence no CreateGrant here, which would give use away.
@@ -195,7 +190,7 @@ data "aws_iam_policy_document" "this" {
 }
 
 resource "aws_kms_key" "this" {
-  for_each = var.keys
+  for_each = module.inputs.keys
 
   description             = each.value.description
   policy                  = data.aws_iam_policy_document.this[each.key].json
@@ -205,16 +200,10 @@ resource "aws_kms_key" "this" {
   multi_region            = each.value.multi_region
   tags                    = var.tags
 
-  lifecycle {
-    precondition {
-      condition     = data.aws_region.current.name == var.region
-      error_message = "region is ${var.region}, but the module's provider works in ${data.aws_region.current.name}: pass the provider of that region."
-    }
-  }
 }
 
 resource "aws_kms_alias" "this" {
-  for_each = var.keys
+  for_each = module.inputs.keys
 
   name          = local.alias_names[each.key]
   target_key_id = aws_kms_key.this[each.key].key_id

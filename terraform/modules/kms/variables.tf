@@ -1,46 +1,44 @@
+# Written by `make inputs` from inputs/variables.tf: change that file.
+
+# A type would drop every key that it does not know before anything could look at it. So objects come as they are,
+# and their keys are held against those of the types in inputs/variables.tf.
+locals {
+  known_keys = {
+    "keys.*"                      = ["description", "via_services", "service_principals", "user_arns", "administrator_arns", "deletion_window_in_days", "rotation_period_in_days", "multi_region"]
+    "keys.*.service_principals.*" = ["source_arns"]
+  }
+}
+
 variable "project_name" {
   description = "First part of every name."
   type        = string
   default     = "bbws-access"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.project_name)) && length(var.project_name) <= 24
-    error_message = "project_name must be lower-case words joined by hyphens, at most 24 characters, such as bbws-access."
-  }
 }
 
 variable "env_name" {
   description = "Second part of every name, such as dev, sit or prod."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.env_name))
-    error_message = "env_name must be 2 to 10 lower-case letters and digits that start with a letter."
-  }
 }
 
 variable "region" {
-  description = "AWS region of the keys: the one that the module's provider works in."
+  description = "AWS region of the keys: the one that the module's provider works in; null for the provider's."
   type        = string
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
-    error_message = "region must be an AWS region, such as eu-west-1."
-  }
+  default     = null
 }
 
 variable "account_id" {
-  description = "AWS account that owns the keys."
+  description = "AWS account that owns the keys; null for the provider's."
   type        = string
-  nullable    = false
+  default     = null
+}
 
-  validation {
-    condition     = can(regex("^[0-9]{12}$", var.account_id))
-    error_message = "account_id must be 12 digits."
-  }
+variable "check_account" {
+  description = "Asks AWS whether account_id is the account that the provider works in. False where the provider itself refuses any other (allowed_account_ids), or has no credentials while planning."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "tags" {
@@ -58,68 +56,29 @@ variable "keys" {
     `user_arns`: principals that may use the key directly, without a service in between; they must exist.
     `administrator_arns`: principals that may manage the key, beside those to whom the account's IAM gives it; they must exist.
   EOT
-  type = map(object({
-    description  = string
-    via_services = optional(list(string), [])
-    service_principals = optional(map(object({
-      source_arns = optional(list(string), [])
-    })), {})
-    user_arns               = optional(list(string), [])
-    administrator_arns      = optional(list(string), [])
-    deletion_window_in_days = optional(number, 30)
-    rotation_period_in_days = optional(number, 365)
-    multi_region            = optional(bool, false)
-  }))
-  nullable = false
+  type        = any
+  nullable    = false
 
   validation {
-    condition     = alltrue([for name in keys(var.keys) : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", name))])
-    error_message = "keys: each name must be lower-case words joined by hyphens, such as audit-archive."
-  }
-
-  validation {
-    condition     = alltrue([for key in var.keys : length(trimspace(key.description)) > 0 && length(key.description) <= 8192])
-    error_message = "keys: each description must say what the key protects, in 1 to 8,192 characters."
-  }
-
-  validation {
-    condition     = alltrue([for key in var.keys : key.deletion_window_in_days >= 7 && key.deletion_window_in_days <= 30])
-    error_message = "keys: deletion_window_in_days must lie between 7 and 30."
-  }
-
-  validation {
-    condition     = alltrue([for key in var.keys : key.rotation_period_in_days >= 90 && key.rotation_period_in_days <= 2560])
-    error_message = "keys: rotation_period_in_days must lie between 90 and 2,560."
-  }
-
-  validation {
-    condition     = alltrue(flatten([for key in var.keys : [for service in key.via_services : can(regex("^[a-z][a-z0-9-]*$", service))]]))
-    error_message = "keys: each of via_services must be a service's name alone, such as dynamodb; region and domain are added."
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for key in var.keys : [for service in keys(key.service_principals) : contains(["cloudwatch", "delivery.logs", "events", "logs", "s3", "ses", "sns"], service)]
-    ]))
-    error_message = "keys: service_principals may have the keys cloudwatch, delivery.logs, events, logs, s3, ses and sns; other services use the key through a principal (via_services)."
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for key in var.keys : [for grant in key.service_principals : [for arn in grant.source_arns : can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))]]
-    ]))
-    error_message = "keys: each of source_arns must be an ARN; wildcards may stand in its parts."
-  }
-
-  validation {
-    condition     = alltrue([for key in var.keys : try(length(key.service_principals["events"].source_arns), 0) == 0])
-    error_message = "keys: service_principals.events takes no source_arns: EventBridge does not name its source when it publishes to an encrypted topic, so a condition on it would drop every event."
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for key in var.keys : [for arn in concat(key.user_arns, key.administrator_arns) : can(regex("^arn:[^:]+:(iam|sts)::[0-9]{12}:.+$", arn)) && !strcontains(arn, "*")]
-    ]))
-    error_message = "keys: user_arns and administrator_arns must be ARNs of IAM principals without wildcards."
+    condition = length(flatten(try([for key_0, value_0 in var.keys : [
+      try([for key in keys(value_0) :
+        "keys.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["keys.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["keys.*"], ["none"]))})"
+      if !contains(local.known_keys["keys.*"], key)], []),
+      try([for key_1, value_1 in value_0.service_principals : [
+        try([for key in keys(value_1) :
+          "keys.${key_0}.service_principals.${key_1}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["keys.*.service_principals.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["keys.*.service_principals.*"], ["none"]))})"
+        if !contains(local.known_keys["keys.*.service_principals.*"], key)], [])
+      ]], [])
+    ]], []))) == 0
+    error_message = "keys holds keys that mean nothing here: ${join("; ", flatten(try([for key_0, value_0 in var.keys : [
+      try([for key in keys(value_0) :
+        "keys.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["keys.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["keys.*"], ["none"]))})"
+      if !contains(local.known_keys["keys.*"], key)], []),
+      try([for key_1, value_1 in value_0.service_principals : [
+        try([for key in keys(value_1) :
+          "keys.${key_0}.service_principals.${key_1}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["keys.*.service_principals.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["keys.*.service_principals.*"], ["none"]))})"
+        if !contains(local.known_keys["keys.*.service_principals.*"], key)], [])
+      ]], [])
+    ]], [])))}."
   }
 }

@@ -1,23 +1,22 @@
 locals {
   name_prefix = "${var.project_name}-${var.env_name}"
-  partition   = data.aws_partition.current.partition
   alias_name  = "live"
 
-  function_names = { for name in keys(var.functions) : name => "${local.name_prefix}-lambda-${name}" }
-  function_arns  = { for name, function_name in local.function_names : name => "arn:${local.partition}:lambda:${var.region}:${var.account_id}:function:${function_name}" }
+  function_names = { for name in keys(module.inputs.functions) : name => "${local.name_prefix}-lambda-${name}" }
+  function_arns  = { for name, function_name in local.function_names : name => "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${function_name}" }
   alias_arns     = { for name, arn in local.function_arns : name => "${arn}:${local.alias_name}" }
-  invoke_arns    = { for name, arn in local.alias_arns : name => "arn:${local.partition}:apigateway:${var.region}:lambda:path/2015-03-31/functions/${arn}/invocations" }
+  invoke_arns    = { for name, arn in local.alias_arns : name => "arn:${local.partition}:apigateway:${local.region}:lambda:path/2015-03-31/functions/${arn}/invocations" }
 
   # Functions invoked asynchronously that bring no dead-letter queue of their own.
   dead_letter_queue_names = {
-    for name, input in var.functions : name => "${local.name_prefix}-queue-${name}-dead-letters"
+    for name, input in module.inputs.functions : name => "${local.name_prefix}-queue-${name}-dead-letters"
     if input.asynchronous && input.dead_letter_queue_arn == null
   }
   dead_letter_queue_arns = {
-    for name, input in var.functions : name => (
+    for name, input in module.inputs.functions : name => (
       input.dead_letter_queue_arn != null
       ? input.dead_letter_queue_arn
-      : "arn:${local.partition}:sqs:${var.region}:${var.account_id}:${local.name_prefix}-queue-${name}-dead-letters"
+      : "arn:${local.partition}:sqs:${local.region}:${local.account_id}:${local.name_prefix}-queue-${name}-dead-letters"
     )
     if input.asynchronous
   }
@@ -28,16 +27,14 @@ locals {
     character => format("%06b", value)
   }
   package_hashes = {
-    for name, input in var.functions : name => format("%064x", parseint(substr(join("", [
+    for name, input in module.inputs.functions : name => format("%064x", parseint(substr(join("", [
       for character in split("", input.package.source_code_hash) : lookup(local.base64_bits, character, "")
     ]), 0, 256), 2))
   }
 }
 
-data "aws_partition" "current" {}
-
 resource "aws_lambda_function" "this" {
-  for_each = var.functions
+  for_each = module.inputs.functions
 
   #checkov:skip=CKV_AWS_115:Reserving concurrency for a function takes it from all others of the account; reserved_concurrency is an input for accounts that have enough.
   #checkov:skip=CKV_AWS_116:Only asynchronous invocations leave dead letters; functions marked asynchronous have a queue.
@@ -113,7 +110,7 @@ resource "aws_lambda_function" "this" {
 }
 
 resource "aws_lambda_alias" "live" {
-  for_each = var.functions
+  for_each = module.inputs.functions
 
   name             = local.alias_name
   description      = "The version in use"
@@ -122,7 +119,7 @@ resource "aws_lambda_alias" "live" {
 }
 
 resource "aws_lambda_provisioned_concurrency_config" "live" {
-  for_each = { for name, input in var.functions : name => input if input.provisioned_concurrency > 0 }
+  for_each = { for name, input in module.inputs.functions : name => input if input.provisioned_concurrency > 0 }
 
   function_name                     = aws_lambda_function.this[each.key].function_name
   qualifier                         = aws_lambda_alias.live[each.key].name
@@ -130,7 +127,7 @@ resource "aws_lambda_provisioned_concurrency_config" "live" {
 }
 
 resource "aws_lambda_function_event_invoke_config" "live" {
-  for_each = { for name, input in var.functions : name => input if input.asynchronous }
+  for_each = { for name, input in module.inputs.functions : name => input if input.asynchronous }
 
   function_name                = aws_lambda_function.this[each.key].function_name
   qualifier                    = aws_lambda_alias.live[each.key].name
@@ -139,7 +136,7 @@ resource "aws_lambda_function_event_invoke_config" "live" {
 }
 
 resource "aws_lambda_permission" "live" {
-  for_each = var.permissions
+  for_each = module.inputs.permissions
 
   statement_id  = each.key
   action        = "lambda:InvokeFunction"
@@ -149,7 +146,7 @@ resource "aws_lambda_permission" "live" {
   source_arn    = each.value.source_arn
 
   # A bucket's ARN names no account: another account could take the name of a deleted bucket.
-  source_account = split(":", each.value.source_arn)[4] == "" ? var.account_id : null
+  source_account = split(":", each.value.source_arn)[4] == "" ? local.account_id : null
 }
 
 resource "aws_sqs_queue" "dead_letters" {
@@ -172,7 +169,7 @@ data "aws_iam_policy_document" "dead_letters" {
     sid       = "TlsOnly"
     effect    = "Deny"
     actions   = ["sqs:*"]
-    resources = ["arn:${local.partition}:sqs:${var.region}:${var.account_id}:${each.value}"]
+    resources = ["arn:${local.partition}:sqs:${local.region}:${local.account_id}:${each.value}"]
 
     principals {
       type        = "*"

@@ -1,17 +1,14 @@
 locals {
   name_prefix = "${var.project_name}-${var.env_name}"
-  partition   = data.aws_partition.current.partition
-  ses_arn     = "arn:${local.partition}:ses:${var.region}:${var.account_id}"
+  ses_arn     = "arn:${local.partition}:ses:${local.region}:${local.account_id}"
 
   # Every template's name begins with it, so that a function needs to know no more.
   template_prefix    = "${local.name_prefix}-mail"
-  template_names     = { for name in keys(var.templates) : name => "${local.template_prefix}-${name}" }
+  template_names     = { for name in keys(module.inputs.templates) : name => "${local.template_prefix}-${name}" }
   configuration_set  = "${local.name_prefix}-mail"
   configuration_arn  = "${local.ses_arn}:configuration-set/${local.configuration_set}"
-  created_identities = { for sender in var.sender[*] : "sender" => sender.identity if sender.create_identity }
+  created_identities = { for sender in module.inputs.sender[*] : "sender" => sender.identity if sender.create_identity }
 }
-
-data "aws_partition" "current" {}
 
 # SES checks the domain or the address itself: by DNS records (see the output dkim_records), or by a mail to confirm.
 resource "aws_sesv2_email_identity" "this" {
@@ -53,13 +50,13 @@ resource "aws_sesv2_configuration_set_event_destination" "events" {
     matching_event_types = sort(var.event_types)
 
     event_bridge_destination {
-      event_bus_arn = "arn:${local.partition}:events:${var.region}:${var.account_id}:event-bus/default"
+      event_bus_arn = "arn:${local.partition}:events:${local.region}:${local.account_id}:event-bus/default"
     }
   }
 }
 
 resource "aws_ses_template" "this" {
-  for_each = var.templates
+  for_each = module.inputs.templates
 
   name    = local.template_names[each.key]
   subject = trimspace(each.value.subject)

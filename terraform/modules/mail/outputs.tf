@@ -2,7 +2,7 @@
 
 output "queue_url" {
   description = "URL of the queue; known at plan time."
-  value       = "https://sqs.${var.region}.${data.aws_partition.current.dns_suffix}/${var.account_id}/${local.queue_names.mail}"
+  value       = "https://sqs.${local.region}.${local.dns_suffix}/${local.account_id}/${local.queue_names.mail}"
 }
 
 output "queue_arn" {
@@ -47,17 +47,17 @@ output "template_arns" {
 
 output "identity_arn" {
   description = "ARN of the SES identity; null without a sender. Known at plan time."
-  value       = one([for sender in var.sender[*] : "${local.ses_arn}:identity/${sender.identity}"])
+  value       = one([for sender in module.inputs.sender[*] : "${local.ses_arn}:identity/${sender.identity}"])
 }
 
 output "sender" {
   description = "From header of the mails; null without a sender. Known at plan time."
-  value       = one([for sender in var.sender[*] : sender.from_name == null ? sender.from_address : "${sender.from_name} <${sender.from_address}>"])
+  value       = one([for sender in module.inputs.sender[*] : sender.from_name == null ? sender.from_address : "${sender.from_name} <${sender.from_address}>"])
 }
 
 output "identity_verified" {
   description = "Whether SES may send as the identity: false without a sender, true for one that the account has already. Known after apply where it is made here."
-  value       = try(var.sender.create_identity, false) ? one(values(aws_sesv2_email_identity.this)[*].verified_for_sending_status) : var.sender != null
+  value       = try(module.inputs.sender.create_identity, false) ? one(values(aws_sesv2_email_identity.this)[*].verified_for_sending_status) : module.inputs.sender != null
 }
 
 output "dkim_records" {

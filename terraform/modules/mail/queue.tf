@@ -5,10 +5,10 @@ locals {
     mail         = "${local.name_prefix}-queue-mail"
     dead_letters = "${local.name_prefix}-queue-mail-dead-letters"
   }
-  queue_arns = { for key, name in local.queue_names : key => "arn:${local.partition}:sqs:${var.region}:${var.account_id}:${name}" }
+  queue_arns = { for key, name in local.queue_names : key => "arn:${local.partition}:sqs:${local.region}:${local.account_id}:${name}" }
 
   # As Lambda advises: a message must not come again while a function may still be at work on it.
-  visibility_timeout = 6 * try(var.consumer.timeout_seconds, 30)
+  visibility_timeout = 6 * try(module.inputs.consumer.timeout_seconds, 30)
 }
 
 resource "aws_sqs_queue" "mail" {
@@ -68,7 +68,7 @@ data "aws_iam_policy_document" "queue" {
 }
 
 resource "aws_lambda_event_source_mapping" "mail" {
-  for_each = { for consumer in var.consumer[*] : "consumer" => consumer }
+  for_each = { for consumer in module.inputs.consumer[*] : "consumer" => consumer }
 
   event_source_arn = local.queue_arns.mail
   function_name    = each.value.alias_arn

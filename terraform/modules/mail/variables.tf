@@ -1,46 +1,45 @@
+# Written by `make inputs` from inputs/variables.tf: change that file.
+
+# A type would drop every key that it does not know before anything could look at it. So objects come as they are,
+# and their keys are held against those of the types in inputs/variables.tf.
+locals {
+  known_keys = {
+    "sender"      = ["identity", "from_address", "from_name", "create_identity"]
+    "templates.*" = ["subject", "html", "text"]
+    "consumer"    = ["alias_arn", "timeout_seconds", "batch_size", "maximum_concurrency"]
+  }
+}
+
 variable "project_name" {
   description = "First part of every name."
   type        = string
   default     = "bbws-access"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.project_name)) && length(var.project_name) <= 24
-    error_message = "project_name must be lower-case words joined by hyphens, at most 24 characters, such as bbws-access."
-  }
 }
 
 variable "env_name" {
   description = "Second part of every name: dev, sit or prod, or a short name of your own."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.env_name))
-    error_message = "env_name must be 2 to 10 lower-case letters and digits that start with a letter."
-  }
 }
 
 variable "region" {
-  description = "AWS region of queue and identity."
+  description = "AWS region of queue and identity; null for the provider's."
   type        = string
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
-    error_message = "region must be an AWS region, such as eu-west-1."
-  }
+  default     = null
 }
 
 variable "account_id" {
-  description = "AWS account that everything belongs to."
+  description = "AWS account that everything belongs to; null for the provider's."
   type        = string
-  nullable    = false
+  default     = null
+}
 
-  validation {
-    condition     = can(regex("^[0-9]{12}$", var.account_id))
-    error_message = "account_id must be 12 digits."
-  }
+variable "check_account" {
+  description = "Asks AWS whether account_id is the account that the provider works in. False where the provider itself refuses any other (allowed_account_ids), or has no credentials while planning."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "tags" {
@@ -52,53 +51,40 @@ variable "tags" {
 
 variable "sender" {
   description = "Who the mails come from: the SES identity (a domain, or one address), the address that they are sent as, and the name shown beside it. create_identity is false where the account has the identity already. null while there is none: mails wait in the queue for nobody to send them."
-  type = object({
-    identity        = string
-    from_address    = string
-    from_name       = optional(string)
-    create_identity = optional(bool, true)
-  })
-  default = null
+  type        = any
+  default     = null
 
   validation {
-    condition     = var.sender == null || can(regex("^([^@*? ]+@)?[a-z0-9-]+(\\.[a-z0-9-]+)+$", var.sender.identity))
-    error_message = "sender.identity must be a domain, such as example.com, or an e-mail address."
-  }
-
-  validation {
-    condition     = var.sender == null || try(var.sender.from_address == var.sender.identity || endswith(var.sender.from_address, "@${var.sender.identity}"), false)
-    error_message = "sender.from_address must be the identity itself, or an address of its domain: SES sends no other."
-  }
-
-  validation {
-    condition     = var.sender == null || can(regex("^[A-Za-z0-9 ._-]{1,64}$", coalesce(var.sender.from_name, "-")))
-    error_message = "sender.from_name must be at most 64 letters, digits, spaces and . _ -, which need no quotes in a From header."
+    condition = length(flatten([
+      try([for key in keys(var.sender) :
+        "sender.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["sender"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["sender"], ["none"]))})"
+      if !contains(local.known_keys["sender"], key)], [])
+    ])) == 0
+    error_message = "sender holds keys that mean nothing here: ${join("; ", flatten([
+      try([for key in keys(var.sender) :
+        "sender.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["sender"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["sender"], ["none"]))})"
+      if !contains(local.known_keys["sender"], key)], [])
+    ]))}."
   }
 }
 
 variable "templates" {
   description = "Mails by name: subject, and the body as HTML and as text, with SES's {{placeholders}}. SES does not escape what it fills in."
-  type = map(object({
-    subject = string
-    html    = string
-    text    = string
-  }))
-  default  = {}
-  nullable = false
+  type        = any
+  default     = {}
+  nullable    = false
 
   validation {
-    condition     = alltrue([for name in keys(var.templates) : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", name))])
-    error_message = "Keys of templates must be lower-case words joined by hyphens."
-  }
-
-  validation {
-    condition     = alltrue([for template in values(var.templates) : trimspace(template.subject) != "" && !strcontains(trimspace(template.subject), "\n") && trimspace(template.html) != "" && trimspace(template.text) != ""])
-    error_message = "A template needs a subject of one line, and a body both as html and as text."
-  }
-
-  validation {
-    condition     = alltrue([for template in values(var.templates) : length(template.subject) + length(template.html) + length(template.text) <= 500 * 1024])
-    error_message = "A template may have 500 KB in all."
+    condition = length(flatten(try([for key_0, value_0 in var.templates : [
+      try([for key in keys(value_0) :
+        "templates.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["templates.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["templates.*"], ["none"]))})"
+      if !contains(local.known_keys["templates.*"], key)], [])
+    ]], []))) == 0
+    error_message = "templates holds keys that mean nothing here: ${join("; ", flatten(try([for key_0, value_0 in var.templates : [
+      try([for key in keys(value_0) :
+        "templates.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["templates.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["templates.*"], ["none"]))})"
+      if !contains(local.known_keys["templates.*"], key)], [])
+    ]], [])))}."
   }
 }
 
@@ -107,41 +93,24 @@ variable "event_types" {
   type        = set(string)
   default     = ["BOUNCE", "COMPLAINT", "REJECT", "RENDERING_FAILURE"]
   nullable    = false
-
-  validation {
-    condition     = length(var.event_types) > 0 && length(setsubtract(var.event_types, ["BOUNCE", "COMPLAINT", "DELIVERY", "DELIVERY_DELAY", "REJECT", "RENDERING_FAILURE", "SEND"])) == 0
-    error_message = "event_types must be one or more of BOUNCE, COMPLAINT, DELIVERY, DELIVERY_DELAY, REJECT, RENDERING_FAILURE and SEND."
-  }
 }
 
 variable "consumer" {
   description = "The function that sends the queued mails: its alias's ARN, its timeout, the messages it is given at once, and how many instances may do so at the same time (2 to 1,000). null for none."
-  type = object({
-    alias_arn           = string
-    timeout_seconds     = number
-    batch_size          = optional(number, 3)
-    maximum_concurrency = optional(number, 2)
-  })
-  default = null
+  type        = any
+  default     = null
 
   validation {
-    condition     = var.consumer == null || can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+:[A-Za-z0-9_-]+$", var.consumer.alias_arn))
-    error_message = "consumer.alias_arn must be the ARN of a function's alias, such as arn:aws:lambda:eu-west-1:123456789012:function:example:live."
-  }
-
-  validation {
-    condition     = var.consumer == null || try(var.consumer.timeout_seconds >= 1 && var.consumer.timeout_seconds <= 900, false)
-    error_message = "consumer.timeout_seconds must be the function's timeout, 1 to 900."
-  }
-
-  validation {
-    condition     = var.consumer == null || try(var.consumer.batch_size >= 1 && var.consumer.batch_size <= 10 && floor(var.consumer.batch_size) == var.consumer.batch_size, false)
-    error_message = "consumer.batch_size must be a whole number from 1 to 10."
-  }
-
-  validation {
-    condition     = var.consumer == null || try(var.consumer.maximum_concurrency >= 2 && var.consumer.maximum_concurrency <= 1000 && floor(var.consumer.maximum_concurrency) == var.consumer.maximum_concurrency, false)
-    error_message = "consumer.maximum_concurrency must be a whole number from 2 to 1,000."
+    condition = length(flatten([
+      try([for key in keys(var.consumer) :
+        "consumer.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["consumer"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["consumer"], ["none"]))})"
+      if !contains(local.known_keys["consumer"], key)], [])
+    ])) == 0
+    error_message = "consumer holds keys that mean nothing here: ${join("; ", flatten([
+      try([for key in keys(var.consumer) :
+        "consumer.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["consumer"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["consumer"], ["none"]))})"
+      if !contains(local.known_keys["consumer"], key)], [])
+    ]))}."
   }
 }
 
@@ -150,11 +119,6 @@ variable "maximum_receive_count" {
   type        = number
   default     = 20
   nullable    = false
-
-  validation {
-    condition     = var.maximum_receive_count >= 3 && var.maximum_receive_count <= 1000 && floor(var.maximum_receive_count) == var.maximum_receive_count
-    error_message = "maximum_receive_count must be a whole number from 3 to 1,000: fewer would turn a hiccup into a dead letter."
-  }
 }
 
 variable "retention_days" {
@@ -162,20 +126,10 @@ variable "retention_days" {
   type        = number
   default     = 14
   nullable    = false
-
-  validation {
-    condition     = var.retention_days >= 1 && var.retention_days <= 14
-    error_message = "retention_days must be 1 to 14."
-  }
 }
 
 variable "kms_key_arn" {
   description = "Key that encrypts the queue and its dead letters; null for SQS's own encryption."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
-    error_message = "kms_key_arn must be the ARN of a KMS key, not an alias, or null."
-  }
 }

@@ -8,10 +8,10 @@
 
 locals {
   # Expiry of a versioned object puts a delete marker on it; what it held goes when it has been noncurrent long enough.
-  # Where each version is locked until it expires, the lock keeps it exactly that long, and waiting longer would keep
-  # it beyond its time. Where the lock is shorter, only the noncurrent age protects a version that was overwritten or
-  # deleted early.
-  noncurrent_days = var.object_lock.days == var.storage_tiers.expire_after_days ? 1 : var.storage_tiers.expire_after_days
+  # A version that was overwritten or deleted early is kept by its lock, and from the lock's end on by its noncurrent age
+  # alone: that makes up for the days by which the lock is shorter, and no more. A full noncurrent age beside a lock that
+  # is a day shorter than the expiry would keep every version for twice its time.
+  noncurrent_days = max(1, module.inputs.storage_tiers.expire_after_days - module.inputs.object_lock.days)
 
   archive_prefix = "archive/"
   exports_prefix = "exports/"
@@ -33,22 +33,22 @@ resource "aws_s3_bucket_lifecycle_configuration" "archive" {
     }
 
     transition {
-      days          = var.storage_tiers.warm_after_days
+      days          = module.inputs.storage_tiers.warm_after_days
       storage_class = "STANDARD_IA"
     }
 
     transition {
-      days          = var.storage_tiers.cold_after_days
+      days          = module.inputs.storage_tiers.cold_after_days
       storage_class = "GLACIER"
     }
 
     noncurrent_version_transition {
-      noncurrent_days = var.storage_tiers.warm_after_days
+      noncurrent_days = module.inputs.storage_tiers.warm_after_days
       storage_class   = "STANDARD_IA"
     }
 
     noncurrent_version_transition {
-      noncurrent_days = var.storage_tiers.cold_after_days
+      noncurrent_days = module.inputs.storage_tiers.cold_after_days
       storage_class   = "GLACIER"
     }
   }
@@ -60,7 +60,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "archive" {
     filter {}
 
     expiration {
-      days = var.storage_tiers.expire_after_days
+      days = module.inputs.storage_tiers.expire_after_days
     }
 
     noncurrent_version_expiration {

@@ -1,10 +1,8 @@
-data "aws_partition" "current" {}
-
 locals {
   name_prefix = "${var.project_name}-${var.env_name}"
 
   # Built from names, so that policies elsewhere are known before the buckets exist.
-  arn_prefix        = "arn:${data.aws_partition.current.partition}:s3:::"
+  arn_prefix        = "arn:${local.partition}:s3:::"
   bucket            = "${local.name_prefix}-s3-audit-archive${var.is_replica ? "-replica" : ""}${var.bucket_suffix}"
   bucket_arn        = "${local.arn_prefix}${local.bucket}"
   access_log_bucket = "${local.name_prefix}-s3-audit-${var.is_replica ? "replica-" : ""}access-logs${var.bucket_suffix}"
@@ -34,8 +32,8 @@ resource "aws_s3_bucket_object_lock_configuration" "archive" {
 
   rule {
     default_retention {
-      mode = var.object_lock.mode
-      days = var.object_lock.days
+      mode = module.inputs.object_lock.mode
+      days = module.inputs.object_lock.days
     }
   }
 
@@ -233,7 +231,7 @@ data "aws_iam_policy_document" "access_logs" {
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
-      values   = [var.account_id]
+      values   = [local.account_id]
     }
   }
 }

@@ -24,6 +24,6 @@ output "access_log_bucket_arn" {
 
 output "replication_rule_id" {
   description = "Id of the replication rule, a dimension of its metrics; null where nothing is replicated."
-  value       = var.replication == null ? null : local.replication_rule_id
+  value       = module.inputs.replication == null ? null : local.replication_rule_id
   depends_on  = [aws_s3_bucket_replication_configuration.archive]
 }

@@ -6,10 +6,10 @@ locals {
 }
 
 resource "aws_s3_bucket_replication_configuration" "archive" {
-  count = var.replication == null ? 0 : 1
+  count = module.inputs.replication == null ? 0 : 1
 
   bucket = aws_s3_bucket.archive.id
-  role   = var.replication.role_arn
+  role   = module.inputs.replication.role_arn
 
   rule {
     id       = local.replication_rule_id
@@ -31,18 +31,18 @@ resource "aws_s3_bucket_replication_configuration" "archive" {
     }
 
     destination {
-      bucket        = var.replication.bucket_arn
+      bucket        = module.inputs.replication.bucket_arn
       storage_class = "STANDARD"
 
       encryption_configuration {
-        replica_kms_key_id = var.replication.kms_key_arn
+        replica_kms_key_id = module.inputs.replication.kms_key_arn
       }
 
       metrics {
         status = "Enabled"
 
         dynamic "event_threshold" {
-          for_each = var.replication.time_control ? [15] : []
+          for_each = module.inputs.replication.time_control ? [15] : []
 
           content {
             minutes = event_threshold.value
@@ -51,7 +51,7 @@ resource "aws_s3_bucket_replication_configuration" "archive" {
       }
 
       dynamic "replication_time" {
-        for_each = var.replication.time_control ? [15] : []
+        for_each = module.inputs.replication.time_control ? [15] : []
 
         content {
           status = "Enabled"

@@ -1,35 +1,45 @@
+# Written by `make inputs` from inputs/variables.tf: change that file.
+
+# A type would drop every key that it does not know before anything could look at it. So objects come as they are,
+# and their keys are held against those of the types in inputs/variables.tf.
+locals {
+  known_keys = {
+    "object_lock"   = ["mode", "days"]
+    "storage_tiers" = ["warm_after_days", "cold_after_days", "expire_after_days"]
+    "replication"   = ["bucket_arn", "kms_key_arn", "role_arn", "time_control"]
+  }
+}
+
 variable "project_name" {
   description = "First part of every name."
   type        = string
   default     = "bbws-access"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.project_name)) && length(var.project_name) <= 24
-    error_message = "project_name must be lower-case words joined by hyphens, at most 24 characters, such as bbws-access."
-  }
 }
 
 variable "env_name" {
   description = "Second part of every name: dev, sit or prod, or a short name of your own."
   type        = string
   nullable    = false
+}
 
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.env_name))
-    error_message = "env_name must be 2 to 10 lower-case letters and digits that start with a letter."
-  }
+variable "region" {
+  description = "AWS region that the module works in; null for the provider's."
+  type        = string
+  default     = null
 }
 
 variable "account_id" {
-  description = "AWS account that the buckets belong to; S3 log delivery is accepted for this account only."
+  description = "AWS account that the buckets belong to; S3 log delivery is accepted for this account only; null for the provider's."
   type        = string
-  nullable    = false
+  default     = null
+}
 
-  validation {
-    condition     = can(regex("^[0-9]{12}$", var.account_id))
-    error_message = "account_id must be 12 digits."
-  }
+variable "check_account" {
+  description = "Asks AWS whether account_id is the account that the provider works in. False where the provider itself refuses any other (allowed_account_ids), or has no credentials while planning."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "bucket_suffix" {
@@ -37,16 +47,6 @@ variable "bucket_suffix" {
   type        = string
   default     = ""
   nullable    = false
-
-  validation {
-    condition     = can(regex("^(-[a-z0-9]+)*$", var.bucket_suffix))
-    error_message = "bucket_suffix must be empty, or a hyphen followed by lower-case letters and digits."
-  }
-
-  validation {
-    condition     = length("${var.project_name}-${var.env_name}-s3-audit-replica-access-logs${var.bucket_suffix}") <= 63
-    error_message = "project_name, env_name and bucket_suffix are too long together: {project_name}-{env_name}-s3-audit-replica-access-logs{bucket_suffix} may have 63 characters, S3's limit for a bucket name."
-  }
 }
 
 variable "tags" {
@@ -60,39 +60,24 @@ variable "kms_key_arn" {
   description = "Customer managed KMS key, in the archive's region, that encrypts the archive. The full ARN: the bucket policy compares it."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
-    error_message = "kms_key_arn must be the ARN of a KMS key (arn:aws:kms:{region}:{account}:key/{id}), not an alias or an id alone."
-  }
 }
 
 variable "object_lock" {
   description = "Retention that every new object version gets: mode GOVERNANCE or COMPLIANCE, and days."
-  type = object({
-    mode = optional(string, "GOVERNANCE")
-    days = number
-  })
-  nullable = false
+  type        = any
+  nullable    = false
 
   validation {
-    condition     = contains(["GOVERNANCE", "COMPLIANCE"], var.object_lock.mode)
-    error_message = "object_lock.mode must be GOVERNANCE or COMPLIANCE."
-  }
-
-  validation {
-    condition     = var.object_lock.days >= 1 && var.object_lock.days <= 36500 && floor(var.object_lock.days) == var.object_lock.days
-    error_message = "object_lock.days must be a whole number of days, from 1 to 36,500."
-  }
-
-  validation {
-    condition     = var.object_lock.mode != "COMPLIANCE" || var.allow_compliance_lock
-    error_message = "object_lock.mode COMPLIANCE cannot be undone by anybody, not even the account's root user, before the days are over. Set allow_compliance_lock = true to confirm it."
-  }
-
-  validation {
-    condition     = var.object_lock.days <= var.storage_tiers.expire_after_days
-    error_message = "object_lock.days must not be more than storage_tiers.expire_after_days: S3 cannot expire a version that is still locked."
+    condition = length(flatten([
+      try([for key in keys(var.object_lock) :
+        "object_lock.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["object_lock"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["object_lock"], ["none"]))})"
+      if !contains(local.known_keys["object_lock"], key)], [])
+    ])) == 0
+    error_message = "object_lock holds keys that mean nothing here: ${join("; ", flatten([
+      try([for key in keys(var.object_lock) :
+        "object_lock.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["object_lock"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["object_lock"], ["none"]))})"
+      if !contains(local.known_keys["object_lock"], key)], [])
+    ]))}."
   }
 }
 
@@ -105,32 +90,21 @@ variable "allow_compliance_lock" {
 
 variable "storage_tiers" {
   description = "Age in days, counted from the event, at which archive/ moves to STANDARD_IA (warm) and to GLACIER (cold), and at which everything expires."
-  type = object({
-    warm_after_days   = optional(number, 30)
-    cold_after_days   = optional(number, 90)
-    expire_after_days = optional(number, 2557)
-  })
-  default  = {}
-  nullable = false
+  type        = any
+  default     = {}
+  nullable    = false
 
   validation {
-    condition     = alltrue([for days in values(var.storage_tiers) : floor(days) == days])
-    error_message = "storage_tiers must be whole numbers of days."
-  }
-
-  validation {
-    condition     = var.storage_tiers.warm_after_days >= 30
-    error_message = "storage_tiers.warm_after_days must be at least 30: S3 moves nothing to STANDARD_IA earlier."
-  }
-
-  validation {
-    condition     = var.storage_tiers.cold_after_days >= var.storage_tiers.warm_after_days + 30
-    error_message = "storage_tiers.cold_after_days must be at least 30 more than warm_after_days: S3 keeps objects in STANDARD_IA for 30 days."
-  }
-
-  validation {
-    condition     = var.storage_tiers.expire_after_days > var.storage_tiers.cold_after_days
-    error_message = "storage_tiers.expire_after_days must be more than cold_after_days."
+    condition = length(flatten([
+      try([for key in keys(var.storage_tiers) :
+        "storage_tiers.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["storage_tiers"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["storage_tiers"], ["none"]))})"
+      if !contains(local.known_keys["storage_tiers"], key)], [])
+    ])) == 0
+    error_message = "storage_tiers holds keys that mean nothing here: ${join("; ", flatten([
+      try([for key in keys(var.storage_tiers) :
+        "storage_tiers.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["storage_tiers"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["storage_tiers"], ["none"]))})"
+      if !contains(local.known_keys["storage_tiers"], key)], [])
+    ]))}."
   }
 }
 
@@ -139,15 +113,6 @@ variable "exports_expire_after_days" {
   type        = number
   default     = 7
   nullable    = false
-
-  validation {
-    condition = (
-      var.exports_expire_after_days >= 1
-      && var.exports_expire_after_days <= var.storage_tiers.expire_after_days
-      && floor(var.exports_expire_after_days) == var.exports_expire_after_days
-    )
-    error_message = "exports_expire_after_days must be a whole number of days, from 1 to storage_tiers.expire_after_days."
-  }
 }
 
 variable "access_log_retention_days" {
@@ -155,11 +120,6 @@ variable "access_log_retention_days" {
   type        = number
   default     = 90
   nullable    = false
-
-  validation {
-    condition     = var.access_log_retention_days >= 1 && floor(var.access_log_retention_days) == var.access_log_retention_days
-    error_message = "access_log_retention_days must be a whole number of days, 1 or more."
-  }
 }
 
 variable "eventbridge_notifications" {
@@ -185,37 +145,21 @@ variable "is_replica" {
 
 variable "replication" {
   description = "Where the archive is replicated to: the replica's bucket, the KMS key of its region, the role that S3 replicates with; null for no replication. time_control replicates within 15 minutes, at a higher price; without it replication is best effort. Metrics exist either way."
-  type = object({
-    bucket_arn   = string
-    kms_key_arn  = string
-    role_arn     = string
-    time_control = optional(bool, true)
-  })
-  default = null
+  type        = any
+  default     = null
 
   # Checked here, because a validation of is_replica would make the buckets' names wait for the replica.
-  validation {
-    condition     = var.replication == null || !var.is_replica
-    error_message = "replication and is_replica exclude each other: a replica is not replicated again."
-  }
 
   validation {
-    condition     = var.replication == null || can(regex("^arn:[a-z-]+:s3:::[a-z0-9.-]+$", var.replication.bucket_arn))
-    error_message = "replication.bucket_arn must be the ARN of a bucket (arn:aws:s3:::{bucket})."
-  }
-
-  validation {
-    condition     = var.replication == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.replication.kms_key_arn))
-    error_message = "replication.kms_key_arn must be the ARN of a KMS key (arn:aws:kms:{region}:{account}:key/{id}), not an alias or an id alone."
-  }
-
-  validation {
-    condition     = var.replication == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/.+$", var.replication.role_arn))
-    error_message = "replication.role_arn must be the ARN of an IAM role."
-  }
-
-  validation {
-    condition     = var.replication == null || try(split(":", var.replication.kms_key_arn)[3] != split(":", var.kms_key_arn)[3], true)
-    error_message = "replication.kms_key_arn must be a key of another region than kms_key_arn: S3 encrypts a replica with a key of the replica's own region."
+    condition = length(flatten([
+      try([for key in keys(var.replication) :
+        "replication.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["replication"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["replication"], ["none"]))})"
+      if !contains(local.known_keys["replication"], key)], [])
+    ])) == 0
+    error_message = "replication holds keys that mean nothing here: ${join("; ", flatten([
+      try([for key in keys(var.replication) :
+        "replication.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["replication"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["replication"], ["none"]))})"
+      if !contains(local.known_keys["replication"], key)], [])
+    ]))}."
   }
 }

@@ -386,19 +386,19 @@ run "prod" {
     cors                  = { allowed_origins = ["https://portal.example.com"] }
     require_named_origins = true
     throttle              = { rate_limit = 1000, burst_limit = 500 }
-    execution_logging     = { level = "ERROR", retention_days = 90, kms_key_arn = "arn:aws:kms:af-south-1:111122223333:key/1b2c3d4e" }
+    execution_logging     = { level = "ERROR", retention_days = 90, kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/1b2c3d4e" }
 
     disable_execute_api_endpoint     = true
     integration_timeout_milliseconds = 10000
 
     custom_domain = {
       domain_name     = "access.example.com"
-      certificate_arn = "arn:aws:acm:af-south-1:111122223333:certificate/9f8e7d6c"
+      certificate_arn = "arn:aws:acm:eu-west-1:111122223333:certificate/9f8e7d6c"
       hosted_zone_id  = "Z0123456789ABC"
     }
     web_acl = {
       rate_limit          = 1000
-      log_destination_arn = "arn:aws:logs:af-south-1:111122223333:log-group:aws-waf-logs-bbws-access-prod:*"
+      log_destination_arn = "arn:aws:logs:eu-west-1:111122223333:log-group:aws-waf-logs-bbws-access-prod:*"
     }
     resource_policy = jsonencode({
       Version = "2012-10-17"
@@ -451,7 +451,7 @@ run "prod" {
       && length(aws_wafv2_web_acl_association.this) == 1
       && toset([for field in aws_wafv2_web_acl_logging_configuration.this[0].redacted_fields : length(field.uri_path) > 0 ? "path" : field.single_header[0].name]) == toset(["authorization", "path"])
       && !anytrue([for config in concat(aws_wafv2_web_acl.this[0].visibility_config, flatten(aws_wafv2_web_acl.this[0].rule[*].visibility_config)) : config.sampled_requests_enabled])
-      && aws_wafv2_web_acl_logging_configuration.this[0].log_destination_configs == toset(["arn:aws:logs:af-south-1:111122223333:log-group:aws-waf-logs-bbws-access-prod"])
+      && aws_wafv2_web_acl_logging_configuration.this[0].log_destination_configs == toset(["arn:aws:logs:eu-west-1:111122223333:log-group:aws-waf-logs-bbws-access-prod"])
     )
     error_message = "The web ACL must hold the managed rules and the limit per address, and log no token."
   }
@@ -475,7 +475,7 @@ run "prod" {
   }
 
   assert {
-    condition     = aws_api_gateway_method_settings.all.settings[0].throttling_rate_limit == 1000 && aws_cloudwatch_log_group.execution[0].kms_key_id == "arn:aws:kms:af-south-1:111122223333:key/1b2c3d4e"
+    condition     = aws_api_gateway_method_settings.all.settings[0].throttling_rate_limit == 1000 && aws_cloudwatch_log_group.execution[0].kms_key_id == "arn:aws:kms:eu-west-1:111122223333:key/1b2c3d4e"
     error_message = "PROD's throttle and log key must be those that are given."
   }
 

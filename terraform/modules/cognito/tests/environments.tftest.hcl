@@ -9,6 +9,16 @@ provider "aws" {
   skip_metadata_api_check     = true
 }
 
+provider "aws" {
+  alias                       = "africa"
+  region                      = "af-south-1"
+  access_key                  = "test"
+  secret_key                  = "test"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+  skip_metadata_api_check     = true
+}
+
 variables {
   env_name   = "dev"
   region     = "eu-west-1"
@@ -213,6 +223,10 @@ run "sit" {
 
 run "prod" {
   command = plan
+
+  providers = {
+    aws = aws.africa
+  }
 
   variables {
     env_name                        = "prod"

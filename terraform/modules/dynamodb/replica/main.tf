@@ -1,11 +1,7 @@
-data "aws_partition" "current" {}
-
-data "aws_region" "current" {}
-
 # Not the table's replica block: in this provider that has no deletion protection, and a change of its recovery or its key
 # makes the replica anew.
 resource "aws_dynamodb_table_replica" "this" {
-  for_each = var.tables
+  for_each = module.inputs.tables
 
   global_table_arn            = each.value.arn
   kms_key_arn                 = var.kms_key_arn
@@ -14,10 +10,4 @@ resource "aws_dynamodb_table_replica" "this" {
   table_class_override        = var.table_class
   tags                        = var.tags
 
-  lifecycle {
-    precondition {
-      condition     = data.aws_region.current.name == var.region
-      error_message = "region is ${var.region}, but the module's provider works in ${data.aws_region.current.name}: pass the provider of that region."
-    }
-  }
 }

@@ -1,23 +1,30 @@
-variable "region" {
-  description = "AWS region of the replicas: the one that the module's provider works in."
-  type        = string
-  nullable    = false
+# Written by `make inputs` from inputs/variables.tf: change that file.
 
-  validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
-    error_message = "region must be an AWS region, such as eu-west-1."
+# A type would drop every key that it does not know before anything could look at it. So objects come as they are,
+# and their keys are held against those of the types in inputs/variables.tf.
+locals {
+  known_keys = {
+    "tables.*" = ["name", "arn", "region", "stream_view_type", "kms_key_arn", "deletion_protection_enabled"]
   }
 }
 
-variable "account_id" {
-  description = "AWS account that owns the tables."
+variable "region" {
+  description = "AWS region of the replicas: the one that the module's provider works in; null for the provider's."
   type        = string
-  nullable    = false
+  default     = null
+}
 
-  validation {
-    condition     = can(regex("^[0-9]{12}$", var.account_id))
-    error_message = "account_id must be 12 digits."
-  }
+variable "account_id" {
+  description = "AWS account that owns the tables; null for the provider's."
+  type        = string
+  default     = null
+}
+
+variable "check_account" {
+  description = "Asks AWS whether account_id is the account that the provider works in. False where the provider itself refuses any other (allowed_account_ids), or has no credentials while planning."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "tags" {
@@ -32,29 +39,20 @@ variable "tables" {
     Tables to replicate, by a static name: the output replication_sources of the module dynamodb, or part of it.
     `stream_view_type` and `kms_key_arn` are null where the table has no stream and no customer managed key.
   EOT
-  type = map(object({
-    name                        = string
-    arn                         = string
-    region                      = string
-    stream_view_type            = optional(string)
-    kms_key_arn                 = optional(string)
-    deletion_protection_enabled = optional(bool, true)
-  }))
-  nullable = false
+  type        = any
+  nullable    = false
 
   validation {
-    condition     = alltrue([for table in var.tables : can(regex("^arn:[^:]+:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[a-zA-Z0-9_.-]+$", table.arn))])
-    error_message = "tables: arn must be the ARN of a table."
-  }
-
-  validation {
-    condition     = alltrue([for table in var.tables : table.region != var.region])
-    error_message = "tables: a replica must be in another region than its table."
-  }
-
-  validation {
-    condition     = alltrue([for table in var.tables : try(table.stream_view_type == "NEW_AND_OLD_IMAGES", false)])
-    error_message = "tables: a replicated table needs a stream with NEW_AND_OLD_IMAGES; DynamoDB replicates from it."
+    condition = length(flatten(try([for key_0, value_0 in var.tables : [
+      try([for key in keys(value_0) :
+        "tables.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["tables.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["tables.*"], ["none"]))})"
+      if !contains(local.known_keys["tables.*"], key)], [])
+    ]], []))) == 0
+    error_message = "tables holds keys that mean nothing here: ${join("; ", flatten(try([for key_0, value_0 in var.tables : [
+      try([for key in keys(value_0) :
+        "tables.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["tables.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["tables.*"], ["none"]))})"
+      if !contains(local.known_keys["tables.*"], key)], [])
+    ]], [])))}."
   }
 }
 
@@ -62,16 +60,6 @@ variable "kms_key_arn" {
   description = "Customer managed key of the replicas' region that encrypts them; null where the tables have none either."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.kms_key_arn == null || can(regex("^arn:[^:]+:kms:${var.region}:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.kms_key_arn))
-    error_message = "kms_key_arn must be the ARN of a key (no alias) in the replicas' region."
-  }
-
-  validation {
-    condition     = alltrue([for table in var.tables : (table.kms_key_arn == null) == (var.kms_key_arn == null)])
-    error_message = "kms_key_arn goes together with the tables' own: DynamoDB takes a customer managed key for every copy of a table or for none."
-  }
 }
 
 variable "pitr_enabled" {
@@ -91,9 +79,4 @@ variable "table_class" {
   description = "Storage class of the replicas, STANDARD or STANDARD_INFREQUENT_ACCESS; null for that of each table."
   type        = string
   default     = null
-
-  validation {
-    condition     = contains(["STANDARD", "STANDARD_INFREQUENT_ACCESS"], coalesce(var.table_class, "STANDARD"))
-    error_message = "table_class must be STANDARD, STANDARD_INFREQUENT_ACCESS or null."
-  }
 }

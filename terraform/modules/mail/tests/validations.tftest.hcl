@@ -9,60 +9,6 @@ provider "aws" {
 
 # What the other file plans is accepted; each of these inputs is one step away from it.
 
-run "rejects_wrong_values_first" {
-  command = plan
-
-  variables {
-    project_name          = "Example_Project"
-    env_name              = "DEV"
-    region                = "europe"
-    account_id            = "1234"
-    sender                = { identity = "*", from_address = "access@mail.example.com" }
-    templates             = { Welcome_1 = var.templates.welcome }
-    event_types           = ["OPEN"]
-    consumer              = merge(var.consumer, { alias_arn = "arn:aws:lambda:eu-west-1:123456789012:function:mailer" })
-    maximum_receive_count = 1
-    retention_days        = 15
-    kms_key_arn           = "arn:aws:kms:eu-west-1:123456789012:alias/example"
-  }
-
-  expect_failures = [var.project_name, var.env_name, var.region, var.account_id, var.sender, var.templates, var.event_types, var.consumer, var.maximum_receive_count, var.retention_days, var.kms_key_arn]
-}
-
-run "rejects_wrong_values_second" {
-  command = plan
-
-  variables {
-    sender    = merge(var.sender, { from_address = "access@example.com" })
-    templates = { welcome = merge(var.templates.welcome, { text = " " }) }
-    consumer  = merge(var.consumer, { timeout_seconds = 0 })
-  }
-
-  expect_failures = [var.sender, var.templates, var.consumer]
-}
-
-run "rejects_wrong_values_third" {
-  command = plan
-
-  variables {
-    sender    = merge(var.sender, { from_name = "Example, access" })
-    templates = { welcome = merge(var.templates.welcome, { text = join("", [for i in range(1000) : format("%0600d", i)]) }) }
-    consumer  = merge(var.consumer, { batch_size = 11 })
-  }
-
-  expect_failures = [var.sender, var.templates, var.consumer]
-}
-
-run "rejects_wrong_values_fourth" {
-  command = plan
-
-  variables {
-    consumer = merge(var.consumer, { maximum_concurrency = 1 })
-  }
-
-  expect_failures = [var.consumer]
-}
-
 run "rejects_name_too_long" {
   command = plan
 

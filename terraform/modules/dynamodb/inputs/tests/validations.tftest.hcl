@@ -1,12 +1,3 @@
-provider "aws" {
-  region                      = "eu-west-1"
-  access_key                  = "test"
-  secret_key                  = "test"
-  skip_credentials_validation = true
-  skip_requesting_account_id  = true
-  skip_metadata_api_check     = true
-}
-
 variables {
   env_name   = "dev"
   region     = "eu-west-1"
@@ -275,14 +266,4 @@ run "rejects_vault_lock_without_time_to_think" {
   }
 
   expect_failures = [var.backup]
-}
-
-run "rejects_provider_of_another_region" {
-  command = plan
-
-  variables {
-    region = "eu-central-1"
-  }
-
-  expect_failures = [aws_dynamodb_table.this]
 }

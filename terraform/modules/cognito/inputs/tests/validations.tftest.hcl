@@ -1,16 +1,3 @@
-# Every validation refuses what it is there for. A run may hold wrong values of several inputs: each must be refused. None of them may be one that
-# another one's validation looks at: Terraform does not evaluate that one then.
-# environments.tftest.hcl holds the runs that are accepted.
-
-provider "aws" {
-  region                      = "eu-west-1"
-  access_key                  = "test"
-  secret_key                  = "test"
-  skip_credentials_validation = true
-  skip_requesting_account_id  = true
-  skip_metadata_api_check     = true
-}
-
 variables {
   env_name   = "dev"
   region     = "eu-west-1"
@@ -30,7 +17,6 @@ run "rejects_no_client" {
   variables {
     project_name                    = "Shop"
     env_name                        = "dev-1"
-    account_id                      = "1234"
     mfa                             = "SMS"
     threat_protection               = "BLOCK"
     password_policy                 = { minimum_length = 11 }
@@ -39,7 +25,7 @@ run "rejects_no_client" {
     authorizer                      = { function_arn = "authorizer", invocation_role_arn = "arn:aws:iam::111122223333:role/authorizer-invocation" }
     pre_token_generation_lambda_arn = "token-claims"
   }
-  expect_failures = [var.project_name, var.env_name, var.account_id, var.mfa, var.threat_protection, var.password_policy, var.email, var.app_clients, var.authorizer, var.pre_token_generation_lambda_arn]
+  expect_failures = [var.project_name, var.env_name, var.mfa, var.threat_protection, var.password_policy, var.email, var.app_clients, var.authorizer, var.pre_token_generation_lambda_arn]
 }
 
 run "rejects_client_name" {
@@ -231,4 +217,12 @@ run "rejects_reserved_domain" {
     domain_prefix = "my-cognito"
   }
   expect_failures = [var.domain_prefix]
+}
+
+run "rejects_account_id" {
+  command = plan
+  variables {
+    account_id = "1234"
+  }
+  expect_failures = [var.account_id]
 }

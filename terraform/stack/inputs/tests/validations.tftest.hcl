@@ -1,23 +1,3 @@
-provider "aws" {
-  region                      = "eu-west-1"
-  access_key                  = "test"
-  secret_key                  = "test"
-  skip_credentials_validation = true
-  skip_requesting_account_id  = true
-  skip_metadata_api_check     = true
-}
-
-provider "aws" {
-  alias = "failover"
-  # Nothing is planned there; as in the other region, so that both may be one process.
-  region                      = "eu-west-1"
-  access_key                  = "test"
-  secret_key                  = "test"
-  skip_credentials_validation = true
-  skip_requesting_account_id  = true
-  skip_metadata_api_check     = true
-}
-
 variables {
   env_name                 = "dev"
   region                   = "eu-west-1"
@@ -276,6 +256,46 @@ run "rejects_sender_without_link" {
   }
 
   expect_failures = [var.invitation_link]
+}
+
+run "rejects_address_twice" {
+  command = plan
+
+  variables {
+    alert_emails = { critical = ["a@example.com", "a@example.com"] }
+  }
+
+  expect_failures = [var.alert_emails]
+}
+
+run "rejects_addresses_in_one" {
+  command = plan
+
+  variables {
+    alert_emails = { critical = ["a@example.com, b@example.com"] }
+  }
+
+  expect_failures = [var.alert_emails]
+}
+
+run "rejects_boundary_of_another_account" {
+  command = plan
+
+  variables {
+    permissions_boundary_arn = "arn:aws:iam::999999999999:policy/boundary"
+  }
+
+  expect_failures = [var.permissions_boundary_arn]
+}
+
+run "rejects_bucket_arn" {
+  command = plan
+
+  variables {
+    artifacts_bucket = "arn:aws:s3:::artifacts"
+  }
+
+  expect_failures = [var.artifacts_bucket]
 }
 
 run "rejects_issuer_of_another_kind" {

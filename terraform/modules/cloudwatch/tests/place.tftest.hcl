@@ -1,0 +1,78 @@
+# The module works where its provider does, and says so where it is told something else.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "test"
+  secret_key                  = "test"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+  skip_metadata_api_check     = true
+}
+
+variables {
+  env_name          = "dev"
+  region            = "eu-west-1"
+  account_id        = "000000000000"
+  tags              = { Component = "monitoring" }
+  log_kms_key_arn   = "arn:aws:kms:eu-west-1:000000000000:key/11111111-1111-1111-1111-111111111111"
+  topic_kms_key_arn = "arn:aws:kms:eu-west-1:000000000000:key/22222222-2222-2222-2222-222222222222"
+
+  functions = {
+    authorizer   = { function_name = "bbws-access-dev-lambda-authorizer", log_kind = "audit" }
+    permission   = { function_name = "bbws-access-dev-lambda-permission" }
+    role         = { function_name = "bbws-access-dev-lambda-role" }
+    token-claims = { function_name = "bbws-access-dev-lambda-token-claims" }
+  }
+  api = { name = "bbws-access-dev-apigw", stage = "v1" }
+  tables = {
+    permissions = { name = "bbws-access-dev-ddb-permissions", indexes = ["assignments-by-role"] }
+    audit       = { name = "bbws-access-dev-ddb-audit", indexes = ["events-by-user", "events-by-type"] }
+  }
+  dead_letter_queues = { functions = "bbws-access-dev-queue-functions-dlq" }
+}
+
+run "works_where_its_provider_does" {
+  command = plan
+
+  variables {
+    region        = null
+    account_id    = null
+    check_account = true
+  }
+
+  override_data {
+    target = data.aws_caller_identity.current
+    values = { account_id = "000000000000" }
+  }
+
+  assert {
+    condition     = local.region == "eu-west-1" && local.account_id == "000000000000" && local.partition == "aws"
+    error_message = "Region, account and partition are the provider's."
+  }
+}
+
+run "rejects_provider_of_another_region" {
+  command = plan
+
+  variables {
+    region = "eu-central-1"
+  }
+
+  expect_failures = [data.aws_region.current]
+}
+
+run "rejects_provider_of_another_account" {
+  command = plan
+
+  variables {
+    account_id    = "000000000000"
+    check_account = true
+  }
+
+  override_data {
+    target = data.aws_caller_identity.current
+    values = { account_id = "999999999999" }
+  }
+
+  expect_failures = [data.aws_caller_identity.current]
+}

@@ -1,0 +1,199 @@
+variable "project_name" {
+  description = "First part of every name."
+  type        = string
+  default     = "bbws-access"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.project_name)) && length(var.project_name) <= 24
+    error_message = "project_name must be lower-case words joined by hyphens, at most 24 characters, such as bbws-access."
+  }
+}
+
+variable "env_name" {
+  description = "Second part of every name: dev, sit or prod, or a short name of your own."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.env_name))
+    error_message = "env_name must be 2 to 10 lower-case letters and digits that start with a letter."
+  }
+}
+
+variable "region" {
+  description = "AWS region of the bus."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region must be an AWS region, such as eu-west-1."
+  }
+}
+
+variable "account_id" {
+  description = "AWS account that everything belongs to."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "account_id must be 12 digits."
+  }
+}
+
+variable "partition" {
+  description = "Partition of the region. Comes from the provider alone."
+  type        = string
+  default     = "aws"
+  nullable    = false
+}
+
+variable "tags" {
+  description = "Tags of everything that can carry them, beside the provider's default tags."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for key, value in var.tags :
+      can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,128}$", key)) && can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{0,256}$", value)) && !startswith(lower(key), "aws:")
+    ]) && length(var.tags) <= 50
+    error_message = "tags: at most 50, keys of 1 to 128 and values of up to 256 letters, digits, spaces and _ . : / = + - @; keys that begin with aws: are AWS's own."
+  }
+}
+
+variable "event_bus_name" {
+  description = "Bus of the rules that wait for events of your own; null to make one, {project_name}-{env_name}-bus. On a bus that another environment shares, each takes the other's events. Rules of AWS services' events and of schedules are on default, wherever the others are."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.event_bus_name == null || can(regex("^[A-Za-z0-9_.-]{1,256}$", var.event_bus_name))
+    error_message = "event_bus_name must be the name of an event bus: letters, digits and . _ -."
+  }
+}
+
+variable "rules" {
+  description = "Events that functions take, by a name of your choice: source and detail type, a pattern of the detail (null for any), or instead of waiting for the event a schedule that makes it; and the aliases of the functions, by function."
+  type = map(object({
+    description = string
+    source      = string
+    detail_type = string
+    # JSON of an EventBridge pattern for the detail.
+    detail_pattern = optional(string)
+    # rate(...) or cron(...): the event is made by the clock, with an empty detail.
+    schedule = optional(string)
+    targets  = map(string)
+  }))
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.rules) : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", name))])
+    error_message = "Keys of rules must be lower-case words joined by hyphens."
+  }
+
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : can(regex("^[A-Za-z0-9._-]{1,256}$", rule.source)) && can(regex("^[A-Za-z0-9 ._-]{1,128}$", rule.detail_type))])
+    error_message = "A rule needs a source, such as example.orders, and a detail_type, such as OrderPlaced."
+  }
+
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : rule.detail_pattern == null || can(keys(jsondecode(rule.detail_pattern)))])
+    error_message = "detail_pattern must be a JSON object, such as {\"state\": [\"open\"]}."
+  }
+
+  # Every system of the account that sends mails, say, has its events on the default bus.
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : rule.detail_pattern != null || rule.schedule != null || !startswith(rule.source, "aws.")])
+    error_message = "Events of AWS services are those of the whole account: a rule for them needs a detail_pattern that says which are yours, such as {\"mail\": {\"tags\": {\"ses:configuration-set\": [\"shop\"]}}}."
+  }
+
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : rule.schedule == null || can(regex("^(cron\\((\\*|[0-5]?[0-9])([-/,][0-9]+)* (\\*|1?[0-9]|2[0-3])([-/,][0-9]+)* (\\? (\\*|0?[1-9]|1[0-2]|[A-Z]{3})([-/,]([0-9]+|[A-Z]{3}))* (\\*|L|[1-7](L|#[1-5])?|[A-Z]{3})([-/,]([1-7]|[A-Z]{3}))*|(\\*|LW?|(0?[1-9]|[12][0-9]|3[01])W?)([-/,][0-9]+)* (\\*|0?[1-9]|1[0-2]|[A-Z]{3})([-/,]([0-9]+|[A-Z]{3}))* \\?) (\\*|19[7-9][0-9]|2[01][0-9]{2})([-/,][0-9]+)*\\)|rate\\((1 (minute|hour|day)|([2-9]|[1-9][0-9]+) (minutes|hours|days))\\))$", rule.schedule))])
+    error_message = "schedule must be rate(...), such as rate(1 hour) or rate(5 minutes), or cron(...) with six fields of cron (minute, hour, day of month, month, day of week, year; one of the two days is ?), in UTC."
+  }
+
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : rule.schedule == null || rule.detail_pattern == null])
+    error_message = "A rule with a schedule waits for no event: it takes no detail_pattern."
+  }
+
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : length(rule.targets) >= 1 && length(rule.targets) <= 5])
+    error_message = "A rule needs 1 to 5 targets."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for rule in values(var.rules) : [
+        for name, arn in rule.targets : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", name)) && can(regex("^arn:${var.partition}:lambda:${var.region}:[0-9]{12}:function:[A-Za-z0-9_-]+:[A-Za-z0-9_-]+$", arn))
+      ]
+    ]))
+    error_message = "targets must be keyed by lower-case words joined by hyphens, each with the ARN of the alias of a function of the module's region."
+  }
+
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : length(distinct(values(rule.targets))) == length(rule.targets)])
+    error_message = "A rule names a function twice: it would be invoked twice for each event."
+  }
+
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : length(trimspace(rule.description)) > 0 && length(rule.description) <= 512])
+    error_message = "A description must say what the rule is for, in 1 to 512 characters."
+  }
+
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : rule.detail_pattern == null || try(length(jsondecode(rule.detail_pattern)) > 0 && alltrue([for part in values(jsondecode(rule.detail_pattern)) : can(part[0]) || can(keys(part))]), false)])
+    error_message = "In detail_pattern each field must be a list of what it may be, such as {\"state\": [\"open\"]}: EventBridge takes no bare value."
+  }
+}
+
+variable "maximum_event_age_hours" {
+  description = "Hours for which EventBridge tries to hand an event to a function that cannot take it, before it becomes a dead letter."
+  type        = number
+  default     = 24
+  nullable    = false
+
+  validation {
+    condition     = var.maximum_event_age_hours >= 1 && var.maximum_event_age_hours <= 24 && floor(var.maximum_event_age_hours) == var.maximum_event_age_hours
+    error_message = "maximum_event_age_hours must be a whole number from 1 to 24."
+  }
+}
+
+variable "maximum_retry_attempts" {
+  description = "Times that EventBridge tries again to hand over an event, before it becomes a dead letter."
+  type        = number
+  default     = 185
+  nullable    = false
+
+  validation {
+    condition     = var.maximum_retry_attempts >= 0 && var.maximum_retry_attempts <= 185 && floor(var.maximum_retry_attempts) == var.maximum_retry_attempts
+    error_message = "maximum_retry_attempts must be a whole number from 0 to 185."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "Key that encrypts the dead letters. Its policy must let events.amazonaws.com use it, or dead letters are lost. null for SQS's own encryption."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:${var.partition}:kms:${var.region}:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a KMS key of the module's region, not an alias, or null."
+  }
+}
+
+variable "dead_letter_retention_days" {
+  description = "Days that dead letters are kept."
+  type        = number
+  default     = 14
+  nullable    = false
+
+  validation {
+    condition     = var.dead_letter_retention_days >= 1 && var.dead_letter_retention_days <= 14 && floor(var.dead_letter_retention_days) == var.dead_letter_retention_days
+    error_message = "dead_letter_retention_days must be a whole number from 1 to 14."
+  }
+}

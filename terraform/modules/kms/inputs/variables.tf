@@ -1,0 +1,156 @@
+variable "project_name" {
+  description = "First part of every name."
+  type        = string
+  default     = "bbws-access"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.project_name)) && length(var.project_name) <= 24
+    error_message = "project_name must be lower-case words joined by hyphens, at most 24 characters, such as bbws-access."
+  }
+}
+
+variable "env_name" {
+  description = "Second part of every name, such as dev, sit or prod."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.env_name))
+    error_message = "env_name must be 2 to 10 lower-case letters and digits that start with a letter."
+  }
+}
+
+variable "region" {
+  description = "AWS region of the keys: the one that the module's provider works in."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region must be an AWS region, such as eu-west-1."
+  }
+}
+
+variable "account_id" {
+  description = "AWS account that owns the keys."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "account_id must be 12 digits."
+  }
+}
+
+variable "partition" {
+  description = "Partition of the region. Comes from the provider alone."
+  type        = string
+  default     = "aws"
+  nullable    = false
+}
+
+variable "tags" {
+  description = "Tags of every key."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for key, value in var.tags :
+      can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,128}$", key)) && can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{0,256}$", value)) && !startswith(lower(key), "aws:")
+    ]) && length(var.tags) <= 50
+    error_message = "tags: at most 50, keys of 1 to 128 and values of up to 256 letters, digits, spaces and _ . : / = + - @; keys that begin with aws: are AWS's own."
+  }
+}
+
+variable "keys" {
+  description = <<-EOT
+    Keys to make, by a static name that ends the alias.
+    `via_services`: services through which principals of the account use the key, if their own IAM policy lets them, such as dynamodb, s3, sqs or sns.
+    `service_principals`: services that use the key by themselves, each with the ARNs it may act for (`source_arns`, wildcards allowed; none means everything of this account).
+    `user_arns`: principals that may use the key directly, without a service in between; they must exist.
+    `administrator_arns`: principals that may manage the key, beside those to whom the account's IAM gives it; they must exist.
+  EOT
+  type = map(object({
+    description  = string
+    via_services = optional(list(string), [])
+    service_principals = optional(map(object({
+      source_arns = optional(list(string), [])
+    })), {})
+    user_arns               = optional(list(string), [])
+    administrator_arns      = optional(list(string), [])
+    deletion_window_in_days = optional(number, 30)
+    rotation_period_in_days = optional(number, 365)
+    multi_region            = optional(bool, false)
+  }))
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.keys) : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", name))])
+    error_message = "keys: each name must be lower-case words joined by hyphens, such as audit-archive."
+  }
+
+  validation {
+    condition     = alltrue([for key in var.keys : length(trimspace(key.description)) > 0 && length(key.description) <= 8192])
+    error_message = "keys: each description must say what the key protects, in 1 to 8,192 characters."
+  }
+
+  validation {
+    condition     = alltrue([for key in var.keys : key.deletion_window_in_days >= 7 && key.deletion_window_in_days <= 30 && floor(key.deletion_window_in_days) == key.deletion_window_in_days])
+    error_message = "keys: deletion_window_in_days must be a whole number from 7 to 30."
+  }
+
+  validation {
+    condition     = alltrue([for key in var.keys : key.rotation_period_in_days >= 90 && key.rotation_period_in_days <= 2560 && floor(key.rotation_period_in_days) == key.rotation_period_in_days])
+    error_message = "keys: rotation_period_in_days must be a whole number from 90 to 2,560."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for key in var.keys : [for service in key.via_services : can(regex("^[a-z][a-z0-9-]*$", service))]]))
+    error_message = "keys: each of via_services must be a service's name alone, such as dynamodb; region and domain are added."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for key in var.keys : [for service in keys(key.service_principals) : contains(["cloudwatch", "delivery.logs", "events", "logs", "s3", "ses", "sns"], service)]
+    ]))
+    error_message = "keys: service_principals may have the keys cloudwatch, delivery.logs, events, logs, s3, ses and sns; other services use the key through a principal (via_services)."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for key in var.keys : [for grant in key.service_principals : [for arn in grant.source_arns : can(regex("^arn:${var.partition}:[^:]+:[^:]*:[^:]*:.+$", arn))]]
+    ]))
+    error_message = "keys: each of source_arns must be an ARN; wildcards may stand in its parts."
+  }
+
+  validation {
+    condition     = alltrue([for key in var.keys : try(length(key.service_principals["events"].source_arns), 0) == 0])
+    error_message = "keys: service_principals.events takes no source_arns: EventBridge does not name its source when it publishes to an encrypted topic, so a condition on it would drop every event."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for key in var.keys : [for arn in concat(key.user_arns, key.administrator_arns) : can(regex("^arn:${var.partition}:(iam::[0-9]{12}:(role|user)|sts::[0-9]{12}:assumed-role)/.+$", arn)) && !strcontains(arn, "*")]
+    ]))
+    error_message = "keys: user_arns and administrator_arns must be ARNs of roles, users or assumed roles without wildcards: an account (root) stands for everybody to whom its IAM gives the key."
+  }
+
+  validation {
+    condition     = alltrue([for name in keys(var.keys) : length("alias/${var.project_name}-${var.env_name}-key-${name}") <= 256])
+    error_message = "keys: a name is too long: alias/{project_name}-{env_name}-key-{name} may have 256 characters."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for key in var.keys : [
+        for grant in key.service_principals : [
+          for arn in grant.source_arns : try(split(":", arn)[4] == var.account_id || (split(":", arn)[2] == "s3" && split(":", arn)[4] == "" && !startswith(split(":", arn)[5], "*")), false)
+        ]
+      ]
+    ]))
+    error_message = "keys: each of source_arns must name this account, or a bucket: a wildcard there would let the service use the key for any account."
+  }
+}

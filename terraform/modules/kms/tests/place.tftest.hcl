@@ -1,0 +1,91 @@
+# The module works where its provider does, and says so where it is told something else.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "test"
+  secret_key                  = "test"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+  skip_metadata_api_check     = true
+}
+
+variables {
+  env_name   = "dev"
+  region     = "eu-west-1"
+  account_id = "000000000000"
+  tags       = { Component = "keys" }
+  keys = {
+    data = {
+      description  = "Tables"
+      via_services = ["dynamodb", "backup"]
+    }
+    alerts = {
+      description  = "Alert topics"
+      via_services = ["sns"]
+      service_principals = {
+        cloudwatch = { source_arns = ["arn:aws:cloudwatch:eu-west-1:000000000000:alarm:bbws-access-dev-*"] }
+        events     = {}
+        s3         = {}
+      }
+    }
+    logs = {
+      description        = "Log groups"
+      service_principals = { logs = { source_arns = ["arn:aws:logs:eu-west-1:000000000000:log-group:/aws/lambda/bbws-access-dev-*"] } }
+    }
+    every-log = {
+      description        = "Log groups of anything"
+      service_principals = { logs = {} }
+    }
+    signing = {
+      description        = "Used directly"
+      user_arns          = ["arn:aws:iam::000000000000:role/signer"]
+      administrator_arns = ["arn:aws:iam::000000000000:role/custodian"]
+    }
+  }
+}
+
+run "works_where_its_provider_does" {
+  command = plan
+
+  variables {
+    region        = null
+    account_id    = null
+    check_account = true
+  }
+
+  override_data {
+    target = data.aws_caller_identity.current
+    values = { account_id = "000000000000" }
+  }
+
+  assert {
+    condition     = local.region == "eu-west-1" && local.account_id == "000000000000" && local.partition == "aws"
+    error_message = "Region, account and partition are the provider's."
+  }
+}
+
+run "rejects_provider_of_another_region" {
+  command = plan
+
+  variables {
+    region = "eu-central-1"
+  }
+
+  expect_failures = [data.aws_region.current]
+}
+
+run "rejects_provider_of_another_account" {
+  command = plan
+
+  variables {
+    account_id    = "000000000000"
+    check_account = true
+  }
+
+  override_data {
+    target = data.aws_caller_identity.current
+    values = { account_id = "999999999999" }
+  }
+
+  expect_failures = [data.aws_caller_identity.current]
+}

@@ -1,0 +1,11 @@
+# Written by `make inputs` from variables.tf: change that file.
+
+output "functions" {
+  description = "The input functions, typed and checked."
+  value       = var.functions
+}
+
+output "permissions" {
+  description = "The input permissions, typed and checked."
+  value       = var.permissions
+}

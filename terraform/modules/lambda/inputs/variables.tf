@@ -1,0 +1,275 @@
+variable "project_name" {
+  description = "First part of every name."
+  type        = string
+  default     = "bbws-access"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.project_name)) && length(var.project_name) <= 24
+    error_message = "project_name must be lower-case words joined by hyphens, at most 24 characters, such as bbws-access."
+  }
+}
+
+variable "env_name" {
+  description = "Second part of every name: dev, sit or prod, or a short name of your own."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.env_name))
+    error_message = "env_name must be 2 to 10 lower-case letters and digits that start with a letter."
+  }
+}
+
+variable "region" {
+  description = "AWS region of the functions."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region must be an AWS region, such as eu-west-1."
+  }
+}
+
+variable "account_id" {
+  description = "AWS account that the functions belong to."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "account_id must be 12 digits."
+  }
+}
+
+variable "partition" {
+  description = "Partition of the region. Comes from the provider alone."
+  type        = string
+  default     = "aws"
+  nullable    = false
+}
+
+variable "tags" {
+  description = "Tags of everything that can carry them, beside the provider's default tags."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for key, value in var.tags :
+      can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,128}$", key)) && can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{0,256}$", value)) && !startswith(lower(key), "aws:")
+    ]) && length(var.tags) <= 50
+    error_message = "tags: at most 50, keys of 1 to 128 and values of up to 256 letters, digits, spaces and _ . : / = + - @; keys that begin with aws: are AWS's own."
+  }
+}
+
+variable "functions" {
+  description = "Functions by name; the name's alias live always points at the newest published version."
+  type = map(object({
+    description = string
+    handler     = string
+    role_arn    = string
+    # Zip in S3, its key by content: {anything}{SHA-256 in hex}.zip, and the same hash in base64.
+    package = object({
+      s3_bucket        = string
+      s3_key           = string
+      source_code_hash = string
+    })
+    runtime                     = optional(string, "python3.12")
+    architecture                = optional(string, "arm64")
+    memory_megabytes            = optional(number, 256)
+    timeout_seconds             = optional(number, 30)
+    ephemeral_storage_megabytes = optional(number, 512)
+    environment                 = optional(map(string), {})
+    # Must exist before the function first runs: pass the output of whatever makes it.
+    log_group_name = string
+    # null: the account's unreserved concurrency.
+    reserved_concurrency = optional(number)
+    # Instances of the alias kept warm.
+    provisioned_concurrency = optional(number, 0)
+    # Invoked asynchronously (by a topic, a bucket, a rule, a schedule): gets a dead-letter queue and these limits.
+    asynchronous              = optional(bool, false)
+    maximum_event_age_seconds = optional(number, 3600)
+    maximum_retry_attempts    = optional(number, 2)
+    # A queue of your own instead of one made here.
+    dead_letter_queue_arn = optional(string)
+  }))
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.functions) : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", name))])
+    error_message = "Keys of functions must be lower-case words joined by hyphens."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : can(regex("^arn:${var.partition}:iam::${var.account_id}:role/.+$", input.role_arn))])
+    error_message = "role_arn must be the ARN of an IAM role of the same account: Lambda is passed no other."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : can(regex("^[A-Za-z0-9_.-]+\\.[A-Za-z0-9_]+$", input.handler))])
+    error_message = "handler must be module.function, such as example.handler.handler."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : can(regex("(^|/|\\.|-)[0-9a-f]{64}\\.zip$", input.package.s3_key))])
+    error_message = "package.s3_key must end in the package's SHA-256 in hex and .zip, so that other code has another key."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : can(regex("^[A-Za-z0-9+/]{43}=$", input.package.source_code_hash))])
+    error_message = "package.source_code_hash must be the package's SHA-256 in base64: 44 characters that end in =."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : contains(["arm64", "x86_64"], input.architecture)])
+    error_message = "architecture must be arm64 or x86_64."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : can(regex("^(python3|nodejs|java|dotnet|ruby3|provided)[a-z0-9.]*$", input.runtime))])
+    error_message = "runtime must be a Lambda runtime, such as python3.12."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : input.memory_megabytes >= 128 && input.memory_megabytes <= 10240 && floor(input.memory_megabytes) == input.memory_megabytes])
+    error_message = "memory_megabytes must be a whole number from 128 to 10,240."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : input.timeout_seconds >= 1 && input.timeout_seconds <= 900 && floor(input.timeout_seconds) == input.timeout_seconds])
+    error_message = "timeout_seconds must be a whole number from 1 to 900."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : input.ephemeral_storage_megabytes >= 512 && input.ephemeral_storage_megabytes <= 10240 && floor(input.ephemeral_storage_megabytes) == input.ephemeral_storage_megabytes])
+    error_message = "ephemeral_storage_megabytes must be a whole number from 512 to 10,240."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for input in values(var.functions) : [
+        for name in keys(input.environment) : can(regex("^[A-Za-z][A-Za-z0-9_]+$", name)) && !can(regex("^(AWS_|LAMBDA_|_HANDLER$|_X_AMZN)", name))
+      ]
+    ]))
+    error_message = "An environment variable's name must be two or more letters, digits and _, begin with a letter, and not begin with AWS_ or LAMBDA_, which belong to Lambda."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : length(jsonencode(input.environment)) <= 4096])
+    error_message = "The environment of a function may have 4 KB in all."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : can(regex("^[A-Za-z0-9_./#-]{1,512}$", input.log_group_name))])
+    error_message = "log_group_name must be the name of a log group, such as /aws/lambda/example."
+  }
+
+  validation {
+    condition = alltrue([
+      for input in values(var.functions) :
+      input.provisioned_concurrency >= 0 && floor(input.provisioned_concurrency) == input.provisioned_concurrency && (input.reserved_concurrency == null ? true : input.reserved_concurrency >= input.provisioned_concurrency)
+    ])
+    error_message = "provisioned_concurrency must be a whole number, 0 or more, and not above reserved_concurrency where that is set."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : input.maximum_event_age_seconds >= 60 && input.maximum_event_age_seconds <= 21600 && floor(input.maximum_event_age_seconds) == input.maximum_event_age_seconds])
+    error_message = "maximum_event_age_seconds must be a whole number from 60 to 21,600."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : contains([0, 1, 2], input.maximum_retry_attempts)])
+    error_message = "maximum_retry_attempts must be 0, 1 or 2."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : input.dead_letter_queue_arn == null || (input.asynchronous && can(regex("^arn:${var.partition}:sqs:${var.region}:[0-9]{12}:[A-Za-z0-9_-]+$", input.dead_letter_queue_arn)))])
+    error_message = "dead_letter_queue_arn must be the ARN of an SQS queue (not FIFO) of the module's region, and only functions with asynchronous = true leave dead letters."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : input.reserved_concurrency == null ? true : input.reserved_concurrency >= 0 && floor(input.reserved_concurrency) == input.reserved_concurrency])
+    error_message = "reserved_concurrency must be a whole number, 0 (never runs) or more, or null."
+  }
+
+  validation {
+    condition     = alltrue([for input in values(var.functions) : length(input.description) <= 256])
+    error_message = "description may have 256 characters."
+  }
+}
+
+variable "permissions" {
+  description = "Who may invoke which function's alias, by a name of your choice: principal is a service such as apigateway.amazonaws.com, source_arn what it may invoke it for."
+  type = map(object({
+    function   = string
+    principal  = string
+    source_arn = string
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.permissions) : can(regex("^[A-Za-z0-9_-]{1,100}$", name))])
+    error_message = "Keys of permissions must be letters, digits, hyphens and underscores, at most 100."
+  }
+
+  validation {
+    condition     = alltrue([for permission in values(var.permissions) : contains(keys(var.functions), permission.function)])
+    error_message = "A permission names a function that is not in functions."
+  }
+
+  validation {
+    condition     = alltrue([for permission in values(var.permissions) : can(regex("^[a-z0-9.-]+\\.amazonaws\\.com$", permission.principal))])
+    error_message = "principal must be an AWS service, such as apigateway.amazonaws.com; accounts and everybody (*) are not let in."
+  }
+
+  validation {
+    condition     = alltrue([for permission in values(var.permissions) : can(regex("^arn:${var.partition}:[a-z0-9-]+:[a-z0-9-]*:([0-9]{12})?:[^*].*$", permission.source_arn)) && (can(regex(":s3:::", permission.source_arn)) || can(regex(":[0-9]{12}:", permission.source_arn)))])
+    error_message = "source_arn must be the ARN of what the service may invoke the function for: it names the account (a bucket has none) and does not begin with a wildcard."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "Key that encrypts environment variables and dead-letter queues; null for AWS-managed encryption."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:${var.partition}:kms:${var.region}:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a KMS key of the module's region, not an alias, or null."
+  }
+}
+
+variable "tracing_enabled" {
+  description = "Traces every function with X-Ray (mode Active)."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "log_format" {
+  description = "Format of the lines that Lambda itself logs: JSON or Text."
+  type        = string
+  default     = "JSON"
+  nullable    = false
+
+  validation {
+    condition     = contains(["JSON", "Text"], var.log_format)
+    error_message = "log_format must be JSON or Text."
+  }
+}
+
+variable "dead_letter_retention_days" {
+  description = "Days that dead letters are kept."
+  type        = number
+  default     = 14
+  nullable    = false
+
+  validation {
+    condition     = var.dead_letter_retention_days >= 1 && var.dead_letter_retention_days <= 14 && floor(var.dead_letter_retention_days) == var.dead_letter_retention_days
+    error_message = "dead_letter_retention_days must be a whole number from 1 to 14."
+  }
+}

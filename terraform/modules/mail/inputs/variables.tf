@@ -1,0 +1,196 @@
+variable "project_name" {
+  description = "First part of every name."
+  type        = string
+  default     = "bbws-access"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.project_name)) && length(var.project_name) <= 24
+    error_message = "project_name must be lower-case words joined by hyphens, at most 24 characters, such as bbws-access."
+  }
+}
+
+variable "env_name" {
+  description = "Second part of every name: dev, sit or prod, or a short name of your own."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.env_name))
+    error_message = "env_name must be 2 to 10 lower-case letters and digits that start with a letter."
+  }
+}
+
+variable "region" {
+  description = "AWS region of queue and identity."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region must be an AWS region, such as eu-west-1."
+  }
+}
+
+variable "account_id" {
+  description = "AWS account that everything belongs to."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "account_id must be 12 digits."
+  }
+}
+
+variable "partition" {
+  description = "Partition of the region. Comes from the provider alone."
+  type        = string
+  default     = "aws"
+  nullable    = false
+}
+
+variable "tags" {
+  description = "Tags of everything that can carry them, beside the provider's default tags."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for key, value in var.tags :
+      can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,128}$", key)) && can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{0,256}$", value)) && !startswith(lower(key), "aws:")
+    ]) && length(var.tags) <= 50
+    error_message = "tags: at most 50, keys of 1 to 128 and values of up to 256 letters, digits, spaces and _ . : / = + - @; keys that begin with aws: are AWS's own."
+  }
+}
+
+variable "sender" {
+  description = "Who the mails come from: the SES identity (a domain, or one address), the address that they are sent as, and the name shown beside it. create_identity is false where the account has the identity already. null while there is none: mails wait in the queue for nobody to send them."
+  type = object({
+    identity        = string
+    from_address    = string
+    from_name       = optional(string)
+    create_identity = optional(bool, true)
+  })
+  default = null
+
+  validation {
+    condition     = var.sender == null || can(regex("^([^@*? ]+@)?[a-z0-9-]+(\\.[a-z0-9-]+)+$", var.sender.identity))
+    error_message = "sender.identity must be a domain, such as example.com, or an e-mail address."
+  }
+
+  validation {
+    condition     = var.sender == null || try(can(regex("^[^@\\s,;<>\"]+@[^@\\s,;<>]+$", var.sender.from_address)) && (var.sender.from_address == var.sender.identity || endswith(var.sender.from_address, "@${var.sender.identity}")), false)
+    error_message = "sender.from_address must be one address alone: the identity itself, or an address of its domain; SES sends no other."
+  }
+
+  validation {
+    condition     = var.sender == null || can(regex("^[A-Za-z0-9 ._-]{1,64}$", coalesce(var.sender.from_name, "-")))
+    error_message = "sender.from_name must be at most 64 letters, digits, spaces and . _ -, which need no quotes in a From header."
+  }
+}
+
+variable "templates" {
+  description = "Mails by name: subject, and the body as HTML and as text, with SES's {{placeholders}}. SES does not escape what it fills in."
+  type = map(object({
+    subject = string
+    html    = string
+    text    = string
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.templates) : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", name))])
+    error_message = "Keys of templates must be lower-case words joined by hyphens."
+  }
+
+  validation {
+    condition     = alltrue([for template in values(var.templates) : trimspace(template.subject) != "" && !strcontains(trimspace(template.subject), "\n") && trimspace(template.html) != "" && trimspace(template.text) != ""])
+    error_message = "A template needs a subject of one line, and a body both as html and as text."
+  }
+
+  validation {
+    condition     = alltrue([for template in values(var.templates) : length(template.subject) + length(template.html) + length(template.text) <= 500 * 1024])
+    error_message = "A template may have 500 KB in all."
+  }
+}
+
+variable "event_types" {
+  description = "What SES tells EventBridge's default bus about a mail: BOUNCE, COMPLAINT, DELIVERY, DELIVERY_DELAY, REJECT, RENDERING_FAILURE or SEND. OPEN and CLICK would rewrite links and are not taken."
+  type        = set(string)
+  default     = ["BOUNCE", "COMPLAINT", "REJECT", "RENDERING_FAILURE"]
+  nullable    = false
+
+  validation {
+    condition     = length(var.event_types) > 0 && length(setsubtract(var.event_types, ["BOUNCE", "COMPLAINT", "DELIVERY", "DELIVERY_DELAY", "REJECT", "RENDERING_FAILURE", "SEND"])) == 0
+    error_message = "event_types must be one or more of BOUNCE, COMPLAINT, DELIVERY, DELIVERY_DELAY, REJECT, RENDERING_FAILURE and SEND."
+  }
+}
+
+variable "consumer" {
+  description = "The function that sends the queued mails: its alias's ARN, its timeout, the messages it is given at once, and how many instances may do so at the same time (2 to 1,000). null for none."
+  type = object({
+    alias_arn           = string
+    timeout_seconds     = number
+    batch_size          = optional(number, 3)
+    maximum_concurrency = optional(number, 2)
+  })
+  default = null
+
+  validation {
+    condition     = var.consumer == null || can(regex("^arn:${var.partition}:lambda:${var.region}:[0-9]{12}:function:[A-Za-z0-9_-]+:[A-Za-z0-9_-]+$", var.consumer.alias_arn))
+    error_message = "consumer.alias_arn must be the ARN of the alias of a function of the module's region, such as arn:aws:lambda:eu-west-1:123456789012:function:example:live."
+  }
+
+  validation {
+    condition     = var.consumer == null || try(var.consumer.timeout_seconds >= 1 && var.consumer.timeout_seconds <= 900 && floor(var.consumer.timeout_seconds) == var.consumer.timeout_seconds, false)
+    error_message = "consumer.timeout_seconds must be the function's timeout, a whole number from 1 to 900."
+  }
+
+  validation {
+    condition     = var.consumer == null || try(var.consumer.batch_size >= 1 && var.consumer.batch_size <= 10 && floor(var.consumer.batch_size) == var.consumer.batch_size, false)
+    error_message = "consumer.batch_size must be a whole number from 1 to 10."
+  }
+
+  validation {
+    condition     = var.consumer == null || try(var.consumer.maximum_concurrency >= 2 && var.consumer.maximum_concurrency <= 1000 && floor(var.consumer.maximum_concurrency) == var.consumer.maximum_concurrency, false)
+    error_message = "consumer.maximum_concurrency must be a whole number from 2 to 1,000."
+  }
+}
+
+variable "maximum_receive_count" {
+  description = "Times that a mail is tried before it becomes a dead letter; between two of them lies the visibility timeout, six times the consumer's."
+  type        = number
+  default     = 20
+  nullable    = false
+
+  validation {
+    condition     = var.maximum_receive_count >= 3 && var.maximum_receive_count <= 1000 && floor(var.maximum_receive_count) == var.maximum_receive_count
+    error_message = "maximum_receive_count must be a whole number from 3 to 1,000: fewer would turn a hiccup into a dead letter."
+  }
+}
+
+variable "retention_days" {
+  description = "Days that queued mails and dead letters are kept."
+  type        = number
+  default     = 14
+  nullable    = false
+
+  validation {
+    condition     = var.retention_days >= 1 && var.retention_days <= 14 && floor(var.retention_days) == var.retention_days
+    error_message = "retention_days must be a whole number from 1 to 14."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "Key that encrypts the queue and its dead letters; null for SQS's own encryption."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:${var.partition}:kms:${var.region}:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a KMS key of the module's region, not an alias, or null."
+  }
+}

@@ -1,0 +1,370 @@
+"""Inputs of each module that must be refused, and those beside them that must not: what a stranger would try.
+
+Each row changes the inputs that the module's own native tests start from, at a path such as
+`functions/role/timeout_seconds`. A wrong row names a part of the message.
+"""
+
+from typing import Any
+
+KEY = "arn:aws:kms:{region}:{account}:key/11111111-2222-3333-4444-555555555555"
+LONG = "x" * 300
+
+
+ALIAS = "arn:aws:lambda:eu-west-1:123456789012:function:bbws-access-dev-lambda-billing:live"
+SES = "arn:aws:ses:eu-west-1:111122223333"
+LOGS = "arn:aws:logs:eu-west-1:999999999999:log-group:x"
+
+
+def invoke(region: str) -> str:
+    """An ARN in the form that API Gateway takes."""
+    function = "arn:aws:lambda:eu-west-1:111122223333:function:shop"
+    return f"arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{function}/invocations"
+
+
+def replication(source: str, destination: str, rule: str = "r") -> dict[str, str]:
+    return {"source_bucket": source, "destination_bucket": destination, "rule_id": rule}
+
+
+def mail(identity: str, sender: str, **more: str) -> dict[str, str]:
+    return {"source_arn": f"{SES}:identity/{identity}", "from_email_address": sender} | more
+
+
+def including(*attributes: str) -> dict[str, Any]:
+    index = {"hash_key": "A", "projection_type": "INCLUDE", "non_key_attributes": list(attributes)}
+    return {"global_secondary_indexes": {"one": index}}
+
+
+def key(region: str = "eu-west-1", account: str = "000000000000") -> str:
+    return KEY.format(region=region, account=account)
+
+
+TAGS: list[tuple[str, Any]] = [
+    ("tags", {"aws:owner": "x"}),
+    ("tags", {"AWS:owner": "x"}),
+    ("tags", {"": "x"}),
+    ("tags", {"k" * 129: "x"}),
+    ("tags", {"owner": "v" * 257}),
+    ("tags", {"owner": "a;b"}),
+    ("tags", {f"key{number}": "x" for number in range(51)}),
+]
+GOOD_TAGS = {"Owner": "Åse & co".replace("&", "+"), "k" * 128: "v" * 256, "empty": ""}
+
+# Five fields, both days, none of them, a minute 60, a rate that AWS does not parse.
+BAD_SCHEDULES = [
+    "cron(0 1 * * *)",
+    "cron(0 1 * * * *)",
+    "cron(0 1 ? * ? *)",
+    "cron(60 1 * * ? *)",
+    "cron(0 24 * * ? *)",
+    "cron(0 1 32 * ? *)",
+    "cron(0 1 * 13 ? *)",
+    "cron( )",
+    "rate(1 hours)",
+    "rate(2 hour)",
+    "rate(0 hours)",
+    "rate(1.5 hours)",
+    "rate(hourly)",
+    "0 1 * * ? *",
+]
+GOOD_SCHEDULES = [
+    "cron(0 1 * * ? *)",
+    "cron(0/15 8-18 ? * MON-FRI *)",
+    "cron(0 0 L * ? 2027)",
+    "cron(30 6 ? * 6#3 *)",
+    "rate(1 hour)",
+    "rate(12 hours)",
+    "rate(1 day)",
+]
+
+WRONG: dict[str, list[tuple[str, Any, str]]] = {
+    "kms": [
+        *((path, value, "tags:") for path, value in TAGS),
+        ("keys/data/deletion_window_in_days", 7.5, "deletion_window_in_days"),
+        ("keys/data/rotation_period_in_days", 90.5, "rotation_period_in_days"),
+        ("keys/signing/user_arns", ["arn:aws:iam::000000000000:root"], "user_arns"),
+        ("keys/signing/administrator_arns", ["arn:aws:iam::000000000000:root"], "administrator_arns"),
+        ("keys/signing/user_arns", ["arn:aws-cn:iam::000000000000:role/signer"], "user_arns"),
+        ("keys", {LONG.lower(): {"description": "Long"}}, "too long"),
+        ("keys/logs/service_principals/logs/source_arns", ["arn:aws:logs:*:*:log-group:*"], "source_arns"),
+        ("keys/logs/service_principals/logs/source_arns", [LOGS], "source_arns"),
+        ("keys/alerts/service_principals/s3", {"source_arns": ["arn:aws:s3:::*"]}, "source_arns"),
+        ("keys/data/via_services", ["dynamodb.eu-west-1.amazonaws.com"], "via_services"),
+    ],
+    "dynamodb": [
+        *((path, value, "tags:") for path, value in TAGS),
+        ("tables/permissions", {"hash_key": " PK"}, "hash_key"),
+        ("tables/permissions", {"range_key": "SK "}, "range_key"),
+        ("tables/permissions", {"ttl_attribute": "SK"}, "ttl_attribute"),
+        ("tables/permissions", {"ttl_attribute": " ttl"}, "ttl_attribute"),
+        ("tables/permissions", including("name", "name"), "non_key_attributes"),
+        ("tables/permissions", including(""), "non_key_attributes"),
+        ("tables/permissions", including("A"), "non_key_attributes"),
+        ("tables/permissions", including("PK"), "non_key_attributes"),
+        *(("backup", {"schedule": schedule}, "schedule") for schedule in [*BAD_SCHEDULES, "rate(5 minutes)"]),
+        ("backup", {"start_window_minutes": 60.5}, "start_window_minutes"),
+        ("backup", {"delete_after_days": 36501}, "delete_after_days"),
+        ("backup", {"delete_after_days": 200, "cold_storage_after_days": 1.5}, "cold_storage_after_days"),
+        ("backup", {"vault_lock": {"min_retention_days": 1, "changeable_for_days": 2}}, "changeable_for_days"),
+        ("backup", {"vault_lock": {"min_retention_days": 1, "changeable_for_days": 3.5}}, "changeable_for_days"),
+        ("backup", {"vault_kms_key_arn": key("us-east-1")}, "vault_kms_key_arn"),
+        ("backup", {"vault_kms_key_arn": "alias/backup"}, "vault_kms_key_arn"),
+        ("backup", {"permissions_boundary_arn": "arn:aws:iam::999999999999:policy/x"}, "permissions_boundary_arn"),
+        ("kms_key_arn", key("us-east-1"), "kms_key_arn"),
+        ("kms_key_arn", key().replace("arn:aws:", "arn:aws-cn:"), "kms_key_arn"),
+    ],
+    "dynamodb/replica": [
+        *((path, value, "tags:") for path, value in TAGS),
+        ("tables/drafts/name", "another", "those of one table"),
+        ("tables/drafts/region", "us-east-1", "those of one table"),
+        ("account_id", "999999999999", "same account"),
+        ("kms_key_arn", key("us-east-1"), "kms_key_arn"),
+        ("table_class", "", "table_class"),
+    ],
+    "cloudwatch": [
+        *((path, value, "tags:") for path, value in TAGS),
+        ("log_kms_key_arn", key("us-east-1"), "region"),
+        ("topic_kms_key_arn", key("us-east-1"), "region"),
+        ("topic_kms_key_arn", "alias/aws/sns", "topic_kms_key_arn"),
+        ("functions/other", {"function_name": "any_Function-1"}, "same function_name"),
+        ("log_groups/again", {"name": "/any/other.group_1#2"}, "once"),
+        ("log_groups/again", {"name": "/aws/lambda/any_Function-1"}, "function_name"),
+        ("tables/one/name", "arn:aws:dynamodb:eu-west-1:000000000000:table/one", "tables[*].name"),
+        ("tables/one/indexes", ["x"], "indexes"),
+        ("tables/one/replica_region", "Ireland", "replica_region"),
+        ("archive_replication", replication("one", "one"), "two different"),
+        ("archive_replication", replication("arn:aws:s3:::one", "two"), "ARNs"),
+        ("archive_replication", replication("one", "two", ""), "rule"),
+        ("queues", {"mail": {"name": "mail", "oldest_seconds": 1209601}}, "oldest_seconds"),
+        ("lambda_concurrency_limit", 1.5, "whole number"),
+        *(
+            ("subscriptions/a/endpoint", address, "endpoint")
+            for address in ("a@example", "a@example.com,b@example.com", "a b@example.com", "Ada <a@example.com>", "")
+        ),
+        ("subscriptions/c/endpoint", "https://", "endpoint"),
+        ("subscriptions/c/endpoint", "http://example.com/", "endpoint"),
+        ("subscriptions/d/endpoint", "arn:aws:lambda:eu-west-1:000000000000:layer:x", "endpoint"),
+        ("subscriptions/e/endpoint", "arn:aws:sqs:eu-west-1:000000000000:q.fifo", "FIFO"),
+        ("subscriptions/again", {"topic": "critical", "protocol": "email", "endpoint": "a@example.com"}, "once"),
+        ("log_retention_days", {"service": 45, "audit": 90}, "log_retention_days"),
+    ],
+    "events": [
+        *((path, value, "tags:") for path, value in TAGS),
+        *(("rules/sweep/schedule", schedule, "schedule") for schedule in BAD_SCHEDULES),
+        ("rules/sweep/targets/again", ALIAS, "twice"),
+        ("rules/sweep/targets/billing", "arn:aws:lambda:us-east-1:123456789012:function:billing:live", "region"),
+        ("rules/sweep/targets/billing", "arn:aws:lambda:eu-west-1:123456789012:function:billing", "alias"),
+        ("rules/sweep/description", " ", "description"),
+        ("rules/sweep/description", "x" * 513, "description"),
+        *(
+            ("rules/order-placed/detail_pattern", pattern, "detail_pattern")
+            for pattern in ('{"state": "open"}', "{}", '["open"]', "open", '{"state": []}')
+        ),
+        ("maximum_event_age_hours", 1.5, "whole number"),
+        ("maximum_retry_attempts", 0.5, "whole number"),
+        ("dead_letter_retention_days", 1.5, "whole number"),
+        ("kms_key_arn", key("us-east-1"), "region"),
+    ],
+    "mail": [
+        *((path, value, "tags:") for path, value in TAGS),
+        *(
+            ("sender/from_address", address, "from_address")
+            for address in (
+                "access@example.com",
+                "a@b@mail.example.com",
+                "a, b@mail.example.com",
+                "<access@mail.example.com>",
+                "@mail.example.com",
+            )
+        ),
+        ("consumer/alias_arn", "arn:aws:lambda:us-east-1:123456789012:function:mailer:live", "region"),
+        ("consumer/timeout_seconds", 1.5, "whole number"),
+        ("retention_days", 1.5, "whole number"),
+        ("kms_key_arn", key("us-east-1"), "region"),
+    ],
+    "lambda": [
+        *((path, value, "tags:") for path, value in TAGS),
+        ("functions/audit/role_arn", "arn:aws:iam::999999999999:role/x", "same account"),
+        ("functions/audit/dead_letter_queue_arn", "arn:aws:sqs:us-east-1:123456789012:q", "region"),
+        ("functions/audit/ephemeral_storage_megabytes", 512.5, "whole number"),
+        ("functions/audit/maximum_event_age_seconds", 60.5, "whole number"),
+        ("functions/audit/reserved_concurrency", -1, "reserved_concurrency"),
+        ("functions/audit/reserved_concurrency", 1.5, "reserved_concurrency"),
+        ("functions/audit/description", "x" * 257, "256"),
+        ("dead_letter_retention_days", 1.5, "whole number"),
+        ("kms_key_arn", key("us-east-1"), "region"),
+        *(
+            ("permissions/api/source_arn", arn, "source_arn")
+            for arn in (
+                "arn:aws:execute-api:eu-west-1:*:a1b2c3d4e5/*",
+                "arn:aws:execute-api:*:123456789012:a1b2c3d4e5/*",
+                "arn:aws:execute-api:eu-west-1:123456789012:*",
+                "arn:aws:s3:::*",
+                "arn:aws:sns:::topic",
+                "*",
+            )
+        ),
+    ],
+    "iam": [
+        *((path, value, "tags:") for path, value in TAGS),
+        *(
+            (f"services/role/tables/permissions/{grant}_leading_keys", [pattern], "leading key")
+            for grant in ("read", "write", "create")
+            for pattern in ("*", "**", "?OLE#*", "ROLE#*#x", "ROLE #*", "${aws:userid}", "")
+        ),
+        ("services/role/tables/permissions/indexes/assignments-by-role/leading_keys", ["*"], "leading key"),
+        ("services/invitation/email_identities/sender/from_addresses", ["access@example.org"], "identity"),
+        ("services/invitation/email_identities/sender/from_addresses", ["access@notexample.com"], "identity"),
+        ("services/audit/buckets/archive/retention_days", {"exports/": 36501}, "36,500"),
+        (
+            "services/api-gateway-authorizer",
+            {"role_name": "api-gateway-authorizer", "log_group_name": "/x"},
+            "role_name",
+        ),
+        ("services/x", {"role_name": "audit-replication", "log_group_name": "/x"}, "role_name"),
+        ("services/x", {"role_name": "audit-scheduler", "log_group_name": "/x"}, "role_name"),
+        ("keys/role/data/arn", key("us-east-1"), "region"),
+        ("permissions_boundary_arn", "arn:aws:iam::999999999999:policy/x", "this account"),
+        ("permissions_boundary_arn", "arn:aws:iam::123456789012:policy/", "permissions_boundary_arn"),
+        (
+            "replications/audit/destination_bucket_arn",
+            "arn:aws:s3:::bbws-access-dev-s3-audit-archive",
+            "another bucket",
+        ),
+        ("replications/audit/source_key_arn", key("us-east-1"), "source_key_arn"),
+        ("replications/audit/destination_key_arn", key("us-east-1"), "destination_region"),
+        ("replications/a-name-of-so-many-characters-that-its-role", "replications/audit", "too long"),
+        ("schedulers/a-name-of-so-many-characters-that-its-role-is", "schedulers/audit", "too long"),
+    ],
+    "s3-audit": [
+        *((path, value, "tags:") for path, value in TAGS),
+        ("kms_key_arn", key("us-east-1"), "region"),
+        ("replication/role_arn", "arn:aws:iam::999999999999:role/replication", "same account"),
+        ("replication/bucket_arn", "arn:aws:s3:::other-project-with-names-dev-s3-audit-archive-4711", "archive itself"),
+        ("object_lock/days", 0, "object_lock.days"),
+        ("object_lock/mode", "compliance", "object_lock.mode"),
+    ],
+    "cognito": [
+        *((path, value, "tags:") for path, value in TAGS),
+        (
+            "pre_token_generation_lambda_arn",
+            "arn:aws:lambda:us-east-1:111122223333:function:token-claims:live",
+            "region",
+        ),
+        ("authorizer/invocation_role_arn", "arn:aws:iam::999999999999:role/x", "same account"),
+        ("password_policy", {"minimum_length": 12.5}, "whole number"),
+        ("password_policy", {"temporary_password_validity_days": 1.5}, "whole number"),
+        ("password_policy", {"password_history_size": 0.5}, "whole number"),
+        ("app_clients/main", {"access_token_minutes": 5.5}, "whole numbers"),
+        ("app_clients/main", {"refresh_token_minutes": 90.5}, "whole number"),
+        ("authorizer/result_ttl_seconds", 0.5, "whole number"),
+        *(
+            ("email", mail(identity, sender), "identity")
+            for identity, sender in (
+                ("example.com", "access@example.org"),
+                ("example.com", "Access <access@notexample.com>"),
+                ("access@example.com", "other@example.com"),
+            )
+        ),
+        ("email", mail("example.com", "a@example.com", reply_to_email_address="nobody"), "reply_to_email_address"),
+        (
+            "email",
+            mail("example.com", "a@example.com", configuration_set=f"{SES}:configuration-set/x"),
+            "configuration_set",
+        ),
+    ],
+    "api-gateway": [
+        *((path, value, "tags:") for path, value in TAGS),
+        ("untraced_path_parameters", ["token"], "token"),
+        ("untraced_path_parameters", ["orderId", "order"], "order"),
+        ("services/shop", invoke("us-east-1"), "region"),
+        ("authorizer/uri", invoke("us-east-1"), "region"),
+        ("authorizer/credentials_arn", "arn:aws:iam::999999999999:role/x", "same account"),
+        ("authorizer/result_ttl_seconds", 0.5, "whole number"),
+        ("authorizer/identity_validation_expression", "^Bearer ($", "regular expression"),
+        ("access_log_group_arn", "arn:aws:logs:us-east-1:111122223333:log-group:x", "same account and region"),
+        ("access_log_group_arn", LOGS, "same account and region"),
+        ("execution_logging", {"kms_key_arn": key("us-east-1")}, "region"),
+        ("web_acl", {"log_destination_arn": "arn:aws:logs:us-east-1:111122223333:log-group:aws-waf-logs-x"}, "region"),
+        ("web_acl", {"rate_limit": 10.5}, "whole number"),
+        (
+            "custom_domain",
+            {"domain_name": "api.example.com", "certificate_arn": "arn:aws:acm:us-east-1:111122223333:certificate/x"},
+            "region",
+        ),
+        ("integration_timeout_milliseconds", 50.5, "whole number"),
+        ("cors/max_age_seconds", 0.5, "whole number"),
+        ("cors/allowed_origins", ["https://shop.example.com:0"], "origins"),
+        ("cors/allowed_origins", ["https://shop.example.com:65536"], "origins"),
+        ("cors/allowed_origins", ["https://shop.example.com/"], "origins"),
+        ("throttle/burst_limit", 0, "burst_limit"),
+    ],
+}
+
+RIGHT: dict[str, list[tuple[str, Any]]] = {
+    "kms": [
+        ("tags", GOOD_TAGS),
+        ("keys/data/deletion_window_in_days", 7),
+        ("keys/signing/user_arns", ["arn:aws:sts::999999999999:assumed-role/signer/session"]),
+        ("keys/alerts/service_principals/s3", {"source_arns": ["arn:aws:s3:::uploads-*"]}),
+    ],
+    "dynamodb": [
+        ("tags", GOOD_TAGS),
+        (
+            "tables/permissions",
+            {"ttl_attribute": "expires", "range_key": "expires", "attribute_types": {"expires": "N"}},
+        ),
+        *(("backup", {"schedule": schedule}) for schedule in GOOD_SCHEDULES),
+        ("backup", {"vault_kms_key_arn": key(), "permissions_boundary_arn": "arn:aws:iam::aws:policy/PowerUserAccess"}),
+        ("backup", {"vault_lock": {"min_retention_days": 1, "changeable_for_days": 3}}),
+        ("backup", {"vault_lock": {"min_retention_days": 1}}),
+    ],
+    "dynamodb/replica": [("tags", GOOD_TAGS), ("table_class", "STANDARD_INFREQUENT_ACCESS")],
+    "cloudwatch": [
+        ("tags", GOOD_TAGS),
+        ("subscriptions/a/endpoint", "on-call+bbws@alerts.example.co.za"),
+        ("subscriptions/again", {"topic": "warning", "protocol": "email", "endpoint": "a@example.com"}),
+        ("archive_replication", replication("one", "two")),
+    ],
+    "events": [
+        ("tags", GOOD_TAGS),
+        *(("rules/sweep/schedule", schedule) for schedule in [*GOOD_SCHEDULES, "rate(5 minutes)"]),
+        (
+            "rules/order-placed/detail_pattern",
+            '{"state": ["open"], "amount": [{"numeric": [">", 0]}], "shop": {"id": ["x"]}}',
+        ),
+    ],
+    "mail": [("tags", GOOD_TAGS), ("sender/from_address", "no-reply+access@mail.example.com"), ("kms_key_arn", key())],
+    "lambda": [
+        ("tags", GOOD_TAGS),
+        ("functions/audit/reserved_concurrency", 0),
+        ("permissions/api/source_arn", "arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/*/*"),
+        ("permissions/api/source_arn", "arn:aws:events:eu-west-1:123456789012:rule/nightly"),
+        ("permissions/api/source_arn", "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_Example01"),
+    ],
+    "iam": [
+        ("tags", GOOD_TAGS),
+        ("services/role/tables/permissions/read_leading_keys", ["ROLE#ORG#*", "PERMISSION"]),
+        ("services/invitation/email_identities/sender/from_addresses", ["a@example.com", "b@mail.example.com"]),
+        ("permissions_boundary_arn", "arn:aws:iam::aws:policy/PowerUserAccess"),
+        ("permissions_boundary_arn", "arn:aws:iam::123456789012:policy/boundaries/services"),
+    ],
+    "s3-audit": [("tags", GOOD_TAGS), ("object_lock/days", 61)],
+    "cognito": [
+        ("tags", GOOD_TAGS),
+        *(
+            ("email", mail(identity, sender))
+            for identity, sender in (
+                ("example.com", "Access <access@mail.example.com>"),
+                ("example.com", "access@example.com"),
+                ("access@example.com", "Access <access@example.com>"),
+            )
+        ),
+    ],
+    "api-gateway": [
+        ("tags", GOOD_TAGS),
+        ("untraced_path_parameters", ["orderId"]),
+        ("cors/allowed_origins", ["https://shop.example.com:65535", "http://localhost:3000"]),
+        ("web_acl", {"rate_limit": 0, "log_destination_arn": "arn:aws:s3:::aws-waf-logs-x"}),
+        ("execution_logging", {"kms_key_arn": key()}),
+    ],
+}
