@@ -41,7 +41,7 @@ def plan_stack(workspace: Workspace, environment: str, *targets: str, **inputs: 
     gets a local backend.
     """
     folder = workspace.root / "terraform" / "stack"
-    values = {"account_id": ACCOUNT_ID, "artifacts_bucket": "artifacts", "packages": _packages()} | inputs
+    values = {"account_id": ACCOUNT_ID, "artifacts_bucket": "artifacts", "packages": packages()} | inputs
     (folder / "offline_override.tf").write_text(_OVERRIDE, encoding="utf-8")
     (folder / "inputs.tfvars.json").write_text(json.dumps(values), encoding="utf-8")
     if not (folder / ".terraform").exists():
@@ -64,7 +64,7 @@ def _resources(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _resources(child)
 
 
-def _packages() -> dict[str, dict[str, str]]:
+def packages() -> dict[str, dict[str, str]]:
     """A package for every function that there can be; the stack takes those that it needs."""
     services = json.loads((ROOT / "contract" / "services.json").read_text(encoding="utf-8"))["services"]
     packages = {}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.stack import ACCOUNT_ID, plan_stack
+from tests.support.stack import ACCOUNT_ID, packages, plan_stack
 from tests.support.terraform import Workspace
 
 # One folder for all of them.
@@ -43,3 +43,17 @@ def test_a_new_sender_is_asked_whether_it_is_verified(own_workspace: Workspace) 
     plan = plan_stack(own_workspace, "dev", "module.cognito", invitation_sender=SENDER, invitation_link=LINK)
     (email,) = user_pool(plan)["after_unknown"]["email_configuration"]
     assert email.items() >= {"email_sending_account": True, "source_arn": True, "from_email_address": True}.items()
+
+
+def test_words_of_other_services_apis_are_ids_that_nobody_can_choose(own_workspace: Workspace) -> None:
+    carried = packages()
+    carried["authorizer"] |= {"apis": ["sites"], "words": ["organisations", "sites"]}
+    plan = plan_stack(own_workspace, "dev", "module.functions", packages=carried)
+    # Of those whose environment is known before the mail's queue is.
+    told = {
+        item["change"]["after"]["function_name"].rpartition("-")[2]: item["change"]["after"]["environment"][0]
+        for item in plan["resource_changes"]
+        if item["type"] == "aws_lambda_function" and "environment" in item["change"]["after"]
+    }
+    assert {"role", "team"} <= told.keys()
+    assert {one["variables"]["RESERVED_IDS"] for one in told.values()} == {"organisations,sites"}
