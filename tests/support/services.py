@@ -18,7 +18,7 @@ import pytest
 from jsonschema_rs import Draft202012Validator
 
 from bbws_access.access.departures import Departures, departures_read, record_departure
-from bbws_access.kernel.contract import json_schema, load_contract, load_events
+from bbws_access.kernel.contract import json_schema, load_contract, load_events, resolve
 from bbws_access.kernel.dynamodb import Database
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.keys import key, partition
@@ -147,8 +147,27 @@ def check_answer(operation_id: str, status: int, body: object, media_type: str =
     if schema is None:
         assert body is None, f"{operation_id} answers {status} with a body"
         return
+    if status >= 400:
+        listed = error_codes(operation_id, status)
+        assert body["error"]["code"] in listed, (
+            f"{operation_id} answers {status} {body['error']['code']}, and contract/openapi.json lists {listed} there: "
+            "add the code to the response's description and, with an example of its own, to its examples"
+        )
     errors = [f"{'/'.join(map(str, error.instance_path))}: {error.message}" for error in schema.iter_errors(body)]
     assert not errors, f"{operation_id} {status}: {errors}"
+
+
+@cache
+def error_codes(operation_id: str, status: int) -> tuple[str, ...]:
+    """The codes that the contract lists for a status of an operation."""
+    document = load_contract().document
+    for item in document["paths"].values():
+        for operation in item.values():
+            if operation["operationId"] == operation_id:
+                content = resolve(document, operation["responses"][str(status)])["content"]["application/json"]
+                examples = content.get("examples", {"": {"value": content.get("example")}})
+                return tuple(resolve(document, one)["value"]["error"]["code"] for one in examples.values())
+    raise AssertionError(operation_id)
 
 
 @cache

@@ -660,26 +660,34 @@ def deny_all(arn_prefix: str) -> Policy:
 
 def _document(prefix: str, allow: list[str], deny: list[str]) -> tuple[dict, int]:
     """The policy document and its length as compact JSON."""
-    if allow:
-        deny = [*deny, *UNUSUAL]
-    any_api = f"{':'.join(prefix.split(':')[:3])}:*:*:"
-    statements = []
+    any_api = f"{':'.join(prefix.split(':', 3)[:3])}:*:*:"
+    allowed = [resource for pattern in allow if len(resource := prefix + pattern) <= LONGEST_RESOURCE]
+    denied = [any_api + one[1:] if one[0] == _ANY_API else prefix + one for one in deny]
+    if any(len(resource) > LONGEST_RESOURCE for resource in denied):
+        raise ValueError("A resource that must be denied is longer than a policy can say")
     size = len('{"Version":"2012-10-17","Statement":[]}') - 1
-    for effect, patterns in (("Allow", allow), ("Deny", deny)):
-        resources = [any_api + one[1:] if one[:1] == _ANY_API else prefix + one for one in patterns]
-        if any(len(resource) > LONGEST_RESOURCE for resource in resources):
-            if effect == "Deny":
-                raise ValueError("A resource that must be denied is longer than a policy can say")
-            resources = [resource for resource in resources if len(resource) <= LONGEST_RESOURCE]
+    if allowed:
+        refused, length = _unusual(any_api)
+        denied += refused
+        size += length
+    statements = []
+    for effect, resources in (("Allow", allowed), ("Deny", denied)):
         if resources:
             statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": resources}
             statements.append(statement)
             size += len('{"Action":"execute-api:Invoke","Effect":"","Resource":[]},') + len(effect) - 1
-            size += sum(map(len, resources)) + 3 * len(resources)  # two quotes and a comma each
-            size += sum(resource.count("\\") for resource in resources)  # JSON writes it twice
+    size += sum(map(len, allowed)) + 3 * len(allowed)  # two quotes and a comma each
+    size += sum(map(len, denied)) + 3 * len(denied)
     if not statements:
         return _document(prefix, [], ["*"])
     return {"Version": "2012-10-17", "Statement": statements}, size
+
+
+@lru_cache(maxsize=4)
+def _unusual(any_api: str) -> tuple[list[str], int]:
+    """What every policy refuses, and how much longer than its characters JSON makes it."""
+    resources = [any_api + one[1:] for one in UNUSUAL]
+    return resources, sum(resource.count("\\") for resource in resources)
 
 
 def _filled(patterns: Iterable[str], names: Mapping[str, str]) -> list[str]:

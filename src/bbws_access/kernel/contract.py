@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -144,9 +145,15 @@ def chosen_ids() -> frozenset[str]:
     return frozenset(load_contract().document.get("x-bbws-chosen-ids", ()))
 
 
+def base_paths(document: dict) -> list[str]:
+    """What stands in front of a document's paths on each of its servers, such as /v1."""
+    urls = (server["url"] for server in document.get("servers", ()))
+    return [re.sub(r"^[^/]+//[^/]+", "", url).rstrip("/") for url in urls]
+
+
 def words_of(document: dict) -> frozenset[str]:
     """The words of a document's paths that are no parameters, base paths included."""
-    paths = [*document["paths"], *(server["url"] for server in document.get("servers", ()))]
+    paths = [*document["paths"], *base_paths(document)]
     return frozenset(word for path in paths for word in path.split("/") if word and not word.startswith("{"))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 
-from bbws_access.kernel.contract import METHODS, Contract, resolve
+from bbws_access.kernel.contract import METHODS, Contract, base_paths, resolve
 
 _PARTS = Path(__file__).parent
 _HEADING = {"200": "OK", "201": "Created", "202": "Accepted", "204": "No content"}
@@ -38,7 +38,7 @@ def render(contract: Contract) -> str:
         f'<a class="skip" href="#content">To the operations</a>'
         f'<header><div><h1>{escape(info["title"])} API</h1><p class="lead">{_text(info["description"])}</p>'
         f'<p class="facts">Version {escape(info["version"])} · {count} operations · '
-        f"base path <code>{escape(document['servers'][0]['url'])}</code></p></div></header>"
+        f"base path <code>{escape(base_paths(document)[0])}</code></p></div></header>"
         f'<div class="columns"><nav aria-label="Operations"><label for="filter">Find</label>'
         f'<input id="filter" type="search" placeholder="Method, path or words" autocomplete="off">'
         f"<details open><summary>Operations</summary>{_contents(by_tag)}"
@@ -110,7 +110,7 @@ def _answers(document: dict, responses: dict) -> str:
     for status, response in sorted(responses.items()):
         response = resolve(document, response)
         if not status.startswith("2"):
-            errors.append((f"{status}", "", _text(response["description"])))
+            errors.append((f"{status}", "", _text(_codes(document, response))))
             continue
         heading = f"{status} {_HEADING.get(status, '')}".strip()
         parts.append(f'<h4>Answer: {heading}</h4><p class="muted">{_text(response["description"])}.</p>')
@@ -123,6 +123,13 @@ def _answers(document: dict, responses: dict) -> str:
                 parts.append(f"<details><summary>Fields of the answer</summary>{_table(rows)}</details>")
     parts.append(f"<details><summary>Errors ({len(errors)})</summary>{_table(errors)}</details>")
     return "".join(parts)
+
+
+def _codes(document: dict, response: dict) -> str:
+    """What an error's codes mean: the summaries of its examples, or else its description."""
+    examples = response["content"]["application/json"].get("examples", {})
+    meanings = [f"{code}: {resolve(document, example)['summary']}" for code, example in examples.items()]
+    return "; ".join(meanings) or response["description"]
 
 
 def _call(method: str, path: str, access: object, body: dict | None) -> str:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from urllib.parse import urlencode
 
 from bbws_access.access.grants import Access
-from bbws_access.kernel.contract import Operation, load_contract
+from bbws_access.kernel.contract import Operation, base_paths, load_contract
 from bbws_access.service.requests import Request
 
 Link = dict[str, str]
@@ -71,7 +71,7 @@ def page_links(request: Request, cursor: str | None, actions: Mapping[str, str] 
 @lru_cache(maxsize=1)
 def base_path() -> str:
     """What stands in front of the contract's paths: /v1."""
-    return load_contract().document["servers"][0]["url"].rstrip("/")
+    return base_paths(load_contract().document)[0]
 
 
 def cursor_scope(request: Request) -> list[str]:
