@@ -17,6 +17,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SCANNERS := $(VENV)/scanners
 GENERATOR := $(VENV)/generator
+MODELS := $(VENV)/models
 TOOL := $(BIN)/bbws-access
 INPUTS := $(wildcard requirements/*.in)
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
@@ -74,12 +75,13 @@ lock: $(READY) ## Pin the newest allowed version of every dependency, with hashe
 	@for name in authorizer service uv; do $(LOCK) --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
 	$(LOCK) --upgrade requirements/{authorizer,service,tool,dev}.in --output-file requirements/dev.txt
 	for name in verify client; do $(LOCK) --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
+	$(LOCK) --upgrade --no-deps requirements/models.in --output-file requirements/models.txt
 	npm install --package-lock-only --ignore-scripts --silent
 
 setup: $(READY) ## Make the Python environment that everything runs in
 
 # The interpreter is the newest of those that the project supports.
-$(READY): requirements/dev.txt requirements/uv.txt pyproject.toml $(INPUTS)
+$(READY): requirements/dev.txt requirements/models.txt requirements/uv.txt pyproject.toml $(INPUTS)
 	@python=""
 	for candidate in "$${PYTHON:-}" python3.12 python3.13 python3.11 python3; do
 	  if [ -n "$$candidate" ] && "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$candidate; break; fi
@@ -90,6 +92,8 @@ $(READY): requirements/dev.txt requirements/uv.txt pyproject.toml $(INPUTS)
 	fi
 	$(BIN)/python -m pip --quiet --no-input install --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/uv.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/dev.txt
+	rm -rf $(MODELS)
+	$(BIN)/uv pip install --quiet --target $(MODELS) --require-hashes --no-deps -r requirements/models.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 

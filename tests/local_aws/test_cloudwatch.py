@@ -259,7 +259,7 @@ def test_metric_filter_with_a_pattern_that_is_not_understood_is_refused(aws: Aws
     group = unique("group")
     logs.create_log_group(logGroupName=group)
     transformation = {"metricName": "m", "metricNamespace": "n", "metricValue": "1"}
-    for pattern in ("{ $.a = }", "{ $.a > b }", "{ level = 1 }", "[ip, user]"):
+    for pattern in ("{ $.a = }", "{ $.a > b }", "{ level = 1 }", "[ip, user"):
         with pytest.raises(ClientError, match="Invalid metric filter pattern"):
             logs.put_metric_filter(
                 logGroupName=group, filterName="f", filterPattern=pattern, metricTransformations=[transformation]
@@ -292,10 +292,58 @@ LINE = '{"level": "ERROR", "code": 503, "ok": false, "none": null, "error": {"ki
         ('{ $.error.kinds[1] = "b" }', LINE, True),
         ("{ $.level = %ERR% }", LINE, True),
         ('{ $.level = "ERROR" }', "no JSON ERROR", False),
+        ("[ip, user, status]", "10.0.0.1 ann 404", True),
+        ("[ip, user]", "10.0.0.1 ann 404", False),
+        ("[ip, user, status = 4*]", "10.0.0.1 ann 404", True),
+        ("[ip, user, status = 5*]", "10.0.0.1 ann 404", False),
+        ("[ip, user != ann, status]", "10.0.0.1 ann 404", False),
+        ("[ip, user, status >= 400]", "10.0.0.1 ann 404", True),
+        ("[ip, user, status > 404]", "10.0.0.1 ann 404", False),
+        ("[ip, user, status > 400 && status < 500]", "10.0.0.1 ann 404", True),
+        ("[ip, user = eve || user = ann, status]", "10.0.0.1 ann 404", True),
+        ("[..., status = 404, bytes]", '10.0.0.1 - ann [10/Oct/2026 13:55:36] "GET / HTTP/1.1" 404 12', True),
+        ("[ip, id, user = ann, ...]", '10.0.0.1 - ann [10/Oct/2026 13:55:36] "GET / HTTP/1.1" 404 12', True),
+        ('[ip, id, user, time, request = "GET *", status, bytes]', '1.2.3.4 - ann [t x] "GET / HTTP/1.1" 404 1', True),
+        ("[ip, ..., bytes > 10]", '10.0.0.1 - ann [10/Oct/2026 13:55:36] "GET / HTTP/1.1" 404 12', True),
     ],
 )
 def test_filter_patterns(pattern: str, line: str, expected: bool) -> None:
     assert log_patterns.compile_pattern(pattern)(line) is expected
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["{ $.a", "{ $.a = }", "{ a = 1 }", "{ $.a > b }", "{ $.a = %(% }", "%(%", '"open', "[a, b", "[, b]", "[a > b, c]"],
+)
+def test_patterns_that_are_not_understood(pattern: str) -> None:
+    with pytest.raises(log_patterns.PatternError):
+        log_patterns.compile_pattern(pattern)
+
+
+def test_log_events_are_found_by_patterns(aws: Aws, unique: Callable[[str], str]) -> None:
+    logs, group = aws.client("logs"), unique("group")
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="one")
+    lines = ['{"level": "ERROR", "status": 503}', '{"level": "INFO", "status": 200}', "10.0.0.1 ann ERROR"]
+    now = int(time.time() * 1000)
+    events = [{"timestamp": now + number, "message": line} for number, line in enumerate(lines)]
+    logs.put_log_events(logGroupName=group, logStreamName="one", logEvents=events)
+    for pattern, found in (
+        ('{ $.level = "ERROR" }', [0]),
+        ("{ $.status >= 200 && $.status < 500 }", [1]),
+        ('{ $.level = "FATAL" }', []),
+        ("[ip, user = ann, ...]", [2]),
+        ("ERROR", [0, 2]),
+        ("?INFO ?ann", [1, 2]),
+        ("ERROR -ann", [0]),
+        ("%5[0-9]{2}%", [0]),
+        ("", [0, 1, 2]),
+    ):
+        events = logs.filter_log_events(logGroupName=group, filterPattern=pattern)["events"]
+        assert [event["message"] for event in events] == [lines[number] for number in found], pattern
+    for pattern in ("{ $.level = }", "{ $.level", "[ip, user"):
+        with pytest.raises(ClientError, match="InvalidParameterException"):
+            logs.filter_log_events(logGroupName=group, filterPattern=pattern)
 
 
 @pytest.mark.parametrize(

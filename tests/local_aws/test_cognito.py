@@ -1,4 +1,4 @@
-"""User pools: shim `cognito`, and what the project builds on beside it."""
+"""User pools: shims `cognito` and `cognito_users`, and what the project builds on beside it."""
 
 import json
 import time
@@ -187,3 +187,133 @@ def test_deletion_protection(pool: Pool, unique: Callable[[str], str]) -> None:
         cognito.delete_user_pool(UserPoolId=pool.id)
     other = cognito.create_user_pool(PoolName=unique("pool"))["UserPool"]["Id"]
     cognito.delete_user_pool(UserPoolId=other)
+
+
+@pytest.fixture(scope="module")
+def people(aws: Aws) -> str:
+    """A pool that does not look at the case of names, as ours; its id."""
+    definitions: list[dict[str, Any]] = [
+        {
+            "Name": "organisation_id",
+            "Mutable": True,
+            "StringAttributeConstraints": {"MinLength": "2", "MaxLength": "8"},
+        },
+        {"Name": "born", "Mutable": False},
+        {
+            "Name": "age",
+            "AttributeDataType": "Number",
+            "Mutable": True,
+            "NumberAttributeConstraints": {"MinValue": "0", "MaxValue": "150"},
+        },
+    ]
+    return aws.client("cognito-idp").create_user_pool(
+        PoolName=f"people-{time.time_ns()}",
+        UsernameAttributes=["email"],
+        UsernameConfiguration={"CaseSensitive": False},
+        Schema=[{"AttributeDataType": "String"} | one for one in definitions],
+    )["UserPool"]["Id"]
+
+
+def attributes(**values: str) -> list[dict[str, str]]:
+    return [{"Name": name.replace("custom_", "custom:"), "Value": value} for name, value in values.items()]
+
+
+def test_names_without_case(aws: Aws, people: str) -> None:
+    cognito = aws.client("cognito-idp")
+    made = cognito.admin_create_user(UserPoolId=people, Username="Ada@b.example", MessageAction="SUPPRESS")["User"]
+    for name in ("ada@b.example", "ADA@B.EXAMPLE", made["Username"]):
+        assert cognito.admin_get_user(UserPoolId=people, Username=name)["Username"] == made["Username"]
+        with pytest.raises(ClientError, match="UsernameExistsException"):
+            cognito.admin_create_user(
+                UserPoolId=people, Username=name if "@" in name else "aDa@b.example", MessageAction="SUPPRESS"
+            )
+    cognito.admin_create_user(UserPoolId=people, Username="adb@b.example", MessageAction="SUPPRESS")
+    with pytest.raises(ClientError, match="AliasExistsException"):
+        cognito.admin_update_user_attributes(
+            UserPoolId=people, Username="adb@b.example", UserAttributes=attributes(email="ADA@b.example")
+        )
+    cognito.admin_disable_user(UserPoolId=people, Username="ADA@b.example")
+    assert not cognito.admin_get_user(UserPoolId=people, Username="ada@b.example")["Enabled"]
+    cognito.admin_delete_user(UserPoolId=people, Username="ADA@B.example")
+    with pytest.raises(ClientError, match="UserNotFoundException"):
+        cognito.admin_get_user(UserPoolId=people, Username="Ada@b.example")
+
+
+def test_names_with_case(aws: Aws) -> None:
+    cognito = aws.client("cognito-idp")
+    pool = cognito.create_user_pool(
+        PoolName="strict", UsernameAttributes=["email"], UsernameConfiguration={"CaseSensitive": True}
+    )["UserPool"]["Id"]
+    for name in ("ada@b.example", "Ada@b.example"):
+        cognito.admin_create_user(UserPoolId=pool, Username=name, MessageAction="SUPPRESS")
+    with pytest.raises(ClientError, match="UserNotFoundException"):
+        cognito.admin_get_user(UserPoolId=pool, Username="ADA@b.example")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("custom:nobody", "a", "Attribute does not exist in the schema"),
+        ("shoe_size", "a", "Attribute does not exist in the schema"),
+        ("custom:organisation_id", "a" * 9, "no longer than 8"),
+        ("custom:organisation_id", "a", "at least 2"),
+        ("custom:age", "151", "out of its range"),
+        ("custom:age", "old", "no number"),
+        ("email_verified", "perhaps", "neither true nor false"),
+        ("email", "nowhere", "email"),
+        ("phone_number", "0800", "Invalid phone number format"),
+        ("birthdate", "2000", "at least 10"),
+        ("name", "a" * 2049, "2048"),
+    ],
+)
+def test_attributes_that_do_not_fit(aws: Aws, people: str, name: str, value: str, message: str) -> None:
+    cognito, username = aws.client("cognito-idp"), f"{time.time_ns()}@fit.example"
+    given = [{"Name": name, "Value": value}]
+    with pytest.raises(ClientError, match=f"InvalidParameterException.*{message}"):
+        cognito.admin_create_user(UserPoolId=people, Username=username, MessageAction="SUPPRESS", UserAttributes=given)
+    cognito.admin_create_user(UserPoolId=people, Username=username, MessageAction="SUPPRESS")
+    with pytest.raises(ClientError, match=f"InvalidParameterException.*{message}"):
+        cognito.admin_update_user_attributes(UserPoolId=people, Username=username, UserAttributes=given)
+
+
+def test_attributes_that_never_change(aws: Aws, people: str) -> None:
+    cognito, username = aws.client("cognito-idp"), f"{time.time_ns()}@never.example"
+    fixed = attributes(custom_born="here", custom_organisation_id="org-1", custom_age="5")
+    cognito.admin_create_user(UserPoolId=people, Username=username, MessageAction="SUPPRESS", UserAttributes=fixed)
+    with pytest.raises(ClientError, match=r"InvalidParameterException.*cannot be updated"):
+        cognito.admin_update_user_attributes(
+            UserPoolId=people, Username=username, UserAttributes=attributes(custom_born="there")
+        )
+    cognito.admin_update_user_attributes(
+        UserPoolId=people, Username=username, UserAttributes=attributes(custom_organisation_id="org-2")
+    )
+
+
+def test_filters_of_list_users(aws: Aws, people: str) -> None:
+    cognito = aws.client("cognito-idp")
+    for name in ("fay", "fox"):
+        cognito.admin_create_user(
+            UserPoolId=people,
+            Username=f"{name}@filter.example",
+            MessageAction="SUPPRESS",
+            UserAttributes=attributes(given_name='Fa"y' if name == "fay" else name),
+        )
+    cognito.admin_disable_user(UserPoolId=people, Username="fox@filter.example")
+
+    def found(text: str) -> list[str]:
+        users = cognito.list_users(UserPoolId=people, Filter=text)["Users"]
+        emails = (next(one["Value"] for one in user["Attributes"] if one["Name"] == "email") for user in users)
+        return sorted(email.partition("@")[0] for email in emails if email.endswith("@filter.example"))
+
+    assert found('email = "FAY@filter.example"') == ["fay"]
+    assert found('"email"^="f"') == ["fay", "fox"]
+    assert found('given_name = "Fa\\"y"') == ["fay"]
+    assert found('status = "Disabled"') == ["fox"]
+    assert found('cognito:user_status = "FORCE_CHANGE_PASSWORD"') == ["fay", "fox"]
+    assert found('cognito:user_status = "CONFIRMED"') == []
+    for text in ("email = fay", "email", 'email != "a"', 'email = "a" or email = "b"', 'email == "a"', "email = 'a'"):
+        with pytest.raises(ClientError, match=r"InvalidParameterException.*parsing filter"):
+            found(text)
+    for name in ("custom:organisation_id", "birthdate", "colour"):
+        with pytest.raises(ClientError, match=r"InvalidParameterException.*search attribute"):
+            found(f'{name} = "a"')

@@ -230,3 +230,56 @@ def test_recovery_period(aws: Aws, table: str) -> None:
         client.update_continuous_backups(TableName=table, PointInTimeRecoverySpecification=specification)
         description = client.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
         assert description["PointInTimeRecoveryDescription"]["RecoveryPeriodInDays"] == days
+
+
+def test_values_of_another_type(aws: Aws, unique: Callable[[str], str]) -> None:
+    """An item whose attribute is of another type than an expression compares does not match, and is no error."""
+    client, name = aws.client("dynamodb"), unique("types")
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "PK", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}],
+    )
+    kinds: dict[str, Any] = {
+        "text": {"S": "abc"},
+        "number": {"N": "3"},
+        "flag": {"BOOL": True},
+        "nothing": {"NULL": True},
+        "list": {"L": [{"S": "a"}, {"S": "b"}, {"S": "c"}]},
+        "map": {"M": {"a": {"S": "a"}}},
+        "set": {"SS": ["a", "b", "c"]},
+        "bytes": {"B": b"abc"},
+    }
+    for kind, value in kinds.items():
+        client.put_item(TableName=name, Item={"PK": {"S": kind}, "a": value})
+    client.put_item(TableName=name, Item={"PK": {"S": "absent"}})
+
+    def found(expression: str, **values: Any) -> set[str]:
+        answer = client.scan(
+            TableName=name,
+            FilterExpression=expression,
+            ExpressionAttributeValues={f":{key}": value for key, value in values.items()},
+        )
+        return {item["PK"]["S"] for item in answer["Items"]}
+
+    number, text = {"N": "3"}, {"S": "ab"}
+    assert found("begins_with(a, :v)", v=text) == {"text"}
+    assert found("begins_with(a, :v)", v={"B": b"ab"}) == {"bytes"}
+    assert found("NOT begins_with(a, :v)", v=text) == kinds.keys() - {"text"} | {"absent"}
+    assert found("size(a) = :v", v=number) == {"text", "list", "set", "bytes"}
+    assert found("size(a) < :v", v={"N": "4"}) == {"text", "list", "set", "bytes", "map"}
+    assert found("a > :v", v={"N": "2"}) == {"number"}
+    assert found("a > :v", v={"S": "3"}) == {"text"}
+    assert found("a BETWEEN :v AND :w", v={"S": "a"}, w={"S": "b"}) == {"text"}
+    assert found("a = :v", v={"S": "3"}) == set()
+    assert found("a <> :v", v=number) >= kinds.keys() - {"number"}
+    assert found("contains(a, :v)", v={"S": "b"}) == {"text", "list", "set"}
+    # As a condition it does not hold, where MiniStack answers that the expression is wrong.
+    with pytest.raises(ClientError, match="ConditionalCheckFailedException"):
+        client.delete_item(
+            TableName=name,
+            Key={"PK": {"S": "number"}},
+            ConditionExpression="begins_with(a, :v)",
+            ExpressionAttributeValues={":v": text},
+        )

@@ -173,3 +173,20 @@ def test_detail_is_an_object(aws: Aws) -> None:
     answer = aws.client("events").put_events(Entries=entries)
     assert answer["FailedEntryCount"] == 2
     assert [entry.get("ErrorCode") for entry in answer["Entries"]] == [None, "MalformedDetail", "MalformedDetail"]
+
+
+def test_events_that_lack_something(aws: Aws) -> None:
+    right = {"Source": "lacking", "DetailType": "Thing", "Detail": "{}"}
+    entries = [right, *(right | {member: ""} for member in right), right | {"Source": "aws.events"}, right]
+    answer = aws.client("events").put_events(Entries=entries)
+    assert answer["FailedEntryCount"] == 4
+    assert [entry.get("ErrorCode") for entry in answer["Entries"]] == [
+        None,
+        *["InvalidArgument"] * 3,
+        "NotAuthorizedForSourceException",
+        None,
+    ]
+    assert answer["Entries"][1]["ErrorMessage"] == (
+        "Parameter Source is not valid. Reason: Source is a required argument."
+    )
+    assert all(("EventId" in entry) is not ("ErrorCode" in entry) for entry in answer["Entries"])

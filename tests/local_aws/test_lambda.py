@@ -2,9 +2,14 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 from tests.local_aws.conftest import Aws
+from tests.support.runtime import run_on_aws
 
 
 def test_a_function_sees_its_package_and_the_standard_library_only(aws: Aws, unique: Callable[[str], str]) -> None:
@@ -48,3 +53,62 @@ def handler(event, context):
     events = aws.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}", filterPattern="line")["events"]
     printed = [event for event in events if event["message"].startswith("line ")]
     assert len(printed) == 300 + 0 + 1 + 3
+
+
+FAILING = """
+import json
+class Refused(Exception):
+    pass
+def deeper():
+    raise Refused("nö")
+def handler(event, context):
+    print(json.dumps({"level": "INFO", "message": "before"}))
+    deeper()
+"""
+
+
+def test_an_exception_is_one_line(aws: Aws, unique: Callable[[str], str], tmp_path: Path) -> None:
+    """The same lines and the same answer as AWS's own runtime client makes of the same function."""
+    (tmp_path / "index.py").write_text(FAILING)
+    on_aws = run_on_aws("index.handler", tmp_path, {}, {})
+    name = unique("failing")
+    aws.function(name, FAILING, LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "TRACE"})
+    answer = aws.client("lambda").invoke(FunctionName=name, Payload=b"{}")
+    assert answer["FunctionError"] == "Unhandled"
+    here = json.loads(answer["Payload"].read())
+
+    def comparable(found: dict) -> dict:
+        # Where the package lies, when it was and which request it was differ.
+        stack = [re.sub(r'File "[^"]*/', 'File "', frame) for frame in found["stackTrace"]]
+        return {**found, "stackTrace": stack} | {key: "" for key in ("requestId", "timestamp") if key in found}
+
+    assert (on_aws.kind, comparable(here)) == ("error", comparable(on_aws.answer))
+    events = aws.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+    start, *lines, report = (json.loads(event["message"]) for event in events)
+    assert (start["type"], report["type"]) == ("platform.start", "platform.report")
+    assert start["record"] == {"requestId": here["requestId"], "version": "$LATEST"}
+    assert report["record"]["metrics"].keys() >= {"durationMs", "billedDurationMs", "memorySizeMB", "maxMemoryUsedMB"}
+    said, failed = map(json.loads, on_aws.lines)
+    assert lines[0] == said
+    assert list(lines[1]) == list(failed)
+    assert comparable(lines[1]) == comparable(failed)
+    assert (failed["level"], failed["errorType"], failed["errorMessage"]) == ("ERROR", "Refused", "nö")
+    # Nobody but the runtime sees how it was told the format.
+    configuration = aws.client("lambda").get_function_configuration(FunctionName=name)
+    assert "Variables" not in configuration.get("Environment", {}) or configuration["Environment"]["Variables"] == {}
+
+
+@pytest.mark.parametrize("log_format", ["Text", "JSON"])
+def test_an_exception_says_so_in_either_format(
+    aws: Aws, unique: Callable[[str], str], tmp_path: Path, log_format: str
+) -> None:
+    (tmp_path / "index.py").write_text(FAILING)
+    on_aws = run_on_aws("index.handler", tmp_path, {}, {}, log_format)
+    name = unique("failing")
+    aws.function(name, FAILING, LoggingConfig={"LogFormat": log_format})
+    aws.client("lambda").invoke(FunctionName=name, Payload=b"{}")
+    events = aws.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}", filterPattern="ERROR")["events"]
+    assert len(events) == 1
+    if log_format == "Text":
+        assert on_aws.lines[1].startswith("[ERROR] Refused: n")
+        assert events[0]["message"] == on_aws.lines[1]

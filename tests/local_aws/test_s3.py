@@ -54,3 +54,41 @@ def test_retention_is_checked(aws: Aws, unique: Callable[[str], str]) -> None:
     longer = lock | {"RetainUntilDate": datetime.now(UTC) + timedelta(days=8)}
     with pytest.raises(ClientError, match="AccessDenied"):
         keeper.put_object_retention(Bucket=bucket, Key="two", Retention=longer)
+
+
+def test_locks_that_s3_refuses(aws: Aws, unique: Callable[[str], str]) -> None:
+    client, bucket = aws.client("s3"), unique("locks")
+    location = {"LocationConstraint": REGION}
+    client.create_bucket(Bucket=bucket, CreateBucketConfiguration=location, ObjectLockEnabledForBucket=True)
+    later, before = (datetime.now(UTC) + timedelta(days=days) for days in (1, -1))
+    for lock, message in (
+        ({"ObjectLockMode": "GOVERNANCE"}, "must both be supplied"),
+        ({"ObjectLockRetainUntilDate": later}, "must both be supplied"),
+        ({"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": before}, "must be in the future"),
+        ({"ObjectLockMode": "STRICT", "ObjectLockRetainUntilDate": later}, "STRICT"),
+        ({"ObjectLockLegalHoldStatus": "MAYBE"}, "MAYBE"),
+    ):
+        for write in (client.put_object, client.create_multipart_upload):
+            body = {"Body": b"1"} if write == client.put_object else {}
+            with pytest.raises(ClientError, match=f"InvalidArgument.*{message}") as refusal:
+                write(Bucket=bucket, Key="one", **body, **lock)
+            assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert "Contents" not in client.list_objects_v2(Bucket=bucket)
+    client.put_object(Bucket=bucket, Key="one", Body=b"1")
+    with pytest.raises(ClientError, match=r"InvalidArgument.*must be in the future"):
+        client.put_object_retention(
+            Bucket=bucket, Key="one", Retention={"Mode": "GOVERNANCE", "RetainUntilDate": before}
+        )
+
+
+def test_versioning_of_a_locked_bucket_stays_on(aws: Aws, unique: Callable[[str], str]) -> None:
+    client, bucket, free = aws.client("s3"), unique("locked"), unique("free")
+    location = {"LocationConstraint": REGION}
+    client.create_bucket(Bucket=bucket, CreateBucketConfiguration=location, ObjectLockEnabledForBucket=True)
+    client.create_bucket(Bucket=free, CreateBucketConfiguration=location)
+    with pytest.raises(ClientError, match="InvalidBucketState") as refusal:
+        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] == 409
+    assert client.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    client.put_bucket_versioning(Bucket=free, VersioningConfiguration={"Status": "Suspended"})

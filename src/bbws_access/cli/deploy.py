@@ -401,9 +401,10 @@ def leftovers(target: LocalTarget) -> list[str]:
 def _names(region: str) -> Iterator[str]:
     """Names of everything of the kinds that the stack makes and that outlive a careless destroy."""
     import boto3
+    from botocore.config import Config
 
     def pages(service: str, operation: str, key: str, **arguments: Any) -> Iterator[Any]:
-        client = boto3.client(service, region_name=region)
+        client = boto3.client(service, region_name=region, config=Config(user_agent_extra="bbws-access"))
         if client.can_paginate(operation):
             for page in client.get_paginator(operation).paginate(**arguments):
                 yield from page.get(key, ())

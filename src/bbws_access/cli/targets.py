@@ -72,7 +72,13 @@ class Target(abc.ABC):
         import boto3
         from botocore.config import Config
 
-        config = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5, read_timeout=60)
+        config = Config(
+            retries={"mode": "standard", "max_attempts": 5},
+            connect_timeout=5,
+            read_timeout=60,
+            # So that CloudTrail, and the tests, tell what the tool did from what others did.
+            user_agent_extra="bbws-access",
+        )
         return boto3.client(service, region_name=region or self.environment.region, config=config)
 
     @cached_property

@@ -28,7 +28,10 @@ _SETTLE_SECONDS = 2.0
 
 # What the emulator's process may keep of its caller's environment: nothing that names an AWS account, a profile,
 # a proxy or a Python path.
-KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SYSTEMROOT", "LOCAL_AWS_TRANSACTION_SECONDS")
+KEPT_VARIABLES = (
+    *("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SYSTEMROOT"),
+    *("LOCAL_AWS_TRANSACTION_SECONDS", "LOCAL_AWS_REQUESTS", "LOCAL_AWS_MODELS"),
+)
 
 
 def client_environment(port: int, region: str, bundle: Path) -> dict[str, str]:

@@ -35,13 +35,16 @@ def install_shims(function_interpreter: Path) -> None:
         cloudwatch,
         cognito,
         cognito_mfa,
+        cognito_users,
         dynamodb,
         eventbridge,
+        iam,
         kms,
         lambda_functions,
         s3,
         ses,
         sqs,
+        validation,
         waf,
     )
 
@@ -52,10 +55,13 @@ def install_shims(function_interpreter: Path) -> None:
     cloudwatch.install()
     cognito.install()
     cognito_mfa.install()
+    cognito_users.install()
     dynamodb.install()
     eventbridge.install()
+    iam.install()
     kms.install()
     s3.install()
     ses.install()
     sqs.install()
     waf.install()
+    validation.install()

@@ -7,6 +7,7 @@
 | alarms are evaluated on their own | when somebody puts a metric | `test_alarm_...` |
 | Lambda publishes its metrics | throttles only | `test_lambda_metrics` |
 | metric filters make metrics of log lines | they are kept, and nothing is made | `test_metric_filter_...` |
+| log events are found by patterns of every kind | by terms only | `test_log_events_are_found_by_patterns` |
 """
 
 import contextlib
@@ -324,7 +325,6 @@ def _publish_lambda_metrics() -> None:
 
 def _evaluate_metric_filters() -> None:
     fan_out = cloudwatch_logs._fanout_to_subscription_filters
-    put_metric_filter = cloudwatch_logs._put_metric_filter
 
     def handle(group: str, stream: str, events: list[dict[str, Any]]) -> None:
         for key, record in list(cloudwatch_logs._metric_filters.items()):
@@ -332,17 +332,8 @@ def _evaluate_metric_filters() -> None:
                 _publish_matches(record, [event.get("message", "") for event in events])
         fan_out(group, stream, events)
 
-    def put(data: dict[str, Any]) -> Response:
-        try:
-            log_patterns.compile_pattern(data.get("filterPattern", ""))
-        except log_patterns.PatternError as error:
-            return cloudwatch_logs.error_response_json(
-                "InvalidParameterException", f"Invalid metric filter pattern: {error}", 400
-            )
-        return put_metric_filter(data)
-
     cloudwatch_logs._fanout_to_subscription_filters = handle
-    cloudwatch_logs._put_metric_filter = put
+    cloudwatch_logs._compile_filter_pattern = log_patterns.compile_pattern
     cloudwatch_logs._subscription_pattern_matches = lambda pattern, line: log_patterns.compile_pattern(pattern)(line)
 
 

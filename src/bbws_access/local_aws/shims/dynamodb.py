@@ -7,6 +7,7 @@
 | expressions of Query and Scan are checked | only when an item is found | `test_expressions_...` |
 | a filter of Query names no key of the table or index | it may | `test_expressions_...` |
 | who writes an item in an ongoing transaction is refused | it may | `test_an_ongoing_...` |
+| begins_with and size of a value of another type are false | an error, a number | `test_values_of_another_type` |
 | a replica has a key of its own region | it keeps the key of the table's region | `test_replica_has_its_own_key` |
 """
 
@@ -96,6 +97,30 @@ def install() -> None:
     _keep_recovery_period()
     _keep_replica_keys()
     _check_expressions()
+    _compare_by_type()
+
+
+def _compare_by_type() -> None:
+    """What an item holds of another type than a function compares makes it false, and is no error."""
+    begins_with, size = dynamodb._ExprEval._fn_begins_with, dynamodb._ExprEval._fn_size
+
+    def checked_begins_with(evaluation: Any) -> bool:
+        try:
+            return begins_with(evaluation)
+        except ValueError:
+            # The rules have refused prefixes of another type before.
+            return False
+
+    def checked_size(evaluation: Any) -> dict[str, str] | None:
+        start = evaluation.pos
+        found = size(evaluation)
+        after, evaluation.pos = evaluation.pos, start + 2
+        value = evaluation._operand()
+        evaluation.pos = after
+        return None if not isinstance(value, dict) or value.keys() & {"N", "BOOL", "NULL"} else found
+
+    dynamodb._ExprEval._fn_begins_with = checked_begins_with
+    dynamodb._ExprEval._fn_size = checked_size
 
 
 def _let_transactions_take_time() -> None:

@@ -4,6 +4,7 @@
 |---|---|---|
 | events:source and events:detail-type of PutEvents | absent | `test_events_by_source_and_type` |
 | an event's detail is a JSON object | anything | `test_detail_is_an_object` |
+| an event has a source, a type and a detail | it need not | `test_events_that_lack_something` |
 | a rule needs the permission of a function's policy | it does not | `test_rule_without_permission` |
 | what cannot be handed over goes to the dead letters | it is lost | `test_rule_without_permission` |
 | metrics of rules | none | `test_rule_without_permission` |
@@ -19,6 +20,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region, json_response
 from ministack.services import eventbridge, lambda_svc, sqs
 
+from bbws_access.local_aws.rules.events import event_faults
 from bbws_access.local_aws.shims.cloudwatch import publish
 from bbws_access.local_aws.shims.iam_checks import Check, check
 from bbws_access.local_aws.shims.permissions import function_permits
@@ -43,34 +45,28 @@ def install() -> None:
 
     eventbridge._invoke_target = invoke
     eventbridge._dispatch_to_lambda = _dispatch_to_lambda
-    _refuse_malformed_details()
+    _refuse_malformed_events()
     _keep_the_event_in_dead_letters()
 
 
-def _refuse_malformed_details() -> None:
+def _refuse_malformed_events() -> None:
     put_events = eventbridge._put_events
 
     def put(data: dict[str, Any], allow_aws_source: bool = False) -> Any:
         entries = data.get("Entries") or []
-        if all(_is_object(entry.get("Detail")) for entry in entries):
+        faults = [next(event_faults(entry, of_aws=allow_aws_source), None) for entry in entries]
+        if not any(faults):
             return put_events(data, allow_aws_source)
         results = []
-        for entry in entries:
-            if _is_object(entry.get("Detail")):
+        for entry, fault in zip(entries, faults, strict=True):
+            if fault is None:
                 results += json.loads(put_events({"Entries": [entry]}, allow_aws_source)[2])["Entries"]
             else:
-                results.append({"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."})
+                results.append({"ErrorCode": fault[0], "ErrorMessage": fault[1]})
         failed = sum("ErrorCode" in result for result in results)
         return json_response({"FailedEntryCount": failed, "Entries": results})
 
     eventbridge._put_events = put
-
-
-def _is_object(detail: Any) -> bool:
-    try:
-        return isinstance(json.loads(detail), dict)
-    except (TypeError, ValueError):
-        return False
 
 
 def _put_events_checks(request: dict[str, Any], region: str, account: str) -> list[Check]:

@@ -1,4 +1,4 @@
-"""Filter patterns of CloudWatch Logs: terms, and conditions on the fields of JSON lines."""
+"""Filter patterns of CloudWatch Logs: terms, conditions on the fields of JSON lines, and of space-delimited ones."""
 
 import fnmatch
 import json
@@ -18,14 +18,20 @@ Condition = Callable[[Any], bool]
 
 
 class PatternError(Exception):
-    """The pattern is malformed, or of the space-delimited kind, which is not understood here."""
+    """The pattern is malformed."""
+
+
+class _Field(str):
+    """A field of a space-delimited line: a text, and a number where it is compared with one."""
+
+    __slots__ = ()
 
 
 def compile_pattern(pattern: str) -> Match:
     """A function that says whether a log line matches. Raises PatternError."""
     text = pattern.strip()
     if text.startswith("["):
-        raise PatternError("space-delimited filter patterns are not supported by the local AWS")
+        return _columns(text)
     if not text.startswith("{"):
         return _terms(text)
     if not text.endswith("}"):
@@ -37,6 +43,47 @@ def compile_pattern(pattern: str) -> Match:
     def matches(line: str) -> bool:
         fields = json_fields(line)
         return fields is not None and condition(fields)
+
+    return matches
+
+
+# A space-delimited line's fields: in brackets, in quotes, or without a space.
+_COLUMN = re.compile(r'\[([^\]]*)\]|"([^"]*)"|(\S+)')
+_COLUMN_NAME = re.compile(r"[A-Za-z_][\w-]*")
+
+
+def _columns(text: str) -> Match:
+    if not text.endswith("]"):
+        raise PatternError("a space-delimited pattern ends with ]")
+    columns = [one.strip() for one in text[1:-1].split(",")]
+    if columns.count("...") > 1 or not all(columns):
+        raise PatternError("a field has a name, and ... stands once")
+    conditions: list[tuple[int, Condition]] = []
+    rest = columns.index("...") if "..." in columns else len(columns)
+    for number, column in enumerate(columns):
+        if column == "...":
+            continue
+        name = _COLUMN_NAME.match(column.lstrip("("))
+        if name is None:
+            raise PatternError(f"{column!r} names no field")
+        if name[0] != column:
+            # A condition on the field's own name reads like one of a JSON line.
+            operand = rf"(?<![\w$.]){re.escape(name[0])}(?=\s*(?:!?=|[<>]))"
+            parser = _Parser(re.sub(operand, f"$.{name[0]}", column))
+            condition = parser.any_of()
+            parser.finish()
+            # Fields behind the ellipsis are counted from the end.
+            at = number if number < rest else number - len(columns)
+            conditions.append((at, lambda value, name=name[0], condition=condition: condition({name: value})))
+
+    def matches(line: str) -> bool:
+        fields = [_Field(bracketed or quoted or word) for bracketed, quoted, word in _COLUMN.findall(line)]
+        if "..." in columns:
+            if len(fields) < len(columns) - 1:
+                return False
+        elif len(fields) != len(columns):
+            return False
+        return all(condition(fields[at]) for at, condition in conditions)
 
     return matches
 
@@ -70,6 +117,8 @@ def _select(fields: Any, selector: str) -> Any:
 
 
 def _terms(text: str) -> Match:
+    if _TERM.sub("", text).strip():
+        raise PatternError(f"cannot read the pattern {text}")
     every: list[Match] = []
     some: list[Match] = []
     for sign, quoted, regex, word in _TERM.findall(text):
@@ -85,7 +134,7 @@ def _terms(text: str) -> Match:
 
 def _contains(regex: str, term: str) -> Match:
     if regex:
-        compiled = re.compile(regex)
+        compiled = _regex(regex)
         return lambda line: compiled.search(line) is not None
     return lambda line: term in line
 
@@ -161,13 +210,16 @@ def _comparison(selector: str, operator: str, kind: str, value: str) -> Conditio
 
         def ordered(fields: Any) -> bool:
             found = _select(fields, selector)
+            if isinstance(found, _Field):
+                found = _number(found)
             if isinstance(found, bool) or not isinstance(found, int | float):
                 return False
             return {"<": found < number, ">": found > number, "<=": found <= number, ">=": found >= number}[operator]
 
         return ordered
 
-    regex = re.compile(value if kind == "regex" else fnmatch.translate(value.replace('\\"', '"').replace("[", "[[]")))
+    wildcards = fnmatch.translate(value.replace('\\"', '"').replace("[", "[[]"))
+    regex = _regex(value) if kind == "regex" else re.compile(wildcards)
     number = _number(value) if kind == "word" else None
 
     def equal(fields: Any) -> bool:
@@ -183,6 +235,13 @@ def _comparison(selector: str, operator: str, kind: str, value: str) -> Conditio
         return same if operator == "=" else not same
 
     return equal
+
+
+def _regex(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise PatternError(f"%{text}% is no regular expression: {error}") from None
 
 
 def _number(text: str) -> float | None:

@@ -4,6 +4,8 @@
 |---|---|---|
 | a bucket has metrics configurations | a request for one is taken for CreateBucket | `test_metrics_configurations` |
 | PutObjectRetention is asked for an object's own lock, and how long | PutObject | `test_retention_is_checked` |
+| an object's lock has a mode and a date that is to come | is kept as it came | `test_locks_that_s3_refuses` |
+| versioning of a bucket with a lock stays on | is suspended | `test_versioning_of_a_locked_bucket_stays_on` |
 """
 
 import math
@@ -23,8 +25,9 @@ _DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>\s*")
 
 
 def install() -> None:
-    """Keep metrics configurations; check who locks objects, and for how long."""
+    """Keep metrics configurations; check who locks objects, how, and for how long."""
     _check_retention()
+    _check_locks()
     handle_request, delete_bucket, reset = s3.handle_request, s3._delete_bucket, s3.reset
     # Beside MiniStack's own stores, so that it is saved with them: bucket -> id -> XML.
     s3._bucket_metrics = AccountScopedDict()
@@ -104,6 +107,56 @@ def _check_retention() -> None:
     iam_actions.extract_resource_arn = remember_retention
     iam_actions.s3_additional_checks = with_retention
     iam_evaluator.enforce = enforce_retention
+
+
+def _check_locks() -> None:
+    header_error, put_retention = s3._object_lock_header_error, s3._put_object_retention
+    put_versioning = s3._put_bucket_versioning
+
+    def checked_headers(bucket: str, headers: dict) -> tuple | None:
+        return header_error(bucket, headers) or _lock_error(headers)
+
+    def checked_retention(bucket: str, key: str, body: bytes, *arguments: Any, **settings: Any) -> tuple:
+        until = _RETAIN_UNTIL.search(body or b"")
+        return (until and _date_error(until[1].decode())) or put_retention(bucket, key, body, *arguments, **settings)
+
+    def checked_versioning(bucket: str, body: bytes) -> tuple:
+        if s3._bucket_object_lock.get(bucket) and b"Suspended" in body:
+            return s3._error(
+                "InvalidBucketState",
+                "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.",
+                409,
+            )
+        return put_versioning(bucket, body)
+
+    s3._object_lock_header_error = checked_headers
+    s3._put_object_retention = checked_retention
+    s3._put_bucket_versioning = checked_versioning
+
+
+def _lock_error(headers: dict) -> tuple | None:
+    mode, until = (headers.get(f"x-amz-object-lock-{name}") for name in ("mode", "retain-until-date"))
+    hold = headers.get("x-amz-object-lock-legal-hold")
+    if hold is not None and hold not in ("ON", "OFF"):
+        return s3._error("InvalidArgument", "Legal Hold must be either of 'ON' or 'OFF'", 400)
+    if mode is None and until is None:
+        return None
+    if not mode or not until:
+        message = "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied"
+        return s3._error("InvalidArgument", message, 400)
+    if mode not in ("GOVERNANCE", "COMPLIANCE"):
+        return s3._error("InvalidArgument", "Unknown wormMode directive.", 400)
+    return _date_error(until)
+
+
+def _date_error(until: str) -> tuple | None:
+    try:
+        moment = datetime.fromisoformat(until)
+    except ValueError:
+        return s3._error("InvalidArgument", "The retain until date must be provided in ISO 8601 format", 400)
+    if moment.replace(tzinfo=moment.tzinfo or UTC) <= datetime.now(UTC):
+        return s3._error("InvalidArgument", "The retain until date must be in the future!", 400)
+    return None
 
 
 def _days_until(moment: str) -> int | None:
