@@ -339,6 +339,9 @@ _POSIX = {
 @cache
 def _compiled(pattern: str) -> re.Pattern[str] | None:
     """None where Python cannot express it."""
+    # In UTF-16, Java's own text, all beyond the first plane are pairs of these; a hyphen behind a class is itself.
+    pattern = pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010ffff")
+    pattern = re.sub(r"(\\[wds])-(?=[^\]])", r"\1\\-", pattern)
     translated, depth, position = [], 0, 0
     while position < len(pattern):
         found = _CLASS.match(pattern, position)

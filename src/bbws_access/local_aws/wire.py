@@ -13,11 +13,13 @@ import os
 import re
 from collections.abc import Iterator
 from functools import cache, cached_property
+from io import BufferedReader, BytesIO
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 from xml.etree import ElementTree
 
-# Signing name -> the models that it stands for. A path or a target decides between several.
+# Signing name -> the models that it stands for. A path, a target or a version decides between several; paths of S3
+# itself fit everything, so they come last.
 SERVICES = {
     "acm": ("acm",),
     "apigateway": ("apigateway", "apigatewayv2"),
@@ -26,7 +28,6 @@ SERVICES = {
     "cloudtrail": ("cloudtrail",),
     "cognito-idp": ("cognito-idp",),
     "dynamodb": ("dynamodb", "dynamodbstreams"),
-    "ec2": ("ec2",),
     "events": ("events",),
     "iam": ("iam",),
     "kms": ("kms",),
@@ -34,7 +35,7 @@ SERVICES = {
     "logs": ("logs",),
     "monitoring": ("cloudwatch",),
     "route53": ("route53",),
-    "s3": ("s3", "s3control"),
+    "s3": ("s3control", "s3"),
     "scheduler": ("scheduler",),
     "secretsmanager": ("secretsmanager",),
     "servicequotas": ("service-quotas",),
@@ -103,9 +104,12 @@ class Model:
         folder = os.environ.get(VARIABLE)
         loader = Loader([folder], include_default_search_paths=False) if folder else Loader()
         content = loader.load_service_model(name, "service-2")
+        self.content = content
         self.shapes: dict[str, dict[str, Any]] = content["shapes"]
         metadata = content["metadata"]
         self.protocol: str = metadata["protocol"]
+        self.protocols: list[str] = metadata.get("protocols", [self.protocol])
+        self.version: str = metadata["apiVersion"]
         self.target: str | None = metadata.get("targetPrefix")
         self.operations = {
             operation: Operation(self, operation, detail) for operation, detail in content["operations"].items()
@@ -253,11 +257,11 @@ def _object(operation: Operation, body: bytes) -> dict[str, Any]:
 
 
 def _cbor(operation: Operation, request: Request) -> Call:
-    import cbor2
+    from botocore.parsers import ResponseParserError, RpcV2CBORParser
 
     try:
-        values = cbor2.loads(request.body) if request.body else {}
-    except (cbor2.CBORDecodeError, ValueError):
+        values = RpcV2CBORParser().parse_data_item(BufferedReader(BytesIO(request.body))) if request.body else {}
+    except (ResponseParserError, ValueError, IndexError, TypeError):
         raise Unreadable(operation, "the body is no CBOR") from None
     if not isinstance(values, dict):
         raise Unreadable(operation, "the body is no CBOR map")
@@ -272,10 +276,9 @@ def _query(models: list[Model], request: Request) -> Call:
         form = dict(parse_qsl(request.body.decode(), keep_blank_values=True, strict_parsing=bool(request.body)))
     except (UnicodeDecodeError, ValueError):
         raise NotUnderstood("the form cannot be read") from None
-    action = form.pop("Action", "")
-    form.pop("Version", None)
+    action, version = form.pop("Action", ""), form.pop("Version", "")
     for owner in models:
-        if action in owner.operations:
+        if action in owner.operations and "query" in owner.protocols and version in ("", owner.version):
             operation = owner.operations[action]
             taken: set[str] = set()
             values = _from_form(owner, operation.input, form, "", taken) if operation.input else {}
@@ -506,5 +509,16 @@ def _xml(
         one = owner.shape(shape["member"])
         return [_xml(operation, one, child, f"{path}[{number}]", unknown) for number, child in enumerate(element)]
     if kind == "map":
-        raise Unreadable(operation, f"{path} is a map in XML, which is not understood here")
+        names = shape["key"].get("locationName", "key"), shape["value"].get("locationName", "value")
+        shapes = owner.shape(shape["key"]), owner.shape(shape["value"])
+        entries = {}
+        for entry in element:
+            parts = {_local(child.tag): child for child in entry}
+            if parts.keys() != set(names):
+                raise Unreadable(operation, f"{path} has an entry that is no key with its value")
+            key, value = (
+                _xml(operation, one, parts[name], path, unknown) for name, one in zip(names, shapes, strict=True)
+            )
+            entries[key] = value
+        return entries
     return _scalar(kind, element.text or "")
