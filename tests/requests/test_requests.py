@@ -92,7 +92,7 @@ def _send_as_functions(aws: LocalAws) -> None:
         database.close()
         client = Aws(REGION, aws.endpoint, lambda: Credentials("test", "test"), deadline=20.0)
         with pytest.raises(Exception, match="Parameter"):
-            client.put_event("", "Type", {})
+            client.put_event("", "Type", {}, "default")
         with pytest.raises(Exception, match="SerializationException"):
             client.send_email({"FromEmailAddress": 7, "Colour": "red"})
         client.close()
