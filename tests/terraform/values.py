@@ -11,6 +11,17 @@ LONG = "x" * 300
 
 
 ALIAS = "arn:aws:lambda:eu-west-1:123456789012:function:bbws-access-dev-lambda-billing:live"
+FUNCTION = {
+    "description": "Takes orders",
+    "handler": "shop.handler",
+    "role_arn": "arn:aws:iam::123456789012:role/shop",
+    "log_group_name": "/aws/lambda/shop",
+    "package": {
+        "s3_bucket": "shop-packages",
+        "s3_key": "shop/486ea46224d1bb4fb680f34f7c9ad96a8f24ec88be73ea8e5a6c65260e9cb8a7.zip",
+        "source_code_hash": "SG6kYiTRu0+2gPNPfJrZao8k7Ii+c+qOWmxlJg6cuKc=",
+    },
+}
 SES = "arn:aws:ses:eu-west-1:111122223333"
 LOGS = "arn:aws:logs:eu-west-1:999999999999:log-group:x"
 
@@ -182,6 +193,24 @@ WRONG: dict[str, list[tuple[str, Any, str]]] = {
         ("kms_key_arn", key("us-east-1"), "region"),
     ],
     "lambda": [
+        *(
+            ("functions/audit", FUNCTION | {"runtime": runtime, "handler": handler}, "handler")
+            for runtime, handler in (
+                ("python3.12", "handler"),
+                ("python3.12", "shop.Handler::handle"),
+                ("nodejs22.x", "index"),
+                ("java21", "com.example.Handler::"),
+                ("dotnet8", "Shop::Handler"),
+                ("ruby3.4", "handler"),
+                ("provided.al2023", ""),
+                ("provided.al2023", "boot strap"),
+                ("python3.12", "x." + "y" * 127),
+            )
+        ),
+        *(
+            ("functions/audit", FUNCTION | {"runtime": runtime}, "runtime")
+            for runtime in ("python", "python3", "Python3.12", "nodejs", "nodejs22", "java", "provided", "go1.x", "")
+        ),
         *((path, value, "tags:") for path, value in TAGS),
         ("functions/audit/role_arn", "arn:aws:iam::999999999999:role/x", "same account"),
         ("functions/audit/dead_letter_queue_arn", "arn:aws:sqs:us-east-1:123456789012:q", "region"),
@@ -335,6 +364,19 @@ RIGHT: dict[str, list[tuple[str, Any]]] = {
     ],
     "mail": [("tags", GOOD_TAGS), ("sender/from_address", "no-reply+access@mail.example.com"), ("kms_key_arn", key())],
     "lambda": [
+        *(
+            ("functions/audit", FUNCTION | {"runtime": runtime, "handler": handler})
+            for runtime, handler in (
+                ("python3.13", "shop/handlers.on_order"),
+                ("nodejs22.x", "dist/index.handler"),
+                ("java21", "com.example.Handler::handle"),
+                ("java8.al2", "com.example.Handler"),
+                ("dotnet8", "Shop::Example.Shop.Handler::Handle"),
+                ("dotnet8", "Shop"),
+                ("ruby3.4", "handler.Shop::Handler.process"),
+                ("provided.al2023", "bootstrap"),
+            )
+        ),
         ("tags", GOOD_TAGS),
         ("functions/audit/reserved_concurrency", 0),
         ("permissions/api/source_arn", "arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/*/*"),

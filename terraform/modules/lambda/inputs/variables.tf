@@ -109,8 +109,17 @@ variable "functions" {
   }
 
   validation {
-    condition     = alltrue([for input in values(var.functions) : can(regex("^[A-Za-z0-9_.-]+\\.[A-Za-z0-9_]+$", input.handler))])
-    error_message = "handler must be module.function, such as example.handler.handler."
+    condition = alltrue([
+      for input in values(var.functions) : length(input.handler) <= 128 && can(regex({
+        python   = "^[A-Za-z0-9_./-]+\\.[A-Za-z_][A-Za-z0-9_]*$"
+        nodejs   = "^[A-Za-z0-9_./-]+\\.[A-Za-z_$][A-Za-z0-9_$]*$"
+        ruby     = "^[A-Za-z0-9_/-]+\\.([A-Za-z_][A-Za-z0-9_:]*\\.)?[A-Za-z_][A-Za-z0-9_]*[?!]?$"
+        java     = "^[A-Za-z_][A-Za-z0-9_.$]*(::[A-Za-z_][A-Za-z0-9_]*)?$"
+        dotnet   = "^[A-Za-z0-9_.-]+(::[A-Za-z0-9_.+`]+::[A-Za-z0-9_]+)?$"
+        provided = "^[^\\s]+$"
+      }[try(regex("^[a-z]+", input.runtime), "provided")], input.handler))
+    ])
+    error_message = "handler must be in the form of its runtime: module.function of Python, file.function of Node.js and Ruby, package.Class::method of Java, Assembly::Namespace.Class::Method of .NET, any word without spaces for provided ones; at most 128 characters."
   }
 
   validation {
@@ -129,8 +138,8 @@ variable "functions" {
   }
 
   validation {
-    condition     = alltrue([for input in values(var.functions) : can(regex("^(python3|nodejs|java|dotnet|ruby3|provided)[a-z0-9.]*$", input.runtime))])
-    error_message = "runtime must be a Lambda runtime, such as python3.12."
+    condition     = alltrue([for input in values(var.functions) : can(regex("^(python3\\.[0-9]{1,2}|nodejs[0-9]{2}\\.x|java(8\\.al2(023)?|[0-9]{2}(\\.al2023)?)|dotnet[0-9]{1,2}|ruby[0-9]\\.[0-9]|provided\\.al2(023)?)$", input.runtime))])
+    error_message = "runtime must be the id of a Lambda runtime, such as python3.12, nodejs22.x, java21, dotnet8, ruby3.4 or provided.al2023."
   }
 
   validation {
