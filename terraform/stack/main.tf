@@ -320,7 +320,7 @@ module "iam" {
   user_pools = {
     invitation = { people = { arn = module.cognito.user_pool_arn, create_users = true } }
   }
-  authorizer_invocation = { alias_arn = local.authorizer_alias_arn }
+  authorizer_invocation = { alias_arn = local.alias_arns["authorizer"] }
   replications = var.cross_region_replication ? {
     audit = {
       source_bucket_arn      = local.archive_arn
@@ -579,8 +579,8 @@ module "cognito" {
   } : null
 
   authorizer = {
-    function_arn        = local.authorizer_alias_arn
-    invocation_role_arn = module.iam.authorizer_invocation_role_arn
+    function_arn        = local.alias_arns["authorizer"]
+    invocation_role_arn = local.authorizer_invocation_role_arn
   }
 }
 
@@ -606,7 +606,7 @@ module "api_gateway" {
   tags          = { Component = "api" }
 
   openapi_document = local.openapi_document
-  services         = { for service in local.api_services : service => module.functions.invoke_arns[service] }
+  services         = { for service in local.api_services : service => local.invoke_arns[service] }
   authorizer       = module.cognito.authorizer
 
   cors                  = { allowed_origins = var.cors_allowed_origins }
@@ -622,7 +622,13 @@ module "api_gateway" {
 
   disable_execute_api_endpoint = module.inputs.custom_domain != null
 
-  depends_on = [module.api_gateway_account]
+  # Nobody is led to the API before whatever it calls is there, and the account can log.
+  stage_after = concat(
+    values(module.functions.alias_arns),
+    values(module.authorizer.alias_arns),
+    [module.iam.authorizer_invocation_role_arn],
+    module.api_gateway_account[*].role_arn,
+  )
 }
 
 # --- What is watched -------------------------------------------------------------------------------------------

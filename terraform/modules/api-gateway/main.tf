@@ -1,30 +1,47 @@
+data "aws_partition" "current" {}
+
 locals {
   name_prefix = "${var.project_name}-${var.env_name}"
   name        = "${local.name_prefix}-apigw"
 
-  gateway_document = merge(
-    {
-      openapi = local.document.openapi
-      info    = { title = local.name, version = local.document.info.version }
-      paths = {
-        for path in keys(local.document.paths) : path => merge(
-          { for key, route in local.routes : route.method => local.gateway_methods[key] if route.path == path },
-          { options = local.preflights[path] },
-        )
-      }
-      components = {
-        securitySchemes = { (module.inputs.authorizer.name) = local.security_scheme }
-        schemas         = local.models
-      }
-      "x-amazon-apigateway-request-validators" = {
-        everything = { validateRequestBody = true, validateRequestParameters = true }
-      }
-      "x-amazon-apigateway-gateway-responses" = local.gateway_responses
-    },
-    # Inside the document too: an import in overwrite mode drops a policy that stands beside it.
-    { for policy in var.resource_policy == null ? [] : [var.resource_policy] : "x-amazon-apigateway-policy" => jsondecode(policy) },
-  )
+  gateway_document = {
+    openapi = local.document.openapi
+    info    = { title = local.name, version = local.document.info.version }
+    paths = {
+      for path in keys(local.document.paths) : path => merge(
+        { for key, route in local.routes : route.method => local.gateway_methods[key] if route.path == path },
+        { options = local.preflights[path] },
+      )
+    }
+    components = {
+      securitySchemes = { (module.inputs.authorizer.name) = local.security_scheme }
+      schemas         = local.models
+    }
+    "x-amazon-apigateway-request-validators" = {
+      everything = { validateRequestBody = true, validateRequestParameters = true }
+    }
+    "x-amazon-apigateway-gateway-responses" = local.gateway_responses
+    # Here too: between the import and the update that sets the policy again, the API is not without one.
+    "x-amazon-apigateway-policy" = jsondecode(local.resource_policy)
+  }
   body = jsonencode(local.gateway_document)
+
+  # Always a policy, and always as an argument of the API. The provider keeps what nobody sets there as it is in the state, and up to 6.47 puts it
+  # back over a policy that the document alone changes or drops; a resource of its own loses it with an import from 6.48 on. API Gateway
+  # writes the API's ARN where a policy says execute-api:/, which would be a change in every plan: every API's stands for it, because
+  # the policy belongs to this one.
+  resource_policy = var.resource_policy == null ? local.open_policy : replace(
+    var.resource_policy, "\"execute-api:/", "\"arn:${data.aws_partition.current.partition}:execute-api:*:*:*/"
+  )
+  open_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = "*"
+      Action    = "execute-api:Invoke"
+      Resource  = "arn:${data.aws_partition.current.partition}:execute-api:*:*:*/*"
+    }]
+  })
 
   # One JSON line for every request; API Gateway takes at most 3 KB of format. All values are quoted: a variable without a value is
   # rendered as a bare hyphen, which is no JSON. The route and not the path, which may hold a secret, such as a token in a link: so the
@@ -66,6 +83,7 @@ locals {
 resource "aws_api_gateway_rest_api" "this" {
   name                         = local.name
   body                         = local.body
+  policy                       = local.resource_policy
   put_rest_api_mode            = "overwrite"
   fail_on_warnings             = true
   disable_execute_api_endpoint = var.disable_execute_api_endpoint
@@ -142,6 +160,9 @@ resource "aws_cloudwatch_log_group" "execution" {
   tags              = var.tags
 }
 
+# Terraform creates whatever a deployment depends on before it destroys it, too, since a stage holds on to its deployment. So the
+# deployment, and the API with its document, may depend on nothing that is known by a fixed name: its replacement would be the same
+# thing by its name, and then be destroyed. What a stage needs stands in stage_after.
 resource "aws_api_gateway_deployment" "this" {
   rest_api_id = aws_api_gateway_rest_api.this.id
 
@@ -172,7 +193,7 @@ resource "aws_api_gateway_stage" "this" {
     format          = local.access_log_format
   }
 
-  depends_on = [aws_cloudwatch_log_group.execution]
+  depends_on = [aws_cloudwatch_log_group.execution, var.stage_after]
 }
 
 resource "aws_api_gateway_method_settings" "all" {

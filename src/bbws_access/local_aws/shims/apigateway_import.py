@@ -6,6 +6,7 @@
 | ImportRestApi makes an API from a document | makes an empty API | `test_import_makes_an_api` |
 | a document that AWS cannot take is refused, the API stays as it was | (as above) | `test_refused_documents` |
 | UpdateRestApi takes numbers, flags and lists as texts in a patch | keeps the texts | `test_update_keeps_types` |
+| a policy that says execute-api:/ is kept with the API's ARN | as it came | `test_apigateway_policy.py` |
 | a deployment needs a method, and every method an integration | any deployment is made | `test_deployment_needs_...` |
 """
 
@@ -70,6 +71,7 @@ def put_rest_api(api_id: str, body: bytes, query_params: dict[str, Any]) -> Resp
     api["name"] = definition.title
     literals = {"description": definition.description, "version": definition.version, **definition.properties}
     api.update(literals if overwrite else {name: value for name, value in literals.items() if value})
+    _name_itself(api)
     view = gateway._rest_api_view(api)
     if definition.warnings:
         view["warnings"] = definition.warnings
@@ -121,7 +123,15 @@ def update_rest_api(api_id: str, data: dict[str, Any]) -> Response:
             api[name] = str(value).lower() == "true"
         else:
             gateway._apply_patch(api, [operation])
+    _name_itself(api)
     return gateway._v1_response(gateway._rest_api_view(api))
+
+
+def _name_itself(api: dict[str, Any]) -> None:
+    """Write the API's ARN into its policy, where that says only execute-api:/."""
+    if isinstance(api.get("policy"), str):
+        arn = f"arn:aws:execute-api:{gateway.get_region()}:{gateway.get_account_id()}:{api['id']}/"
+        api["policy"] = api["policy"].replace('"execute-api:/', f'"{arn}')
 
 
 def _patch_list(items: list[str], kind: str, name: str, value: str | None) -> None:
