@@ -292,18 +292,22 @@ locals {
   other_alarms = merge(
     {
       for key, queue in var.dead_letter_queues : "${key}-dead-letters" => {
-        description = "${queue} holds messages: work that failed for good. Read one for its error, mend the cause, then send them again as docs/operations.md says."
+        description = "${queue} holds messages, or did not take one: work that failed for good. Read one for its error, mend the cause, then send them again as docs/operations.md says. What it did not take stands in its function's log only."
         # The dlq topic is for those who redrive; whoever is on call hears of it as well.
         topics      = ["warning", "dlq"]
         threshold   = 0
         periods     = 1
         datapoints  = 1
         missing     = "notBreaching"
-        expressions = {}
-        label       = null
-        metrics = {
-          messages = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = queue }, stat = "Maximum", period = 60 }
-        }
+        expressions = { for function in [key] : "result" => "SUM([messages, lost])" if can(var.functions[function]) }
+        label       = "Messages, and those that were lost"
+        metrics = merge(
+          { messages = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = queue }, stat = "Maximum", period = 60 } },
+          {
+            for function in [key] : "lost" => { namespace = "AWS/Lambda", name = "DeadLetterErrors", dimensions = { FunctionName = var.functions[function].function_name }, stat = "Sum", period = 60 }
+            if can(var.functions[function])
+          },
+        )
       }
     },
     {
@@ -326,6 +330,31 @@ locals {
               RuleId            = replication.rule_id
             }
             stat   = "Maximum"
+            period = 300
+          }
+        }
+      }
+    },
+    {
+      for replication in var.archive_replication[*] : "archive-replication-failures" => {
+        description = "Objects of ${replication.source_bucket} could not be replicated to ${replication.destination_bucket}, and S3 does not try again. Look for the replication status FAILED, mend the replication role's rights or the replica's key, then copy those objects in place."
+        topics      = ["critical"]
+        threshold   = 0
+        periods     = 1
+        datapoints  = 1
+        missing     = "notBreaching"
+        expressions = {}
+        label       = null
+        metrics = {
+          failed = {
+            namespace = "AWS/S3"
+            name      = "OperationsFailedReplication"
+            dimensions = {
+              SourceBucket      = replication.source_bucket
+              DestinationBucket = replication.destination_bucket
+              RuleId            = replication.rule_id
+            }
+            stat   = "Sum"
             period = 300
           }
         }

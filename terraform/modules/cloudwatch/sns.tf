@@ -73,7 +73,8 @@ resource "aws_sns_topic_policy" "this" {
 resource "aws_sns_topic_subscription" "this" {
   for_each = module.inputs.subscriptions
 
-  topic_arn = aws_sns_topic.this[each.value.topic].arn
+  # By its name, so that a plan shows who hears of what.
+  topic_arn = local.topic_arns[each.value.topic]
   protocol  = each.value.protocol
   endpoint  = each.value.endpoint
 

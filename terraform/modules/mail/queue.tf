@@ -12,9 +12,10 @@ locals {
 }
 
 resource "aws_sqs_queue" "mail" {
+  # Kept half as long as dead letters: SQS counts their age from the day when they were queued here.
   name                       = local.queue_names.mail
   visibility_timeout_seconds = local.visibility_timeout
-  message_retention_seconds  = var.retention_days * 86400
+  message_retention_seconds  = var.retention_days * 43200
   receive_wait_time_seconds  = 20
   kms_master_key_id          = var.kms_key_arn
   sqs_managed_sse_enabled    = var.kms_key_arn == null ? true : null

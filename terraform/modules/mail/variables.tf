@@ -122,7 +122,7 @@ variable "maximum_receive_count" {
 }
 
 variable "retention_days" {
-  description = "Days that queued mails and dead letters are kept."
+  description = "Days that dead letters are kept, counted from when the mail was queued; a mail waits half as long in the queue."
   type        = number
   default     = 14
   nullable    = false

@@ -562,7 +562,7 @@ run "failover_region" {
   }
 
   assert {
-    condition     = keys(aws_cloudwatch_metric_alarm.this) == ["archive-replication-lag"] && length(aws_cloudwatch_log_group.this) == 0 && length(aws_cloudwatch_dashboard.this) == 0 && output.dashboard_name == null
+    condition     = keys(aws_cloudwatch_metric_alarm.this) == ["archive-replication-failures", "archive-replication-lag"] && length(aws_cloudwatch_log_group.this) == 0 && length(aws_cloudwatch_dashboard.this) == 0 && output.dashboard_name == null
     error_message = "In the failover region there is the archive's lag to watch, and nothing else."
   }
 

@@ -48,7 +48,7 @@ run "dev" {
   }
 
   assert {
-    condition     = aws_sqs_queue.mail.visibility_timeout_seconds == 180 && aws_sqs_queue.mail.message_retention_seconds == 1209600 && aws_sqs_queue.mail.sqs_managed_sse_enabled && aws_sqs_queue.dead_letters.sqs_managed_sse_enabled
+    condition     = aws_sqs_queue.mail.visibility_timeout_seconds == 180 && aws_sqs_queue.mail.message_retention_seconds == 604800 && aws_sqs_queue.dead_letters.message_retention_seconds == 1209600 && aws_sqs_queue.mail.sqs_managed_sse_enabled && aws_sqs_queue.dead_letters.sqs_managed_sse_enabled
     error_message = "A message stays away for six times the function's timeout, and everything is encrypted."
   }
 
