@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from bbws_access.cli import totp
+from bbws_access.cli.environments import STATE_KEY
+from bbws_access.verify.criteria_stack import NEW_EACH_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -160,11 +163,30 @@ def test_the_tool_signs_in_with_a_second_factor(prod: Deployment) -> None:
         assert prod.request("GET", f"/organisations/{organisation}/roles", token).status == 200
 
 
+def test_the_interrupted_deployment_lost_nothing(prod: Deployment) -> None:
+    """What an interrupted apply left half made is destroyed before it is made again, where its name stays the same."""
+    drift = prod.tool("drift", "prod", "--json", named=False)
+    assert json.loads(drift.stdout) == []
+    bucket = prod.status["buckets"]["terraform-state"]
+    state = json.load(prod.client("s3").get_object(Bucket=bucket, Key=STATE_KEY)["Body"])
+    first = {
+        resource["type"]
+        for resource in state["resources"]
+        for instance in resource["instances"]
+        if instance.get("create_before_destroy")
+    }
+    assert "aws_api_gateway_deployment" in first
+    assert first <= NEW_EACH_TIME
+
+
 def test_logs_and_alarms_are_watched_in_both_regions(prod: Deployment) -> None:
     alarms = {alarm["AlarmName"] for alarm in prod.client("cloudwatch").describe_alarms()["MetricAlarms"]}
     assert "bbws-access-prod-alarm-authorizer-errors" in alarms
     elsewhere = prod.client("cloudwatch", region=FAILOVER).describe_alarms()["MetricAlarms"]
-    assert [alarm["AlarmName"] for alarm in elsewhere] == ["bbws-access-prod-alarm-archive-replication-lag"]
+    assert sorted(alarm["AlarmName"] for alarm in elsewhere) == [
+        "bbws-access-prod-alarm-archive-replication-failures",
+        "bbws-access-prod-alarm-archive-replication-lag",
+    ]
     kept = {
         group["logGroupName"]: group.get("retentionInDays")
         for group in prod.client("logs").describe_log_groups()["logGroups"]

@@ -14,6 +14,7 @@ import pytest
 
 from bbws_access.cli.project import Project
 from bbws_access.verify import engine, jobs, slices
+from bbws_access.verify.dependencies import Graph, read_graph
 from bbws_access.verify.report import COMPLETE, Step
 from bbws_access.verify.rules import Evidence
 from bbws_access.verify.runner import Deadline, Runner
@@ -144,7 +145,6 @@ def _write(project: Project, root: Path, wanted: dict[str, Wanted], groups: list
             if (item.module, item.changes) not in sources:
                 with replaced(project, item.changes):
                     stack = slices.make_slice(project, item.module, root / f"slice-{len(sources)}", {})
-                shutil.rmtree(stack / "tests")
                 _take_providers(stack)
                 sources[item.module, item.changes] = f"../{stack.relative_to(root).as_posix()}"
             providers = {"aws": "aws", "aws.failover": "aws.failover"}
@@ -181,9 +181,11 @@ class Planned:
 
     values: dict[str, dict[str, Any]]
     facts: list[jobs.Facts]
+    dependencies: Graph
 
     def evidence(self, project: Project) -> Evidence:
-        return Evidence(project, deepcopy(self.values), deepcopy(self.facts), " ".join(jobs.WORKERS))
+        values, facts = deepcopy(self.values), deepcopy(self.facts)
+        return Evidence(project, values, facts, " ".join(jobs.WORKERS), self.dependencies)
 
 
 @pytest.fixture(scope="session")
@@ -207,7 +209,8 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Planned:
         facts.append(
             jobs.Facts(worker, module, steps, {name: plan.resources for name, plan in plans.items()}, taggable)
         )
-    return Planned(values, facts)
+    dependencies = read_graph(project, Runner(project, 2), root / "dependencies", Deadline(600))
+    return Planned(values, facts, dependencies)
 
 
 @pytest.fixture

@@ -85,7 +85,8 @@ def test_green_then_known_then_red_where_it_is_broken(project: Project, tmp_path
     assert status == 1, said
     report = Report.from_json(json.loads(found.read_text(encoding="utf-8")))
     red = {item.id: item.verdicts["dev"].findings for item in report.criteria if not item.passed}
-    assert set(red) == {"on-demand", "naming", "hardcoded", "public-access"}
+    # The table is not what it is called in the contract, either.
+    assert set(red) == {"on-demand", "naming", "tables", "hardcoded", "public-access"}
     assert all(worker.status == "COMPLETE" for worker in report.workers)
     places = {name: [(finding.file, finding.line, finding.address) for finding in found] for name, found in red.items()}
     assert [place[2] for place in places["on-demand"]] == ['module.dynamodb.aws_dynamodb_table.this["teams"]']
@@ -103,6 +104,16 @@ def test_a_folder_that_cannot_be_written_is_named(project: Project, tmp_path: Pa
     assert status == 1
     assert "The summary cannot be written: Not a directory" in said
     assert "Give another folder with --output." in said
+
+
+def test_a_part_is_not_accepted(project: Project) -> None:
+    """The inventory is of everything; what is left out would count as gone."""
+    before = (project.root / "terraform" / "inventory.json").read_bytes()
+    for part in (ONE, ()):
+        status, said = verify(project, "--accept", *part)
+        assert status == 2
+        assert "--accept needs every module and all three environments." in said
+    assert (project.root / "terraform" / "inventory.json").read_bytes() == before
 
 
 def test_wrong_usage_exits_with_2(project: Project) -> None:

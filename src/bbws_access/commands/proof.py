@@ -32,12 +32,22 @@ def verify(
     junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML for CI.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Answer nothing from earlier runs.")] = False,
     time_limit: Annotated[float, typer.Option("--time-limit", min=1, help="Seconds that a worker may take.")] = 900,
+    accept: Annotated[
+        bool,
+        typer.Option(
+            "--accept",
+            help="Prove nothing: write what is planned into terraform/inventory.json, which plans are held to.",
+        ),
+    ] = False,
 ) -> None:
     """Prove every module for every environment, offline, by its plans, tests and scanners, and write it down."""
     from bbws_access.verify import command
     from bbws_access.verify.engine import Options
 
     options = Options(tuple(env or ()), tuple(only or ()), output, fresh, time_limit)
+    if accept:
+        command.accept(options)
+        return
     raise typer.Exit(command.run(options, json_, junit))
 
 

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from bbws_access.cli.console import err, note, out, seconds
+from bbws_access.cli.console import err, note, out, seconds, step
 from bbws_access.cli.errors import FAILURE, InterruptedByUserError, ToolError
 from bbws_access.cli.project import find_project
-from bbws_access.verify import show
+from bbws_access.verify import engine, show
 from bbws_access.verify.engine import Options, output_folder, verify
 from bbws_access.verify.junit import junit
 
@@ -32,6 +32,15 @@ def run(options: Options, json_: str | None, junit_: Path | None) -> int:
     verdict = "[green]✓[/green] Everything holds" if report.passed else "[red]✗[/red] Not everything holds"
     err.print(f"{verdict}. [dim]{seconds(report.seconds)}[/dim]")
     return 0 if report.passed else FAILURE
+
+
+def accept(options: Options) -> None:
+    """Make what is planned now the inventory that plans are held to."""
+    project = find_project()
+    with step("Inventory") as current:
+        current.say("planning")
+        path = engine.accept(project, options)
+        current.result = f"{path.relative_to(project.root)}; read its difference before you commit it"
 
 
 def _write(path: Path, text: str, option: str) -> None:

@@ -10,24 +10,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from bbws_access.verify import apart, slices
+from bbws_access.verify.environments import REGIONAL, table_of
 from bbws_access.verify.hcl import read_literals
 from bbws_access.verify.jobs import PLAN, SUPPORTING, VALIDATE, WORKERS, Planned
 from bbws_access.verify.report import COMPLETE, FAILED, WITH_FAULTS, Finding
-from bbws_access.verify.rules import RULES as RULES
 from bbws_access.verify.rules import Evidence, Look, rule
 
 PROD = "prod"
-TABLE_OF_ENVIRONMENTS = {
-    "dev": {"region": "eu-west-1", "pitr_enabled": True, "cross_region_replication": False, "failover_region": None},
-    "sit": {"region": "eu-west-1", "pitr_enabled": True, "cross_region_replication": False, "failover_region": None},
-    "prod": {
-        "region": "af-south-1",
-        "pitr_enabled": True,
-        "cross_region_replication": True,
-        "failover_region": "eu-west-1",
-    },
-}
-"""What the plan demands of its three environments; others are held to their own values."""
 TAGS = ("Project", "Component", "CostCenter", "Environment", "ManagedBy")
 
 # Kind => attribute with its name, and the pattern after "{project}-{environment}-"; ^ is a pattern from the start.
@@ -381,7 +370,8 @@ def _supporting(evidence: Evidence, environment: str, look: Look) -> None:
 )
 def _regions(evidence: Evidence, environment: str, look: Look) -> None:
     values = evidence.values[environment]
-    for name, wanted in TABLE_OF_ENVIRONMENTS.get(environment, {}).items():
+    table = table_of(evidence.project, environment)
+    for name, wanted in {name: table[name] for name in REGIONAL if name in table}.items():
         look.at(f"{name} = {json.dumps(values.get(name))}")
         if values.get(name) != wanted:
             file = f"terraform/environments/{environment}.tfvars"

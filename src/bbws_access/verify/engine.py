@@ -20,9 +20,11 @@ from bbws_access.cli.environments import load_environment
 from bbws_access.cli.errors import ToolError, UsageError
 from bbws_access.cli.project import Project
 from bbws_access.cli.terraform import locked_version
-from bbws_access.verify import overview, slices
+from bbws_access.verify import inventory, overview, slices
 from bbws_access.verify.cache import Cache, digest, processors
-from bbws_access.verify.criteria import RULES
+from bbws_access.verify.catalogue import RULES
+from bbws_access.verify.dependencies import Graph as Dependencies
+from bbws_access.verify.dependencies import read_graph
 from bbws_access.verify.jobs import SCAN, SUPPORTING, WORKERS, Facts, Job
 from bbws_access.verify.report import COMPLETE, FAILED, RUNNING, Graph, Report, Worker
 from bbws_access.verify.rules import Evidence, judge
@@ -88,6 +90,8 @@ def verify(project: Project, options: Options, watch: Callable[[Run], Any] | Non
     jobs = [Job(name, module, project, runner, values, options.time_limit) for name, module in chosen.items()]
     run = Run(jobs)
 
+    modules = set(chosen.values())
+    rules = [rule for rule in RULES if set(rule.needs) <= modules]
     scan_key = _key(versions, _scanned(project))
     scanning = scanners.start(options.time_limit, None if options.fresh else cache.read("checkov", scan_key))
     base = project.build / "verify-work"
@@ -95,8 +99,12 @@ def verify(project: Project, options: Options, watch: Callable[[Run], Any] | Non
     work = Path(tempfile.mkdtemp(dir=base))
     stop_watching = watch(run) if watch else None
     try:
-        with ThreadPoolExecutor(len(jobs)) as pool:
+        with ThreadPoolExecutor(len(jobs) + 1) as pool:
             try:
+                needed = any(rule.about_dependencies for rule in rules)
+                depending = (
+                    pool.submit(_dependencies, work / "stack", runner, cache, versions, options) if needed else None
+                )
                 futures = [
                     pool.submit(
                         _work, job, work / job.facts.module, scanners, cache, versions, effective, options.fresh
@@ -108,6 +116,7 @@ def verify(project: Project, options: Options, watch: Callable[[Run], Any] | Non
                         # Short waits, so that Ctrl-C is heard.
                         threading.Event().wait(0.05)
                     future.result()
+                dependencies, undecided = depending.result() if depending else (None, "")
             except BaseException:
                 runner.stop()
                 raise
@@ -119,9 +128,9 @@ def verify(project: Project, options: Options, watch: Callable[[Run], Any] | Non
     if scanners.result is not None:
         cache.write("checkov", scan_key, scanners.result)
 
-    evidence = Evidence(project, values, [job.facts for job in jobs])
-    modules = set(chosen.values())
-    rules = [rule for rule in RULES if set(rule.needs) <= modules]
+    evidence = Evidence(
+        project, values, [job.facts for job in jobs], dependencies=dependencies, no_dependencies=undecided
+    )
     report = Report(
         started=_time(started),
         project=values[environments[0]]["project_name"],
@@ -183,6 +192,58 @@ def _work(
         step.status, step.detail, job.facts.broken = FAILED, str(error), str(error)
     job.facts.seconds = 0.0
     job.status = FAILED if job.facts.broken else COMPLETE
+
+
+def accept(project: Project, options: Options) -> Path:
+    """Plan the three environments, without any other check, and write the inventory; its path.
+
+    Raises UsageError for a part of them, ToolError where a module cannot be planned.
+    """
+    environments = _environments(project, options.environments)
+    if options.only or set(environments) != set(inventory.ENVIRONMENTS):
+        raise UsageError("--accept needs every module and all three environments.", "Leave --only and --env out.")
+    values = {name: one for name, one in _values(project, environments)[0].items() if name != slices.ANOTHER}
+    runner = Runner(project, processors() + 1)
+    cache = Cache(project.build / "verify-cache")
+    jobs = [
+        Job(name, module, project, runner, values, options.time_limit) for name, module in _chosen(options.only).items()
+    ]
+    base = project.build / "verify-work"
+    base.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=base))
+    try:
+        with ThreadPoolExecutor(len(jobs) + 1) as pool:
+            depending = pool.submit(_dependencies, work / "stack", runner, cache, {}, options)
+            for planning in [pool.submit(job.plan, work / job.facts.module) for job in jobs]:
+                planning.result()
+            dependencies, undecided = depending.result()
+    except CheckError as error:
+        raise ToolError(f"Nothing was accepted: {error}.", "`bbws-access verify` says more.") from error
+    finally:
+        runner.stop()
+        shutil.rmtree(work, ignore_errors=True)
+    if dependencies is None:
+        raise ToolError(f"Nothing was accepted: {undecided}.")
+    with _written(inventory.path_of(project)):
+        return inventory.write(Evidence(project, values, [job.facts for job in jobs], dependencies=dependencies))
+
+
+def _dependencies(
+    work: Path, runner: Runner, cache: Cache, versions: dict[str, str], options: Options
+) -> tuple[Dependencies | None, str]:
+    """What the stack's resources need, or why that is not known."""
+    project, here = runner.project, Path(__file__).parent
+    read = digest(project.root, [project.modules, project.stack])
+    key = _key(versions, read, digest(here, [here / "dependencies.py", here / "slices.py"]))
+    kept = None if options.fresh else cache.read("dependencies", key)
+    if kept is not None:
+        return kept, ""
+    try:
+        found = read_graph(project, runner, work, Deadline(options.time_limit))
+    except (CheckError, ToolError, OSError) as error:
+        return None, str(error)
+    cache.write("dependencies", key, found)
+    return found, ""
 
 
 def _inputs(job: Job) -> str:

@@ -144,6 +144,11 @@ class Job:
         self.facts.seconds = time.monotonic() - self.started
         self.status = FAILED if self.facts.broken else COMPLETE
 
+    def plan(self, root: Path) -> None:
+        """Plan for every environment below `root`, and check nothing else. Raises CheckError."""
+        stack = slices.make_slice(self.project, self.facts.module, root, self.values)
+        self._plan(stack, root, Deadline(self.time_limit))
+
     def _expected(self) -> list[tuple[str, str | None]]:
         plans = [(PLAN_ELSEWHERE, None) if name == slices.ANOTHER else (PLAN, name) for name in self.values]
         return [(FORMAT, None), (VALIDATE, None), *plans, (TESTS, None), (SCAN, None), (POLICIES, None)]

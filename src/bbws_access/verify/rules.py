@@ -12,6 +12,7 @@ from typing import Any
 
 from bbws_access.cli.project import Project
 from bbws_access.verify import slices
+from bbws_access.verify.dependencies import Graph
 from bbws_access.verify.hcl import Block, read_blocks
 from bbws_access.verify.jobs import WORKERS, Facts, Planned
 from bbws_access.verify.report import Criterion, Finding, Verdict
@@ -38,6 +39,10 @@ class Evidence:
     facts: list[Facts]
     summary: str | None = None
     """The text of the stage's summary; None while there is none."""
+    dependencies: Graph | None = None
+    """What each resource of the whole stack needs; None where that is not known."""
+    no_dependencies: str = "Nothing has read them"
+    """Why not."""
 
     def planned(self, environment: str, *types: str) -> list[Planned]:
         """Managed resources of an environment, of these types or of all."""
@@ -80,6 +85,10 @@ class Evidence:
             self._blocks[source] = [(path, block) for path in paths for block in read_blocks(path)]
         return self._blocks[source]
 
+    def at(self, message: str, address: str) -> Finding:
+        """A finding at a resource without values, by its address."""
+        return self.finding(message, Planned(address, address.split(".")[-2], {}))
+
     def finding(self, message: str, item: Planned, attribute: str | None = None, value: object = None) -> Finding:
         """A finding at a resource, with the line of its attribute where that is in the code."""
         file = line = None
@@ -114,10 +123,12 @@ class Rule:
     """Modules without which it would judge half of what it is about."""
     about_the_run: bool = False
     """Whether it is about workers and files, not about what modules make."""
+    about_dependencies: bool = False
+    """Whether it needs to know what depends on what."""
 
 
 RULES: list[Rule] = []
-"""Filled by `criteria`, in the report's order."""
+"""Filled by the modules that `catalogue` imports, in the report's order."""
 
 
 def rule(
@@ -130,13 +141,15 @@ def rule(
     module: str | None = None,
     needs: tuple[str, ...] = (),
     about_the_run: bool = False,
+    about_dependencies: bool = False,
 ) -> Callable:
     """Makes a function that looks a criterion; it is named by `id`."""
     worker = next((name for name, (folder, _) in WORKERS.items() if folder == module), None)
 
     def add(look: Callable[[Evidence, str, Look], None]) -> Callable:
         needed = needs or ((module,) if module else ())
-        RULES.append(Rule(id, title, text, looked_at, from_document, look, worker, needed, about_the_run))
+        told = about_the_run, about_dependencies
+        RULES.append(Rule(id, title, text, looked_at, from_document, look, worker, needed, *told))
         return look
 
     return add

@@ -34,6 +34,7 @@ ANOTHER_PROJECT = {
     "artifacts_bucket": "stranger-artifacts",
     "cors_allowed_origins": [],
     "audit_object_lock": {"mode": "GOVERNANCE", "days": 1},
+    "alert_emails": {topic: [f"{topic}@stranger.example"] for topic in ("critical", "warning", "dlq")},
 }
 ACCOUNT_ID = "111122223333"
 
@@ -118,7 +119,7 @@ def folders_of(project: Project, module: str) -> list[Path]:
 
 
 def make_slice(project: Project, module: str | None, folder: Path, values: dict[str, dict[str, Any]]) -> Path:
-    """Write the slice for `module` below `folder` and return its stack; `values` are inputs by environment.
+    """Write the slice for `module` below `folder` and return its stack; `values` are inputs by environment to plan.
 
     Without a module it is the whole stack, with every module real.
 
@@ -146,9 +147,10 @@ def make_slice(project: Project, module: str | None, folder: Path, values: dict[
         arguments = {name for call in calls if call.source == source for name in call.arguments}
         # What stand-ins themselves read is there, whether the stack gives it or not.
         _write_stand_in(modules / source, source, arguments)
-    (stack / "tests").mkdir()
     runs = [{name: {"command": "plan", "variables": inputs}} for name, inputs in values.items()]
-    (stack / "tests" / "plans.tftest.json").write_text(json.dumps({"run": runs}), encoding="utf-8")
+    if runs:
+        (stack / "tests").mkdir()
+        (stack / "tests" / "plans.tftest.json").write_text(json.dumps({"run": runs}), encoding="utf-8")
     return stack
 
 

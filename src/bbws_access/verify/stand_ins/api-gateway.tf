@@ -1,8 +1,12 @@
-# An id that nobody knows before the API exists.
-resource "terraform_data" "api" {}
+# An id that nobody chooses, known here so that what holds it can be read.
+locals {
+  id     = "a1b2c3d4e5"
+  place  = slice(split(":", var.access_log_group_arn), 3, 5)
+  region = local.place[0]
+}
 
 output "rest_api_id" {
-  value = terraform_data.api.id
+  value = local.id
 }
 
 output "stage_name" {
@@ -10,9 +14,9 @@ output "stage_name" {
 }
 
 output "execution_arn" {
-  value = "arn:aws:execute-api:${terraform_data.api.id}"
+  value = "arn:aws:execute-api:${join(":", local.place)}:${local.id}"
 }
 
 output "invoke_url" {
-  value = "https://${terraform_data.api.id}"
+  value = "https://${local.id}.execute-api.${local.region}.amazonaws.com/v1"
 }

@@ -19,6 +19,8 @@ output "authorizer" {
     name                           = "${var.project_name}-${var.env_name}-authorizer"
     uri                            = "arn:aws:apigateway:${var.region}:lambda:path/2015-03-31/functions/${var.authorizer.function_arn}/invocations"
     credentials_arn                = var.authorizer.invocation_role_arn
-    identity_validation_expression = "^[Bb][Ee][Aa][Rr][Ee][Rr] +[0-9A-Za-z_-]+\\.[0-9A-Za-z_-]+\\.[0-9A-Za-z_-]*$"
+    identity_source                = "method.request.header.${try(var.authorizer.header, "Authorization")}"
+    identity_validation_expression = try(var.authorizer.token_pattern, "^[Bb][Ee][Aa][Rr][Ee][Rr] +[0-9A-Za-z_-]+\\.[0-9A-Za-z_-]+\\.[0-9A-Za-z_-]*$")
+    result_ttl_seconds             = try(var.authorizer.result_ttl_seconds, 300)
   }
 }
