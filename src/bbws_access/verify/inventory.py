@@ -42,8 +42,15 @@ def describe(evidence: Evidence, environment: str) -> dict[str, Values]:
 
 
 def _parts(item: Planned) -> Values:
-    """An item's values; of an API's document what guards each route: all else is the contract's to change."""
+    """An item's values, policies by statement; of an API's document what guards each route, not what describes it."""
     values = dict(item.values)
+    for name in ("policy", "assume_role_policy"):
+        text = values.get(name)
+        if isinstance(text, str) and text.startswith("{"):
+            # A statement on each line.
+            found = json.loads(values.pop(name)).get("Statement", [])
+            for number, one in enumerate(found if isinstance(found, list) else [found], 1):
+                values[f"{name}: {one.get('Sid') or number}"] = one
     if item.type == "aws_api_gateway_deployment":
         values["triggers"] = sorted(values.get("triggers") or {})
     if item.type != "aws_api_gateway_rest_api":
