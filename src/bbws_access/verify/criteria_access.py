@@ -134,6 +134,13 @@ def _there(evidence: Evidence, environment: str) -> dict[str, set[str]]:
         f"/aws/lambda/{evidence.prefix(environment)}-lambda-{service}"
         for service in contract(evidence, "services.json")["services"]
     }
+    # A rule of another bus than the default one has the bus in its ARN.
+    rules = {
+        "/".join(
+            part for part in (item.values.get("event_bus_name"), item.values["name"]) if part not in (None, "default")
+        )
+        for item in evidence.planned(environment, "aws_cloudwatch_event_rule")
+    }
     waf = {
         str(arn).partition(":log-group:")[2]
         for item in evidence.planned(environment, "aws_wafv2_web_acl_logging_configuration")
@@ -148,7 +155,7 @@ def _there(evidence: Evidence, environment: str) -> dict[str, set[str]]:
         "role": names("aws_iam_role", "name"),
         # The web ACL's log is the user's own; a service may have its role before it has its function.
         "log group": names("aws_cloudwatch_log_group", "name") | waf | planned,
-        "rule": names("aws_cloudwatch_event_rule", "name"),
+        "rule": rules,
         "event bus": names("aws_cloudwatch_event_bus", "name") | {"default"},
         "configuration-set": names("aws_sesv2_configuration_set", "configuration_set_name"),
         "template": names("aws_ses_template", "name"),
