@@ -1,5 +1,3 @@
-data "aws_partition" "current" {}
-
 locals {
   name_prefix = "${var.project_name}-${var.env_name}"
   name        = "${local.name_prefix}-apigw"
