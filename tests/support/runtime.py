@@ -27,13 +27,13 @@ def run_on_aws(
 ) -> Outcome:
     """Invoke a function once. `handler` is such as `index.handler`, `folder` what its package holds."""
     told: dict[str, Any] = {}
-    done = threading.Event()
+    done, ended = threading.Event(), threading.Event()
 
     class RuntimeApi(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if told.setdefault("asked", 0):
                 # There is no second event: the client waits for one, as in a function that is frozen.
-                done.wait()
+                ended.wait()
                 return
             told["asked"] = 1
             content = json.dumps(event).encode()
@@ -83,6 +83,7 @@ def run_on_aws(
         output = process.communicate()[0]
     finally:
         process.kill()
+        ended.set()
         server.shutdown()
         server.server_close()
     return Outcome(told["kind"], told["answer"], output.splitlines())
