@@ -196,7 +196,7 @@ run "lifecycle" {
   }
 
   assert {
-    condition     = aws_s3_bucket_lifecycle_configuration.archive.rule[1].expiration[0].days == 2557 && aws_s3_bucket_lifecycle_configuration.archive.rule[1].noncurrent_version_expiration[0].noncurrent_days == 2557
+    condition     = aws_s3_bucket_lifecycle_configuration.archive.rule[1].expiration[0].days == 2557 && aws_s3_bucket_lifecycle_configuration.archive.rule[1].noncurrent_version_expiration[0].noncurrent_days == 2557 - aws_s3_bucket_object_lock_configuration.archive.rule[0].default_retention[0].days
     error_message = "Seven years; where the lock is shorter, old versions are kept by their age."
   }
 
@@ -250,7 +250,7 @@ run "sit" {
       aws_s3_bucket_object_lock_configuration.archive.rule[0].default_retention[0].mode == "GOVERNANCE"
       && { for transition in aws_s3_bucket_lifecycle_configuration.archive.rule[0].transition : transition.storage_class => transition.days } == { STANDARD_IA = 60, GLACIER = 120 }
       && aws_s3_bucket_lifecycle_configuration.archive.rule[1].expiration[0].days == 365
-      && aws_s3_bucket_lifecycle_configuration.archive.rule[1].noncurrent_version_expiration[0].noncurrent_days == 365
+      && aws_s3_bucket_lifecycle_configuration.archive.rule[1].noncurrent_version_expiration[0].noncurrent_days == 365 - aws_s3_bucket_object_lock_configuration.archive.rule[0].default_retention[0].days
       && aws_s3_bucket_lifecycle_configuration.archive.rule[2].expiration[0].days == 1
       && aws_s3_bucket_lifecycle_configuration.access_logs.rule[0].expiration[0].days == 30
     )
