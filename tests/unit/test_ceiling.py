@@ -175,6 +175,31 @@ class TestInactiveSets:
         call("PUT", place, weak, {**body, "active": True}).expect(403, "PERMISSION_CEILING")
         call("PUT", place, weak, {**body, "permissionSets": [], "active": True}).expect(200)
 
+    def test_nor_is_what_it_holds_written_elsewhere_in_the_role(
+        self, call: Call, with_permissions: Callable[..., str], admin: str, role: dict
+    ) -> None:
+        """Nobody turns what was switched off into what is granted: neither directly nor by another set."""
+        weak, place = with_permissions(WEAK, *ROLE_PERMISSIONS, *SET_PERMISSIONS), f"roles/{role['roleId']}"
+        [off] = role["permissionSets"]
+        other = call("POST", "permission-sets", admin, {"name": "Other", "permissions": [STRONG]}).expect(201)["setId"]
+        body = {"name": "CARRIES", "displayName": "x", "permissions": [WEAK]}
+        for active in (True, False):
+            for change in (
+                {"permissions": [WEAK, STRONG], "permissionSets": [off]},
+                {"permissions": [WEAK, STRONG], "permissionSets": []},
+                {"permissions": [WEAK, "site:*"], "permissionSets": [off]},
+                {"permissions": [WEAK], "permissionSets": [off, other]},
+                {"permissions": [WEAK], "permissionSets": [other]},
+            ):
+                call("PUT", f"{place}/permissions", weak, change).expect(403, "PERMISSION_CEILING")
+                call("PUT", place, weak, {**body, **change}).expect(403, "PERMISSION_CEILING")
+                preview = call("POST", f"{place}/preview", admin, change).expect(200)
+                assert (preview["allowed"], preview["missing"]) == (True, [])
+            assert call("GET", place, admin).expect(200)["active"] is active
+            call("PUT", place, weak, {**body, "permissionSets": [off], "active": False}).expect(200)
+        call("PUT", f"{place}/permissions", weak, {"permissions": [], "permissionSets": [off]}).expect(200)
+        call("PUT", f"{place}/permissions", admin, {"permissions": [WEAK], "permissionSets": [other]}).expect(200)
+
 
 # Switching on and off
 

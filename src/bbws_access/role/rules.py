@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bbws_access.access.granting import check_ceiling, check_known, lacking_for
 from bbws_access.access.grants import NO_TEAM, ORGANISATION, PLATFORM, TEAM, Access, in_force
-from bbws_access.access.permissions import obsolete
+from bbws_access.access.permissions import missing, obsolete
 from bbws_access.kernel.contract import platform_roles, platform_sets
 from bbws_access.kernel.errors import BadRequest, Conflict, Forbidden, NotFound
 from bbws_access.kernel.records import Change, audit_columns, check_version, shown_actor, timestamp
@@ -94,24 +94,26 @@ def check_grants(old: dict | None, new: dict, sets: Sets, access: Access) -> Non
     Raises UNKNOWN_PERMISSIONS, VALIDATION_ERROR for sets that are not there, or PERMISSION_CEILING.
     """
     check_content(old, new, sets)
-    wanted, had = _carried_then_and_now(old, new, sets)
-    check_ceiling(access, new["organisationId"], wanted, had=had)
+    check_ceiling(access, new["organisationId"], _added(old, new, sets))
 
 
 def lacking(old: dict, new: dict, sets: Sets, access: Access) -> list[str]:
     """What this user lacks for changing a role so."""
-    wanted, had = _carried_then_and_now(old, new, sets)
-    return lacking_for(access, new["organisationId"], wanted, had=had)
+    return lacking_for(access, new["organisationId"], _added(old, new, sets))
 
 
-def _carried_then_and_now(old: dict | None, new: dict, sets: Sets) -> tuple[frozenset[str], frozenset[str]]:
-    """What a role then carries, and what it carries now, as far as a change does not have to answer for it.
+def _added(old: dict | None, new: dict, sets: Sets) -> list[str]:
+    """What a change adds to a role, so that whoever makes it has to hold it; wildcards as written.
 
     Bringing a role back grants all of it. What is added to an inactive one is judged when it is added: whoever brings
-    the role back may hold more, and would grant what somebody planted there.
+    the role back may hold more, and would grant what somebody planted there. What an inactive set carries is not
+    granted: writing it into the role, or into an active set of it, adds it.
     """
     brings_back = old is not None and not old["active"] and new["active"]
-    return carried(new, sets), carried(old, sets) if old is not None and not brings_back else frozenset()
+    if old is None or brings_back:
+        return sorted(carried(new, sets))
+    ways = [missing(of(old, sets), of(new, sets)) for of in (granted, carried)]
+    return sorted(frozenset().union(*ways))
 
 
 def check_content(old: dict | None, new: dict, sets: Sets) -> None:
