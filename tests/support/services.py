@@ -17,6 +17,7 @@ import boto3
 import pytest
 from jsonschema_rs import Draft202012Validator
 
+from bbws_access.access import identity
 from bbws_access.access.departures import Departures, departures_read, record_departure
 from bbws_access.kernel.contract import json_schema, load_contract, load_events, resolve
 from bbws_access.kernel.dynamodb import Database
@@ -221,13 +222,17 @@ class World:
         team_id: str | None = None,
         expires_at: str | None = None,
         now: datetime | None = None,
+        email: str | None = None,
     ) -> dict:
-        """Give a user a role, by the role's id or name, without asking who may; `now`: as if it had been then."""
+        """Give a user a role, by the role's id or name, without asking who may.
+
+        now: as if it had been then      email: the user's proven address
+        """
         change = Change.outside_a_request(ENGINEER)
         if now is not None:
             change = change._replace(now=now)
         if team_id is None and expires_at is None:
-            return assign_role(self.database, self.table, user, role, change, org_id)["assignment"]
+            return assign_role(self.database, self.table, user, role, change, org_id, email)["assignment"]
         asked = store.roles(self.table, org_id, {"active": True, "order": "oldest"})
         [page] = self.database.parallel([asked])
         [found] = [one for one in self.database.rest_of(asked, page) if role in (one["roleId"], one["name"])]
@@ -237,6 +242,7 @@ class World:
         [page] = self.database.parallel([departures_read(self.table, user)])
         count = Departures.of(user, page).count(org_id)
         record = rules.new_assignment(found, user, team_id, ends, stored, change, departures=count)
+        record |= {} if email is None else identity.proven(email)
         return store.assign(self.database, self.table, record, stored, change)
 
     def member(self, org_id: str, role: str = "ORG_ADMIN", **more: object) -> str:

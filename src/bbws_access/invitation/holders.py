@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bbws_access.access import identity
 from bbws_access.access.grants import TEAM, Access
 from bbws_access.access.reader import read_access_in
 from bbws_access.invitation import accounts, rules
@@ -9,21 +10,29 @@ from bbws_access.invitation.offers import Offer
 from bbws_access.kernel.aws import AwsError
 from bbws_access.kernel.errors import Unavailable
 from bbws_access.service.requests import Request
+from bbws_access.team import store as team_store
 
 
 def check_not_held(request: Request, email: str, offer: Offer) -> None:
     """Raises ALREADY_HELD where accepting would give nothing.
 
-    That is said only of what the person has in this organisation. Whether an address has an account that is somewhere
-    else, or nowhere, or cannot be used, makes no difference. Where accounts cannot be reached, nothing is said: the
-    invitation is sent, and accepting it leaves what the person has as it is.
+    That is said only of what the person has in this organisation, and only where its records say that this is the
+    person's proven address: whoever gives a role to any user id must not find out by invitations whose id that is.
+    Whether an address has an account that is somewhere else, or nowhere, or cannot be used, makes no difference. Where
+    accounts cannot be reached, nothing is said: the invitation is sent, and accepting it leaves what the person has as
+    it is.
     """
     user_id = _user_of(request, email)
     if user_id is None:
         return
-    org_id = request.path["orgId"]
-    access, _ = read_access_in(request.database, request.settings, user_id, org_id, now=request.now)
-    if _holds(access.within(org_id), offer):
+    org_id, settings = request.path["orgId"], request.settings
+    given = [
+        team_store.assignments(settings.permissions_table, org_id, user_id),
+        team_store.memberships(settings.teams_table, user_id, org_id),
+    ]
+    access, pages = read_access_in(request.database, settings, user_id, org_id, now=request.now, alongside=given)
+    known = identity.known(record for page in pages for record in page.items)
+    if known.get("userEmail", "").lower() == email and _holds(access.within(org_id), offer):
         raise rules.already_held(offer.names())
 
 

@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from bbws_access.kernel.settings import Settings
+from bbws_access.team.handler import service as team_service
 from tests.support.invitations import create_user_pool, new_email
 from tests.support.services import Instance, World
 from tests.unit.invitation.conftest import Desk, Invited
@@ -61,7 +62,7 @@ class TestCreating:
         """Neither what has ended nor what has expired is held."""
         email = new_email()
         user = made(cognito, user_pool, email)
-        world.assign(user, "ORG_MANAGER", desk.org, expires_at="2020-01-02T00:00:00Z", now=LONG_AGO)
+        world.assign(user, "ORG_MANAGER", desk.org, expires_at="2020-01-02T00:00:00Z", now=LONG_AGO, email=email)
         desk.create(email).expect(201)
 
     def test_it_waits_once_more_for_who_has_an_account(self, desk: Desk, cognito, user_pool: str) -> None:
@@ -81,13 +82,44 @@ class TestNothingElseIsTold:
     def test_what_they_have_elsewhere(self, desk: Desk, world: World, cognito, user_pool: str) -> None:
         elsewhere = world.organisation()
         for give in (
-            lambda user: None,
-            lambda user: world.assign(user, "ORG_MANAGER", elsewhere),
-            lambda user: world.assign(user, "PLATFORM_ADMIN"),
+            lambda user, email: None,
+            lambda user, email: world.assign(user, "ORG_MANAGER", elsewhere, email=email),
+            lambda user, email: world.assign(user, "PLATFORM_ADMIN"),
         ):
             email = new_email()
-            give(made(cognito, user_pool, email))
+            give(made(cognito, user_pool, email), email)
             desk.create(email).expect(201)
+
+    def test_whose_user_id_it_is(
+        self,
+        desk: Desk,
+        world: World,
+        cognito,
+        user_pool: str,
+        team: str,
+        team_roles: dict[str, str],
+        start_instance: Callable[..., Instance],
+    ) -> None:
+        """Whoever gives a role to a user id, and invites addresses into it, does not find the one of that account."""
+        email = new_email()
+        user = made(cognito, user_pool, email)
+        world.assign(user, "ORG_MANAGER", desk.org)
+        desk.create(email).expect(201)
+        desk.api.call("POST", f"{desk.path}/{desk.pending(email)['invitationId']}/resend", desk.admin).expect(200)
+        # Nor does it help to type the guess where the person joins a team.
+        other = new_email()
+        user = made(cognito, user_pool, other)
+        world.assign(user, "ORG_MANAGER", desk.org)
+        record = {"teamRoleId": team_roles["MEMBER"], "userId": user, "userEmail": other}
+        teams = start_instance(team_service, "permissions", "teams")
+        teams.call("POST", f"/organisations/{desk.org}/teams/{team}/members", desk.admin, record).expect(201)
+        desk.create(other).expect(201)
+        # The address under which they came in is known; the one that they have since is not.
+        one = joined(desk)
+        new = new_email()
+        attributes = [{"Name": "email", "Value": new}, {"Name": "email_verified", "Value": "true"}]
+        cognito.admin_update_user_attributes(UserPoolId=user_pool, Username=one.email, UserAttributes=attributes)
+        desk.create(new).expect(201)
 
     @pytest.mark.parametrize("why", ["disabled", "unverified"])
     def test_an_account_that_is_not_the_addresss(
@@ -95,7 +127,7 @@ class TestNothingElseIsTold:
     ) -> None:
         email = new_email()
         user = made(cognito, user_pool, email, verified="false" if why == "unverified" else "true")
-        world.assign(user, "ORG_MANAGER", desk.org)
+        world.assign(user, "ORG_MANAGER", desk.org, email=email)
         if why == "disabled":
             cognito.admin_disable_user(UserPoolId=user_pool, Username=email)
         desk.create(email).expect(201)
@@ -123,7 +155,7 @@ class TestSendingAgain:
         api, path = desk.api, f"{one.path}/resend"
         api.call("POST", path, desk.admin).expect(200)
         desk.post.take()
-        world.assign(user, "ORG_MANAGER", desk.org)
+        world.assign(user, "ORG_MANAGER", desk.org, email=one.email)
         before = desk.stored(one.invitation)
         api.call("POST", path, desk.admin).expect(409, "ALREADY_HELD")
         assert desk.post.take() == []
