@@ -205,9 +205,9 @@ class _Held:
 
     def _check_not_left(self, stored: dict) -> None:
         records = [*self.assignments, *self.memberships]
-        # All are cut to milliseconds: within the same one, the end counts as the later.
-        if self.departures.last(stored["organisationId"]) >= stored["sentAt"]:
+        if rules.invited_left(stored, self.departures):
             raise rules.obsolete("you have left the organisation since it was sent")
+        # All moments are cut to milliseconds: within the same one, the end counts as the later.
         ended = [record for record in records if not record["active"] and record["dateLastUpdated"] >= stored["sentAt"]]
         if not ended:
             return

@@ -84,10 +84,10 @@ def create_invitation(request: Request) -> Response:
     rules.check_team_given(body)
     invitation_id = new_id("invitation")
     calls = _new_reads(request)[2:]
-    asked = False
+    invited: dict[str, object] | None = None
 
     def create(reads: list) -> dict:
-        nonlocal asked
+        nonlocal invited
         pending, creations, *rest = reads
         offer = offers.resolve(
             request.database, calls, rest, body["roleId"], body.get("teamId"), body.get("teamRoleId")
@@ -98,10 +98,11 @@ def create_invitation(request: Request) -> Response:
         record = rules.new_invitation(
             org_id, invitation_id, body, offer.names(), request.caller.email, change, departures=_left(request)
         )
-        if not asked:
-            holders.check_not_held(request, record["email"], offer)
+        if invited is None:
+            found = holders.check_not_held(request, record["email"], offer)
             mail.ask(request.aws, request.settings, mail.INVITATION, record, request.now)
-            asked = True
+            invited = found
+        record |= invited
         steps = store.create(table, record, pending, change)
         commit(request.database, [*steps, *offers.stay(request.settings, offer)])
         return record
@@ -157,7 +158,7 @@ def _resend_reads(request: Request) -> list[Call]:
 def resend_invitation(request: Request) -> dict:
     table, change = request.settings.invitations_table, change_of(request)
     mail.check_configured(request.settings)
-    asked: set[int] = set()
+    invited: dict[int, dict[str, object]] = {}  # by the number of the sending, each of which is asked for once
     existing = _existing(request, request.prefetched)
     # A sending changes neither role nor team, so both are known from now on.
     offered = existing["roleId"], existing.get("teamId")
@@ -177,10 +178,12 @@ def resend_invitation(request: Request) -> dict:
                 raise Stale() from None  # the team may be gone, which says more
             raise
         record = rules.with_role_end(record, None) | offer.names()
-        if record["sendNumber"] not in asked:
-            holders.check_not_held(request, record["email"], offer)
+        number = record["sendNumber"]
+        if number not in invited:
+            found = holders.check_not_held(request, record["email"], offer)
             mail.ask(request.aws, request.settings, mail.INVITATION, record, request.now)
-            asked.add(record["sendNumber"])
+            invited[number] = found
+        record |= invited[number]
         steps = store.resend(table, stored, record, change)
         commit(request.database, [*steps, *offers.stay(request.settings, offer)])
         return record

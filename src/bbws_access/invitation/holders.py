@@ -13,9 +13,10 @@ from bbws_access.service.requests import Request
 from bbws_access.team import store as team_store
 
 
-def check_not_held(request: Request, email: str, offer: Offer) -> None:
-    """Raises ALREADY_HELD where accepting would give nothing.
+def check_not_held(request: Request, email: str, offer: Offer) -> dict[str, object]:
+    """Raises ALREADY_HELD where accepting would give nothing. Else what the invitation records of the invited person.
 
+    That is `invited`, with userId and departures: how often they have left by now. Nothing without a usable account.
     That is said only of what the person has in this organisation, and only where its records say that this is the
     person's proven address: whoever gives a role to any user id must not find out by invitations whose id that is.
     Whether an address has an account that is somewhere else, or nowhere, or cannot be used, makes no difference. Where
@@ -24,7 +25,7 @@ def check_not_held(request: Request, email: str, offer: Offer) -> None:
     """
     user_id = _user_of(request, email)
     if user_id is None:
-        return
+        return {}
     org_id, settings = request.path["orgId"], request.settings
     given = [
         team_store.assignments(settings.permissions_table, org_id, user_id),
@@ -34,6 +35,7 @@ def check_not_held(request: Request, email: str, offer: Offer) -> None:
     known = identity.known(record for page in pages for record in page.items)
     if known.get("userEmail", "").lower() == email and _holds(access.within(org_id), offer):
         raise rules.already_held(offer.names())
+    return {"invited": {"userId": user_id, "departures": access.departures.count(org_id)}}
 
 
 def _user_of(request: Request, email: str) -> str | None:

@@ -66,7 +66,7 @@ def resent(stored: dict, sender_email: str, change: Change, *, departures: int) 
             details={"limit": MOST_RESENDS},
         )
     return {
-        **stored,
+        **{name: value for name, value in stored.items() if name != "invited"},
         **_pending(stored["sendNumber"] + 1, sender_email, change, departures),
         "resendCount": stored["resendCount"] + 1,
         **change.next(stored),
@@ -98,6 +98,16 @@ def ended(stored: dict, status: str, change: Change, **more: object) -> dict:
 def sender_left(stored: dict, departures: Departures) -> bool:
     """Whether whoever sent an invitation last has left since. departures: the sender's"""
     return departures.count(stored["organisationId"]) != stored.get("senderDepartures", 0)
+
+
+def invited_left(stored: dict, departures: Departures) -> bool:
+    """Whether whoever accepts an invitation has left since it was sent last. departures: theirs"""
+    org_id, invited = stored["organisationId"], stored.get("invited", {})
+    # All moments are cut to milliseconds: within the same one, the end is the later.
+    if departures.last(org_id) >= stored["sentAt"]:
+        return True
+    # Clocks differ, the engineers' ones too; a count does not, where the sending found an account.
+    return invited.get("userId") == departures.user_id and departures.count(org_id) != invited["departures"]
 
 
 def with_role_end(record: dict, ends: str | None) -> dict:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
+from bbws_access.access.departures import record_departure
+from bbws_access.kernel.records import Change
 from tests.support.invitations import new_email
 from tests.support.services import Answer, Instance, World
 from tests.unit.invitation.conftest import INVITER, Desk, Invited
@@ -129,6 +132,27 @@ class TestTheInvited:
         desk.post.deliver(desk.api)
         desk.use(desk.post.letters(one.email)[-1].token, "accept").expect(200)
         assert [held["roleName"] for held in assignments(world, user) if held["active"]] == ["ORG_ADMIN"]
+
+    @EVERYWHERE
+    @pytest.mark.parametrize("again", [False, True], ids=["once", "again"])
+    def test_a_clock_that_is_slow_brings_nobody_back(
+        self, desk: Desk, world: World, everywhere: bool, again: bool
+    ) -> None:
+        """The tool records a departure by an engineer's clock, a sending has the function's."""
+        first = desk.invite()
+        desk.use(first.token, "accept").expect(200)
+        user = accepted_by(desk, first)
+        one, org = desk.invite(first.email, role="ORG_ADMIN"), None if everywhere else desk.org
+        change = Change.outside_a_request("engineer")
+        for number in range(1 + again):
+            then = change._replace(now=change.now - timedelta(minutes=4 - number))
+            record_departure(world.database, world.table, user, org, f"d{number}", then)
+            refused(desk.use(one.token, "accept"), "INVITATION_OBSOLETE", desk, one)
+            desk.api.call("POST", f"{one.path}/resend", desk.admin, email=INVITER).expect(200)
+            desk.post.deliver(desk.api)
+            one = one._replace(token=desk.post.letters(one.email)[-1].token)
+        desk.use(one.token, "accept").expect(200)
+        assert [held["roleName"] for held in assignments(world, user) if held["departures"]] == ["ORG_ADMIN"]
 
     def test_who_is_back_before_all_is_tidied_up_is_counted_once(self, desk: Desk, world: World, team: str) -> None:
         first = desk.invite(teamId=team)
