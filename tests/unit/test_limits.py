@@ -62,6 +62,10 @@ class Things:
                 return found
             start = f"&startAt={page['startAt']}"
 
+    def store(self, record: dict) -> None:
+        """Store a record as it is."""
+        self._database.put(self.table, record)
+
     def read_by_decisions(self) -> list[dict]:
         """The records among which every decision about a member of the organisation looks."""
         place = partition(self.entity, orgId=self.org)
@@ -208,3 +212,17 @@ def test_what_is_too_large_already_may_shrink_and_stay(
     more = {"permissions": ["site:read"], "permissionSets": ["set-viewer"]}
     api.call("PUT", grants, admin, more).expect(409, "LIMIT_REACHED")
     api.call("DELETE", f"{path}/{role}", admin).expect(204)
+
+
+@pytest.mark.parametrize("things", ["role", "set"], indirect=True)
+def test_what_is_more_than_one_answer_holds_may_shrink(things: Things) -> None:
+    """Organisations that are older than the limit may have that much. The last of it shrinks like the first."""
+    first, *_, last = [things.made(f"THING_{number}") for number in range(6)]
+    for one in things.read_by_decisions():
+        things.store({**one, "description": "x" * 300_000})
+    for one, name in ((first, "THING_0"), (last, "THING_5")):
+        smaller = things.body(name, description="y" * 400)
+        things.call("PUT", f"/{one}", smaller).expect(200)
+        things.call("PUT", f"/{one}", {**smaller, "description": "z" * 400}).expect(200)
+        larger = {**smaller, "description": "z" * 401}
+        things.call("PUT", f"/{one}", larger).expect(409, "LIMIT_REACHED")

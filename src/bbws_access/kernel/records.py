@@ -245,14 +245,15 @@ def definitions(table: str, partition: str, prefix: str, id_name: str) -> Query:
     return Query(table, partition, prefix, projection=",".join(names), names=names)
 
 
-def check_size(found: Page, id_name: str, new: dict, what: str) -> None:
+def check_size(found: Page, id_name: str, old: dict | None, new: dict, what: str) -> None:
     """Raises LIMIT_REACHED where a definition grows, and all of its kind in the organisation are too large with it.
 
-    found: the result of `definitions`      new: the definition as it would be
+    found: the result of `definitions`      old, new: the definition as it is (None: not yet) and as it would be
     Everybody who belongs to the organisation waits for all of them in each decision, in other organisations too.
     """
     others = sum(_size(record) for record in found.items if record[id_name] != new[id_name])
-    had = sum(_size(record) for record in found.items if record[id_name] == new[id_name])
+    # Where there is more than one answer of the database holds, this definition may not be among those found.
+    had = _size(old) if old is not None and old["active"] else 0
     size = _size(new)
     if size > had and (found.last_key is not None or others + size > LARGEST_DEFINITIONS):
         raise Conflict(

@@ -124,7 +124,7 @@ def create_permission_set(request: Request) -> Response:
         check_organisation(request, reads[0])
         check_room(reads[1], rules.MOST_SETS, "active permission sets")
         record = rules.new_set(org_id, set_id, request.body, request.access, change_of(request))
-        check_size(reads[1], "setId", record, "permission sets")
+        check_size(reads[1], "setId", None, record, "permission sets")
         commit(request.database, store.SETS.create(table, record))
         return record
 
@@ -160,7 +160,7 @@ def update_permission_set(request: Request) -> Response:
         if record["active"] and not stored["active"]:
             check_room(reads[-1], rules.MOST_SETS, "active permission sets")
         if record["active"]:
-            check_size(reads[-1], "setId", record, "permission sets")
+            check_size(reads[-1], "setId", stored, record, "permission sets")
         commit(request.database, store.SETS.replace(request.settings.permissions_table, stored, record))
         return record
 

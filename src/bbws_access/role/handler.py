@@ -115,7 +115,7 @@ def create_role(request: Request) -> Response:
         check_organisation(request, reads[0])
         check_room(reads[2], rules.MOST_ROLES, "active roles")
         record = rules.new_role(org_id, role_id, request.body, is_default=False, change=change_of(request))
-        check_size(reads[2], "roleId", record, "roles")
+        check_size(reads[2], "roleId", None, record, "roles")
         rules.check_grants(None, record, _sets(request, reads[1]), request.access)
         steps = store.ROLES.create(table, record)
         commit(request.database, [*steps, *store.sets_stay_active(table, org_id, record["permissionSets"])])
@@ -204,7 +204,7 @@ def _replace_role(request: Request, next_version: Callable[[dict], dict]) -> Res
         if record["active"] and not stored["active"]:
             check_room(reads[-1], rules.MOST_ROLES, "active roles")
         if record["active"]:
-            check_size(reads[-1], "roleId", record, "roles")
+            check_size(reads[-1], "roleId", stored, record, "roles")
         _store_role(request, stored, record, reads)
         return record
 
