@@ -239,6 +239,8 @@ def _assign(
     count = held.departures.count(stored["organisationId"])
     record = role_rules.new_assignment(offer.role, user_id, team_id, offer.until, found, change, departures=count)
     record |= {**identity.proven(stored["email"]), "assignedBy": stored["sentBy"]}
+    if team_id is not None:
+        record |= role_rules.in_team(offer.team)
     return role_store.assign_steps(table, record, found, change), offer.until
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from bbws_access.access import identity
 from bbws_access.access.departures import Departures, departures_read
@@ -358,6 +359,8 @@ def assign_role(request: Request) -> Response:
         count = departures.count(org_id)
         record = rules.new_assignment(role, request.path["userId"], team_id, ends, stored, change, departures=count)
         record |= identity.known(size.items, record["userId"], *request.caller[:2])
+        for team in teams:
+            record |= rules.in_team(team)
         checks = [*receiver.stays(departures), *(stays_active(request.settings.teams_table, team) for team in teams)]
         return store.assign(request.database, table, record, stored, change, checks), role["name"]
 
@@ -521,7 +524,9 @@ def user_deactivated(event: Event) -> None:
 @service.event("TeamDeactivated")
 def team_deactivated(event: Event) -> None:
     table, org_id, team_id = event.settings.permissions_table, event.detail["organisationId"], event.detail["teamId"]
-    ended = store.end_found(event.database, table, store.assignments_in_team(table, org_id, team_id), event.change)
+    [team] = event.database.parallel([team_read(event.settings.teams_table, org_id, team_id)])
+    held, ends = store.assignments_in_team(table, org_id, team_id), partial(rules.ends_with, team)
+    ended = store.end_found(event.database, table, held, event.change, ends)
     event.log.info("Assignments in a team ended", organisationId=org_id, teamId=team_id, ended=ended)
 
 

@@ -258,6 +258,24 @@ def check_teams_active(teams: Iterable[dict | None], team_id: str | None) -> Non
         raise NotFound(f"There is no active team {team_id} in this organisation.", code="TEAM_NOT_FOUND")
 
 
+def in_team(team: dict) -> dict[str, int]:
+    """What an assignment in a team says of the team: at which version it was."""
+    return {"teamVersion": team.get("version", 0)}
+
+
+def ends_with(team: dict | None, assignment: dict) -> bool:
+    """Whether an assignment in a team was given before the team's last end. team: its record as it is now
+
+    The team may be back since, and people have been given roles in it again.
+    """
+    if team is None:
+        return True
+    last = team.get("version", 0)
+    if team["active"]:
+        last = team.get("activeFrom", last + 1) - 1  # teams from before this was recorded: all that there is
+    return assignment.get("teamVersion", 0) <= last
+
+
 def check_expiry(text: str | None, now: datetime) -> str | None:
     """The moment when an assignment ends, in UTC; None for never. Raises VALIDATION_ERROR unless it is to come."""
     if text is None:

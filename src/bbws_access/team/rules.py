@@ -31,6 +31,7 @@ def new_team(org_id: str, team_id: str, body: dict, change: Change) -> dict:
         "organisationId": org_id,
         **_of_team(body),
         "active": True,
+        "activeFrom": 1,
         **change.first(),
     }
 
@@ -39,7 +40,9 @@ def changed_team(stored: dict, body: dict, change: Change) -> dict:
     """The next version of a team. Raises VERSION_CONFLICT."""
     check_version(stored, body.get("version"))
     kept = {name: value for name, value in stored.items() if name not in ("divisionId", "groupId")}
-    return {**kept, **_of_team(body), "active": body.get("active", stored["active"]), **change.next(stored)}
+    record = {**kept, **_of_team(body), "active": body.get("active", stored["active"]), **change.next(stored)}
+    # The version at which it began, the last time: what was given in the team before that ended with it.
+    return record if stored["active"] or not record["active"] else {**record, "activeFrom": record["version"]}
 
 
 def _of_team(body: dict) -> dict:
