@@ -47,15 +47,21 @@ _REFUSED = frozenset(["Zl", "Zp", "Cc", "Cf", "Cs", "Co", "Cn"])
 # Parts of Hangul syllables that NFC did not put together: several of them look like one (RFC 8264, 9.9).
 _OLD_JAMO = ((0x1100, 0x11FF), (0xA960, 0xA97C), (0xD7B0, 0xD7C6), (0xD7CB, 0xD7FB))
 
-# Letters of other scripts, in lower case, that are drawn like a Latin one in one of their cases; strokes, quotes.
+# Letters of other scripts, in lower case, that are drawn like a Latin one in one of their cases, and small capitals;
+# strokes, quotes, colons, slashes.
 _TWINS = str.maketrans(
     "\u0430\u0432\u0435\u0451\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0456\u0457\u0458\u0455\u04bb\u0501"
     "\u051b\u051d\u0475\u04c0\u04cf\u04af\u0432\u0261\u0251\u0131"
-    "\u03b1\u03b2\u03b5\u03b6\u03b7\u03b9\u03ba\u03bc\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u03f2\u03f3"
+    "\u03b1\u03b2\u03b5\u03b6\u03b7\u03b9\u03ba\u03bc\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u03f3"
     "\u0585\u057d\u0578\u0570\u0566\u0581"
-    "\u2010\u2012\u2013\u2014\u2015\u2212\u02d7\u2018\u2019\u201b\u02bc\u02b9\u2032\u0060\u00b4\u201c\u201d\u201f\u2033",
-    "abeekmhopctyxiijshdqwvllybgaiabezhikmvoptyxcjounhqg-------''''''''\"\"\"\"",
+    "\u1d04\u1d0f\ua731\u1d1c\u1d20\u1d21\u1d22"
+    "\u2010\u2012\u2013\u2014\u2015\u2212\u02d7\u2043\u05be"
+    "\u2018\u2019\u201b\u02bc\u02b9\u02bb\u02bd\u2032\u05f3\ua78c\u0060\u201c\u201d\u201f\u05f4"
+    "\u01c3\u01c0\u2044\u2215\u02d0\u2236\ua789",
+    "abeekmhopctyxiijshdqwvllybgaiabezhikmvoptyxjounhqgcosuvwz---------'''''''''''\"\"\"\"!|//:::",
 )
+_TWINS_OF_FORMS = str.maketrans("\u00b4\u2033\u03f2\u03f9", "'\"cc")  # what compatibility forms make something else of
+_DOT_ABOVE, _ABOVE = "\u0307", 230  # combining class
 _LONGEST_SKELETON = 512  # bytes; a sort key holds 1,024
 
 
@@ -86,15 +92,29 @@ def skeleton(name: str) -> str:
     Case, compatibility forms, joiners and emoji styles make no difference, nor do letters of other scripts that are
     drawn like Latin ones.
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    forms = unicodedata.normalize("NFKC", name.translate(_TWINS_OF_FORMS))
+    folded = unicodedata.normalize("NFKC", forms.casefold())
     kept = "".join(sign for sign in folded if sign not in (_ZWNJ, _ZWJ) and not _is_unseen(ord(sign)))
-    found = " ".join(kept.translate(_TWINS).replace(_BRAILLE_BLANK, " ").split()).replace("#", "\uff03")
+    found = " ".join(_drawn(kept.translate(_TWINS)).replace(_BRAILLE_BLANK, " ").split()).replace("#", "\uff03")
     encoded = found.encode()
     if 0 < len(encoded) <= _LONGEST_SKELETON:
         return found
     return (
         f"{encoded[:_LONGEST_SKELETON].decode(errors='ignore')}~{hashlib.sha256((found or name).encode()).hexdigest()}"
     )
+
+
+def _drawn(text: str) -> str:
+    """A text without the dots that i and j have anyway; each letter and its marks in one form, whatever it was."""
+    kept, base = [], ""
+    for sign in unicodedata.normalize("NFD", text):
+        place = unicodedata.combining(sign)
+        if sign == _DOT_ABOVE and base in ("i", "j"):
+            continue
+        if not place or place == _ABOVE:
+            base = "" if place else sign  # a dot above another mark is one more to see
+        kept.append(sign)
+    return unicodedata.normalize("NFC", "".join(kept))
 
 
 def _checked(value: str, allowed: str) -> Iterator[str]:

@@ -166,6 +166,16 @@ class TestSkeleton:
             ["ﬁnance", "finance"],
             ["A-B", "A\u2013B", "A\u2014B", "A\u2212B", "A\u2010B"],
             ["O'Neil", "O\u2019Neil", "O\u02bcneil"],
+            ["O'Brien", "O\u00b4Brien", "O\u05f3Brien", "O\ua78cBrien", "O\u02bbBrien"],
+            ['6" pipes', "6\u2033 pipes"],
+            ["Admin", "Admi\u0307n", "Adm\u0456\u0307n", "ADM\u0130N"],
+            ["Ajax", "Aj\u0307ax"],
+            ["V\u1ecbp", "Vi\u0323\u0307p"],
+            ["V\u00e1clav", "V\u0430\u0301clav"],
+            ["Sucow", "\ua731\u1d1c\u1d04\u1d0f\u1d21"],
+            ["Hi!", "Hi\u01c3"],
+            ["A/B: C-D|E", "A\u2215B\u2236 C\u2043D\u01c0E", "A\u2044B\ua789 C\u05beD|E"],
+            ["Cold", "\u03f9old", "\u03f2old"],
             ["Straße", "STRASSE"],
             ["①", "1"],
         ],
@@ -193,6 +203,10 @@ class TestSkeleton:
             "A B",
             "é",
             "è",
+            "ż",
+            "z",
+            "i\u0301\u0307",
+            "í",
         ]
         assert len({skeleton(one) for one in names}) == len(names)
 
