@@ -8,6 +8,7 @@ from datetime import datetime
 
 import pytest
 
+from bbws_access.access.permissions import expand_all
 from bbws_access.access.reader import read_access
 from bbws_access.kernel.contract import Operation, load_contract, load_roles
 from bbws_access.kernel.dynamodb import Get
@@ -199,6 +200,57 @@ class TestInactiveSets:
             call("PUT", place, weak, {**body, "permissionSets": [off], "active": False}).expect(200)
         call("PUT", f"{place}/permissions", weak, {"permissions": [], "permissionSets": [off]}).expect(200)
         call("PUT", f"{place}/permissions", admin, {"permissions": [WEAK], "permissionSets": [other]}).expect(200)
+
+
+@pytest.mark.parametrize("seed", [1, 4])
+def test_nobody_ever_grants_more_than_they_hold(
+    call: Call, world: World, org: str, admin: str, with_permissions: Callable[..., str], seed: int
+) -> None:
+    """Whatever somebody weak does with roles and sets, between what an administrator does: nobody gains by it what the
+    weak one does not hold."""
+    chance = random.Random(seed)
+    own = frozenset([WEAK, *ROLE_PERMISSIONS, *SET_PERMISSIONS])
+    weak, settings = with_permissions(*own), Settings(region="eu-west-1", tables={"permissions": world.table})
+    people, roles, sets, done = [world.user(), world.user()], [], [], set()
+
+    def granted() -> list[frozenset[str]]:
+        found = (read_access(world.database, settings, one, [org]).permissions_in(org) for one in (weak, *people))
+        return [expand_all(held) for held in found]
+
+    def act(actor: str, step: int) -> Answer:
+        content = {"permissions": chance.sample([WEAK, STRONG, "role:read", "site:*"], chance.randint(0, 2))}
+        more = {"active": chance.random() < 0.5, **content} if chance.random() < 0.8 else content
+        if chance.random() < 0.4:
+            if len(sets) < 3:
+                answer = call("POST", "permission-sets", actor, {"name": f"S{step}", **content})
+                sets.extend([answer.body["setId"]] if answer.status == 201 else [])
+                return answer
+            one = chance.choice(sets)
+            return call("PUT", f"permission-sets/{one}", actor, {"name": one[-20:], **more})
+        carried = {"permissionSets": chance.sample(sets, min(len(sets), chance.randint(0, 2)))}
+        if len(roles) < 3:
+            answer = call("POST", "roles", actor, {"name": f"R{step}", "displayName": "x", **content, **carried})
+            if answer.status == 201:
+                roles.append(answer.body["roleId"])
+                world.assign(people[len(roles) % 2], roles[-1], org)
+            return answer
+        one = chance.choice(roles)
+        if chance.random() < 0.3:
+            return call("POST", f"users/{chance.choice(people)}/roles", actor, {"roleId": one})
+        if chance.random() < 0.4:
+            return call("PUT", f"roles/{one}/permissions", actor, {**content, **carried})
+        return call(
+            "PUT", f"roles/{one}", actor, {"name": f"R{one[-9:].upper()}", "displayName": "x", **more, **carried}
+        )
+
+    for step in range(60):
+        strong, before = chance.random() < 0.4, granted()
+        answer = act(admin if strong else weak, step)
+        done.add((strong, answer.status))
+        if not strong:
+            for then, now in zip(before, granted(), strict=True):
+                assert now - then <= own, (step, now - then)
+    assert {(True, 200), (True, 201), (False, 200), (False, 403)} <= done, done
 
 
 # Switching on and off
