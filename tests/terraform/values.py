@@ -49,6 +49,183 @@ def key(region: str = "eu-west-1", account: str = "000000000000") -> str:
     return KEY.format(region=region, account=account)
 
 
+def statement(actions: str | list[str], principals: dict[str, list[str]] | None = None, **more: Any) -> dict[str, Any]:
+    """A statement of the caller's own in a policy, for a role of another account unless it says something else."""
+    return {
+        "actions": [actions] if isinstance(actions, str) else actions,
+        "principals": principals or {"AWS": ["arn:aws:iam::999999999999:role/auditor"]},
+    } | more
+
+
+def condition(variable: str, *values: str, test: str = "StringEquals") -> list[dict[str, Any]]:
+    return [{"test": test, "variable": variable, "values": list(values)}]
+
+
+EVERYBODY = {"AWS": ["*"]}
+S3_ITSELF = {"Service": ["s3.amazonaws.com"]}
+
+
+def wrong_statements(
+    path: str, good: str, own_sid: str, beyond: list[str], needed: list[str], **of: Any
+) -> list[tuple[str, Any, str]]:
+    """What a policy refuses of further statements: `good` is an action that may be allowed, those `beyond` may not,
+    and those `needed` cannot be denied to everybody. `of` says where a statement belongs."""
+
+    def wrong(message: str, *args: Any, **more: Any) -> tuple[str, Any, str]:
+        return f"{path}/Own", statement(*args, **(of | more)), message
+
+    service = good.split(":")[0]
+    organisation = condition("aws:PrincipalOrgID", "o-a1b2c3d4e5")
+    return [
+        *((f"{path}/{sid}", statement(good, **of), "sid") for sid in (own_sid, "own", "My statement", "Under_score")),
+        *(wrong("effect", good, effect=effect) for effect in ("allow", "", "DENY")),
+        *(
+            wrong("actions must be", action)
+            for action in (
+                "*",
+                "dynamodb:GetItem",
+                good.split(":")[1],
+                f"{service}: X",
+                [],
+                f"{service}:${{aws:userid}}",
+            )
+        ),
+        *(
+            wrong("principals must be", good, principals)
+            for principals in (
+                {"AWS": []},
+                {"aws": ["999999999999"]},
+                {"*": ["*"]},
+                {"Federated": ["accounts.google.com"]},
+                {"AWS": ["arn:aws:iam::999999999999:role/*"]},
+                {"AWS": ["arn:aws:iam::*:root"]},
+                {"AWS": ["arn:aws-cn:iam::999999999999:root"]},
+                {"AWS": ["99999999999"]},
+                {"AWS": ["*", "999999999999"]},
+                {"AWS": ["*"]} | S3_ITSELF,
+                {"Service": ["*"]},
+                {"Service": ["s3"]},
+            )
+        ),
+        *(
+            wrong("conditions needs", good, conditions=conditions)
+            for conditions in (
+                condition("aws:SourceAccount", "111122223333", test="stringEquals"),
+                condition("aws:SourceAccount", "111122223333", test="Equals"),
+                condition("SourceAccount", "111122223333"),
+                condition("aws:SourceAccount"),
+            )
+        ),
+        *(
+            wrong("for whom", good, principals, conditions=conditions)
+            for principals in (EVERYBODY, S3_ITSELF)
+            for conditions in (
+                [],
+                condition("aws:SecureTransport", "true", test="Bool"),
+                condition("aws:PrincipalArn", "*", test="StringLike"),
+                condition("aws:PrincipalArn", "arn:aws:iam::*:role/auditor", test="ArnLike"),
+                condition("aws:PrincipalOrgID", "o-a1b2c3d4e5", "*", test="StringLike"),
+                condition("aws:PrincipalOrgID", "o-a1b2c3d4e5", test="StringNotEquals"),
+                condition("aws:PrincipalOrgID", "o-a1b2c3d4e5", test="StringEqualsIfExists"),
+                condition("aws:PrincipalOrgID", "o-a1b2c3d4e5", test="ForAllValues:StringEquals"),
+                condition("aws:SourceArn", "arn:aws:s3:::*", test="ArnLike"),
+                condition("aws:PrincipalAccount", "${aws:PrincipalAccount}"),
+                condition("aws:PrincipalOrgID", "false", test="Null"),
+            )
+        ),
+        *(wrong("an Allow may give", action) for action in beyond),
+        *(wrong("an Allow may give", action, EVERYBODY, conditions=organisation) for action in beyond),
+        *(
+            wrong("what the module needs", action, principals, effect="Deny")
+            for action in needed
+            for principals in (EVERYBODY, S3_ITSELF, {"AWS": ["999999999999"]})
+        ),
+    ]
+
+
+def right_statements(path: str, good: str, deniable: str, **of: Any) -> list[tuple[str, Any]]:
+    organisation = condition("aws:PrincipalOrgID", "o-a1b2c3d4e5")
+    pinned = [
+        (EVERYBODY, organisation),
+        (S3_ITSELF, condition("aws:SourceArn", "arn:aws:s3:::uploads", test="ArnLike")),
+        (S3_ITSELF, condition("AWS:SourceArn", "arn:aws:logs:*:111122223333:*", test="ArnLike")),
+        (S3_ITSELF, condition("aws:SourceAccount", "111122223333")),
+        ({"AWS": ["arn:aws:sts::999999999999:assumed-role/auditor/session"]}, []),
+    ]
+    return [
+        *((f"{path}/Own", statement(good, who, conditions=held) | of) for who, held in pinned),
+        (f"{path}/Own", statement(deniable, EVERYBODY, effect="Deny") | of),
+        (f"{path}/Own", statement(good, effect="Deny") | of),
+        (
+            f"{path}/Own",
+            statement(
+                good, EVERYBODY, effect="Deny", conditions=condition("aws:SourceIp", "10.0.0.0/8", test="NotIpAddress")
+            )
+            | of,
+        ),
+    ]
+
+
+SQS_BEYOND = ["sqs:*", "sqs:SetQueueAttributes", "sqs:PurgeQueue", "sqs:AddPermission", "sqs:DeleteQueue"]
+S3_BEYOND = [
+    "s3:*",
+    "s3:Put*",
+    "s3:BypassGovernanceRetention",
+    "s3:PutBucketPolicy",
+    "s3:PutLifecycleConfiguration",
+    "s3:PutBucketVersioning",
+    "s3:DeleteObjectVersion",
+    "s3:DeleteBucket*",
+    "s3:?*",
+]
+SQS_NEEDED = ["sqs:*", "sqs:SendMessage", "sqs:SetQueueAttributes"]
+KMS_BEYOND = [
+    "kms:*",
+    "kms:Put*",
+    "kms:PutKeyPolicy",
+    "kms:ScheduleKeyDeletion",
+    "kms:CreateGrant",
+    "kms:Disable*",
+    "kms:?ut*",
+]
+KMS_NEEDED = ["kms:*", "kms:P*", "kms:putkeypolicy", "kms:?ecrypt", "kms:CreateGrant"]
+
+
+def wrong_key_statements(path: str) -> list[tuple[str, Any, str]]:
+    return [
+        *wrong_statements(path, "kms:Decrypt", "AdministrationByAccount", KMS_BEYOND, KMS_NEEDED),
+        *(
+            (
+                f"{path}/Own",
+                statement("kms:Decrypt", principals, conditions=conditions),
+                "Allow to everybody or to an account",
+            )
+            for principals, conditions in (
+                ({"AWS": ["000000000000"]}, []),
+                ({"AWS": ["arn:aws:iam::999999999999:root"]}, condition("aws:SecureTransport", "true", test="Bool")),
+                ({"AWS": ["arn:aws:iam::999999999999:root"]}, condition("kms:ViaService", "*", test="StringLike")),
+                (EVERYBODY, condition("kms:CallerAccount", "000000000000")),
+            )
+        ),
+    ]
+
+
+def right_key_statements(path: str) -> list[tuple[str, Any]]:
+    via = condition("kms:ViaService", "s3.eu-west-1.amazonaws.com")
+    granted = condition("kms:GrantIsForAWSResource", "true", test="Bool")
+    return [
+        (
+            f"{path}/Own",
+            statement("kms:Decrypt", EVERYBODY, conditions=[*via, *condition("kms:CallerAccount", "999999999999")]),
+        ),
+        (f"{path}/Own", statement("kms:GenerateDataKey*", {"AWS": ["999999999999"]}, conditions=via)),
+        (f"{path}/Own", statement(["kms:CreateGrant", "kms:ListGrants"], conditions=granted)),
+        (f"{path}/Own", statement("kms:Decrypt", S3_ITSELF, conditions=condition("aws:SourceAccount", "111122223333"))),
+        (f"{path}/Own", statement("kms:ScheduleKeyDeletion", EVERYBODY, effect="Deny")),
+        (f"{path}/Own", statement("kms:*", effect="Deny")),
+    ]
+
+
 TAGS: list[tuple[str, Any]] = [
     ("tags", {"aws:owner": "x"}),
     ("tags", {"AWS:owner": "x"}),
@@ -100,6 +277,8 @@ WRONG: dict[str, list[tuple[str, Any, str]]] = {
         ("keys/logs/service_principals/logs/source_arns", [LOGS], "source_arns"),
         ("keys/alerts/service_principals/s3", {"source_arns": ["arn:aws:s3:::*"]}, "source_arns"),
         ("keys/data/via_services", ["dynamodb.eu-west-1.amazonaws.com"], "via_services"),
+        *wrong_key_statements("keys/data/policy_statements"),
+        ("keys/data/policy_statements/UseByGlue", statement("kms:Decrypt"), "sid"),
     ],
     "dynamodb": [
         *((path, value, "tags:") for path, value in TAGS),
@@ -122,6 +301,7 @@ WRONG: dict[str, list[tuple[str, Any, str]]] = {
         ("backup", {"permissions_boundary_arn": "arn:aws:iam::999999999999:policy/x"}, "permissions_boundary_arn"),
         ("kms_key_arn", key("us-east-1"), "kms_key_arn"),
         ("kms_key_arn", key().replace("arn:aws:", "arn:aws-cn:"), "kms_key_arn"),
+        *wrong_key_statements("kms_key_policy_statements"),
     ],
     "dynamodb/replica": [
         *((path, value, "tags:") for path, value in TAGS),
@@ -157,6 +337,17 @@ WRONG: dict[str, list[tuple[str, Any, str]]] = {
         ("subscriptions/e/endpoint", "arn:aws:sqs:eu-west-1:000000000000:q.fifo", "FIFO"),
         ("subscriptions/again", {"topic": "critical", "protocol": "email", "endpoint": "a@example.com"}, "once"),
         ("log_retention_days", {"service": 45, "audit": 90}, "log_retention_days"),
+        *wrong_statements(
+            "topic_policy_statements",
+            "sns:Publish",
+            "AllowAlarms",
+            ["sns:SetTopicAttributes", "sns:AddPermission", "sns:DeleteTopic"],
+            ["sns:Publish", "sns:SetTopicAttributes"],
+            topics=["critical"],
+        ),
+        ("topic_policy_statements/Own", statement("sns:*", topics=["dlq"]), "actions must be"),
+        ("topic_policy_statements/Own", statement("sns:Publish", topics=[]), "topics must name"),
+        ("topic_policy_statements/Own", statement("sns:Publish", topics=["alarms"]), "topics must name"),
     ],
     "events": [
         *((path, value, "tags:") for path, value in TAGS),
@@ -174,6 +365,12 @@ WRONG: dict[str, list[tuple[str, Any, str]]] = {
         ("maximum_retry_attempts", 0.5, "whole number"),
         ("dead_letter_retention_days", 1.5, "whole number"),
         ("kms_key_arn", key("us-east-1"), "region"),
+        *wrong_statements("dead_letter_policy_statements", "sqs:SendMessage", "TlsOnly", SQS_BEYOND, SQS_NEEDED),
+        *(
+            ("dead_letter_policy_statements/Own", statement(action), "actions must be")
+            for action in ("sqs:Send*", "sqs:SendMessageBatch", ["sqs:SendMessage"] * 8)
+        ),
+        ("dead_letter_policy_statements/DeadLettersOfRules", statement("sqs:SendMessage"), "sid"),
     ],
     "mail": [
         *((path, value, "tags:") for path, value in TAGS),
@@ -191,6 +388,15 @@ WRONG: dict[str, list[tuple[str, Any, str]]] = {
         ("consumer/timeout_seconds", 1.5, "whole number"),
         ("retention_days", 1.5, "whole number"),
         ("kms_key_arn", key("us-east-1"), "region"),
+        *wrong_statements(
+            "queue_policy_statements", "sqs:SendMessage", "TlsOnly", SQS_BEYOND, SQS_NEEDED, queues=["mail"]
+        ),
+        *(
+            ("queue_policy_statements/Own", statement(action, queues=["mail"]), "actions must be")
+            for action in ("sqs:Send*", "sqs:SendMessageBatch", ["sqs:SendMessage"] * 8)
+        ),
+        ("queue_policy_statements/Own", statement("sqs:SendMessage", queues=[]), "queues must name"),
+        ("queue_policy_statements/Own", statement("sqs:SendMessage", queues=["mails"]), "queues must name"),
     ],
     "lambda": [
         *(
@@ -232,6 +438,19 @@ WRONG: dict[str, list[tuple[str, Any, str]]] = {
                 "*",
             )
         ),
+        *wrong_statements(
+            "dead_letter_policy_statements", "sqs:SendMessage", "TlsOnly", SQS_BEYOND, SQS_NEEDED, functions=["audit"]
+        ),
+        *(
+            ("dead_letter_policy_statements/Own", statement(action, functions=["audit"]), "actions must be")
+            for action in ("sqs:Send*", "sqs:SendMessageBatch", ["sqs:SendMessage"] * 8)
+        ),
+        ("dead_letter_policy_statements/Own", statement("sqs:SendMessage", functions=[]), "functions must name"),
+        (
+            "dead_letter_policy_statements/Own",
+            statement("sqs:SendMessage", functions=["authorizer"]),
+            "functions must name",
+        ),
     ],
     "iam": [
         *((path, value, "tags:") for path, value in TAGS),
@@ -271,6 +490,13 @@ WRONG: dict[str, list[tuple[str, Any, str]]] = {
         ("replication/bucket_arn", "arn:aws:s3:::other-project-with-names-dev-s3-audit-archive-4711", "archive itself"),
         ("object_lock/days", 0, "object_lock.days"),
         ("object_lock/mode", "compliance", "object_lock.mode"),
+        *wrong_statements(
+            "bucket_policy_statements",
+            "s3:GetObject",
+            "DenyOtherKey",
+            S3_BEYOND,
+            ["s3:*", "s3:Get*", "s3:PutBucketPolicy", "s3:put?ucketPolicy"],
+        ),
     ],
     "cognito": [
         *((path, value, "tags:") for path, value in TAGS),
@@ -331,12 +557,14 @@ WRONG: dict[str, list[tuple[str, Any, str]]] = {
 
 RIGHT: dict[str, list[tuple[str, Any]]] = {
     "kms": [
+        *right_key_statements("keys/data/policy_statements"),
         ("tags", GOOD_TAGS),
         ("keys/data/deletion_window_in_days", 7),
         ("keys/signing/user_arns", ["arn:aws:sts::999999999999:assumed-role/signer/session"]),
         ("keys/alerts/service_principals/s3", {"source_arns": ["arn:aws:s3:::uploads-*"]}),
     ],
     "dynamodb": [
+        *right_key_statements("kms_key_policy_statements"),
         ("tags", GOOD_TAGS),
         (
             "tables/permissions",
@@ -349,12 +577,14 @@ RIGHT: dict[str, list[tuple[str, Any]]] = {
     ],
     "dynamodb/replica": [("tags", GOOD_TAGS), ("table_class", "STANDARD_INFREQUENT_ACCESS")],
     "cloudwatch": [
+        *right_statements("topic_policy_statements", "sns:Publish", "sns:Subscribe", topics=["critical", "dlq"]),
         ("tags", GOOD_TAGS),
         ("subscriptions/a/endpoint", "on-call+bbws@alerts.example.co.za"),
         ("subscriptions/again", {"topic": "warning", "protocol": "email", "endpoint": "a@example.com"}),
         ("archive_replication", replication("one", "two")),
     ],
     "events": [
+        *right_statements("dead_letter_policy_statements", "sqs:SendMessage", "sqs:PurgeQueue"),
         ("tags", GOOD_TAGS),
         *(("rules/sweep/schedule", schedule) for schedule in [*GOOD_SCHEDULES, "rate(5 minutes)"]),
         (
@@ -362,8 +592,16 @@ RIGHT: dict[str, list[tuple[str, Any]]] = {
             '{"state": ["open"], "amount": [{"numeric": [">", 0]}], "shop": {"id": ["x"]}}',
         ),
     ],
-    "mail": [("tags", GOOD_TAGS), ("sender/from_address", "no-reply+access@mail.example.com"), ("kms_key_arn", key())],
+    "mail": [
+        *right_statements(
+            "queue_policy_statements", "sqs:SendMessage", "sqs:PurgeQueue", queues=["mail", "dead_letters"]
+        ),
+        ("tags", GOOD_TAGS),
+        ("sender/from_address", "no-reply+access@mail.example.com"),
+        ("kms_key_arn", key()),
+    ],
     "lambda": [
+        *right_statements("dead_letter_policy_statements", "sqs:SendMessage", "sqs:PurgeQueue", functions=["audit"]),
         *(
             ("functions/audit", FUNCTION | {"runtime": runtime, "handler": handler})
             for runtime, handler in (
@@ -390,7 +628,11 @@ RIGHT: dict[str, list[tuple[str, Any]]] = {
         ("permissions_boundary_arn", "arn:aws:iam::aws:policy/PowerUserAccess"),
         ("permissions_boundary_arn", "arn:aws:iam::123456789012:policy/boundaries/services"),
     ],
-    "s3-audit": [("tags", GOOD_TAGS), ("object_lock/days", 61)],
+    "s3-audit": [
+        *right_statements("bucket_policy_statements", "s3:GetObject", "s3:BypassGovernanceRetention"),
+        ("tags", GOOD_TAGS),
+        ("object_lock/days", 61),
+    ],
     "cognito": [
         ("tags", GOOD_TAGS),
         *(

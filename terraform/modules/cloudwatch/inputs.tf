@@ -25,6 +25,7 @@ module "inputs" {
   thresholds                    = var.thresholds
   lambda_concurrency_limit      = var.lambda_concurrency_limit
   subscriptions                 = var.subscriptions
+  topic_policy_statements       = var.topic_policy_statements
   dashboard_enabled             = var.dashboard_enabled
   saved_queries_enabled         = var.saved_queries_enabled
   log_anomaly_detection_enabled = var.log_anomaly_detection_enabled

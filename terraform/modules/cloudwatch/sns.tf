@@ -61,6 +61,38 @@ data "aws_iam_policy_document" "topic" {
       values   = ["false"]
     }
   }
+
+  # The caller's own. None of them lifts a Deny of the module's.
+  dynamic "statement" {
+    for_each = { for sid, statement in module.inputs.topic_policy_statements : sid => statement if contains(statement.topics, each.key) }
+
+    content {
+      sid       = statement.key
+      effect    = statement.value.effect
+      actions   = statement.value.actions
+      resources = [local.topic_arns[each.key]]
+
+      dynamic "principals" {
+        for_each = statement.value.principals
+
+        content {
+          # As the module's own do: everybody, whatever kind.
+          type        = contains(principals.value, "*") ? "*" : principals.key
+          identifiers = contains(principals.value, "*") ? ["*"] : principals.value
+        }
+      }
+
+      dynamic "condition" {
+        for_each = statement.value.conditions
+
+        content {
+          test     = condition.value.test
+          variable = condition.value.variable
+          values   = condition.value.values
+        }
+      }
+    }
+  }
 }
 
 resource "aws_sns_topic_policy" "this" {

@@ -4,18 +4,20 @@
 # and their keys are held against those of the types in inputs/variables.tf.
 locals {
   known_keys = {
-    "functions.*"         = ["function_name", "log_kind", "errors_per_minute", "p95_milliseconds"]
-    "api"                 = ["name", "stage", "execution_logging", "id"]
-    "log_groups.*"        = ["name", "kind"]
-    "log_retention_days"  = ["service", "audit"]
-    "tables.*"            = ["name", "indexes", "replica_region"]
-    "queues.*"            = ["name", "oldest_seconds"]
-    "event_rules.*"       = ["name", "event_bus_name"]
-    "archive_replication" = ["source_bucket", "destination_bucket", "rule_id"]
-    "thresholds"          = ["api_5xx_percent", "api_4xx_percent", "api_4xx_least_requests", "concurrency_percent", "table_replication_seconds", "archive_replication_seconds", "mail_bounces_percent", "mail_complaints_percent"]
-    "subscriptions.*"     = ["topic", "protocol", "endpoint"]
-    "log_fields"          = ["message", "decision", "reason", "status", "outcome", "level", "service", "user", "organisation", "count", "completeness"]
-    "log_values"          = ["access_decision", "access_denied", "authentication_failed", "request", "queue_message", "denied", "failure", "organisation_mismatch", "error_level", "invitation_sent", "invitation_accepted", "invitation_failed", "audit_captured", "audit_archived", "audit_exported", "audit_archive_failed", "audit_reconciled"]
+    "functions.*"                            = ["function_name", "log_kind", "errors_per_minute", "p95_milliseconds"]
+    "api"                                    = ["name", "stage", "execution_logging", "id"]
+    "log_groups.*"                           = ["name", "kind"]
+    "log_retention_days"                     = ["service", "audit"]
+    "tables.*"                               = ["name", "indexes", "replica_region"]
+    "queues.*"                               = ["name", "oldest_seconds"]
+    "event_rules.*"                          = ["name", "event_bus_name"]
+    "archive_replication"                    = ["source_bucket", "destination_bucket", "rule_id"]
+    "thresholds"                             = ["api_5xx_percent", "api_4xx_percent", "api_4xx_least_requests", "concurrency_percent", "table_replication_seconds", "archive_replication_seconds", "mail_bounces_percent", "mail_complaints_percent"]
+    "subscriptions.*"                        = ["topic", "protocol", "endpoint"]
+    "topic_policy_statements.*"              = ["effect", "actions", "principals", "conditions", "topics"]
+    "topic_policy_statements.*.conditions.*" = ["test", "variable", "values"]
+    "log_fields"                             = ["message", "decision", "reason", "status", "outcome", "level", "service", "user", "organisation", "count", "completeness"]
+    "log_values"                             = ["access_decision", "access_denied", "authentication_failed", "request", "queue_message", "denied", "failure", "organisation_mismatch", "error_level", "invitation_sent", "invitation_accepted", "invitation_failed", "audit_captured", "audit_archived", "audit_exported", "audit_archive_failed", "audit_reconciled"]
   }
 }
 
@@ -292,6 +294,36 @@ variable "subscriptions" {
       try([for key in keys(value_0) :
         "subscriptions.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["subscriptions.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["subscriptions.*"], ["none"]))})"
       if !contains(local.known_keys["subscriptions.*"], key)], [])
+    ]], [])))}."
+  }
+}
+
+variable "topic_policy_statements" {
+  description = "Further statements of the topics' policies, each for those that topics names (critical, warning, dlq), by their sid: effect (Allow unless it says Deny), actions, principals (lists by AWS and Service), and conditions (test, variable and values). The resource is that topic, and the module's own statements stay."
+  type        = any
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = length(flatten(try([for key_0, value_0 in var.topic_policy_statements : [
+      try([for key in keys(value_0) :
+        "topic_policy_statements.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["topic_policy_statements.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["topic_policy_statements.*"], ["none"]))})"
+      if !contains(local.known_keys["topic_policy_statements.*"], key)], []),
+      try([for key_1, value_1 in value_0.conditions : [
+        try([for key in keys(value_1) :
+          "topic_policy_statements.${key_0}.conditions.${key_1}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["topic_policy_statements.*.conditions.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["topic_policy_statements.*.conditions.*"], ["none"]))})"
+        if !contains(local.known_keys["topic_policy_statements.*.conditions.*"], key)], [])
+      ]], [])
+    ]], []))) == 0
+    error_message = "topic_policy_statements holds keys that mean nothing here: ${join("; ", flatten(try([for key_0, value_0 in var.topic_policy_statements : [
+      try([for key in keys(value_0) :
+        "topic_policy_statements.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["topic_policy_statements.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["topic_policy_statements.*"], ["none"]))})"
+      if !contains(local.known_keys["topic_policy_statements.*"], key)], []),
+      try([for key_1, value_1 in value_0.conditions : [
+        try([for key in keys(value_1) :
+          "topic_policy_statements.${key_0}.conditions.${key_1}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["topic_policy_statements.*.conditions.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["topic_policy_statements.*.conditions.*"], ["none"]))})"
+        if !contains(local.known_keys["topic_policy_statements.*.conditions.*"], key)], [])
+      ]], [])
     ]], [])))}."
   }
 }

@@ -81,6 +81,38 @@ data "aws_iam_policy_document" "key" {
       values   = ["true"]
     }
   }
+
+  # The caller's own. None of them lifts a Deny of the module's.
+  dynamic "statement" {
+    for_each = module.inputs.kms_key_policy_statements
+
+    content {
+      sid       = statement.key
+      effect    = statement.value.effect
+      actions   = statement.value.actions
+      resources = ["*"]
+
+      dynamic "principals" {
+        for_each = statement.value.principals
+
+        content {
+          # As the module's own do: everybody, whatever kind.
+          type        = contains(principals.value, "*") ? "*" : principals.key
+          identifiers = contains(principals.value, "*") ? ["*"] : principals.value
+        }
+      }
+
+      dynamic "condition" {
+        for_each = statement.value.conditions
+
+        content {
+          test     = condition.value.test
+          variable = condition.value.variable
+          values   = condition.value.values
+        }
+      }
+    }
+  }
 }
 
 resource "aws_kms_key" "this" {

@@ -16,4 +16,5 @@ module "inputs" {
   pitr_enabled                 = var.pitr_enabled
   pitr_recovery_period_in_days = var.pitr_recovery_period_in_days
   backup                       = var.backup
+  kms_key_policy_statements    = var.kms_key_policy_statements
 }

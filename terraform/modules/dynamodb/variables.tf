@@ -10,6 +10,8 @@ locals {
     "tables.*.global_secondary_indexes.*.on_demand_throughput" = ["max_read_request_units", "max_write_request_units"]
     "backup"                                                   = ["schedule", "start_window_minutes", "completion_window_minutes", "delete_after_days", "cold_storage_after_days", "vault_kms_key_arn", "vault_lock", "force_destroy", "permissions_boundary_arn"]
     "backup.vault_lock"                                        = ["min_retention_days", "max_retention_days", "changeable_for_days"]
+    "kms_key_policy_statements.*"                              = ["effect", "actions", "principals", "conditions"]
+    "kms_key_policy_statements.*.conditions.*"                 = ["test", "variable", "values"]
   }
 }
 
@@ -177,5 +179,35 @@ variable "backup" {
         if !contains(local.known_keys["backup.vault_lock"], key)], [])
       ]
     ]))}."
+  }
+}
+
+variable "kms_key_policy_statements" {
+  description = "Further statements of the policy of the key that create_kms_key makes, by their sid: effect (Allow unless it says Deny), actions, principals (lists by AWS and Service), and conditions (test, variable and values). The resource is that key, and the module's own statements stay."
+  type        = any
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = length(flatten(try([for key_0, value_0 in var.kms_key_policy_statements : [
+      try([for key in keys(value_0) :
+        "kms_key_policy_statements.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["kms_key_policy_statements.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["kms_key_policy_statements.*"], ["none"]))})"
+      if !contains(local.known_keys["kms_key_policy_statements.*"], key)], []),
+      try([for key_1, value_1 in value_0.conditions : [
+        try([for key in keys(value_1) :
+          "kms_key_policy_statements.${key_0}.conditions.${key_1}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["kms_key_policy_statements.*.conditions.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["kms_key_policy_statements.*.conditions.*"], ["none"]))})"
+        if !contains(local.known_keys["kms_key_policy_statements.*.conditions.*"], key)], [])
+      ]], [])
+    ]], []))) == 0
+    error_message = "kms_key_policy_statements holds keys that mean nothing here: ${join("; ", flatten(try([for key_0, value_0 in var.kms_key_policy_statements : [
+      try([for key in keys(value_0) :
+        "kms_key_policy_statements.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["kms_key_policy_statements.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["kms_key_policy_statements.*"], ["none"]))})"
+      if !contains(local.known_keys["kms_key_policy_statements.*"], key)], []),
+      try([for key_1, value_1 in value_0.conditions : [
+        try([for key in keys(value_1) :
+          "kms_key_policy_statements.${key_0}.conditions.${key_1}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["kms_key_policy_statements.*.conditions.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["kms_key_policy_statements.*.conditions.*"], ["none"]))})"
+        if !contains(local.known_keys["kms_key_policy_statements.*.conditions.*"], key)], [])
+      ]], [])
+    ]], [])))}."
   }
 }

@@ -4,8 +4,10 @@
 # and their keys are held against those of the types in inputs/variables.tf.
 locals {
   known_keys = {
-    "keys.*"                      = ["description", "via_services", "service_principals", "user_arns", "administrator_arns", "deletion_window_in_days", "rotation_period_in_days", "multi_region"]
-    "keys.*.service_principals.*" = ["source_arns"]
+    "keys.*"                                  = ["description", "via_services", "service_principals", "user_arns", "administrator_arns", "deletion_window_in_days", "rotation_period_in_days", "multi_region", "policy_statements"]
+    "keys.*.service_principals.*"             = ["source_arns"]
+    "keys.*.policy_statements.*"              = ["effect", "actions", "principals", "conditions"]
+    "keys.*.policy_statements.*.conditions.*" = ["test", "variable", "values"]
   }
 }
 
@@ -55,6 +57,7 @@ variable "keys" {
     `service_principals`: services that use the key by themselves, each with the ARNs it may act for (`source_arns`, wildcards allowed; none means everything of this account).
     `user_arns`: principals that may use the key directly, without a service in between; they must exist.
     `administrator_arns`: principals that may manage the key, beside those to whom the account's IAM gives it; they must exist.
+    `policy_statements`: further statements of the key's policy, by their sid: effect (Allow unless it says Deny), actions, principals (lists by AWS and Service), and conditions (test, variable and values). The module's own statements stay.
   EOT
   type        = any
   nullable    = false
@@ -68,6 +71,16 @@ variable "keys" {
         try([for key in keys(value_1) :
           "keys.${key_0}.service_principals.${key_1}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["keys.*.service_principals.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["keys.*.service_principals.*"], ["none"]))})"
         if !contains(local.known_keys["keys.*.service_principals.*"], key)], [])
+      ]], []),
+      try([for key_1, value_1 in value_0.policy_statements : [
+        try([for key in keys(value_1) :
+          "keys.${key_0}.policy_statements.${key_1}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["keys.*.policy_statements.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["keys.*.policy_statements.*"], ["none"]))})"
+        if !contains(local.known_keys["keys.*.policy_statements.*"], key)], []),
+        try([for key_2, value_2 in value_1.conditions : [
+          try([for key in keys(value_2) :
+            "keys.${key_0}.policy_statements.${key_1}.conditions.${key_2}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["keys.*.policy_statements.*.conditions.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["keys.*.policy_statements.*.conditions.*"], ["none"]))})"
+          if !contains(local.known_keys["keys.*.policy_statements.*.conditions.*"], key)], [])
+        ]], [])
       ]], [])
     ]], []))) == 0
     error_message = "keys holds keys that mean nothing here: ${join("; ", flatten(try([for key_0, value_0 in var.keys : [
@@ -78,6 +91,16 @@ variable "keys" {
         try([for key in keys(value_1) :
           "keys.${key_0}.service_principals.${key_1}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["keys.*.service_principals.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["keys.*.service_principals.*"], ["none"]))})"
         if !contains(local.known_keys["keys.*.service_principals.*"], key)], [])
+      ]], []),
+      try([for key_1, value_1 in value_0.policy_statements : [
+        try([for key in keys(value_1) :
+          "keys.${key_0}.policy_statements.${key_1}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["keys.*.policy_statements.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["keys.*.policy_statements.*"], ["none"]))})"
+        if !contains(local.known_keys["keys.*.policy_statements.*"], key)], []),
+        try([for key_2, value_2 in value_1.conditions : [
+          try([for key in keys(value_2) :
+            "keys.${key_0}.policy_statements.${key_1}.conditions.${key_2}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["keys.*.policy_statements.*.conditions.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["keys.*.policy_statements.*.conditions.*"], ["none"]))})"
+          if !contains(local.known_keys["keys.*.policy_statements.*.conditions.*"], key)], [])
+        ]], [])
       ]], [])
     ]], [])))}."
   }

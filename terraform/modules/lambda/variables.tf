@@ -4,9 +4,11 @@
 # and their keys are held against those of the types in inputs/variables.tf.
 locals {
   known_keys = {
-    "functions.*"         = ["description", "handler", "role_arn", "package", "runtime", "architecture", "memory_megabytes", "timeout_seconds", "ephemeral_storage_megabytes", "environment", "log_group_name", "reserved_concurrency", "provisioned_concurrency", "asynchronous", "maximum_event_age_seconds", "maximum_retry_attempts", "dead_letter_queue_arn"]
-    "functions.*.package" = ["s3_bucket", "s3_key", "source_code_hash"]
-    "permissions.*"       = ["function", "principal", "source_arn"]
+    "functions.*"                                  = ["description", "handler", "role_arn", "package", "runtime", "architecture", "memory_megabytes", "timeout_seconds", "ephemeral_storage_megabytes", "environment", "log_group_name", "reserved_concurrency", "provisioned_concurrency", "asynchronous", "maximum_event_age_seconds", "maximum_retry_attempts", "dead_letter_queue_arn"]
+    "functions.*.package"                          = ["s3_bucket", "s3_key", "source_code_hash"]
+    "permissions.*"                                = ["function", "principal", "source_arn"]
+    "dead_letter_policy_statements.*"              = ["effect", "actions", "principals", "conditions", "functions"]
+    "dead_letter_policy_statements.*.conditions.*" = ["test", "variable", "values"]
   }
 }
 
@@ -123,4 +125,34 @@ variable "dead_letter_retention_days" {
   type        = number
   default     = 14
   nullable    = false
+}
+
+variable "dead_letter_policy_statements" {
+  description = "Further statements of the policies of the queues of dead letters that the module makes, each for those of the functions that it names, by their sid: effect (Allow unless it says Deny), actions, principals (lists by AWS and Service), and conditions (test, variable and values). The resource is that queue, and the module's own statements stay."
+  type        = any
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = length(flatten(try([for key_0, value_0 in var.dead_letter_policy_statements : [
+      try([for key in keys(value_0) :
+        "dead_letter_policy_statements.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["dead_letter_policy_statements.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["dead_letter_policy_statements.*"], ["none"]))})"
+      if !contains(local.known_keys["dead_letter_policy_statements.*"], key)], []),
+      try([for key_1, value_1 in value_0.conditions : [
+        try([for key in keys(value_1) :
+          "dead_letter_policy_statements.${key_0}.conditions.${key_1}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["dead_letter_policy_statements.*.conditions.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["dead_letter_policy_statements.*.conditions.*"], ["none"]))})"
+        if !contains(local.known_keys["dead_letter_policy_statements.*.conditions.*"], key)], [])
+      ]], [])
+    ]], []))) == 0
+    error_message = "dead_letter_policy_statements holds keys that mean nothing here: ${join("; ", flatten(try([for key_0, value_0 in var.dead_letter_policy_statements : [
+      try([for key in keys(value_0) :
+        "dead_letter_policy_statements.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["dead_letter_policy_statements.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["dead_letter_policy_statements.*"], ["none"]))})"
+      if !contains(local.known_keys["dead_letter_policy_statements.*"], key)], []),
+      try([for key_1, value_1 in value_0.conditions : [
+        try([for key in keys(value_1) :
+          "dead_letter_policy_statements.${key_0}.conditions.${key_1}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["dead_letter_policy_statements.*.conditions.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["dead_letter_policy_statements.*.conditions.*"], ["none"]))})"
+        if !contains(local.known_keys["dead_letter_policy_statements.*.conditions.*"], key)], [])
+      ]], [])
+    ]], [])))}."
+  }
 }

@@ -66,6 +66,38 @@ data "aws_iam_policy_document" "queue" {
       values   = ["false"]
     }
   }
+
+  # The caller's own. None of them lifts a Deny of the module's.
+  dynamic "statement" {
+    for_each = { for sid, statement in module.inputs.queue_policy_statements : sid => statement if contains(statement.queues, each.key) }
+
+    content {
+      sid       = statement.key
+      effect    = statement.value.effect
+      actions   = statement.value.actions
+      resources = [each.value]
+
+      dynamic "principals" {
+        for_each = statement.value.principals
+
+        content {
+          # As the module's own do: everybody, whatever kind.
+          type        = contains(principals.value, "*") ? "*" : principals.key
+          identifiers = contains(principals.value, "*") ? ["*"] : principals.value
+        }
+      }
+
+      dynamic "condition" {
+        for_each = statement.value.conditions
+
+        content {
+          test     = condition.value.test
+          variable = condition.value.variable
+          values   = condition.value.values
+        }
+      }
+    }
+  }
 }
 
 resource "aws_lambda_event_source_mapping" "mail" {

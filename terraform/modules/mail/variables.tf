@@ -4,9 +4,11 @@
 # and their keys are held against those of the types in inputs/variables.tf.
 locals {
   known_keys = {
-    "sender"      = ["identity", "from_address", "from_name", "create_identity"]
-    "templates.*" = ["subject", "html", "text"]
-    "consumer"    = ["alias_arn", "timeout_seconds", "batch_size", "maximum_concurrency"]
+    "sender"                                 = ["identity", "from_address", "from_name", "create_identity"]
+    "templates.*"                            = ["subject", "html", "text"]
+    "consumer"                               = ["alias_arn", "timeout_seconds", "batch_size", "maximum_concurrency"]
+    "queue_policy_statements.*"              = ["effect", "actions", "principals", "conditions", "queues"]
+    "queue_policy_statements.*.conditions.*" = ["test", "variable", "values"]
   }
 }
 
@@ -122,7 +124,7 @@ variable "maximum_receive_count" {
 }
 
 variable "retention_days" {
-  description = "Days that dead letters are kept, counted from when the mail was queued; a mail waits half as long in the queue."
+  description = "Days that queued mails and dead letters are kept."
   type        = number
   default     = 14
   nullable    = false
@@ -132,4 +134,34 @@ variable "kms_key_arn" {
   description = "Key that encrypts the queue and its dead letters; null for SQS's own encryption."
   type        = string
   default     = null
+}
+
+variable "queue_policy_statements" {
+  description = "Further statements of the queues' policies, each for those that queues names (mail, dead_letters), by their sid: effect (Allow unless it says Deny), actions, principals (lists by AWS and Service), and conditions (test, variable and values). The resource is that queue, and the module's own statements stay."
+  type        = any
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = length(flatten(try([for key_0, value_0 in var.queue_policy_statements : [
+      try([for key in keys(value_0) :
+        "queue_policy_statements.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["queue_policy_statements.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["queue_policy_statements.*"], ["none"]))})"
+      if !contains(local.known_keys["queue_policy_statements.*"], key)], []),
+      try([for key_1, value_1 in value_0.conditions : [
+        try([for key in keys(value_1) :
+          "queue_policy_statements.${key_0}.conditions.${key_1}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["queue_policy_statements.*.conditions.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["queue_policy_statements.*.conditions.*"], ["none"]))})"
+        if !contains(local.known_keys["queue_policy_statements.*.conditions.*"], key)], [])
+      ]], [])
+    ]], []))) == 0
+    error_message = "queue_policy_statements holds keys that mean nothing here: ${join("; ", flatten(try([for key_0, value_0 in var.queue_policy_statements : [
+      try([for key in keys(value_0) :
+        "queue_policy_statements.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["queue_policy_statements.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["queue_policy_statements.*"], ["none"]))})"
+      if !contains(local.known_keys["queue_policy_statements.*"], key)], []),
+      try([for key_1, value_1 in value_0.conditions : [
+        try([for key in keys(value_1) :
+          "queue_policy_statements.${key_0}.conditions.${key_1}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["queue_policy_statements.*.conditions.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["queue_policy_statements.*.conditions.*"], ["none"]))})"
+        if !contains(local.known_keys["queue_policy_statements.*.conditions.*"], key)], [])
+      ]], [])
+    ]], [])))}."
+  }
 }

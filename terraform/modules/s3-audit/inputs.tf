@@ -20,4 +20,5 @@ module "inputs" {
   force_destroy             = var.force_destroy
   is_replica                = var.is_replica
   replication               = var.replication
+  bucket_policy_statements  = var.bucket_policy_statements
 }

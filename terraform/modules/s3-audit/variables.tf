@@ -4,9 +4,11 @@
 # and their keys are held against those of the types in inputs/variables.tf.
 locals {
   known_keys = {
-    "object_lock"   = ["mode", "days"]
-    "storage_tiers" = ["warm_after_days", "cold_after_days", "expire_after_days"]
-    "replication"   = ["bucket_arn", "kms_key_arn", "role_arn", "time_control"]
+    "object_lock"                             = ["mode", "days"]
+    "storage_tiers"                           = ["warm_after_days", "cold_after_days", "expire_after_days"]
+    "replication"                             = ["bucket_arn", "kms_key_arn", "role_arn", "time_control"]
+    "bucket_policy_statements.*"              = ["effect", "actions", "principals", "conditions"]
+    "bucket_policy_statements.*.conditions.*" = ["test", "variable", "values"]
   }
 }
 
@@ -161,5 +163,35 @@ variable "replication" {
         "replication.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["replication"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["replication"], ["none"]))})"
       if !contains(local.known_keys["replication"], key)], [])
     ]))}."
+  }
+}
+
+variable "bucket_policy_statements" {
+  description = "Further statements of the archive's policy, by their sid: effect (Allow unless it says Deny), actions, principals (lists by AWS and Service), and conditions (test, variable and values). The resource is the bucket and its objects, and the module's own statements stay."
+  type        = any
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = length(flatten(try([for key_0, value_0 in var.bucket_policy_statements : [
+      try([for key in keys(value_0) :
+        "bucket_policy_statements.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["bucket_policy_statements.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["bucket_policy_statements.*"], ["none"]))})"
+      if !contains(local.known_keys["bucket_policy_statements.*"], key)], []),
+      try([for key_1, value_1 in value_0.conditions : [
+        try([for key in keys(value_1) :
+          "bucket_policy_statements.${key_0}.conditions.${key_1}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["bucket_policy_statements.*.conditions.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["bucket_policy_statements.*.conditions.*"], ["none"]))})"
+        if !contains(local.known_keys["bucket_policy_statements.*.conditions.*"], key)], [])
+      ]], [])
+    ]], []))) == 0
+    error_message = "bucket_policy_statements holds keys that mean nothing here: ${join("; ", flatten(try([for key_0, value_0 in var.bucket_policy_statements : [
+      try([for key in keys(value_0) :
+        "bucket_policy_statements.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["bucket_policy_statements.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["bucket_policy_statements.*"], ["none"]))})"
+      if !contains(local.known_keys["bucket_policy_statements.*"], key)], []),
+      try([for key_1, value_1 in value_0.conditions : [
+        try([for key in keys(value_1) :
+          "bucket_policy_statements.${key_0}.conditions.${key_1}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["bucket_policy_statements.*.conditions.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["bucket_policy_statements.*.conditions.*"], ["none"]))})"
+        if !contains(local.known_keys["bucket_policy_statements.*.conditions.*"], key)], [])
+      ]], [])
+    ]], [])))}."
   }
 }

@@ -50,6 +50,11 @@ output "subscriptions" {
   value       = var.subscriptions
 }
 
+output "topic_policy_statements" {
+  description = "The input topic_policy_statements, typed and checked."
+  value       = var.topic_policy_statements
+}
+
 output "log_fields" {
   description = "The input log_fields, typed and checked."
   value       = var.log_fields

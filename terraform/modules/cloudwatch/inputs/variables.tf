@@ -423,6 +423,102 @@ variable "subscriptions" {
   }
 }
 
+variable "topic_policy_statements" {
+  description = "Further statements of the topics' policies, each for those that topics names (critical, warning, dlq), by their sid: effect (Allow unless it says Deny), actions, principals (lists by AWS and Service), and conditions (test, variable and values). The resource is that topic, and the module's own statements stay."
+  type = map(object({
+    effect     = optional(string, "Allow")
+    actions    = list(string)
+    principals = map(list(string))
+    conditions = optional(list(object({
+      test     = string
+      variable = string
+      values   = list(string)
+    })), [])
+    topics = set(string)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = alltrue([
+      for sid, statement in var.topic_policy_statements : can(regex("^[A-Z][A-Za-z0-9]{0,99}$", sid)) && sid != "AllowAlarms" && sid != "DenyWithoutTls"
+    ])
+    error_message = "topic_policy_statements: each key is a statement's sid, letters and digits that begin with a capital, and none of the module's own: AllowAlarms, DenyWithoutTls."
+  }
+
+  validation {
+    condition = alltrue([
+      for sid, statement in var.topic_policy_statements : contains(["Allow", "Deny"], statement.effect)
+    ])
+    error_message = "topic_policy_statements: effect must be Allow or Deny."
+  }
+
+  validation {
+    condition = alltrue([
+      for sid, statement in var.topic_policy_statements : length(statement.actions) > 0 && alltrue([for action in statement.actions : can(regex("^sns:(AddPermission|DeleteTopic|GetTopicAttributes|ListSubscriptionsByTopic|Publish|RemovePermission|SetTopicAttributes|Subscribe)$", action))])
+    ])
+    error_message = "topic_policy_statements: actions must be actions of SNS that a topic's policy takes, such as sns:Publish; SNS takes no wildcard there."
+  }
+
+  validation {
+    condition = alltrue([
+      for sid, statement in var.topic_policy_statements : length(statement.principals) > 0 && alltrue([
+        for kind, names in statement.principals : length(names) > 0 && (!contains(names, "*") || length(flatten(values(statement.principals))) == 1) && alltrue([
+          for name in names : can(regex(lookup({
+            AWS     = "^([*]|[0-9]{12}|arn:${var.partition}:(iam::[0-9]{12}:(root|(role|user)/[^*?]+)|sts::[0-9]{12}:assumed-role/[^*?]+))$"
+            Service = "^[a-z0-9-]+([.][a-z0-9-]+)*[.]amazonaws[.]com$"
+          }, kind, "^$"), name))
+        ])
+      ])
+    ])
+    error_message = "topic_policy_statements: principals must be lists by AWS (account ids, ARNs of roles and users without wildcards, or * alone for everybody) and Service, such as s3.amazonaws.com."
+  }
+
+  validation {
+    condition = alltrue([
+      for sid, statement in var.topic_policy_statements : alltrue([
+        for condition in statement.conditions :
+        can(regex("^((ForAllValues|ForAnyValue):)?(String(Not)?(Equals|EqualsIgnoreCase|Like)|(Numeric|Date)((Not)?Equals|(Less|Greater)Than(Equals)?)|Bool|BinaryEquals|(Not)?IpAddress|Arn(Not)?(Equals|Like)|Null)(IfExists)?$", condition.test))
+        && can(regex("^[A-Za-z0-9-]+:[^*? ]+$", condition.variable)) && length(condition.values) > 0
+      ])
+    ])
+    error_message = "topic_policy_statements: each of conditions needs a test that IAM knows, such as StringEquals, a variable, such as aws:SourceAccount, and at least one of values."
+  }
+
+  validation {
+    condition = alltrue([
+      for sid, statement in var.topic_policy_statements : statement.effect != "Allow" || !(contains(keys(statement.principals), "Service") || contains(flatten(values(statement.principals)), "*")) || anytrue([
+        for condition in statement.conditions :
+        contains(["StringEquals", "StringLike", "ArnEquals", "ArnLike"], condition.test)
+        && contains(["aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourcevpc", "aws:sourcevpce"], lower(condition.variable))
+        && alltrue([for value in condition.values : !can(regex("[*?$]", value)) || can(regex("^arn:[^:*?$]+:[^:*?$]+:[^:$]*:[0-9]{12}:[^$]+$", value))])
+      ])
+    ])
+    error_message = "topic_policy_statements: an Allow to everybody (*) or to a service needs a condition that says for whom: StringEquals, StringLike, ArnEquals or ArnLike on aws:PrincipalAccount, PrincipalArn, PrincipalOrgID, SourceAccount, SourceArn, SourceOrgID, SourceVpc or SourceVpce, with values that name an account or have no wildcards."
+  }
+
+  validation {
+    condition = alltrue([
+      for sid, statement in var.topic_policy_statements : statement.effect != "Allow" || (alltrue([for action in statement.actions : can(regex("^sns:(GetTopicAttributes|ListSubscriptionsByTopic|Publish|Subscribe)$", action))]))
+    ])
+    error_message = "topic_policy_statements: what an Allow may give: a topic is published to, subscribed to and looked at; its attributes and permissions stay with its owner."
+  }
+
+  validation {
+    condition = alltrue([
+      for sid, statement in var.topic_policy_statements : statement.effect != "Deny" || length(statement.conditions) > 0 || !anytrue([for name in flatten(values(statement.principals)) : can(regex("^[*]$|^[0-9]{12}$|:root$|[.]amazonaws[.]com$", name))]) || !anytrue([
+        for action in statement.actions : anytrue([for kept in ["sns:Publish", "sns:SetTopicAttributes"] : can(regex("(?i)^${replace(replace(action, "*", ".*"), "?", ".")}$", kept))])
+      ])
+    ])
+    error_message = "topic_policy_statements: a Deny without a condition to everybody, an account or a service must not hold what the module needs itself: sns:Publish, sns:SetTopicAttributes."
+  }
+
+  validation {
+    condition     = alltrue([for statement in values(var.topic_policy_statements) : length(statement.topics) > 0 && alltrue([for one in statement.topics : contains(["critical", "warning", "dlq"], one)])])
+    error_message = "topic_policy_statements: topics must name critical, warning or dlq."
+  }
+}
+
 variable "dashboard_enabled" {
   description = "Makes the dashboard. Dashboards are one per account, not per region: false for a further call of the module in another region."
   type        = bool

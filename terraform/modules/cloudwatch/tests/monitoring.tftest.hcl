@@ -593,3 +593,50 @@ run "beyond_metrics" {
     error_message = "Saved queries and anomaly detection exist where they are asked for."
   }
 }
+
+run "statements_of_ones_own" {
+  command = plan
+
+  variables {
+    topic_policy_statements = {
+      Health = {
+        topics     = ["critical"]
+        actions    = ["sns:Publish"]
+        principals = { Service = ["events.amazonaws.com"] }
+        conditions = [{ test = "ArnEquals", variable = "aws:SourceArn", values = ["arn:aws:events:eu-west-1:000000000000:rule/health"] }]
+      }
+      NobodyDeletes = {
+        topics     = ["critical", "dlq"]
+        effect     = "Deny"
+        actions    = ["sns:DeleteTopic"]
+        principals = { AWS = ["*"] }
+      }
+    }
+  }
+
+  assert {
+    condition = {
+      for topic, policy in data.aws_iam_policy_document.topic : topic => [for statement in jsondecode(policy.json).Statement : statement.Sid]
+      } == {
+      critical = ["AllowAlarms", "DenyWithoutTls", "Health", "NobodyDeletes"]
+      warning  = ["AllowAlarms", "DenyWithoutTls"]
+      dlq      = ["AllowAlarms", "DenyWithoutTls", "NobodyDeletes"]
+    }
+    error_message = "The module's own statements stay, and the caller's stand in the policies of the topics that they name."
+  }
+
+  assert {
+    condition = { for statement in jsondecode(data.aws_iam_policy_document.topic["critical"].json).Statement : statement.Sid => statement if contains(["Health", "NobodyDeletes"], statement.Sid) } == {
+      Health = {
+        Sid       = "Health"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sns:Publish"
+        Resource  = output.topic_arns["critical"]
+        Condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:events:eu-west-1:000000000000:rule/health" } }
+      }
+      NobodyDeletes = { Sid = "NobodyDeletes", Effect = "Deny", Principal = "*", Action = "sns:DeleteTopic", Resource = output.topic_arns["critical"] }
+    }
+    error_message = "A statement says what its caller gave, of that topic."
+  }
+}

@@ -275,3 +275,39 @@ run "no_recovery" {
     error_message = "Point-in-time recovery is an input."
   }
 }
+
+run "statements_of_ones_own" {
+  command = plan
+
+  variables {
+    create_kms_key = true
+    kms_key_policy_statements = {
+      Reader = {
+        actions    = ["kms:Decrypt"]
+        principals = { AWS = ["arn:aws:iam::999999999999:root"] }
+        conditions = [{ test = "StringEquals", variable = "kms:ViaService", values = ["s3.eu-west-1.amazonaws.com"] }]
+      }
+      NobodyDeletes = { effect = "Deny", actions = ["kms:ScheduleKeyDeletion"], principals = { AWS = ["*"] } }
+    }
+  }
+
+  assert {
+    condition = { for statement in jsondecode(aws_kms_key.this[0].policy).Statement : statement.Sid => statement if !contains(["AdministrationByAccount", "UseThroughServices", "GrantToServices"], statement.Sid) } == {
+      Reader = {
+        Sid       = "Reader"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::999999999999:root" }
+        Action    = "kms:Decrypt"
+        Resource  = "*"
+        Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } }
+      }
+      NobodyDeletes = { Sid = "NobodyDeletes", Effect = "Deny", Principal = "*", Action = "kms:ScheduleKeyDeletion", Resource = "*" }
+    }
+    error_message = "A statement of the caller's own says what was given, of the key."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_kms_key.this[0].policy).Statement : statement.Sid if contains(["AdministrationByAccount", "UseThroughServices", "GrantToServices"], statement.Sid)] == ["AdministrationByAccount", "UseThroughServices", "GrantToServices"]
+    error_message = "The module's own statements stay."
+  }
+}

@@ -124,3 +124,38 @@ run "prod" {
     error_message = "Without rules nobody may leave dead letters."
   }
 }
+
+run "statements_of_ones_own" {
+  command = plan
+
+  variables {
+    dead_letter_policy_statements = {
+      Read = {
+        actions    = ["sqs:ReceiveMessage"]
+        principals = { AWS = ["arn:aws:iam::999999999999:role/operations"] }
+        conditions = [{ test = "StringEquals", variable = "aws:PrincipalOrgID", values = ["o-a1b2c3d4e5"] }]
+      }
+      NobodyPurges = { effect = "Deny", actions = ["sqs:PurgeQueue"], principals = { AWS = ["*"] } }
+    }
+  }
+
+  assert {
+    condition = { for statement in jsondecode(aws_sqs_queue.dead_letters.policy).Statement : statement.Sid => statement if !contains(["TlsOnly", "DeadLettersOfRules"], statement.Sid) } == {
+      Read = {
+        Sid       = "Read"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::999999999999:role/operations" }
+        Action    = "sqs:ReceiveMessage"
+        Resource  = "arn:aws:sqs:eu-west-1:123456789012:bbws-access-dev-queue-events-dead-letters"
+        Condition = { StringEquals = { "aws:PrincipalOrgID" = "o-a1b2c3d4e5" } }
+      }
+      NobodyPurges = { Sid = "NobodyPurges", Effect = "Deny", Principal = "*", Action = "sqs:PurgeQueue", Resource = "arn:aws:sqs:eu-west-1:123456789012:bbws-access-dev-queue-events-dead-letters" }
+    }
+    error_message = "Statements of the caller's own stand in the queue's policy, for that queue."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_sqs_queue.dead_letters.policy).Statement : statement.Sid if contains(["TlsOnly", "DeadLettersOfRules"], statement.Sid)] == ["TlsOnly", "DeadLettersOfRules"]
+    error_message = "The module's own statements stay."
+  }
+}

@@ -72,6 +72,7 @@ variable "keys" {
     `service_principals`: services that use the key by themselves, each with the ARNs it may act for (`source_arns`, wildcards allowed; none means everything of this account).
     `user_arns`: principals that may use the key directly, without a service in between; they must exist.
     `administrator_arns`: principals that may manage the key, beside those to whom the account's IAM gives it; they must exist.
+    `policy_statements`: further statements of the key's policy, by their sid: effect (Allow unless it says Deny), actions, principals (lists by AWS and Service), and conditions (test, variable and values). The module's own statements stay.
   EOT
   type = map(object({
     description  = string
@@ -84,6 +85,16 @@ variable "keys" {
     deletion_window_in_days = optional(number, 30)
     rotation_period_in_days = optional(number, 365)
     multi_region            = optional(bool, false)
+    policy_statements = optional(map(object({
+      effect     = optional(string, "Allow")
+      actions    = list(string)
+      principals = map(list(string))
+      conditions = optional(list(object({
+        test     = string
+        variable = string
+        values   = list(string)
+      })), [])
+    })), {})
   }))
   nullable = false
 
@@ -152,5 +163,89 @@ variable "keys" {
       ]
     ]))
     error_message = "keys: each of source_arns must name this account, or a bucket: a wildcard there would let the service use the key for any account."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for key in var.keys : [for sid, statement in key.policy_statements : can(regex("^[A-Z][A-Za-z0-9]{0,99}$", sid)) && sid != "AdministrationByAccount" && sid != "AdministrationByPrincipals" && sid != "GrantToServices" && sid != "UseByPrincipals" && !startswith(sid, "UseBy") && sid != "UseThroughServices"]
+    ]))
+    error_message = "keys: policy_statements: each key is a statement's sid, letters and digits that begin with a capital, and none of the module's own: AdministrationByAccount, AdministrationByPrincipals, GrantToServices, UseByPrincipals, UseBy*, UseThroughServices."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for key in var.keys : [for sid, statement in key.policy_statements : contains(["Allow", "Deny"], statement.effect)]
+    ]))
+    error_message = "keys: policy_statements: effect must be Allow or Deny."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for key in var.keys : [for sid, statement in key.policy_statements : length(statement.actions) > 0 && alltrue([for action in statement.actions : can(regex("^kms:[A-Za-z*?]+$", action))])]
+    ]))
+    error_message = "keys: policy_statements: actions must be actions of KMS, such as kms:Decrypt."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for key in var.keys : [for sid, statement in key.policy_statements : length(statement.principals) > 0 && alltrue([
+        for kind, names in statement.principals : length(names) > 0 && (!contains(names, "*") || length(flatten(values(statement.principals))) == 1) && alltrue([
+          for name in names : can(regex(lookup({
+            AWS     = "^([*]|[0-9]{12}|arn:${var.partition}:(iam::[0-9]{12}:(root|(role|user)/[^*?]+)|sts::[0-9]{12}:assumed-role/[^*?]+))$"
+            Service = "^[a-z0-9-]+([.][a-z0-9-]+)*[.]amazonaws[.]com$"
+          }, kind, "^$"), name))
+        ])
+      ])]
+    ]))
+    error_message = "keys: policy_statements: principals must be lists by AWS (account ids, ARNs of roles and users without wildcards, or * alone for everybody) and Service, such as s3.amazonaws.com."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for key in var.keys : [for sid, statement in key.policy_statements : alltrue([
+        for condition in statement.conditions :
+        can(regex("^((ForAllValues|ForAnyValue):)?(String(Not)?(Equals|EqualsIgnoreCase|Like)|(Numeric|Date)((Not)?Equals|(Less|Greater)Than(Equals)?)|Bool|BinaryEquals|(Not)?IpAddress|Arn(Not)?(Equals|Like)|Null)(IfExists)?$", condition.test))
+        && can(regex("^[A-Za-z0-9-]+:[^*? ]+$", condition.variable)) && length(condition.values) > 0
+      ])]
+    ]))
+    error_message = "keys: policy_statements: each of conditions needs a test that IAM knows, such as StringEquals, a variable, such as aws:SourceAccount, and at least one of values."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for key in var.keys : [for sid, statement in key.policy_statements : statement.effect != "Allow" || !(contains(keys(statement.principals), "Service") || contains(flatten(values(statement.principals)), "*")) || anytrue([
+        for condition in statement.conditions :
+        contains(["StringEquals", "StringLike", "ArnEquals", "ArnLike"], condition.test)
+        && (contains(["aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourcevpc", "aws:sourcevpce", "kms:calleraccount"], lower(condition.variable)) || startswith(condition.variable, "kms:EncryptionContext:"))
+        && alltrue([for value in condition.values : !can(regex("[*?$]", value)) || can(regex("^arn:[^:*?$]+:[^:*?$]+:[^:$]*:[0-9]{12}:[^$]+$", value))])
+      ])]
+    ]))
+    error_message = "keys: policy_statements: an Allow to everybody (*) or to a service needs a condition that says for whom: StringEquals, StringLike, ArnEquals or ArnLike on aws:PrincipalAccount, PrincipalArn, PrincipalOrgID, SourceAccount, SourceArn, SourceOrgID, SourceVpc or SourceVpce, kms:CallerAccount or the encryption context, with values that name an account or have no wildcards."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for key in var.keys : [for sid, statement in key.policy_statements : statement.effect != "Allow" || alltrue([for name in flatten(values(statement.principals)) : !can(regex("^[*]$|^[0-9]{12}$|:root$", name))]) || anytrue([
+        for condition in statement.conditions :
+        condition.test == "StringEquals" && (lower(condition.variable) == "kms:viaservice" || startswith(condition.variable, "kms:EncryptionContext:") || lower(condition.variable) == "aws:principalarn")
+      ])]
+    ]))
+    error_message = "keys: policy_statements: an Allow to everybody or to an account lets in everybody to whom its IAM gives the key: name roles, or add a condition StringEquals on kms:ViaService, kms:EncryptionContext:... or aws:PrincipalArn."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for key in var.keys : [for sid, statement in key.policy_statements : statement.effect != "Allow" || (alltrue([for action in statement.actions : can(regex("^kms:((Describe|Get|List)[A-Za-z*?]*|CreateGrant|Decrypt|DeriveSharedSecret|Encrypt|GenerateDataKey([*]|Pair|PairWithoutPlaintext|WithoutPlaintext)?|GenerateMac|ReEncrypt([*]|From|To)|RetireGrant|Sign|Verify|VerifyMac)$", action))]) && (!contains(statement.actions, "kms:CreateGrant") || anytrue([for condition in statement.conditions : condition.test == "Bool" && lower(condition.variable) == "kms:grantisforawsresource" && condition.values == tolist(["true"])])))]
+    ]))
+    error_message = "keys: policy_statements: what an Allow may give: the key is used and looked at (kms:CreateGrant on the condition Bool kms:GrantIsForAWSResource true); who administers it is said elsewhere."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for key in var.keys : [for sid, statement in key.policy_statements : statement.effect != "Deny" || length(statement.conditions) > 0 || !anytrue([for name in flatten(values(statement.principals)) : can(regex("^[*]$|^[0-9]{12}$|:root$|[.]amazonaws[.]com$", name))]) || !anytrue([
+        for action in statement.actions : anytrue([for kept in ["kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKey", "kms:PutKeyPolicy"] : can(regex("(?i)^${replace(replace(action, "*", ".*"), "?", ".")}$", kept))])
+      ])]
+    ]))
+    error_message = "keys: policy_statements: a Deny without a condition to everybody, an account or a service must not hold what the module needs itself: kms:CreateGrant, kms:Decrypt, kms:GenerateDataKey, kms:PutKeyPolicy."
   }
 }

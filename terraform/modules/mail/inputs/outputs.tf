@@ -14,3 +14,8 @@ output "consumer" {
   description = "The input consumer, typed and checked."
   value       = var.consumer
 }
+
+output "queue_policy_statements" {
+  description = "The input queue_policy_statements, typed and checked."
+  value       = var.queue_policy_statements
+}

@@ -112,3 +112,39 @@ run "prod" {
     error_message = "Without sender, templates and function there are the queue and the configuration set."
   }
 }
+
+run "statements_of_ones_own" {
+  command = plan
+
+  variables {
+    queue_policy_statements = {
+      Read = {
+        actions    = ["sqs:ReceiveMessage"]
+        principals = { AWS = ["arn:aws:iam::999999999999:role/operations"] }
+        conditions = [{ test = "StringEquals", variable = "aws:PrincipalOrgID", values = ["o-a1b2c3d4e5"] }]
+        queues     = ["mail"]
+      }
+      NobodyPurges = { effect = "Deny", actions = ["sqs:PurgeQueue"], principals = { AWS = ["*"] }, queues = ["mail"] }
+    }
+  }
+
+  assert {
+    condition = { for statement in jsondecode(aws_sqs_queue.mail.policy).Statement : statement.Sid => statement if !contains(["TlsOnly"], statement.Sid) } == {
+      Read = {
+        Sid       = "Read"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::999999999999:role/operations" }
+        Action    = "sqs:ReceiveMessage"
+        Resource  = "arn:aws:sqs:eu-west-1:123456789012:bbws-access-dev-queue-mail"
+        Condition = { StringEquals = { "aws:PrincipalOrgID" = "o-a1b2c3d4e5" } }
+      }
+      NobodyPurges = { Sid = "NobodyPurges", Effect = "Deny", Principal = "*", Action = "sqs:PurgeQueue", Resource = "arn:aws:sqs:eu-west-1:123456789012:bbws-access-dev-queue-mail" }
+    }
+    error_message = "Statements of the caller's own stand in the queue's policy, for that queue."
+  }
+
+  assert {
+    condition     = [for queue in [aws_sqs_queue.mail, aws_sqs_queue.dead_letters] : [for statement in jsondecode(queue.policy).Statement : statement.Sid]] == [["TlsOnly", "NobodyPurges", "Read"], ["TlsOnly"]]
+    error_message = "The module's own statement stays, and a queue that is not named has no other."
+  }
+}

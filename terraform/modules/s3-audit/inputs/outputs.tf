@@ -14,3 +14,8 @@ output "replication" {
   description = "The input replication, typed and checked."
   value       = var.replication
 }
+
+output "bucket_policy_statements" {
+  description = "The input bucket_policy_statements, typed and checked."
+  value       = var.bucket_policy_statements
+}

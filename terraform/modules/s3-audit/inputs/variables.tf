@@ -250,3 +250,93 @@ variable "replication" {
     error_message = "replication.bucket_arn is the archive itself: it must be another bucket."
   }
 }
+
+variable "bucket_policy_statements" {
+  description = "Further statements of the archive's policy, by their sid: effect (Allow unless it says Deny), actions, principals (lists by AWS and Service), and conditions (test, variable and values). The resource is the bucket and its objects, and the module's own statements stay."
+  type = map(object({
+    effect     = optional(string, "Allow")
+    actions    = list(string)
+    principals = map(list(string))
+    conditions = optional(list(object({
+      test     = string
+      variable = string
+      values   = list(string)
+    })), [])
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = alltrue([
+      for sid, statement in var.bucket_policy_statements : can(regex("^[A-Z][A-Za-z0-9]{0,99}$", sid)) && sid != "DenyWithoutTls" && sid != "DenyOldTls" && sid != "DenyOtherEncryption" && sid != "DenyOtherKey" && sid != "DenyAwsManagedKey" && sid != "DenyCustomerProvidedKey"
+    ])
+    error_message = "bucket_policy_statements: each key is a statement's sid, letters and digits that begin with a capital, and none of the module's own: DenyWithoutTls, DenyOldTls, DenyOtherEncryption, DenyOtherKey, DenyAwsManagedKey, DenyCustomerProvidedKey."
+  }
+
+  validation {
+    condition = alltrue([
+      for sid, statement in var.bucket_policy_statements : contains(["Allow", "Deny"], statement.effect)
+    ])
+    error_message = "bucket_policy_statements: effect must be Allow or Deny."
+  }
+
+  validation {
+    condition = alltrue([
+      for sid, statement in var.bucket_policy_statements : length(statement.actions) > 0 && alltrue([for action in statement.actions : can(regex("^s3:[A-Za-z*?]+$", action))])
+    ])
+    error_message = "bucket_policy_statements: actions must be actions of S3, such as s3:GetObject."
+  }
+
+  validation {
+    condition = alltrue([
+      for sid, statement in var.bucket_policy_statements : length(statement.principals) > 0 && alltrue([
+        for kind, names in statement.principals : length(names) > 0 && (!contains(names, "*") || length(flatten(values(statement.principals))) == 1) && alltrue([
+          for name in names : can(regex(lookup({
+            AWS     = "^([*]|[0-9]{12}|arn:${var.partition}:(iam::[0-9]{12}:(root|(role|user)/[^*?]+)|sts::[0-9]{12}:assumed-role/[^*?]+))$"
+            Service = "^[a-z0-9-]+([.][a-z0-9-]+)*[.]amazonaws[.]com$"
+          }, kind, "^$"), name))
+        ])
+      ])
+    ])
+    error_message = "bucket_policy_statements: principals must be lists by AWS (account ids, ARNs of roles and users without wildcards, or * alone for everybody) and Service, such as s3.amazonaws.com."
+  }
+
+  validation {
+    condition = alltrue([
+      for sid, statement in var.bucket_policy_statements : alltrue([
+        for condition in statement.conditions :
+        can(regex("^((ForAllValues|ForAnyValue):)?(String(Not)?(Equals|EqualsIgnoreCase|Like)|(Numeric|Date)((Not)?Equals|(Less|Greater)Than(Equals)?)|Bool|BinaryEquals|(Not)?IpAddress|Arn(Not)?(Equals|Like)|Null)(IfExists)?$", condition.test))
+        && can(regex("^[A-Za-z0-9-]+:[^*? ]+$", condition.variable)) && length(condition.values) > 0
+      ])
+    ])
+    error_message = "bucket_policy_statements: each of conditions needs a test that IAM knows, such as StringEquals, a variable, such as aws:SourceAccount, and at least one of values."
+  }
+
+  validation {
+    condition = alltrue([
+      for sid, statement in var.bucket_policy_statements : statement.effect != "Allow" || !(contains(keys(statement.principals), "Service") || contains(flatten(values(statement.principals)), "*")) || anytrue([
+        for condition in statement.conditions :
+        contains(["StringEquals", "StringLike", "ArnEquals", "ArnLike"], condition.test)
+        && contains(["aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourcevpc", "aws:sourcevpce"], lower(condition.variable))
+        && alltrue([for value in condition.values : !can(regex("[*?$]", value)) || can(regex("^arn:[^:*?$]+:[^:*?$]+:[^:$]*:[0-9]{12}:[^$]+$", value))])
+      ])
+    ])
+    error_message = "bucket_policy_statements: an Allow to everybody (*) or to a service needs a condition that says for whom: StringEquals, StringLike, ArnEquals or ArnLike on aws:PrincipalAccount, PrincipalArn, PrincipalOrgID, SourceAccount, SourceArn, SourceOrgID, SourceVpc or SourceVpce, with values that name an account or have no wildcards."
+  }
+
+  validation {
+    condition = alltrue([
+      for sid, statement in var.bucket_policy_statements : statement.effect != "Allow" || (alltrue([for action in statement.actions : can(regex("^s3:((Get|List)[A-Za-z*?]*|AbortMultipartUpload|DeleteObject|PutObject|PutObjectRetention|PutObjectTagging|ReplicateObject|ReplicateTags|RestoreObject)$", action))]))
+    ])
+    error_message = "bucket_policy_statements: what an Allow may give: objects are read, listed, written, hidden and restored; the lock, versions, encryption, lifecycle and policy stay with the bucket's owner."
+  }
+
+  validation {
+    condition = alltrue([
+      for sid, statement in var.bucket_policy_statements : statement.effect != "Deny" || length(statement.conditions) > 0 || !anytrue([for name in flatten(values(statement.principals)) : can(regex("^[*]$|^[0-9]{12}$|:root$|[.]amazonaws[.]com$", name))]) || !anytrue([
+        for action in statement.actions : anytrue([for kept in ["s3:GetObject", "s3:PutBucketPolicy", "s3:PutObject"] : can(regex("(?i)^${replace(replace(action, "*", ".*"), "?", ".")}$", kept))])
+      ])
+    ])
+    error_message = "bucket_policy_statements: a Deny without a condition to everybody, an account or a service must not hold what the module needs itself: s3:GetObject, s3:PutBucketPolicy, s3:PutObject."
+  }
+}

@@ -366,3 +366,55 @@ run "replication_best_effort" {
     error_message = "Without time control, replication is still measured."
   }
 }
+
+run "statements_of_ones_own" {
+  command = plan
+
+  variables {
+    bucket_policy_statements = {
+      ReadByAuditor = {
+        actions    = ["s3:GetObject", "s3:ListBucket"]
+        principals = { AWS = ["arn:aws:iam::999999999999:role/auditor"] }
+        conditions = [{ test = "StringEquals", variable = "aws:PrincipalOrgID", values = ["o-a1b2c3d4e5"] }]
+      }
+      NobodyLiftsLocks = {
+        effect     = "Deny"
+        actions    = ["s3:BypassGovernanceRetention"]
+        principals = { AWS = ["*"] }
+      }
+    }
+  }
+
+  assert {
+    condition = { for statement in jsondecode(data.aws_iam_policy_document.archive.json).Statement : statement.Sid => statement if contains(["NobodyLiftsLocks", "ReadByAuditor"], statement.Sid) } == {
+      ReadByAuditor = {
+        Sid       = "ReadByAuditor"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::999999999999:role/auditor" }
+        Action    = ["s3:ListBucket", "s3:GetObject"]
+        Resource  = [output.bucket_arn, "${output.bucket_arn}/*"]
+        Condition = { StringEquals = { "aws:PrincipalOrgID" = "o-a1b2c3d4e5" } }
+      }
+      NobodyLiftsLocks = {
+        Sid       = "NobodyLiftsLocks"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:BypassGovernanceRetention"
+        Resource  = [output.bucket_arn, "${output.bucket_arn}/*"]
+      }
+    }
+    error_message = "A statement says what its caller gave, of the archive and its objects."
+  }
+
+  assert {
+    condition = toset([for statement in jsondecode(data.aws_iam_policy_document.archive.json).Statement : statement.Sid if statement.Effect == "Deny" && statement.Sid != "NobodyLiftsLocks"]) == toset([
+      "DenyWithoutTls", "DenyOldTls", "DenyOtherEncryption", "DenyOtherKey", "DenyAwsManagedKey", "DenyCustomerProvidedKey",
+    ])
+    error_message = "What the module denies stays denied."
+  }
+
+  assert {
+    condition     = !strcontains(data.aws_iam_policy_document.access_logs.json, "ReadByAuditor")
+    error_message = "The bucket of access logs is nobody's but log delivery's."
+  }
+}

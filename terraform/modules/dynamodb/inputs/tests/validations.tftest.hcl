@@ -3,6 +3,8 @@ variables {
   region     = "eu-west-1"
   account_id = "000000000000"
   tables     = { permissions = {} }
+
+  create_kms_key = true
 }
 
 run "rejects_project_name" {
@@ -266,4 +268,15 @@ run "rejects_vault_lock_without_time_to_think" {
   }
 
   expect_failures = [var.backup]
+}
+
+run "rejects_statements_for_a_key_of_somebody_else" {
+  command = plan
+
+  variables {
+    create_kms_key            = false
+    kms_key_policy_statements = { Own = { actions = ["kms:Decrypt"], principals = { AWS = ["arn:aws:iam::000000000000:role/reader"] } } }
+  }
+
+  expect_failures = [var.kms_key_policy_statements]
 }
