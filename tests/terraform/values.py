@@ -226,6 +226,17 @@ def right_key_statements(path: str) -> list[tuple[str, Any]]:
     ]
 
 
+def alarm(metric: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """An alarm of the caller's own on one metric."""
+    metrics = {"orders": {"namespace": "Shop", "name": "Orders"} | (metric or {})}
+    return {"description": "Orders fail", "severity": "warning", "metrics": metrics, "threshold": 1} | more
+
+
+def of_two(**expressions: str) -> dict[str, Any]:
+    one = {"namespace": "Shop", "name": "Orders"}
+    return alarm(metrics={"failed": one, "placed": one}, expressions=expressions)
+
+
 TAGS: list[tuple[str, Any]] = [
     ("tags", {"aws:owner": "x"}),
     ("tags", {"AWS:owner": "x"}),
@@ -348,6 +359,61 @@ WRONG: dict[str, list[tuple[str, Any, str]]] = {
         ("topic_policy_statements/Own", statement("sns:*", topics=["dlq"]), "actions must be"),
         ("topic_policy_statements/Own", statement("sns:Publish", topics=[]), "topics must name"),
         ("topic_policy_statements/Own", statement("sns:Publish", topics=["alarms"]), "topics must name"),
+        *((f"alarms/{name}", alarm(), "keys") for name in ("Orders", "orders_failed", "orders failed", "x" * 201)),
+        *(
+            ("alarms/orders", made, message)
+            for made, message in (
+                (alarm(description=" "), "description"),
+                (alarm(description="x" * 1025), "description"),
+                (alarm(severity="dlq"), "severity"),
+                (alarm(severity="Critical"), "severity"),
+                (alarm(comparison="GreaterThan"), "comparison"),
+                (alarm(comparison="LessThanLowerThreshold"), "comparison"),
+                (alarm(missing="notbreaching"), "missing"),
+                (alarm(periods=0), "periods"),
+                (alarm(periods=1.5), "periods"),
+                (alarm(periods=2, datapoints=3), "datapoints"),
+                (alarm(periods=2, datapoints=0), "datapoints"),
+                (alarm(periods=3, datapoints=1.5), "datapoints"),
+                (alarm(metrics={}), "1 to 10"),
+                (alarm(metrics={"Orders": {"namespace": "Shop", "name": "Orders"}}), "ids"),
+                (alarm(metrics={"result": {"namespace": "Shop", "name": "Orders"}}), "result"),
+                (alarm({"namespace": ""}), "namespace"),
+                (alarm({"namespace": ":Shop"}), "namespace"),
+                (alarm({"namespace": "My shop"}), "namespace"),
+                (alarm({"name": ""}), "name"),
+                (alarm({"dimensions": {"Shop": ""}}), "dimensions"),
+                (alarm({"dimensions": {":Shop": "one"}}), "dimensions"),
+                (alarm({"dimensions": {f"D{number}": "x" for number in range(31)}}), "dimensions"),
+                (alarm({"stat": "sum"}), "stat"),
+                (alarm({"stat": "p"}), "stat"),
+                (alarm({"stat": "p101"}), "stat"),
+                (alarm({"stat": "P95"}), "stat"),
+                (alarm({"period": 0}), "period"),
+                (alarm({"period": 45}), "period"),
+                (alarm({"period": 90}), "period"),
+                (alarm({"period": 60.5}), "period"),
+                (alarm({"period": 86460}), "period"),
+                (alarm({"period": 10, "namespace": "AWS/SQS"}), "period"),
+                (alarm({"period": 60}, periods=1441), "a day"),
+                (alarm({"period": 3600}, periods=169), "a week"),
+                (alarm(label="Orders"), "no label"),
+                (of_two(), "result"),
+                (of_two(sum="failed + placed"), "result"),
+                (of_two(result="failed"), "are used"),
+                (of_two(result="failed + placed + lost"), "ids of that alarm"),
+                (of_two(result="1"), "are used"),
+                (of_two(result="failed + placed + result"), "ids of that alarm"),
+                (of_two(rate="failed / rate", result="rate * placed"), "ids of that alarm"),
+                (of_two(rate="failed / placed", result="failed + placed"), "are used"),
+                (of_two(failed="placed", result="failed + placed"), "ids of that alarm"),
+                (of_two(Rate="failed / placed", result="failed + placed"), "ids of that alarm"),
+                (of_two(result="SEARCH('x') + failed + placed"), "SEARCH"),
+                (alarm(tags={"aws:owner": "x"}), "alarms[*].tags"),
+                (alarm(tags={"": "x"}), "alarms[*].tags"),
+                (alarm(tags={f"key{number}": "x" for number in range(51)}), "alarms[*].tags"),
+            )
+        ),
     ],
     "events": [
         *((path, value, "tags:") for path, value in TAGS),
@@ -577,6 +643,21 @@ RIGHT: dict[str, list[tuple[str, Any]]] = {
     ],
     "dynamodb/replica": [("tags", GOOD_TAGS), ("table_class", "STANDARD_INFREQUENT_ACCESS")],
     "cloudwatch": [
+        *(
+            ("alarms/orders-1", made)
+            for made in (
+                alarm(),
+                alarm({"period": 10}, periods=3, datapoints=1, missing="missing", severity="critical"),
+                alarm(
+                    {"stat": "tm99.9", "dimensions": {"Shop": "one shop: the first"}}, tags=GOOD_TAGS, threshold=-0.5
+                ),
+                alarm({"period": 60}, periods=1440),
+                alarm({"period": 3600}, periods=168),
+                of_two(result="100 * failed / placed"),
+                of_two(all="SUM([failed, placed])", result="IF(all >= 20, 100 * failed / all, 0)"),
+                of_two(retries="FILL(failed, REPEAT)", result="retries + placed"),
+            )
+        ),
         *right_statements("topic_policy_statements", "sns:Publish", "sns:Subscribe", topics=["critical", "dlq"]),
         ("tags", GOOD_TAGS),
         ("subscriptions/a/endpoint", "on-call+bbws@alerts.example.co.za"),

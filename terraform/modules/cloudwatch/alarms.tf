@@ -362,7 +362,12 @@ locals {
     },
   )
 
-  alarms         = merge(local.function_alarms, local.audit_alarms, local.api_alarms, local.table_alarms, local.queue_alarms, local.rule_alarms, local.vault_alarms, local.mail_alarms, local.other_alarms)
+  own_alarms = {
+    for key, alarm in module.inputs.alarms : key => merge(alarm, { topics = [alarm.severity], datapoints = coalesce(alarm.datapoints, alarm.periods) })
+  }
+
+  made_alarms    = merge(local.function_alarms, local.audit_alarms, local.api_alarms, local.table_alarms, local.queue_alarms, local.rule_alarms, local.vault_alarms, local.mail_alarms, local.other_alarms)
+  alarms         = merge(local.made_alarms, local.own_alarms)
   single_metrics = { for key, alarm in local.alarms : key => one(values(alarm.metrics)) if length(alarm.expressions) == 0 }
 
   alarm_names = { for key in keys(local.alarms) : key => "${local.name_prefix}-alarm-${key}" }
@@ -380,7 +385,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   treat_missing_data  = each.value.missing
   alarm_actions       = [for topic in each.value.topics : local.topic_arns[topic]]
   ok_actions          = [for topic in each.value.topics : local.topic_arns[topic]]
-  tags                = var.tags
+  tags                = merge(var.tags, try(each.value.tags, {}))
 
   # One metric stands in the alarm itself; several are joined by the expression.
   namespace          = try(local.single_metrics[each.key].namespace, null)
@@ -388,7 +393,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   dimensions         = try(local.single_metrics[each.key].dimensions, null)
   period             = try(local.single_metrics[each.key].period, null)
   statistic          = try(regex("^[A-Z].*$", local.single_metrics[each.key].stat), null)
-  extended_statistic = try(regex("^p[0-9]+$", local.single_metrics[each.key].stat), null)
+  extended_statistic = try(regex("^[a-z].*$", local.single_metrics[each.key].stat), null)
 
   dynamic "metric_query" {
     for_each = length(each.value.expressions) == 0 ? {} : each.value.metrics
@@ -419,4 +424,11 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   }
 
   depends_on = [aws_sns_topic_policy.this]
+
+  lifecycle {
+    precondition {
+      condition     = !(contains(keys(local.made_alarms), each.key) && contains(keys(local.own_alarms), each.key))
+      error_message = "alarms: ${each.key} is the name of an alarm that the module makes itself: choose another key."
+    }
+  }
 }

@@ -24,6 +24,7 @@ module "inputs" {
   archive_replication           = var.archive_replication
   thresholds                    = var.thresholds
   lambda_concurrency_limit      = var.lambda_concurrency_limit
+  alarms                        = var.alarms
   subscriptions                 = var.subscriptions
   topic_policy_statements       = var.topic_policy_statements
   dashboard_enabled             = var.dashboard_enabled

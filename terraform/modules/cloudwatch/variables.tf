@@ -13,6 +13,8 @@ locals {
     "event_rules.*"                          = ["name", "event_bus_name"]
     "archive_replication"                    = ["source_bucket", "destination_bucket", "rule_id"]
     "thresholds"                             = ["api_5xx_percent", "api_4xx_percent", "api_4xx_least_requests", "concurrency_percent", "table_replication_seconds", "archive_replication_seconds", "mail_bounces_percent", "mail_complaints_percent"]
+    "alarms.*"                               = ["description", "severity", "metrics", "expressions", "label", "threshold", "comparison", "periods", "datapoints", "missing", "tags"]
+    "alarms.*.metrics.*"                     = ["namespace", "name", "dimensions", "stat", "period"]
     "subscriptions.*"                        = ["topic", "protocol", "endpoint"]
     "topic_policy_statements.*"              = ["effect", "actions", "principals", "conditions", "topics"]
     "topic_policy_statements.*.conditions.*" = ["test", "variable", "values"]
@@ -276,6 +278,44 @@ variable "lambda_concurrency_limit" {
   type        = number
   default     = 1000
   nullable    = false
+}
+
+variable "alarms" {
+  description = <<-EOT
+    Alarms of your own, by the last part of their name: {project_name}-{env_name}-alarm-{key}.
+    `severity`: the topic that hears of it, critical or warning.
+    `metrics`: by an id, each with its namespace and name and, if wanted, dimensions, stat (Sum) and period in seconds (60).
+    `expressions`: metric math on those ids, by an id of its own; the one called `result` is compared. None where a single metric is compared as it is. `label`: what the result is called; null for its id.
+    `threshold`, `comparison` (GreaterThanThreshold), and in how many of how many periods: `datapoints` (null for all of them) of `periods` (1).
+    `missing`: what no data means: notBreaching (nothing happened), breaching, ignore (the last verdict stands) or missing.
+    `tags`: beside those of the module.
+  EOT
+  type        = any
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = length(flatten(try([for key_0, value_0 in var.alarms : [
+      try([for key in keys(value_0) :
+        "alarms.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["alarms.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["alarms.*"], ["none"]))})"
+      if !contains(local.known_keys["alarms.*"], key)], []),
+      try([for key_1, value_1 in value_0.metrics : [
+        try([for key in keys(value_1) :
+          "alarms.${key_0}.metrics.${key_1}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["alarms.*.metrics.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["alarms.*.metrics.*"], ["none"]))})"
+        if !contains(local.known_keys["alarms.*.metrics.*"], key)], [])
+      ]], [])
+    ]], []))) == 0
+    error_message = "alarms holds keys that mean nothing here: ${join("; ", flatten(try([for key_0, value_0 in var.alarms : [
+      try([for key in keys(value_0) :
+        "alarms.${key_0}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["alarms.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["alarms.*"], ["none"]))})"
+      if !contains(local.known_keys["alarms.*"], key)], []),
+      try([for key_1, value_1 in value_0.metrics : [
+        try([for key in keys(value_1) :
+          "alarms.${key_0}.metrics.${key_1}.${key} (known: ${join(", ", coalescelist([for known in local.known_keys["alarms.*.metrics.*"] : known if substr(known, 0, 2) == substr(key, 0, 2)], local.known_keys["alarms.*.metrics.*"], ["none"]))})"
+        if !contains(local.known_keys["alarms.*.metrics.*"], key)], [])
+      ]], [])
+    ]], [])))}."
+  }
 }
 
 variable "subscriptions" {

@@ -45,6 +45,11 @@ output "thresholds" {
   value       = var.thresholds
 }
 
+output "alarms" {
+  description = "The input alarms, typed and checked."
+  value       = var.alarms
+}
+
 output "subscriptions" {
   description = "The input subscriptions, typed and checked."
   value       = var.subscriptions

@@ -384,6 +384,148 @@ variable "lambda_concurrency_limit" {
   }
 }
 
+variable "alarms" {
+  description = <<-EOT
+    Alarms of your own, by the last part of their name: {project_name}-{env_name}-alarm-{key}.
+    `severity`: the topic that hears of it, critical or warning.
+    `metrics`: by an id, each with its namespace and name and, if wanted, dimensions, stat (Sum) and period in seconds (60).
+    `expressions`: metric math on those ids, by an id of its own; the one called `result` is compared. None where a single metric is compared as it is. `label`: what the result is called; null for its id.
+    `threshold`, `comparison` (GreaterThanThreshold), and in how many of how many periods: `datapoints` (null for all of them) of `periods` (1).
+    `missing`: what no data means: notBreaching (nothing happened), breaching, ignore (the last verdict stands) or missing.
+    `tags`: beside those of the module.
+  EOT
+  type = map(object({
+    description = string
+    severity    = string
+    metrics = map(object({
+      namespace  = string
+      name       = string
+      dimensions = optional(map(string), {})
+      stat       = optional(string, "Sum")
+      period     = optional(number, 60)
+    }))
+    expressions = optional(map(string), {})
+    label       = optional(string)
+    threshold   = number
+    comparison  = optional(string, "GreaterThanThreshold")
+    periods     = optional(number, 1)
+    datapoints  = optional(number)
+    missing     = optional(string, "notBreaching")
+    tags        = optional(map(string), {})
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for key in keys(var.alarms) : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", key)) && length(key) <= 200])
+    error_message = "alarms must have keys of lower-case words joined by hyphens, at most 200 characters: they become part of alarm names."
+  }
+
+  validation {
+    condition     = alltrue([for alarm in values(var.alarms) : length(trimspace(alarm.description)) > 0 && length(alarm.description) <= 1024])
+    error_message = "alarms[*].description must say, in 1 to 1,024 characters, what happened and what to look at: whoever is woken reads it."
+  }
+
+  validation {
+    condition     = alltrue([for alarm in values(var.alarms) : contains(["critical", "warning"], alarm.severity)])
+    error_message = "alarms[*].severity must be critical or warning."
+  }
+
+  validation {
+    condition     = alltrue([for alarm in values(var.alarms) : contains(["GreaterThanThreshold", "GreaterThanOrEqualToThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"], alarm.comparison)])
+    error_message = "alarms[*].comparison must be GreaterThanThreshold, GreaterThanOrEqualToThreshold, LessThanThreshold or LessThanOrEqualToThreshold."
+  }
+
+  validation {
+    condition     = alltrue([for alarm in values(var.alarms) : contains(["notBreaching", "breaching", "ignore", "missing"], alarm.missing)])
+    error_message = "alarms[*].missing must be notBreaching, breaching, ignore or missing."
+  }
+
+  validation {
+    condition = alltrue([
+      for alarm in values(var.alarms) : alarm.periods >= 1 && floor(alarm.periods) == alarm.periods
+      && coalesce(alarm.datapoints, alarm.periods) >= 1 && coalesce(alarm.datapoints, alarm.periods) <= alarm.periods && floor(coalesce(alarm.datapoints, 1)) == coalesce(alarm.datapoints, 1)
+    ])
+    error_message = "alarms[*].periods and datapoints must be whole numbers from 1, and datapoints not more than periods."
+  }
+
+  validation {
+    condition     = alltrue([for alarm in values(var.alarms) : length(alarm.metrics) >= 1 && length(alarm.metrics) <= 10 && alltrue([for id in keys(alarm.metrics) : can(regex("^[a-z][A-Za-z0-9_]{0,254}$", id)) && id != "result"])])
+    error_message = "alarms[*].metrics must be 1 to 10, by ids of letters, digits and _ that begin with a small letter; result is the id of an expression."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for alarm in values(var.alarms) : [
+        for metric in alarm.metrics :
+        can(regex("^[A-Za-z0-9_./#:-]{1,255}$", metric.namespace)) && !startswith(metric.namespace, ":") && can(regex("^[!-~]([ -~]{0,253}[!-~])?$", metric.name)) && length(metric.dimensions) <= 30
+        && alltrue([for name, value in metric.dimensions : can(regex("^[!-9;-~][ -~]{0,254}$", name)) && can(regex("^[ -~]*[!-~][ -~]*$", value)) && length(value) <= 1024])
+      ]
+    ]))
+    error_message = "alarms[*].metrics[*] must have a namespace, such as AWS/SQS or one of your own, a name, and at most 30 dimensions, none of them empty."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for alarm in values(var.alarms) : [
+        for metric in alarm.metrics : can(regex("^(SampleCount|Average|Sum|Minimum|Maximum|(p|tm|tc|ts|wm)(100|[0-9]{1,2}([.][0-9]{1,10})?))$", metric.stat))
+      ]
+    ]))
+    error_message = "alarms[*].metrics[*].stat must be SampleCount, Average, Sum, Minimum, Maximum, or a percentile such as p95 (tm, tc, ts and wm likewise)."
+  }
+
+  validation {
+    condition = alltrue([
+      for alarm in values(var.alarms) :
+      length(distinct([for metric in alarm.metrics : metric.period])) <= 1
+      && alltrue([for metric in alarm.metrics : metric.period >= 60 && metric.period <= 86400 ? metric.period % 60 == 0 : contains([10, 30], metric.period) && !startswith(metric.namespace, "AWS/")])
+    ])
+    error_message = "alarms[*].metrics must have one period between them: 60 seconds or a multiple, up to 86,400; of metrics of your own also 10 or 30."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for alarm in values(var.alarms) : [for metric in alarm.metrics : metric.period * alarm.periods <= (metric.period >= 3600 ? 604800 : 86400)]
+    ]))
+    error_message = "alarms: periods times the period may be a day, or a week where the period is an hour or longer."
+  }
+
+  validation {
+    condition = alltrue([
+      for alarm in values(var.alarms) : length(alarm.expressions) == 0 ? length(alarm.metrics) == 1 && alarm.label == null : contains(keys(alarm.expressions), "result")
+    ])
+    error_message = "alarms[*].expressions must have one with the id result, which is compared; without expressions there is one metric, and no label."
+  }
+
+  # What AWS would say when it is applied, and what it would not: a metric that no expression looks at.
+  validation {
+    condition = alltrue(flatten([
+      for alarm in values(var.alarms) : [
+        for id, expression in alarm.expressions :
+        can(regex("^[a-z][A-Za-z0-9_]{0,254}$", id)) && !contains(keys(alarm.metrics), id) && length(expression) <= 1024 && !can(regex("SEARCH|ANOMALY_DETECTION_BAND|SELECT", expression))
+        && length(regexall("\\b[a-z][A-Za-z0-9_]*\\b", expression)) > 0
+        && length(setsubtract(regexall("\\b[a-z][A-Za-z0-9_]*\\b", expression), setsubtract(concat(keys(alarm.metrics), keys(alarm.expressions)), [id, "result"]))) == 0
+      ]
+      ])) && alltrue([
+      for alarm in values(var.alarms) : length(alarm.expressions) == 0 || length(setsubtract(
+        setsubtract(concat(keys(alarm.metrics), keys(alarm.expressions)), ["result"]),
+        flatten([for expression in values(alarm.expressions) : regexall("\\b[a-z][A-Za-z0-9_]*\\b", expression)])
+      )) == 0
+    ])
+    error_message = "alarms[*].expressions must be metric math on ids of that alarm's metrics and expressions, all of which are used; an alarm takes no SEARCH, SELECT or ANOMALY_DETECTION_BAND."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for alarm in values(var.alarms) : [
+        length(merge(var.tags, alarm.tags)) <= 50,
+        [for key, value in alarm.tags : can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,128}$", key)) && can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{0,256}$", value)) && !startswith(lower(key), "aws:")],
+      ]
+    ]))
+    error_message = "alarms[*].tags: at most 50 with those of the module, keys of 1 to 128 and values of up to 256 letters, digits, spaces and _ . : / = + - @; keys that begin with aws: are AWS's own."
+  }
+}
+
 # --- Whom it tells -----------------------------------------------------------------------------------
 
 variable "subscriptions" {

@@ -640,3 +640,100 @@ run "statements_of_ones_own" {
     error_message = "A statement says what its caller gave, of that topic."
   }
 }
+
+run "alarms_of_ones_own" {
+  command = plan
+
+  variables {
+    alarms = {
+      orders-stopped = {
+        description = "No order in a quarter of an hour"
+        severity    = "critical"
+        metrics     = { orders = { namespace = "Shop", name = "Orders", dimensions = { Shop = "one" }, stat = "p99.9", period = 300 } }
+        comparison  = "LessThanThreshold"
+        threshold   = 1
+        periods     = 3
+        missing     = "breaching"
+      }
+      payments-refused = {
+        description = "More than 10 % of payments were refused"
+        severity    = "warning"
+        metrics = {
+          refused = { namespace = "Shop", name = "Payments", dimensions = { Result = "refused" } }
+          paid    = { namespace = "Shop", name = "Payments", dimensions = { Result = "paid" } }
+        }
+        expressions = { all = "SUM([refused, paid])", result = "100 * refused / all" }
+        label       = "Percent refused"
+        threshold   = 10
+        periods     = 5
+        datapoints  = 3
+        tags        = { Team = "payments" }
+      }
+    }
+  }
+
+  assert {
+    condition = (
+      output.alarm_names["orders-stopped"] == "bbws-access-dev-alarm-orders-stopped"
+      && aws_cloudwatch_metric_alarm.this["orders-stopped"].alarm_name == "bbws-access-dev-alarm-orders-stopped"
+      && aws_cloudwatch_metric_alarm.this["orders-stopped"].alarm_description == "No order in a quarter of an hour"
+      && aws_cloudwatch_metric_alarm.this["orders-stopped"].alarm_actions == toset([output.topic_arns["critical"]])
+      && aws_cloudwatch_metric_alarm.this["orders-stopped"].ok_actions == toset([output.topic_arns["critical"]])
+      && aws_cloudwatch_metric_alarm.this["payments-refused"].alarm_actions == toset([output.topic_arns["warning"]])
+      && aws_cloudwatch_metric_alarm.this["payments-refused"].tags == tomap({ Component = "monitoring", Team = "payments" })
+      && aws_cloudwatch_metric_alarm.this["orders-stopped"].tags == tomap({ Component = "monitoring" })
+    )
+    error_message = "An alarm of the caller's own is named, tagged and told of as the module's are."
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.this["orders-stopped"].namespace == "Shop"
+      && aws_cloudwatch_metric_alarm.this["orders-stopped"].metric_name == "Orders"
+      && aws_cloudwatch_metric_alarm.this["orders-stopped"].dimensions == tomap({ Shop = "one" })
+      && aws_cloudwatch_metric_alarm.this["orders-stopped"].period == 300
+      && aws_cloudwatch_metric_alarm.this["orders-stopped"].extended_statistic == "p99.9"
+      && aws_cloudwatch_metric_alarm.this["orders-stopped"].statistic == null
+      && aws_cloudwatch_metric_alarm.this["orders-stopped"].comparison_operator == "LessThanThreshold"
+      && aws_cloudwatch_metric_alarm.this["orders-stopped"].threshold == 1
+      && aws_cloudwatch_metric_alarm.this["orders-stopped"].evaluation_periods == 3
+      && aws_cloudwatch_metric_alarm.this["orders-stopped"].datapoints_to_alarm == 3
+      && aws_cloudwatch_metric_alarm.this["orders-stopped"].treat_missing_data == "breaching"
+    )
+    error_message = "A single metric stands in the alarm itself."
+  }
+
+  assert {
+    condition = (
+      { for query in aws_cloudwatch_metric_alarm.this["payments-refused"].metric_query : query.id => query.return_data } == { all = false, paid = false, refused = false, result = true }
+      && { for query in aws_cloudwatch_metric_alarm.this["payments-refused"].metric_query : query.id => query.expression if try(length(query.expression), 0) > 0 } == { all = "SUM([refused, paid])", result = "100 * refused / all" }
+      && aws_cloudwatch_metric_alarm.this["payments-refused"].comparison_operator == "GreaterThanThreshold"
+      && aws_cloudwatch_metric_alarm.this["payments-refused"].evaluation_periods == 5
+      && aws_cloudwatch_metric_alarm.this["payments-refused"].datapoints_to_alarm == 3
+      && aws_cloudwatch_metric_alarm.this["payments-refused"].treat_missing_data == "notBreaching"
+    )
+    error_message = "Several metrics are joined by the expression that is called result."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.this) == 16
+    error_message = "The module's own alarms are all there."
+  }
+}
+
+run "rejects_an_alarm_that_the_module_makes" {
+  command = plan
+
+  variables {
+    alarms = {
+      api-5xx = {
+        description = "Never goes off"
+        severity    = "warning"
+        metrics     = { errors = { namespace = "Shop", name = "Errors" } }
+        threshold   = 1000000
+      }
+    }
+  }
+
+  expect_failures = [aws_cloudwatch_metric_alarm.this]
+}

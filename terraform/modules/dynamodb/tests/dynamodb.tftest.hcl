@@ -280,6 +280,8 @@ run "statements_of_ones_own" {
   command = plan
 
   variables {
+    env_name       = "dev"
+    tables         = { orders = {} }
     create_kms_key = true
     kms_key_policy_statements = {
       Reader = {

@@ -392,7 +392,7 @@ run "statements_of_ones_own" {
         Effect    = "Allow"
         Principal = { AWS = "arn:aws:iam::999999999999:role/auditor" }
         Action    = ["s3:ListBucket", "s3:GetObject"]
-        Resource  = [output.bucket_arn, "${output.bucket_arn}/*"]
+        Resource  = ["${output.bucket_arn}/*", output.bucket_arn]
         Condition = { StringEquals = { "aws:PrincipalOrgID" = "o-a1b2c3d4e5" } }
       }
       NobodyLiftsLocks = {
@@ -400,7 +400,7 @@ run "statements_of_ones_own" {
         Effect    = "Deny"
         Principal = "*"
         Action    = "s3:BypassGovernanceRetention"
-        Resource  = [output.bucket_arn, "${output.bucket_arn}/*"]
+        Resource  = ["${output.bucket_arn}/*", output.bucket_arn]
       }
     }
     error_message = "A statement says what its caller gave, of the archive and its objects."
