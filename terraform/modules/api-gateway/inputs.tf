@@ -17,6 +17,7 @@ module "inputs" {
   cors                             = var.cors
   require_named_origins            = var.require_named_origins
   stage_name                       = var.stage_name
+  stage_after                      = var.stage_after
   access_log_group_arn             = var.access_log_group_arn
   execution_logging                = var.execution_logging
   xray_tracing_enabled             = var.xray_tracing_enabled

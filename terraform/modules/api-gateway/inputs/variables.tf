@@ -89,7 +89,7 @@ variable "extension_prefix" {
 }
 
 variable "services" {
-  description = "Invoke ARN of the function of every service that the document's operations name: arn:PARTITION:apigateway:REGION:lambda:path/2015-03-31/functions/FUNCTION_ARN/invocations."
+  description = "Invoke ARN of the function of every service that the document's operations name, built from names and not taken from a resource (see stage_after): arn:PARTITION:apigateway:REGION:lambda:path/2015-03-31/functions/FUNCTION_ARN/invocations."
   type        = map(string)
   nullable    = false
 
@@ -222,6 +222,13 @@ variable "stage_name" {
   }
 }
 
+variable "stage_after" {
+  description = "What must exist before the stage leads anybody to the API: outputs of functions, roles and the account's log role, whose names services and authorizer hold. A reference there would reach the deployment, and with it create_before_destroy everything behind it."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
 variable "access_log_group_arn" {
   description = "ARN of the log group that receives one JSON line for every request."
   type        = string
@@ -303,7 +310,7 @@ variable "throttle" {
 }
 
 variable "resource_policy" {
-  description = "Resource policy of the API as a JSON string; it may name the API as execute-api:/*; null leaves the API to its authorizer."
+  description = "Resource policy of the API as a JSON string; it may name the API as execute-api:/*; null lets everybody ask, and leaves the API to its authorizer."
   type        = string
   default     = null
 
