@@ -443,8 +443,7 @@ variable "alarms" {
 
   validation {
     condition = alltrue([
-      for alarm in values(var.alarms) : alarm.periods >= 1 && floor(alarm.periods) == alarm.periods
-      && coalesce(alarm.datapoints, alarm.periods) >= 1 && coalesce(alarm.datapoints, alarm.periods) <= alarm.periods && floor(coalesce(alarm.datapoints, 1)) == coalesce(alarm.datapoints, 1)
+      for alarm in values(var.alarms) : alarm.periods >= 1 && floor(alarm.periods) == alarm.periods && coalesce(alarm.datapoints, alarm.periods) >= 1 && coalesce(alarm.datapoints, alarm.periods) <= alarm.periods && floor(coalesce(alarm.datapoints, 1)) == coalesce(alarm.datapoints, 1)
     ])
     error_message = "alarms[*].periods and datapoints must be whole numbers from 1, and datapoints not more than periods."
   }
@@ -458,8 +457,7 @@ variable "alarms" {
     condition = alltrue(flatten([
       for alarm in values(var.alarms) : [
         for metric in alarm.metrics :
-        can(regex("^[A-Za-z0-9_./#:-]{1,255}$", metric.namespace)) && !startswith(metric.namespace, ":") && can(regex("^[!-~]([ -~]{0,253}[!-~])?$", metric.name)) && length(metric.dimensions) <= 30
-        && alltrue([for name, value in metric.dimensions : can(regex("^[!-9;-~][ -~]{0,254}$", name)) && can(regex("^[ -~]*[!-~][ -~]*$", value)) && length(value) <= 1024])
+        can(regex("^[A-Za-z0-9_./#:-]{1,255}$", metric.namespace)) && !startswith(metric.namespace, ":") && can(regex("^[!-~]([ -~]{0,253}[!-~])?$", metric.name)) && length(metric.dimensions) <= 30 && alltrue([for name, value in metric.dimensions : can(regex("^[!-9;-~][ -~]{0,254}$", name)) && can(regex("^[ -~]*[!-~][ -~]*$", value)) && length(value) <= 1024])
       ]
     ]))
     error_message = "alarms[*].metrics[*] must have a namespace, such as AWS/SQS or one of your own, a name, and at most 30 dimensions, none of them empty."
@@ -477,8 +475,7 @@ variable "alarms" {
   validation {
     condition = alltrue([
       for alarm in values(var.alarms) :
-      length(distinct([for metric in alarm.metrics : metric.period])) <= 1
-      && alltrue([for metric in alarm.metrics : metric.period >= 60 && metric.period <= 86400 ? metric.period % 60 == 0 : contains([10, 30], metric.period) && !startswith(metric.namespace, "AWS/")])
+      length(distinct([for metric in alarm.metrics : metric.period])) <= 1 && alltrue([for metric in alarm.metrics : metric.period >= 60 && metric.period <= 86400 ? metric.period % 60 == 0 : contains([10, 30], metric.period) && !startswith(metric.namespace, "AWS/")])
     ])
     error_message = "alarms[*].metrics must have one period between them: 60 seconds or a multiple, up to 86,400; of metrics of your own also 10 or 30."
   }
@@ -502,9 +499,7 @@ variable "alarms" {
     condition = alltrue(flatten([
       for alarm in values(var.alarms) : [
         for id, expression in alarm.expressions :
-        can(regex("^[a-z][A-Za-z0-9_]{0,254}$", id)) && !contains(keys(alarm.metrics), id) && length(expression) <= 1024 && !can(regex("SEARCH|ANOMALY_DETECTION_BAND|SELECT", expression))
-        && length(regexall("\\b[a-z][A-Za-z0-9_]*\\b", expression)) > 0
-        && length(setsubtract(regexall("\\b[a-z][A-Za-z0-9_]*\\b", expression), setsubtract(concat(keys(alarm.metrics), keys(alarm.expressions)), [id, "result"]))) == 0
+        can(regex("^[a-z][A-Za-z0-9_]{0,254}$", id)) && !contains(keys(alarm.metrics), id) && length(expression) <= 1024 && !can(regex("SEARCH|ANOMALY_DETECTION_BAND|SELECT", expression)) && length(regexall("\\b[a-z][A-Za-z0-9_]*\\b", expression)) > 0 && length(setsubtract(regexall("\\b[a-z][A-Za-z0-9_]*\\b", expression), setsubtract(concat(keys(alarm.metrics), keys(alarm.expressions)), [id, "result"]))) == 0
       ]
       ])) && alltrue([
       for alarm in values(var.alarms) : length(alarm.expressions) == 0 || length(setsubtract(
