@@ -123,6 +123,12 @@ def test_leading_keys(restricted: Any, table: str, name: str) -> None:
     assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
 
 
+def test_a_wildcard_stands_for_every_character(restricted: Any, table: str) -> None:
+    restricted.put_item(TableName=table, Item=key("OWN#1\n2"))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        restricted.put_item(TableName=table, Item=key("OTHER#\nOWN#1"))
+
+
 def test_a_scan_names_no_partition(restricted: Any, table: str) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         restricted.scan(TableName=table)

@@ -53,6 +53,8 @@ module "api" {{
   source           = "../../modules/api-gateway"
   project_name     = "notes"
   env_name         = "test"
+  account_id       = "000000000000"
+  check_account    = false
   openapi_document = jsonencode({json.dumps(DOCUMENT)})
   services         = {{ notes = "{FUNCTIONS}:notes:live/invocations" }}
   authorizer = {{

@@ -22,7 +22,7 @@ from bbws_access.cli.console import note, size, step
 from bbws_access.cli.environments import Environment
 from bbws_access.cli.errors import InterruptedByUserError, ToolError
 from bbws_access.cli.targets import APPLIED, LEAST_DISK, LocalTarget, Target, check_disk, make_folder
-from bbws_access.cli.terraform import UNSAVED_STATE, Report, TerraformError, find_provider, find_terraform
+from bbws_access.cli.terraform import UNSAVED_STATE, Report, TerraformError, data_folder, find_provider, find_terraform
 from bbws_access.kernel.contract import load_contract
 from bbws_access.packaging import Packages, package
 from bbws_access.reference_page import render
@@ -311,7 +311,8 @@ def down(target: LocalTarget, *, destroy: bool) -> bool:
             current.result = "removed" if destroy else f"stopped; {target.folder} keeps its state"
     if destroy:
         shutil.rmtree(target.folder)
-        shutil.rmtree(target.terraform.folder, ignore_errors=True)
+        # Terraform itself is not asked: where nothing was ever deployed there is no address to tell it.
+        shutil.rmtree(data_folder(target.project, target.key), ignore_errors=True)
     return running
 
 

@@ -319,6 +319,11 @@ def _tail(log: Path) -> str:
 # --- Running ---------------------------------------------------------------------------------------------------------
 
 
+def data_folder(project: Project, key: str) -> Path:
+    """Where Terraform keeps its files of one target: data, plans, logs."""
+    return project.build / "terraform" / key
+
+
 class Terraform:
     """Terraform in the stack's folder, with a data folder of its own for each target and environment.
 
@@ -330,7 +335,7 @@ class Terraform:
         self.project = project
         self.binary = find_terraform()
         self.provider = find_provider(project)
-        self.folder = project.build / "terraform" / key
+        self.folder = data_folder(project, key)
         self.folder.mkdir(parents=True, exist_ok=True)
         dropped = ("TF_WORKSPACE", "TF_DATA_DIR", "TF_CLI_CONFIG_FILE", "TF_VAR_")
         kept = {name: value for name, value in environment.items() if not name.startswith((*dropped, "TF_CLI_ARGS"))}

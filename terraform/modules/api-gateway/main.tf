@@ -29,7 +29,7 @@ locals {
   # writes the API's ARN where a policy says execute-api:/, which would be a change in every plan: every API's stands for it, because
   # the policy belongs to this one.
   resource_policy = var.resource_policy == null ? local.open_policy : replace(
-    var.resource_policy, "\"execute-api:/", "\"arn:${data.aws_partition.current.partition}:execute-api:*:*:*/"
+    var.resource_policy, "\"execute-api:/", "\"arn:${local.partition}:execute-api:*:*:*/"
   )
   open_policy = jsonencode({
     Version = "2012-10-17"
@@ -37,7 +37,7 @@ locals {
       Effect    = "Allow"
       Principal = "*"
       Action    = "execute-api:Invoke"
-      Resource  = "arn:${data.aws_partition.current.partition}:execute-api:*:*:*/*"
+      Resource  = "arn:${local.partition}:execute-api:*:*:*/*"
     }]
   })
 
