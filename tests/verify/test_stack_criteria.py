@@ -302,7 +302,7 @@ def copy_root() -> Path:
     return Path(__file__).resolve().parents[2] / "terraform"
 
 
-@pytest.mark.parametrize(("environment", "line", "other"), lines())
+@pytest.mark.parametrize(("environment", "line", "other"), list(lines()))
 def test_every_value_of_an_environment_is_held_to_the_table(
     environment: str, line: str, other: str, planned: Plans, project: Project
 ) -> None:
