@@ -5,6 +5,7 @@ and looks at all: whatever a change of the stack, of its modules or of an enviro
 in the difference of one file, and is accepted there or not at all.
 """
 
+import contextlib
 import json
 import re
 from hashlib import sha256
@@ -45,12 +46,12 @@ def _parts(item: Planned) -> Values:
     """An item's values, policies by statement; of an API's document what guards each route, not what describes it."""
     values = dict(item.values)
     for name in ("policy", "assume_role_policy"):
-        text = values.get(name)
-        if isinstance(text, str) and text.startswith("{"):
-            # A statement on each line.
-            found = json.loads(values.pop(name)).get("Statement", [])
+        # A statement on each line.
+        with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
+            found = json.loads(values[name] or "")["Statement"]
             for number, one in enumerate(found if isinstance(found, list) else [found], 1):
                 values[f"{name}: {one.get('Sid') or number}"] = one
+            del values[name]
     if item.type == "aws_api_gateway_deployment":
         values["triggers"] = sorted(values.get("triggers") or {})
     if item.type != "aws_api_gateway_rest_api":
