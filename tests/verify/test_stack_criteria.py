@@ -363,7 +363,7 @@ WIRING = {
     # A defect of terraform/stack: file, text, another; the criterion that sees it; a part of what it finds.
     "no alarm on mail's dead letters": (
         "main.tf", "    module.mail.dead_letter_queue_names,\n", "", "watched", "queue-mail-dead-letters"),
-    "no alarm on rules": ("main.tf", "= module.events.rule_names", "= {}", "watched", "FailedInvocations"),
+    "no alarm on rules": ("main.tf", "= module.events.watched_rules", "= {}", "watched", "FailedInvocations"),
     "no alarm on backups": (
         "main.tf", 'for name in module.dynamodb.backup_vault_name[*] : "tables" => name',
         "for name in [] : name => name", "watched", "backups failed"),
@@ -373,12 +373,12 @@ WIRING = {
         "watched", "lag of"),
     "no second factor": (
         "main.tf", "= var.multi_factor_authentication", '= "OPTIONAL"', "environment-table", "second factor"),
-    "no web ACL": ("main.tf", "= var.web_acl\n", "= null\n", "environment-table", "web ACL"),
+    "no web ACL": ("main.tf", "= module.inputs.web_acl\n", "= null\n", "environment-table", "web ACL"),
     "always debugging": ("main.tf", "= var.log_level", '= "DEBUG"', "environment-table", "LOG_LEVEL"),
     "a short lock": (
         "main.tf",
-        "  object_lock               = var.audit_object_lock\n"
-        '  allow_compliance_lock     = var.audit_object_lock.mode == "COMPLIANCE"\n'
+        "  object_lock               = module.inputs.audit_object_lock\n"
+        '  allow_compliance_lock     = module.inputs.audit_object_lock.mode == "COMPLIANCE"\n'
         "  exports_expire_after_days = local.exports_days\n"
         "  force_destroy             = !var.deletion_protection\n  replication",
         '  object_lock               = { mode = "GOVERNANCE", days = 365 }\n  exports_expire_after_days = '
