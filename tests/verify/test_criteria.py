@@ -531,8 +531,8 @@ CROOKED = 'data "aws_partition" "current" {}', 'data   "aws_partition" "current"
             id="validate",
         ),
         pytest.param(
-            "kms", ("current.name == var.region", "current.name != var.region"), ("_validate",), {"plan", "supporting"},
-            id="plan",
+            "kms", ("self.endpoint)[1] == var.region", "self.endpoint)[1] != var.region"), ("_validate",),
+            {"plan", "supporting"}, id="plan",
         ),
         pytest.param("iam", CROOKED, ("_init", "_validate", "_plan"), {"workers"}, id="workers"),
         pytest.param("kms", CROOKED, ("_init", "_validate", "_plan"), {"supporting"}, id="supporting"),
@@ -542,13 +542,18 @@ def test_what_a_worker_cannot_do_turns_its_criterion_red(
     module: str, change: tuple[str, str], left_out: tuple[str, ...], wanted: set[str], planned: Plans,
     shared_project: Project, tmp_path: Path,
 ) -> None:  # fmt: skip
-    with replaced(shared_project, [(f"modules/{module}/main.tf", *change)]):
+    file = next(
+        path
+        for path in sorted((shared_project.modules / module).glob("*.tf"))
+        if change[0] in path.read_text(encoding="utf-8")
+    )
+    with replaced(shared_project, [(file.relative_to(shared_project.root / "terraform").as_posix(), *change)]):
         found = red(work(planned, shared_project, module, tmp_path, *left_out), "dev")
         assert found.keys() == wanted
-        text = (shared_project.modules / module / "main.tf").read_text(encoding="utf-8").splitlines()
+        text = file.read_text(encoding="utf-8").splitlines()
     for findings in found.values():
         (finding,) = findings
-        assert f"terraform/modules/{module}/main.tf" in finding.message
+        assert f"terraform/modules/{module}/{file.name}" in finding.message
         if finding.line:
             assert change[1] in text[finding.line - 1]
 

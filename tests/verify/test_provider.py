@@ -38,6 +38,8 @@ variables {
   region     = "eu-west-1"
   account_id = "000000000000"
   keys       = { data = { description = "Data." } }
+
+  check_account = false
 }
 
 run "in_europe" {
@@ -61,9 +63,9 @@ run "in_europe_again" {
 run "refused" {
   command = plan
   variables {
-    region = "nowhere"
+    region = "eu-north-1"
   }
-  expect_failures = [var.region]
+  expect_failures = [data.aws_region.current]
 }
 
 run "wrong" {
