@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import boto3
 from tests.support.invitations import create_mail_queue, create_user_pool, new_address, settings_of_invitation
-from tests.support.services import ENGINEER, Answer, Instance, World
+from tests.support.services import ENGINEER, EVENT_BUS, Answer, Instance, World
 from tests.support.tables import REGION, create_tables, patient_database, query_all
 from tests.support.teams import Organisation
 
@@ -117,6 +117,8 @@ class Place:
 
     def __init__(self, endpoint: str, tables: dict[str, str] | None = None) -> None:
         """tables: the real names of tables that are there; new ones are made for None"""
+        if tables is None:
+            boto3.client("events").create_event_bus(Name=EVENT_BUS)
         self.tables = tables or create_tables()
         database = patient_database(endpoint)
         seed_reference_data(database, self.tables["permissions"], ENGINEER)
@@ -141,7 +143,7 @@ class Place:
         if service == "invitation":
             return settings_of_invitation(self.tables, self._mail_queue, self._user_pool, "benchmark")
         tables = {name: self.tables[name] for name in SERVICES[service][1]}
-        return Settings(region=REGION, environment="test", service=service, tables=tables)
+        return Settings(region=REGION, environment="test", service=service, tables=tables, event_bus=EVENT_BUS)
 
     def request(self, operation: Operation, asked: Asked) -> Answer:
         """Send a request; its cost is the instance's then."""

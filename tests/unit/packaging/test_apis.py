@@ -39,7 +39,7 @@ def test_the_authorizer_alone_carries_them(project: Path, tmp_path: Path, monkey
         assert not [name for name in archive.namelist() if "apis" in name]
     values = json.loads(made.tfvars.read_text())["packages"]
     assert values["authorizer"]["apis"] == ["billing", "sites"]
-    assert values["authorizer"]["words"] == ["organisations", "sites", "teams"]
+    assert values["authorizer"]["words"] == ["catalogue", "organisations", "secrets", "sites", "teams"]
     assert not {"apis", "words"} & values["role"].keys()
     (again,) = package("local", ["authorizer"], root=project)
     assert not again.built
