@@ -136,9 +136,9 @@ class _Source:
     def codes(self, operation: str) -> set[str]:
         """Every code that an operation may reach: more than it gives, since any method of a name counts."""
         module, nodes = self.operations[operation]
-        todo, seen, found = [(module, node) for node in nodes], set(), set()
-        while todo:
-            place, node = todo.pop()
+        unread, seen, found = [(module, node) for node in nodes], set(), set()
+        while unread:
+            place, node = unread.pop()
             if id(node) in seen:
                 continue
             seen.add(id(node))
@@ -149,14 +149,14 @@ class _Source:
                     if part.id in ("Conflict", "Stale"):
                         found.add("VERSION_CONFLICT")
                     target = self.imports[place].get(part.id, (place, part.id))
-                    todo += [(target[0], self.definitions[target])] if target in self.definitions else []
+                    unread += [(target[0], self.definitions[target])] if target in self.definitions else []
                 elif isinstance(part, ast.Attribute):
                     owner = self.imports[place].get(part.value.id) if isinstance(part.value, ast.Name) else None
                     target = (".".join(owner), part.attr) if owner else ("", "")
                     if target in self.definitions:
-                        todo.append((target[0], self.definitions[target]))
+                        unread.append((target[0], self.definitions[target]))
                     else:
-                        todo += self.methods[part.attr]
+                        unread += self.methods[part.attr]
         return found
 
 
