@@ -1,11 +1,15 @@
 """What keeps an environment from being destroyed: protection that a value lifts, and locks that nobody lifts."""
 
+import collections
+import concurrent.futures
+import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
+from bbws_access.cli.console import step
 from bbws_access.cli.errors import ToolError
 from bbws_access.cli.targets import Target
 from bbws_access.cli.terraform import Report
@@ -21,6 +25,9 @@ PROTECTED = {
 }
 # Goes with the role that it names. The archive is whole without it, and `apply` makes it again.
 LOOSE = ("aws_s3_bucket_replication_configuration",)
+# How many versions are asked for their locks before it is seen whether one is enough, and by how many at once: as many
+# as a client keeps connections.
+ASKED, AT_ONCE = 500, 10
 State = dict[str, Any]
 
 
@@ -29,6 +36,7 @@ class Locked:
     """A bucket that cannot be deleted: versions in it are under a compliance lock.
 
     until: when the last lock that was found ends, UTC      modules: the stack's modules that stay with it
+    more: whether others were not looked at, since one is enough
     """
 
     bucket: str
@@ -36,10 +44,14 @@ class Locked:
     versions: int
     until: datetime
     modules: frozenset[str]
+    more: bool = False
 
     def __str__(self) -> str:
         held = f"{self.versions} version{'s' * (self.versions != 1)}"
-        return f"{self.bucket} ({self.region}): {held}, the last until {self.until:%Y-%m-%d %H:%M} UTC"
+        until = f"until {self.until:%Y-%m-%d %H:%M} UTC"
+        if self.more:
+            return f"{self.bucket} ({self.region}): at least {held}, the last that was seen {until}"
+        return f"{self.bucket} ({self.region}): {held}, the last {until}"
 
 
 def protected(state: State) -> list[str]:
@@ -65,54 +77,90 @@ def require_unprotected(target: Target, state: State) -> None:
 
 
 def locked_buckets(target: Target, state: State) -> list[Locked]:
-    """The buckets of an environment in which a compliance lock holds something now."""
+    """The buckets of an environment in which a compliance lock holds something now.
+
+    Each bucket is asked whether it has locks at all: they can be switched on without Terraform's knowing.
+    """
     found = []
-    for resource, instance in _instances(state, "aws_s3_bucket"):
-        bucket = instance["attributes"]
-        if not bucket.get("object_lock_enabled"):
-            continue
-        region = bucket.get("region") or target.environment.region
-        held = _held(target.client("s3", region), bucket["bucket"])
-        if held:
-            module = _module(resource)
-            keys = {_module(key) for key in _keys_of(state, bucket["bucket"])}
-            found.append(Locked(bucket["bucket"], region, *held, frozenset({module, *keys})))
+    with step("Locks") as current:
+        for resource, instance in _instances(state, "aws_s3_bucket"):
+            bucket, region = instance["attributes"]["bucket"], instance["attributes"].get("region")
+            region = region or target.environment.region
+            held = _held(target.client("s3", region), bucket, current.say)
+            if held:
+                modules = {_module(resource), *(_module(key) for key, _ in _keys_of(state, bucket))}
+                found.append(Locked(bucket, region, held.versions, held.until, frozenset(modules), held.more))
+        current.result = f"{len(found)} bucket{'s' * (len(found) != 1)} locked" if found else "nothing is locked"
     return found
 
 
-def _held(s3: Any, bucket: str) -> tuple[int, datetime] | None:
-    """How many versions a compliance lock holds, and until when; None for none."""
+@dataclass(frozen=True)
+class _Held:
+    versions: int
+    until: datetime
+    more: bool
+
+
+_Version = tuple[datetime, str, str]  # when it was written, its key and its id
+
+
+def _held(s3: Any, bucket: str, say: Callable[[str], None] = lambda text: None) -> _Held | None:
+    """What a compliance lock holds in a bucket; None for nothing.
+
+    Only the versions know: the bucket's rule is of what is written from now on, and may have said something else when
+    they were. One that is held is enough for the bucket to stay, so the rest is not asked then.
+    """
     from botocore.exceptions import ClientError
 
     try:
-        configuration = s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
-        default = configuration.get("Rule", {}).get("DefaultRetention", {})
+        s3.get_object_lock_configuration(Bucket=bucket)
         pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket)
-        versions = [version for page in pages for version in page.get("Versions", ())]
+        # Millions lie in an archive: no more than needed of each.
+        versions: list[_Version] = sorted(
+            (version["LastModified"], version["Key"], version["VersionId"])
+            for page in pages
+            for version in page.get("Versions", ())
+        )
     except ClientError as error:
         if error.response["Error"]["Code"] in ("NoSuchBucket", "ObjectLockConfigurationNotFoundError"):
             return None
         raise
-    now = datetime.now(UTC)
-    days = timedelta(days=default.get("Days", 0) + 365 * default.get("Years", 0))
-    # One question for each version takes hours where years of an archive lie. The bucket's own rule is the answer for
-    # nearly all of them, and where it finds one that is held, the bucket stays whatever the others are.
-    held = [version["LastModified"] + days for version in versions if version["LastModified"] + days > now]
-    if default.get("Mode") == "COMPLIANCE" and held:
-        newest = max(versions, key=lambda version: version["LastModified"])
-        return len(held), max(*held, _retained(s3, bucket, newest) or now)
-    if default.get("Mode") == "COMPLIANCE" or len(versions) <= 1000:
-        exact = [until for version in versions if (until := _retained(s3, bucket, version)) and until > now]
-        return (len(exact), max(exact)) if exact else None
+    now, asked = datetime.now(UTC), 0
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        order = _spread(versions)
+        while some := list(itertools.islice(order, ASKED)):
+            ends = pool.map(lambda version: _retained(s3, bucket, version), some)
+            held = [until for until in ends if until and until > now]
+            asked += len(some)
+            if held:
+                return _Held(len(held), max(held), more=asked < len(versions))
+            say(f"{bucket}: {asked} of {len(versions)} versions asked")
     return None
 
 
-def _retained(s3: Any, bucket: str, version: dict[str, Any]) -> datetime | None:
+def _spread(versions: Sequence[_Version]) -> Iterator[_Version]:
+    """The newest first, then those in the middle of what is left, the widest gap first.
+
+    A rule that was changed leaves locks on the versions of a time, so one of them comes soon wherever that time lies.
+    """
+    if versions:
+        yield versions[-1]
+    gaps = collections.deque([(0, len(versions) - 1)])
+    while gaps:
+        start, end = gaps.popleft()
+        if start < end:
+            middle = (start + end) // 2
+            yield versions[middle]
+            gaps += [(start, middle), (middle + 1, end)]
+
+
+def _retained(s3: Any, bucket: str, version: _Version) -> datetime | None:
     """Until when a compliance lock of its own holds a version."""
     from botocore.exceptions import ClientError
 
     try:
-        found = s3.get_object_retention(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])["Retention"]
+        _, key, version_id = version
+        found = s3.get_object_retention(Bucket=bucket, Key=key, VersionId=version_id)["Retention"]
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 404):
             return None
@@ -173,7 +221,7 @@ def _instances(state: State, *types: str) -> Iterator[tuple[dict[str, Any], dict
                 yield resource, instance
 
 
-def _keys_of(state: State, bucket: str) -> Iterator[dict[str, Any]]:
+def _keys_of(state: State, bucket: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """The keys that a bucket's objects are encrypted with."""
     arns = {
         default.get("kms_master_key_id")
@@ -184,7 +232,7 @@ def _keys_of(state: State, bucket: str) -> Iterator[dict[str, Any]]:
     }
     for resource, instance in _instances(state, "aws_kms_key"):
         if instance["attributes"]["arn"] in arns:
-            yield resource
+            yield resource, instance
 
 
 def _address(resource: dict[str, Any], instance: dict[str, Any]) -> str:

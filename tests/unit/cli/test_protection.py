@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from bbws_access.cli import protection
 from bbws_access.cli.errors import ToolError
@@ -164,6 +165,101 @@ def test_a_version_under_a_lock_of_its_own_is_seen(
     put(name, "archive/three", until + timedelta(days=1), "GOVERNANCE")
     [locked] = protection.locked_buckets(target, deployed(name))
     assert (locked.versions, locked.until) == (1, until)
+
+
+class ManyVersions:
+    """S3 with a bucket of many versions, one written each hour; `locks` says until when each is locked, and how."""
+
+    def __init__(self, count: int, rule: dict[str, Any] | None, locks: Callable[[int], tuple[str, datetime] | None]):
+        self.count, self.rule, self.locks, self.asked = count, rule, locks, 0
+
+    def get_object_lock_configuration(self, **_: str) -> dict[str, Any]:
+        rule = {"Rule": {"DefaultRetention": self.rule}} if self.rule else {}
+        return {"ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled", **rule}}
+
+    def get_paginator(self, _: str) -> ManyVersions:
+        return self
+
+    def paginate(self, **_: str) -> Iterator[dict[str, Any]]:
+        start = datetime.now(UTC) - timedelta(hours=self.count)
+        for page in (range(n, min(n + 1000, self.count)) for n in range(0, self.count, 1000)):
+            yield {
+                "Versions": [
+                    {"Key": f"archive/{n}", "VersionId": f"v{n}", "LastModified": start + timedelta(hours=n)}
+                    for n in page
+                ]
+            }
+
+    def get_object_retention(self, *, VersionId: str, **_: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        self.asked += 1
+        lock = self.locks(int(VersionId[1:]))
+        if lock is None:
+            status: Any = {"HTTPStatusCode": 404}
+            error: Any = {"Code": "NoSuchObjectLockConfiguration", "Message": ""}
+            raise ClientError({"Error": error, "ResponseMetadata": status}, "GetObjectRetention")
+        return {"Retention": {"Mode": lock[0], "RetainUntilDate": lock[1]}}
+
+
+SIX_YEARS = datetime.now(UTC) + timedelta(days=6 * 365)
+A_WEEK_AGO = datetime.now(UTC) - timedelta(days=7)
+RULES = [None, {"Mode": "GOVERNANCE", "Days": 1}, {"Mode": "COMPLIANCE", "Years": 7}, {"Mode": "COMPLIANCE", "Days": 1}]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
+@pytest.mark.parametrize("count", [1, 2, 999, 1001, 20_000])
+def test_locks_are_looked_for_however_many_versions_there_are(count: int, rule: dict[str, Any] | None) -> None:
+    s3 = ManyVersions(count, rule, lambda _: ("COMPLIANCE", SIX_YEARS))
+    held = protection._held(s3, "archive")
+    assert held is not None
+    assert held.until == SIX_YEARS
+    assert (held.versions, held.more) == (min(count, protection.ASKED), count > protection.ASKED)
+    assert s3.asked <= protection.ASKED
+
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
+@pytest.mark.parametrize("which", [0, 1, 1000, 2_331, 2_998, 2_999])
+def test_one_lock_among_many_versions_is_found(which: int, rule: dict[str, Any] | None) -> None:
+    """All others ended, are GOVERNANCE or never were."""
+    others = [("COMPLIANCE", A_WEEK_AGO), ("GOVERNANCE", SIX_YEARS), None]
+    s3 = ManyVersions(3_000, rule, lambda n: ("COMPLIANCE", SIX_YEARS) if n == which else others[n % 3])
+    held = protection._held(s3, "archive")
+    assert held is not None
+    assert (held.versions, held.until) == (1, SIX_YEARS)
+
+
+@pytest.mark.parametrize("start", [0, 5_000, 18_000])
+def test_the_locks_of_a_time_are_found_soon(start: int) -> None:
+    """The bucket's rule said COMPLIANCE for a tenth of its life."""
+    locked = range(start, start + 2_000)
+    s3 = ManyVersions(20_000, None, lambda n: ("COMPLIANCE", SIX_YEARS) if n in locked else None)
+    assert protection._held(s3, "archive") is not None
+    assert s3.asked <= protection.ASKED
+
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
+@pytest.mark.parametrize("count", [0, 1, 1001])
+def test_a_rule_alone_holds_nothing(count: int, rule: dict[str, Any] | None) -> None:
+    """What it says now is no lock on what was written before it."""
+    s3 = ManyVersions(count, rule, lambda n: [("COMPLIANCE", A_WEEK_AGO), ("GOVERNANCE", SIX_YEARS), None][n % 3])
+    assert protection._held(s3, "archive") is None
+    assert s3.asked == count
+
+
+def test_what_was_not_looked_at_is_not_counted() -> None:
+    until = datetime(2033, 5, 1, 12, 30, tzinfo=UTC)
+    some = Locked("archive", "eu-west-1", 500, until, frozenset(), more=True)
+    assert str(some) == "archive (eu-west-1): at least 500 versions, the last that was seen until 2033-05-01 12:30 UTC"
+
+
+def test_a_bucket_that_terraform_believes_to_be_without_locks_is_asked(
+    target: LocalTarget, bucket: Callable[..., str]
+) -> None:
+    """Locks can be switched on for a bucket that is there."""
+    name = bucket("COMPLIANCE", 1)
+    put(name, "archive/one")
+    of = deployed(name)
+    of["resources"][1]["instances"][0]["attributes"]["object_lock_enabled"] = False
+    assert [locked.bucket for locked in protection.locked_buckets(target, of)] == [name]
 
 
 def test_nothing_is_kept_where_nothing_is_locked(target: LocalTarget, bucket: Callable[..., str]) -> None:
