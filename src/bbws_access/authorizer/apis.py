@@ -12,8 +12,17 @@ from itertools import pairwise
 
 from bbws_access.access.permissions import is_permission
 from bbws_access.authorizer.policy import RouteMap
-from bbws_access.kernel.contract import METHODS, Contract, ContractError, Operation, load_api, load_contract, load_roles
-from bbws_access.kernel.ids import WIDTHS
+from bbws_access.kernel.contract import (
+    METHODS,
+    Contract,
+    ContractError,
+    Operation,
+    load_api,
+    load_contract,
+    load_roles,
+    platform_roles,
+)
+from bbws_access.kernel.ids import PATH_IDS, WIDTHS
 
 OWN = "access"  # the name of this project's API
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*\Z")
@@ -21,6 +30,7 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*\Z")
 _CLASS = r"\[-?(?:[a-z]-[a-z]|[0-9]-[0-9]|[a-z0-9_])+-?\]"
 _LOWER_CASE = re.compile(rf"\^(?:[a-z0-9_-]|{_CLASS}|\((?:\?:)?|[)+*?]|\{{[0-9,]+\}})+\$\Z")
 _SEGMENT = re.compile(r"(?:[A-Za-z0-9._~-]+|\{[A-Za-z][A-Za-z0-9_]*\})\Z")
+_SOME_LENGTH = 97  # of no id and no word
 # What a path of OpenAPI 3.0 may hold beside its methods. The gateway's "any method" is none of them: no policy and no
 # decision could name its methods.
 _BESIDE_METHODS = {"parameters", "summary", "description", "servers", "options"}
@@ -74,7 +84,7 @@ def check_api(name: str, document: object) -> None:
     """What is worth a moment's work before a document is packaged: everything that read_api checks, and whether the
     policies can be exact. Raises ContractError saying all that is wrong.
     """
-    _refuse(name, [*_problems_of_policies(read_api(name, document).routes)])
+    _refuse(name, [*_problems_of_policies(read_api(name, document))])
 
 
 def _refuse(name: str, problems: Iterable[str]) -> None:
@@ -165,12 +175,17 @@ def _problems_of_access(operations: Iterable[Operation]) -> Iterator[str]:
                 yield f"{where}: there is no permission {name!r} in the catalogue; add it to contract/permissions.json"
 
 
-def _problems_of_policies(routes: RouteMap) -> Iterator[str]:
-    for first, second, parameters in routes.inseparable():
+def _problems_of_policies(api: Api) -> Iterator[str]:
+    """Routes that policies cannot keep apart for what people can hold: the platform's roles are given."""
+    platform = [role["permissions"] for role in platform_roles().values()]
+    for first, second, parameters in api.routes.inseparable(platform):
+        lengths = dict.fromkeys(parameters, _SOME_LENGTH) | api.routes.widths
+        told_apart = RouteMap(api.contract.operations.values(), lengths, api.routes.lower_case)
+        helps = parameters and (first, second) not in {(one, two) for one, two, _ in told_apart.inseparable(platform)}
         yield (
             f"{first.method} {first.path} and {second.method} {second.path} cannot be told apart by a policy for "
             f"somebody who may call one here and the other there; move one of them to another path"
-            + (f", or give {' and '.join(parameters)} a single length (minLength = maxLength)" if parameters else "")
+            + (f", or give {' and '.join(parameters)} a single length (minLength = maxLength)" if helps else "")
         )
 
 
@@ -178,6 +193,8 @@ def _problems_of_lengths(operations: Iterable[Operation]) -> Iterator[str]:
     for name, lengths in _lengths(operations).items():
         if name in WIDTHS and not lengths <= {None, WIDTHS[name]}:
             yield f"the parameter {name} is an id of the platform's, of {WIDTHS[name]} characters; rename yours"
+        elif name in PATH_IDS - WIDTHS.keys() and lengths != {None}:
+            yield f"the parameter {name} is an id of the platform's, of any length up to 64 characters; rename yours"
 
 
 def _widths(operations: Iterable[Operation]) -> dict[str, int]:
@@ -214,4 +231,4 @@ def _lower_case(operations: Iterable[Operation]) -> set[str]:
                 or _LOWER_CASE.match(str(schema.get("pattern", ""))) is not None
             )
             found[name] = found.get(name, True) and lower
-    return {name for name, lower in found.items() if lower} | set(WIDTHS)
+    return {name for name, lower in found.items() if lower} | PATH_IDS

@@ -25,12 +25,14 @@ from typing import NamedTuple
 from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership
 from bbws_access.access.permissions import covers, missing
 from bbws_access.kernel.contract import Operation
-from bbws_access.kernel.ids import WIDTHS, is_valid_id
+from bbws_access.kernel.ids import BEGINNINGS, PATH_IDS, WIDTHS, is_valid_id
 
 LARGEST_POLICY = 8192  # bytes
 LONGEST_RESOURCE = 512  # characters
 
 _STAR = "*"
+_ONE = "?"
+_WILDCARDS = (_STAR, _ONE)
 _ANY_API = "\1"  # begins a pattern that is held against the whole resource: `{api}/{stage}/{METHOD}/{path}`
 # What a gateway or a service might drop, decode or resolve before it looks for the route: no id and no word of a path
 # has any of it: doubled slashes, a slash or a dot at an end, `.`, `..`, percent-encodings, `;parameters`, backslashes
@@ -62,6 +64,21 @@ class _Reach(NamedTuple):
     route: int
     constraint: dict
     words: frozenset[str]
+
+
+class _Way(NamedTuple):
+    """How a route is allowed to somebody.
+
+    exact: whether ids of one length are written as so many `?`
+    denied: the patterns that are denied beside it
+    shut: routes of which these shut something granted
+    in_any_case: whether they leave no word under a wildcard open in another case
+    """
+
+    exact: bool
+    denied: list[str]
+    shut: list[int]
+    in_any_case: bool
 
 
 class RouteMap:
@@ -175,20 +192,30 @@ class RouteMap:
             return Policy(document, "exact", size)
         return self._open_organisations(shape, names, arn_prefix)
 
-    def inseparable(self) -> Iterator[tuple[Operation, Operation, list[str]]]:
+    def inseparable(
+        self, platform: Iterable[Collection[str]] | None = None
+    ) -> Iterator[tuple[Operation, Operation, list[str]]]:
         """Pairs of routes that no policy keeps apart for somebody who may call one here and the other there.
 
-        Each with the path parameters of the first whose values vary in length. Whatever anybody holds, an inexact
-        pattern shows with two holdings at most: the one that needs it, and the one that its Deny would shut.
+        Each with the path parameters of the first that vary in length though a document could give them one. Whatever
+        anybody holds, an inexact pattern shows with two holdings at most: the one that needs it, and the one that its
+        Deny would shut.
+
+        platform: what can be held everywhere, by role; None: any permission by itself
         """
         nobody = {"role_id": "", "role_name": "", "assignment": {}, "sources": {}}
+        single: list[Collection[str]] = [
+            *((name,) for name in self._permissions),
+            *(way for _, ways in self._several for way in ways),
+        ]
         holdings: list[Grant | Membership] = [
-            Grant(frozenset(permissions), scope, org_id, team_id, **nobody)
-            for permissions in [
-                *((name,) for name in self._permissions),
-                *(way for _, ways in self._several for way in ways),
-            ]
-            for scope, org_id, team_id in ((PLATFORM, None, None), (ORGANISATION, "o-1", None), (TEAM, "o-1", "t-1"))
+            Grant(frozenset(permissions), PLATFORM, None, None, **nobody)
+            for permissions in (single if platform is None else platform)
+        ]
+        holdings += [
+            Grant(frozenset(permissions), scope, "o-1", team_id, **nobody)
+            for permissions in single
+            for scope, team_id in ((ORGANISATION, None), (TEAM, "t-1"))
         ]
         holdings += [Membership("o-1", "t-1", frozenset({capability})) for capability in self.capabilities]
         found = set()
@@ -198,14 +225,12 @@ class RouteMap:
             grants = self._grants(self._shape(Access("u-1", given, members), "")[0])
             for route, bindings in grants.items():
                 for binding in bindings:
-                    needed = self._needed(self._overlaps_of(route, frozenset(binding)), binding, grants)
-                    if any(self._shuts(one.route, one.constraint, grants) for one in needed):
-                        for one in needed:
-                            if (route, one.route) not in found and not self._exact_is_enough(route, binding, [one]):
-                                found.add((route, one.route))
-                                free = [part[1:-1] for part in self.operations[route].segments if part.startswith("{")]
-                                varying = [name for name in free if name not in {*binding, *self.widths}]
-                                yield self.operations[route], self.operations[one.route], varying
+                    for other in self._way(route, binding, grants).shut:
+                        if (route, other) not in found:
+                            found.add((route, other))
+                            free = [part[1:-1] for part in self.operations[route].segments if part.startswith("{")]
+                            varying = [name for name in free if name not in {*binding, *self.widths, *PATH_IDS}]
+                            yield self.operations[route], self.operations[other], varying
 
     # A shape is what a user holds without the names of organisations and teams, so that users with the same roles
     # share one compilation: (routes everywhere, own routes outside organisations, organisations); an organisation
@@ -285,33 +310,45 @@ class RouteMap:
         deny: dict[str, None] = {}
         for route, bindings in grants.items():
             for binding in bindings:
-                denied = self._denials(route, binding, grants)
-                if denied is None:
-                    allow.append(self._pattern(route, binding, exact=True))
-                else:
-                    allow.append(self._pattern(route, binding))
-                    deny.update(dict.fromkeys(denied))
+                way = self._way(route, binding, grants)
+                allow.append(self._pattern(route, binding, exact=way.exact))
+                deny.update(dict.fromkeys(way.denied))
         return tuple(allow), tuple(deny)
 
-    def _denials(self, route: int, binding: dict[str, str], grants: dict) -> list[str] | None:
-        """What must be denied beside a pattern; None when it needs its parameters at exact length instead."""
-        needed = self._needed(self._overlaps_of(route, frozenset(binding)), binding, grants)
-        shuts = any(self._shuts(one.route, one.constraint, grants) for one in needed)
-        if shuts and self._exact_is_enough(route, binding, needed):
-            return None
-        denied = []
-        deeper = self._deeper(route, frozenset(binding)) if needed else []
+    def _way(self, route: int, binding: dict[str, str], grants: dict) -> _Way:
+        """How to allow a route: with wildcards if that is exact, else with ids of one length written as so many `?`.
+
+        Where neither is exact, the Deny stays: a narrower grant yields rather than a door opens.
+        """
+        ways = []
+        for exact in (False, True) if self._has_width(route, binding) else (False,):
+            needed = self._needed(self._overlaps_of(route, frozenset(binding), exact=exact), binding, grants)
+            shut = [one.route for one in needed if self._shuts(one.route, one.constraint, grants)]
+            denied, in_any_case = self._denials(route, binding, grants, needed, exact=exact)
+            ways.append(_Way(exact, denied, shut, in_any_case))
+            if in_any_case and not shut:
+                break
+        return min(ways, key=lambda way: (len(way.shut), not way.in_any_case))
+
+    def _denials(
+        self, route: int, binding: dict[str, str], grants: dict, needed: list[_Reach], *, exact: bool
+    ) -> tuple[list[str], bool]:
+        """What must be denied beside a pattern, and whether that denies the words under its wildcards in any case."""
+        denied: list[str] = []
+        letters: list[str] = []
+        deeper = self._deeper(route, frozenset(binding), exact=exact) if needed else []
         if deeper:
-            below = f"{self._pattern(route, binding)}/*"
+            below = f"{self._pattern(route, binding, exact=exact)}/*"
             if not any(self._is_granted(reach, binding, grants) for reach in deeper):
                 # One word for all that lies deeper, however it is spelt.
                 deep = {reach.route for reach in deeper}
                 needed = [one for one in needed if one.route not in deep]
                 denied.append(below)
             else:
-                denied += self._other_case_below(below, route, needed, deeper, binding, grants)
-        # Where neither way is exact, the Deny stays: a narrower grant yields rather than a door opens.
-        return [*denied, *(self._pattern(one.route, one.constraint) for one in needed), *self._other_case(needed)]
+                letters = self._other_case_below(below, route, needed, deeper, binding, grants)
+        in_any_case = not self._may_be_upper or bool(letters) or not any(one.words for one in needed)
+        denied += [*letters, *(self._pattern(one.route, one.constraint) for one in needed)]
+        return [*denied, *self._other_case(needed)], in_any_case
 
     def _needed(self, overlaps: list[_Reach], binding: dict[str, str], grants: dict) -> list[_Reach]:
         needed = []
@@ -360,55 +397,41 @@ class RouteMap:
             return []
         return [f"{below}{letter}*" for letter in _capitals(needed)]
 
-    def _deeper(self, route: int, bound: frozenset[str]) -> list[_Reach]:
+    def _deeper(self, route: int, bound: frozenset[str], *, exact: bool) -> list[_Reach]:
         """Routes into which a route's pattern reaches below its last parameter; none where a word ends it."""
-        key = route, bound, "deeper"
+        key = route, bound, exact, "deeper"
         found = self._overlaps.get(key)
         if found is None:
-            pattern = self._path_pattern(route, bound)
-            deeper = [*pattern, _STAR] if pattern[-1] == _STAR else []
+            pattern = self._path_pattern(route, bound, exact=exact)
+            deeper = [*pattern, _STAR] if pattern[-1][0] in _WILDCARDS else []
             found = self._reaches(self.operations[route].method, deeper, None) if deeper else []
             self._overlaps[key] = found
         return found
 
-    def _exact_is_enough(self, route: int, binding: dict[str, str], needed: list[_Reach]) -> bool:
-        """Whether exact lengths of a route's free parameters keep its pattern out of the other routes."""
-        length = self._length(route, binding)
-        return length is not None and all(
-            (other_length := self._length(one.route, one.constraint)) is not None and other_length != length
-            for one in needed
-        )
+    def _has_width(self, route: int, binding: Mapping[str, str]) -> bool:
+        """Whether some free parameter of a route has values of one length."""
+        names = (part[1:-1] for part in self.operations[route].segments if part.startswith("{"))
+        return any(name in self.widths and name not in binding for name in names)
 
-    def _length(self, route: int, binding: Mapping[str, str]) -> int | None:
-        """Characters of a route's paths, bound values left out (they are the same in both paths); None if it varies."""
-        total = 0
-        for segment in self.operations[route].segments:
-            total += 1
-            name = segment[1:-1]
-            if not segment.startswith("{"):
-                total += len(segment)
-            elif name not in binding:
-                if name not in self.widths:
-                    return None
-                total += self.widths[name]
-            elif not binding[name].startswith("\0"):
-                total += len(binding[name])
-        return total
-
-    def _overlaps_of(self, route: int, bound: frozenset[str]) -> list[_Reach]:
+    def _overlaps_of(self, route: int, bound: frozenset[str], *, exact: bool = False) -> list[_Reach]:
         """Other routes of the same method that a route's pattern reaches into, given which parameters are bound."""
-        key = route, bound
+        key = route, bound, exact
         found = self._overlaps.get(key)
         if found is None:
-            pattern = self._path_pattern(route, bound)
+            pattern = self._path_pattern(route, bound, exact=exact)
             found = self._overlaps[key] = self._reaches(self.operations[route].method, pattern, route)
         return found
 
-    def _path_pattern(self, route: int, bound: frozenset[str]) -> list[str]:
-        return [
-            (segment if not segment.startswith("{") else _STAR if segment[1:-1] not in bound else segment)
-            for segment in self.operations[route].segments
-        ]
+    def _path_pattern(self, route: int, bound: frozenset[str], *, exact: bool) -> list[str]:
+        """The segments of a route with wildcards for free parameters, as _alignments reads them."""
+        parts = []
+        for segment in self.operations[route].segments:
+            name = segment[1:-1]
+            if not segment.startswith("{") or name in bound:
+                parts.append(segment)
+            else:
+                parts.append(_ONE * self.widths[name] if exact and name in self.widths else _STAR)
+        return parts
 
     def _reaches(self, method: str, pattern: list[str], skip: int | None) -> list[_Reach]:
         found: dict[tuple, _Reach] = {}
@@ -416,9 +439,10 @@ class RouteMap:
             if other != skip:
                 operation = self.operations[other]
                 if method == _STAR:
-                    alignments = _alignments([_STAR, *pattern], (operation.method, *operation.segments))
+                    route = (operation.method, *operation.segments)
+                    alignments = _alignments([_STAR, *pattern], route, self.widths)
                 else:
-                    alignments = _alignments(pattern, operation.segments)
+                    alignments = _alignments(pattern, operation.segments, self.widths)
                 for constraint, words in alignments:
                     if self._can_be(constraint):
                         key = other, frozenset(constraint.items())
@@ -429,7 +453,9 @@ class RouteMap:
     def _can_be(self, constraint: dict[str, tuple[str, str]]) -> bool:
         """Whether a parameter that must equal a fixed segment of the other route can do so at all."""
         return all(
-            kind != "text" or self.widths.get(name, len(text)) == len(text) for name, (kind, text) in constraint.items()
+            kind != "text"
+            or (self.widths.get(name, len(text)) == len(text) and text.startswith(BEGINNINGS.get(name, "")))
+            for name, (kind, text) in constraint.items()
         )
 
     def _pattern(self, route: int, binding: Mapping[str, str], *, exact: bool = False) -> str:
@@ -441,7 +467,8 @@ class RouteMap:
             elif segment[1:-1] in binding:
                 parts.append(binding[segment[1:-1]])
             else:
-                parts.append("?" * self.widths[segment[1:-1]] if exact else _STAR)
+                name = segment[1:-1]
+                parts.append(_ONE * self.widths[name] if exact and name in self.widths else _STAR)
         return "/".join(parts)
 
     # When the list of single routes is too long.
@@ -714,11 +741,26 @@ def _capitals(needed: Iterable[_Reach]) -> list[str]:
     return sorted({letter.upper() for one in needed for word in one.words for letter in word if letter.isalpha()})
 
 
-def _alignments(pattern: list[str], route: tuple[str, ...]) -> list[tuple[dict[str, tuple[str, str]], frozenset[str]]]:
+def _can_be_so_long(length: int, segments: tuple[str, ...], widths: Mapping[str, int]) -> bool:
+    """Whether segments of a route can be so many characters, slashes between them included."""
+    least, varies = len(segments) - 1, False
+    for segment in segments:
+        if not segment.startswith("{"):
+            least += len(segment)
+        elif segment[1:-1] in widths:
+            least += widths[segment[1:-1]]
+        else:
+            least, varies = least + 1, True
+    return least <= length if varies else least == length
+
+
+def _alignments(
+    pattern: list[str], route: tuple[str, ...], widths: Mapping[str, int]
+) -> list[tuple[dict[str, tuple[str, str]], frozenset[str]]]:
     """The ways in which a pattern matches paths of a route: what each way asks of the route's parameters, and the
     words of the route that it covers with a wildcard.
 
-    In a pattern `{name}` is a bound parameter, `*` any text of at least one segment.
+    In a pattern `{name}` is a bound parameter, `*` any text of at least one segment, `???` one of three characters.
     """
     results: list[tuple[dict[str, tuple[str, str]], frozenset[str]]] = []
 
@@ -728,8 +770,10 @@ def _alignments(pattern: list[str], route: tuple[str, ...]) -> list[tuple[dict[s
                 results.append((constraint, words))
             return
         part, segment = pattern[i], route[j]
-        if part == _STAR:
+        if part[0] in _WILDCARDS:
             for end in range(j + 1, len(route) + 1):
+                if part != _STAR and not _can_be_so_long(len(part), route[j:end], widths):
+                    continue
                 covered = frozenset(one for one in route[j:end] if not one.startswith("{"))
                 walk(i + 1, end, constraint, words | covered)
         elif part.startswith("{"):

@@ -15,8 +15,13 @@ _PREFIXES = {
     "invitation": "inv",
     "team-role": "trole",
 }
-# Length of the ids that fill a path parameter, where every one has the same.
-WIDTHS = {"orgId": 30, "roleId": 31, "setId": 30, "teamId": 31, "invitationId": 30, "teamRoleId": 32, "userId": 36}
+# Path parameters that hold an id of the platform's.
+PATH_IDS = frozenset({"orgId", "roleId", "setId", "permissionId", "teamId", "invitationId", "teamRoleId", "userId"})
+# The length of those whose ids all have the same. Organisations' ids can be chosen, and those of the platform's own
+# roles, sets and permissions are words.
+WIDTHS = {"teamId": 31, "invitationId": 30, "teamRoleId": 32, "userId": 36}
+# How the others begin, except those that can be chosen.
+BEGINNINGS = {"roleId": "role-", "setId": "set-", "permissionId": "perm-"}
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _LONGEST_ID = 64

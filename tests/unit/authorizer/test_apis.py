@@ -9,7 +9,7 @@ import pytest
 
 from bbws_access.authorizer.apis import Api, check_api, load_apis, read_api
 from bbws_access.authorizer.policy import RouteMap
-from bbws_access.kernel.contract import ContractError, load_contract
+from bbws_access.kernel.contract import ContractError, load_contract, load_roles
 from tests.unit.authorizer.full_contract import full_contract
 
 SITES = json.loads((Path(__file__).parents[2] / "support" / "apis" / "sites.json").read_text())
@@ -41,7 +41,18 @@ def test_each_rest_api_has_the_routes_of_its_name() -> None:
 
 @pytest.mark.parametrize("contract", [load_contract(), full_contract()], ids=["present", "full"])
 def test_policies_of_this_api_are_always_exact(contract) -> None:
-    assert list(RouteMap(contract.operations.values()).inseparable()) == []
+    routes = RouteMap(contract.operations.values())
+    assert list(routes.inseparable([role["permissions"] for role in load_roles()["platformRoles"]])) == []
+    # This would yield to a role of the platform's that held the first without the second: give it both.
+    assert {(one.method, one.path, other.path) for one, other, _ in routes.inseparable()} == {
+        ("GET", "/organisations/{orgId}/teams", "/organisations/{orgId}/users/{userId}/teams"),
+        ("POST", "/organisations/{orgId}/roles", "/organisations/{orgId}/users/{userId}/roles"),
+        (
+            "DELETE",
+            "/organisations/{orgId}/roles/{roleId}",
+            "/organisations/{orgId}/users/{userId}/roles/{roleId}",
+        ),
+    }
 
 
 def _set(path: str, method: str, **values: object) -> Callable[[dict], None]:
@@ -87,6 +98,12 @@ def _add(path: str, method: str, access: object) -> Callable[[dict], None]:
             "teamId is an id of the platform's, of 31 characters",
         ),
         (
+            lambda document: document["components"]["parameters"]["OrganisationId"]["schema"].update(
+                minLength=30, maxLength=30
+            ),
+            "orgId is an id of the platform's, of any length",
+        ),
+        (
             _add("/organisations/{orgId}/sites/{siteId}/teams/{teamId}", "get", [{"capability": "CAN_VIEW_SITES"}]),
             f"GET {ONE} and GET /organisations/{{orgId}}/sites/{{siteId}}/teams/{{teamId}} cannot be told apart",
         ),
@@ -99,6 +116,24 @@ def test_what_is_wrong_is_named(change: Callable[[dict], None], said: str) -> No
         check_api("sites", document)
     assert said in str(caught.value)
     assert str(caught.value).startswith("The API 'sites' cannot go behind the authorizer:\n- ")
+
+
+def test_an_organisation_has_no_length_that_could_tell_its_paths_apart() -> None:
+    """SUPPORT_AGENT may read every organisation's sites, and its SITE_ADMIN the secrets of one."""
+    document = copy.deepcopy(SITES)
+    parameters = [{"$ref": "#/components/parameters/OrganisationId"}]
+    for path, permission in (
+        ("/organisations/{orgId}", "site:read"),
+        ("/organisations/{orgId}/secrets", "site:delete"),
+    ):
+        _add(path, "get", [{"permission": permission}])(document)
+        document["paths"][path]["get"] |= {"operationId": path, "parameters": parameters}
+    with pytest.raises(ContractError) as caught:
+        check_api("sites", document)
+    assert str(caught.value).splitlines()[1:] == [
+        "- GET /organisations/{orgId} and GET /organisations/{orgId}/secrets cannot be told apart by a policy for "
+        "somebody who may call one here and the other there; move one of them to another path"
+    ]
 
 
 @pytest.mark.parametrize("name", ["access", "Sites", "../sites", ""])

@@ -29,9 +29,11 @@ def _ids(prefix: str, *endings: str) -> list[str]:
     return [f"{prefix}-{'0' * (26 - len(ending))}{ending}" for ending in endings]
 
 
-# Ids that begin alike, one that is the beginning of another, one that is a word of the routes' language.
-ORGS = [*_ids("org", "1", "2", "11"), "org-1", "org-10", "org", "o-users"]
-STRANGE_ORG = _ids("org", "999")[0]
+# Ids that begin alike, one that is the beginning of another, one that is a word of the routes' language; made by the
+# system and chosen, of many lengths.
+_MADE = _ids("org", "1")[0]
+ORGS = [_MADE, "org-customer", "org-1", _ids("org", "11")[0], "org-10", "org", "o-users", f"{_MADE}-{'x' * 33}", "a"]
+STRANGE_ORGS = [_ids("org", "999")[0], "org-walk-and-sons-card", "a-b"]
 TEAMS = _ids("team", "1", "2", "3", "11")
 OTHER_TEAM = _ids("team", "999")[0]
 TABLES = Settings(region="eu-west-1", tables={"permissions": "p", "teams": "t"})
@@ -129,6 +131,7 @@ def _world(draw) -> dict:
             one["departures"] = before
     return {
         "organisations": organisations,
+        "strangers": [draw(st.sampled_from(STRANGE_ORGS))],
         "assignments": assignments,
         "platform": platform,
         "members": members,
@@ -247,11 +250,11 @@ def _oracle(world: dict, operation, params: dict[str, str]) -> bool:
 
 def _values(name: str, world: dict) -> list[str]:
     return {
-        "orgId": [*world["organisations"], STRANGE_ORG],
+        "orgId": [*world["organisations"], *world["strangers"]],
         "teamId": [*TEAMS, OTHER_TEAM],
         "userId": [ME, OTHER],
-        "roleId": [*_ids("role", "1"), *([] if "generated" in world else ["role-platform-admin"])],
-        "setId": [*_ids("set", "1"), *([] if "generated" in world else ["set-viewer"])],
+        "roleId": [*_ids("role", "1"), "role-platform-admin"],
+        "setId": [*_ids("set", "1"), "set-viewer"],
         "permissionId": ["perm-site-read"],
         "teamRoleId": _ids("trole", "1"),
         "invitationId": _ids("inv", "1"),
@@ -305,7 +308,7 @@ def _stays_inside(policy, access, contract, world):
 
 @st.composite
 def _grants(draw) -> Access:
-    """Any permission at any scope, also at PLATFORM; ids as the system makes them."""
+    """Any permission at any scope, also at PLATFORM."""
     orgs = draw(st.lists(st.sampled_from(ORGS[:3]), max_size=2, unique=True))
     grants = []
     for scope in draw(st.lists(st.sampled_from(["PLATFORM", "ORGANISATION", "TEAM"]), min_size=1, max_size=4)):
@@ -323,17 +326,34 @@ def _grants(draw) -> Access:
     return Access(ME, tuple(grants), tuple(memberships))
 
 
+# What yields, in an organisation, to a permission that is held everywhere, where a role of the platform's holds that
+# without these: an organisation's id has any length, and no Deny leaves out one organisation. No such role exists, see
+# test_apis.test_policies_of_this_api_are_always_exact.
+YIELDING = {
+    ("GET", "/organisations/{orgId}/users/{userId}/teams"),
+    ("POST", "/organisations/{orgId}/users/{userId}/roles"),
+    ("DELETE", "/organisations/{orgId}/users/{userId}/roles/{roleId}"),
+}
+
+
+def _yields(access: Access, operation, allowed: bool) -> bool:
+    """Whether a refusal is one that the rules do not ask for and no policy can avoid."""
+    everywhere = any(grant.scope == "PLATFORM" for grant in access.grants)
+    return not allowed and everywhere and (operation.method, operation.path) in YIELDING
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(access=_grants())
 def test_policy_equals_the_rules_for_any_mixture_of_scopes(access):
     contract = full_contract()
     policy = RouteMap(contract.operations.values()).compile(access, PREFIX)
-    world = {"organisations": dict.fromkeys(ORGS[:3]), "generated": True}
+    world = {"organisations": dict.fromkeys(ORGS[:3]), "strangers": []}
     for operation in contract.operations.values():
         for params in _instances(operation, world) if operation.access != "public" else ():
             expected = access.allows(operation, params).allowed
             arn = f"{PREFIX}{operation.method}/{_path(operation, params)}"
-            assert policy.detail != "exact" or is_allowed(policy.document, arn) == expected, (arn, expected)
+            allowed = is_allowed(policy.document, arn)
+            assert policy.detail != "exact" or allowed == expected or _yields(access, operation, allowed), arn
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -344,14 +364,14 @@ def test_a_policy_in_fewer_words_says_the_same_or_opens_whole_organisations(acce
         patch.setattr("bbws_access.authorizer.policy.LARGEST_POLICY", limit)
         policy = RouteMap(contract.operations.values()).compile(access, PREFIX)
     assert policy.size <= limit
-    world = {"organisations": dict.fromkeys(ORGS[:3]), "generated": True}
+    world = {"organisations": dict.fromkeys(ORGS[:3]), "strangers": []}
     for operation in contract.operations.values():
         for params in _instances(operation, world) if operation.access != "public" else ():
             expected = access.allows(operation, params).allowed
             allowed = is_allowed(policy.document, f"{PREFIX}{operation.method}/{_path(operation, params)}")
             if policy.detail == "exact":
-                assert allowed == expected, (operation, params)
+                assert allowed == expected or _yields(access, operation, allowed), (operation, params)
             elif params.get("orgId") not in access.organisations():
                 assert expected or not allowed, (operation, params)
             elif policy.detail == "organisation":
-                assert allowed or not expected, (operation, params)
+                assert allowed or not expected or _yields(access, operation, allowed), (operation, params)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bbws_access.kernel.contract import load_permissions, platform_roles, platform_sets
 from bbws_access.kernel.errors import BadRequest
-from bbws_access.kernel.ids import WIDTHS, is_user_id, is_valid_id, new_id
+from bbws_access.kernel.ids import BEGINNINGS, PATH_IDS, WIDTHS, is_user_id, is_valid_id, new_id
 from bbws_access.kernel.keys import InvalidKey, index_key, key, partition, sort_prefix
 from bbws_access.kernel.paging import decode_cursor, encode_cursor, list_response, page_size
 
@@ -25,10 +26,21 @@ from bbws_access.kernel.paging import decode_cursor, encode_cursor, list_respons
         ("team-role", "teamRoleId"),
     ],
 )
-def test_new_ids_are_valid_and_as_long_as_the_policies_believe(kind, parameter):
+def test_new_ids_are_valid_and_what_the_policies_believe(kind, parameter):
     one = new_id(kind)
     assert is_valid_id(one)
-    assert len(one) == WIDTHS[parameter]
+    assert parameter in PATH_IDS
+    assert len(one) == WIDTHS.get(parameter, len(one))
+    assert one.startswith(BEGINNINGS.get(parameter, ""))
+
+
+def test_what_has_other_ids_as_well_has_no_length():
+    """Organisations are named by whoever makes them, and what the platform brings by words."""
+    assert sorted(PATH_IDS - WIDTHS.keys()) == ["orgId", "permissionId", "roleId", "setId"]
+    brought = {"roleId": platform_roles(), "setId": platform_sets()}
+    brought["permissionId"] = {one["permissionId"]: one for one in load_permissions()}
+    assert {name for name, ids in brought.items() for one in ids if one.startswith(BEGINNINGS[name])} == set(BEGINNINGS)
+    assert [one for name, ids in brought.items() for one in ids if not one.startswith(BEGINNINGS[name])] == []
 
 
 def test_new_ids_are_unique_and_in_the_order_of_time():
