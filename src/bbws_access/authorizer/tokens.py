@@ -85,6 +85,10 @@ class KeySet:
 
     Fetched once an hour, and earlier for a key id that is not known, though never more than once a minute. When a
     fetch fails, the keys that we have stay in use.
+
+    Where none was ever there, a failed fetch is repeated after a second, and after twice as long each time up to that
+    minute: anybody can write the name of an issuer into a token. Only where nobody else has keys either, each request
+    may try.
     """
 
     def __init__(self, url: str, log: Logger, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -97,37 +101,51 @@ class KeySet:
         self._keys: dict[str, RSAPublicKey] = {}
         self._fetched: float | None = None
         self._tried: float | None = None
-        self._failed = False
+        self._failures = 0  # since the last answer
         self._lock = Lock()
 
-    def key(self, key_id: str) -> RSAPublicKey | None:
-        """The key, or None when the pool has no such key. Raises KeysUnavailable when nobody can tell."""
+    @property
+    def is_empty(self) -> bool:
+        """Whether no fetch has brought keys yet."""
+        return not self._keys
+
+    def key(self, key_id: str, *, others_have_keys: bool = False) -> RSAPublicKey | None:
+        """The key, or None when the pool has no such key. Raises KeysUnavailable when this key set cannot tell."""
         now = self._clock()
         key = self._keys.get(key_id)
         if key is not None and self._fetched is not None and now - self._fetched < KEYS_LIFETIME:
             return key
         with self._lock:
-            self._refresh(now)
+            self._refresh(now, patiently=others_have_keys)
         key = self._keys.get(key_id)
-        if key is None and self._failed:
+        if key is None and self._failures:
             raise KeysUnavailable("The pool's keys could not be fetched")
         return key
 
-    def _refresh(self, now: float) -> None:
-        # Without any key there is nothing to serve from, so each request may try.
-        if self._keys and self._tried is not None and now - self._tried < LEAST_SECONDS_BETWEEN_FETCHES:
+    def answers(self) -> bool:
+        """Whether the last fetch, made now if it is time for one, brought keys."""
+        with self._lock:
+            self._refresh(self._clock(), patiently=True)
+        return not self._failures
+
+    def _refresh(self, now: float, *, patiently: bool) -> None:
+        least = LEAST_SECONDS_BETWEEN_FETCHES
+        if not self._keys:
+            # Nothing to serve from, here or anywhere: each request may try.
+            least = min(least, 2.0 ** min(self._failures - 1, 10)) if patiently else 0.0
+        if self._tried is not None and now - self._tried < least:
             return
         self._tried = now
         try:
             keys = self._fetch()
         except (OSError, ValueError, RecursionError) as error:
-            self._failed = True
+            self._failures += 1
             age = None if self._fetched is None else round(now - self._fetched)
             self._log.warning("The pool's keys could not be fetched", error=str(error), keysAgeSeconds=age)
             return
         self._keys = keys
         self._fetched = now
-        self._failed = False
+        self._failures = 0
 
     def _fetch(self) -> dict[str, RSAPublicKey]:
         status, body = self._pool.get(self._path, _FETCH_SECONDS)
@@ -161,7 +179,8 @@ class Verifier:
     """Accepts access tokens of one pool that were made for one of the given app clients.
 
     issuers: the names that the pool gives itself, each with the keys behind it. A pool can be switched to another name
-    while it is in use, and tokens with the old one are still good then. Other names are refused unread.
+    while it is in use, and tokens with the old one are still good then. Other names are refused unread. The pool need
+    not answer to each of these names: while it answers to one, a token with another is refused, and that is no fault.
     """
 
     def __init__(
@@ -191,7 +210,7 @@ class Verifier:
         keys = self._issuers.get(issuer) if isinstance(issuer, str) else None
         if keys is None:
             raise TokenRefused(Failure.WRONG_POOL)
-        key = keys.key(key_id)
+        key = self._key(keys, key_id)
         if key is None:
             raise TokenRefused(Failure.UNKNOWN_KEY)
         try:
@@ -200,6 +219,17 @@ class Verifier:
             raise TokenRefused(Failure.BAD_SIGNATURE) from None
         self._check_claims(claims)
         return _identity(claims)
+
+    def _key(self, asked: KeySet, key_id: str) -> RSAPublicKey | None:
+        others = [keys for keys in self._issuers.values() if keys is not asked]
+        try:
+            return asked.key(key_id, others_have_keys=any(not keys.is_empty for keys in others))
+        except KeysUnavailable:
+            # A name under which nobody answers proves no fault: whoever writes it into a token could raise faults, and
+            # the alarm that wakes people for them, at will.
+            if any(keys.answers() for keys in others):
+                return None
+            raise
 
     def _check_header(self, header: dict) -> str:
         algorithm = header.get("alg")

@@ -214,6 +214,96 @@ def test_a_pool_that_is_switched_to_its_other_name_keeps_everybody_in(pool):
         assert caught.value.failure is Failure.WRONG_POOL
 
 
+UPDATED = ISSUER.replace("//cognito-idp", "//issuer-cognito-idp")
+
+
+def _with_second_name(pool: Pool, server: Loopback) -> Verifier:
+    keys = KeySet(f"{server.url}/jwks.json", pool.keys._log, clock=lambda: pool.now)
+    return Verifier(issuers={ISSUER: pool.keys, UPDATED: keys}, client_ids=(CLIENT,))
+
+
+def _forged(issuer: str, kid: str = "forged") -> str:
+    return f"Bearer {raw_token({'alg': 'RS256', 'kid': kid}, {**claims(), 'iss': issuer}, b'x' * 256)}"
+
+
+def _outcome(verifier: Verifier, authorization: str) -> object:
+    try:
+        return verifier.verify(authorization).user_id
+    except TokenRefused as refused:
+        return refused.failure
+    except KeysUnavailable:
+        return KeysUnavailable
+
+
+@pytest.mark.parametrize("warm", [True, False], ids=["warm", "cold"])
+@pytest.mark.parametrize("answer", [None, http(404, {}), http(200, b"<html>")], ids=["hang-up", "404", "text"])
+def test_a_name_that_the_pool_does_not_serve_raises_no_faults_and_few_fetches(pool, warm, answer):
+    """Anybody can write it into a token. Of 1,000 forged ones in ten minutes, few make us ask for keys."""
+    with Loopback(lambda number, head, body: answer) as server:
+        verifier = _with_second_name(pool, server)
+        if warm:
+            assert verifier.verify(f"Bearer {token()}").user_id == ME
+        seen = set()
+        for n in range(1000):
+            pool.now += 0.6
+            seen.add(_outcome(verifier, _forged(UPDATED, kid=f"k{n}")))
+            if n % 100 == 0:
+                assert verifier.verify(f"Bearer {token()}").user_id == ME
+        assert seen == {Failure.UNKNOWN_KEY}
+        assert len(server.requests) <= 6 + 10  # after 1, 2, 4 ... 60 seconds, then once a minute
+        assert pool.fetches <= 1 + 10
+
+
+def test_nor_does_a_name_that_the_pool_no_longer_serves(pool):
+    answers = [http(200, key_set("two"))]
+    with Loopback(lambda number, head, body: answers[-1]) as server:
+        verifier = _with_second_name(pool, server)
+        assert verifier.verify(f"Bearer {token(claims(iss=UPDATED), signer='two')}").user_id == ME
+        assert verifier.verify(f"Bearer {token()}").user_id == ME
+        answers.append(http(404, {}))
+        for n in range(100):
+            pool.now += 60.0
+            assert _outcome(verifier, _forged(UPDATED, kid=f"k{n}")) is Failure.UNKNOWN_KEY
+        assert verifier.verify(f"Bearer {token()}").user_id == ME
+
+
+def test_a_pool_that_answers_to_no_name_is_a_fault(pool):
+    pool.answer = None
+    with Loopback(lambda number, head, body: None) as server:
+        verifier = _with_second_name(pool, server)
+        for authorization in (f"Bearer {token()}", _forged(UPDATED), f"Bearer {token()}"):
+            assert _outcome(verifier, authorization) is KeysUnavailable
+        pool.answer = http(200, key_set("one"))
+        assert _outcome(verifier, f"Bearer {token()}") == ME
+        assert _outcome(verifier, _forged(UPDATED)) is Failure.UNKNOWN_KEY
+        # And once it answers no more, what is not known cannot be judged, whichever name the token bears.
+        pool.answer = None
+        pool.now += KEYS_LIFETIME
+        assert _outcome(verifier, f"Bearer {token()}") == ME
+        assert _outcome(verifier, f"Bearer {token(signer='two')}") is KeysUnavailable
+        assert _outcome(verifier, _forged(UPDATED)) is KeysUnavailable
+
+
+def test_a_name_that_begins_to_answer_is_heard_within_a_minute(pool):
+    answers = [http(404, {})]
+    with Loopback(lambda number, head, body: answers[-1]) as server:
+        verifier = _with_second_name(pool, server)
+        good = f"Bearer {token(claims(iss=UPDATED), signer='two')}"
+        assert verifier.verify(f"Bearer {token()}").user_id == ME
+        assert _outcome(verifier, good) is Failure.UNKNOWN_KEY
+        answers.append(http(200, key_set("two")))
+        pool.now += 1.0  # a passing fault is over soon
+        assert _outcome(verifier, good) == ME
+        answers.append(http(404, {}))
+        other = _with_second_name(pool, server)
+        for _ in range(500):
+            pool.now += 1.0
+            assert _outcome(other, good) is Failure.UNKNOWN_KEY
+        answers.append(http(200, key_set("two")))
+        pool.now += LEAST_SECONDS_BETWEEN_FETCHES
+        assert _outcome(other, good) == ME
+
+
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "bEaReR"])
 def test_the_scheme_has_no_case(pool, scheme):
     assert pool.verifier.verify(f"{scheme} {token()}").user_id == ME
