@@ -92,3 +92,47 @@ def test_versioning_of_a_locked_bucket_stays_on(aws: Aws, unique: Callable[[str]
     assert client.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
     client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     client.put_bucket_versioning(Bucket=free, VersioningConfiguration={"Status": "Suspended"})
+
+
+@pytest.mark.parametrize(
+    ("rule", "own", "expected"),
+    [(None, None, 30), (9, None, 9), (9, 3, 3), (None, 3, 3)],
+    ids=["the replica's rule", "the source's rule", "the object's own", "the object's own, without a rule"],
+)
+def test_a_replica_is_locked(
+    aws: Aws, unique: Callable[[str], str], rule: int | None, own: int | None, expected: int
+) -> None:
+    """By the lock of what it is a copy of; where that has none, by the rule of its own bucket."""
+    client, source, copy = aws.client("s3"), unique("source"), unique("copy")
+    for bucket, days in ((source, rule), (copy, 30)):
+        place = {"LocationConstraint": REGION}
+        client.create_bucket(Bucket=bucket, CreateBucketConfiguration=place, ObjectLockEnabledForBucket=True)
+        if days:
+            lock = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": days}}}
+            client.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=lock)
+    client.put_bucket_replication(
+        Bucket=source,
+        ReplicationConfiguration={
+            "Role": aws.role(unique("copier"), []),
+            "Rules": [
+                {
+                    "ID": "all",
+                    "Status": "Enabled",
+                    "Priority": 0,
+                    "Filter": {"Prefix": ""},
+                    "DeleteMarkerReplication": {"Status": "Disabled"},
+                    "Destination": {"Bucket": f"arn:aws:s3:::{copy}"},
+                }
+            ],
+        },
+    )
+    until = datetime.now(UTC) + timedelta(days=own or 0)
+    chosen = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": until} if own else {}
+    client.put_object(Bucket=source, Key="one", Body=b"1", **chosen)
+    version = client.head_object(Bucket=copy, Key="one")["VersionId"]
+    found = client.get_object_retention(Bucket=copy, Key="one", VersionId=version)["Retention"]
+    assert found["Mode"] == "COMPLIANCE"
+    away = found["RetainUntilDate"] - datetime.now(UTC)
+    assert timedelta(days=expected, hours=-1) < away <= timedelta(days=expected)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client.delete_object(Bucket=copy, Key="one", VersionId=version)

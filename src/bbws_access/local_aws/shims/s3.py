@@ -6,6 +6,7 @@
 | PutObjectRetention is asked for an object's own lock, and how long | PutObject | `test_retention_is_checked` |
 | an object's lock has a mode and a date that is to come | is kept as it came | `test_locks_that_s3_refuses` |
 | versioning of a bucket with a lock stays on | is suspended | `test_versioning_of_a_locked_bucket_stays_on` |
+| a replica has its object's lock, or what its bucket's rule says | has none | `test_a_replica_is_locked` |
 """
 
 import math
@@ -28,6 +29,7 @@ def install() -> None:
     """Keep metrics configurations; check who locks objects, how, and for how long."""
     _check_retention()
     _check_locks()
+    _lock_replicas()
     handle_request, delete_bucket, reset = s3.handle_request, s3._delete_bucket, s3.reset
     # Beside MiniStack's own stores, so that it is saved with them: bucket -> id -> XML.
     s3._bucket_metrics = AccountScopedDict()
@@ -132,6 +134,31 @@ def _check_locks() -> None:
     s3._object_lock_header_error = checked_headers
     s3._put_object_retention = checked_retention
     s3._put_bucket_versioning = checked_versioning
+
+
+def _lock_replicas() -> None:
+    apply_lock = s3._apply_object_lock_from_headers
+
+    def apply_to_both(bucket: str, key: str, headers: dict, version_id: str | None) -> None:
+        apply_lock(bucket, key, headers, version_id)
+        written = s3._buckets[bucket]["objects"].get(key, {})
+        if written.get("version_id") != version_id or not written.get("_replica"):
+            return
+        replica_bucket, replica_version, account = written["_replica"]
+        retention = s3._object_retention.get((bucket, key, version_id))
+        hold = s3._object_legal_hold.get((bucket, key, version_id))
+        with s3._in_account(account):
+            if not s3._bucket_object_lock.get(replica_bucket):
+                return
+            # As if it came with the object's own lock: only without one does the bucket's rule count.
+            lock = {"x-amz-object-lock-legal-hold": hold} if hold else {}
+            if retention:
+                lock["x-amz-object-lock-mode"] = retention["Mode"]
+                lock["x-amz-object-lock-retain-until-date"] = retention["RetainUntilDate"]
+            apply_lock(replica_bucket, key, lock, replica_version)
+            s3._persist_version_state(replica_bucket, key, s3._buckets[replica_bucket])
+
+    s3._apply_object_lock_from_headers = apply_to_both
 
 
 def _lock_error(headers: dict) -> tuple | None:
