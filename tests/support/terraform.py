@@ -79,7 +79,7 @@ class Workspace:
     def create(cls, root: Path) -> Workspace:
         """Copies terraform/ and contract/ to `root`, once for all processes that share it."""
         root.mkdir(parents=True, exist_ok=True)
-        with _locked(root / "copy.lock"):
+        with locked(root / "copy.lock"):
             marker = root / "copied"
             if not marker.exists():
                 ignore = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfplan")
@@ -109,7 +109,7 @@ class Workspace:
     def initialised(self, folder: Path) -> Path:
         """The workspace's folder, with provider and child modules installed (once for all processes)."""
         lock = folder.relative_to(self.root).as_posix().replace("/", "-")
-        with _locked(self.root / f"{lock}.lock"):
+        with locked(self.root / f"{lock}.lock"):
             if not (folder / ".terraform").exists():
                 self.terraform(folder, "init", "-backend=false", "-input=false", "-no-color")
         return folder
@@ -117,7 +117,7 @@ class Workspace:
     def provider_schema(self, folder: Path) -> dict[str, Any]:
         """Schemas of the AWS provider's resource types, by type; read once for all processes."""
         cache = self.root / "provider-schema.json"
-        with _locked(self.root / "provider-schema.lock"):
+        with locked(self.root / "provider-schema.lock"):
             if not cache.exists():
                 schema = self.terraform(self.initialised(folder), "providers", "schema", "-json")
                 cache.write_text(schema, encoding="utf-8")
@@ -164,7 +164,7 @@ def account(number: str) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -319,27 +319,48 @@ def readme_table(folder: Path, heading: str) -> list[str]:
     return re.findall(r"^\| *`([^`]+)`", section.group(1), re.MULTILINE) if section else []
 
 
-def write_example(workspace: Workspace, code: str, name: str) -> Path:
-    """Writes a README's example as a root configuration that plans offline against the workspace's modules."""
-    folder = workspace.root / "examples" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    code = re.sub(
-        r'(source\s*=\s*")[^"]*?modules/([a-z0-9/-]+)[^"]*"',
-        lambda match: f'{match[1]}../../terraform/modules/{match[2]}"',
-        code,
-    )
-    (folder / "main.tf").write_text(code, encoding="utf-8")
-    # An example may configure providers itself; the override then only takes them offline.
-    declared = re.findall(r'^provider "aws" \{(.*?)^\}', code, re.DOTALL | re.MULTILINE)
-    default_is_declared = any("alias" not in body for body in declared)
-    failover_is_declared = any("alias" in body for body in declared)
-    provider, override = [], [f'provider "aws" {{\n{OFFLINE}}}\n']
-    if not default_is_declared:
-        provider.append('provider "aws" {\n  region = "eu-west-1"\n}\n')
-    if "aws.failover" in code:
-        override.append(f'provider "aws" {{\n  alias = "failover"\n{OFFLINE}}}\n')
-        if not failover_is_declared:
-            provider.append('provider "aws" {\n  alias  = "failover"\n  region = "eu-central-1"\n}\n')
-    (folder / "providers.tf").write_text("\n".join(provider), encoding="utf-8")
-    (folder / "providers_override.tf").write_text("\n".join(override), encoding="utf-8")
+_EXAMPLE_VERSIONS = """\
+terraform {
+  required_providers {
+    aws = {
+      source                = "hashicorp/aws"
+      configuration_aliases = [aws.failover]
+    }
+  }
+}
+"""
+_EXAMPLE_PROVIDERS = f"""\
+provider "aws" {{
+  region = "eu-west-1"
+{OFFLINE}}}
+
+provider "aws" {{
+  alias  = "failover"
+  region = "eu-central-1"
+{OFFLINE}}}
+"""
+
+
+def write_examples(workspace: Workspace) -> Path:
+    """Writes every README's examples as modules of one configuration, which plans offline: that costs one start.
+
+    Module `kms-replica-2` is the second example of modules/kms/replica. The providers are those that the examples
+    take for given: `aws`, and `aws.failover` in the other region.
+    """
+    folder = workspace.root / "examples"
+    calls = []
+    for module in module_folders():
+        for number, code in enumerate(readme_examples(module), start=1):
+            name = f"{module_name(module).replace('/', '-')}-{number}"
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            code = re.sub(
+                r'(source\s*=\s*")[^"]*?modules/([a-z0-9/-]+)[^"]*"',
+                lambda match: f'{match[1]}../../terraform/modules/{match[2]}"',
+                code,
+            )
+            (folder / name / "main.tf").write_text(code, encoding="utf-8")
+            (folder / name / "versions.tf").write_text(_EXAMPLE_VERSIONS, encoding="utf-8")
+            providers = "providers = { aws = aws, aws.failover = aws.failover }"
+            calls.append(f'module "{name}" {{\n  source    = "./{name}"\n  {providers}\n}}\n')
+    (folder / "main.tf").write_text("\n".join([_EXAMPLE_PROVIDERS, *calls]), encoding="utf-8")
     return folder
