@@ -18,6 +18,8 @@ from bbws_access.verify.provider import REATTACH, has_one_configuration, shared
 from bbws_access.verify.runner import Deadline, Runner
 from tests.support.terraform import STACK, module_folders, module_name
 
+pytestmark = pytest.mark.xdist_group("verify-runs")  # many, so that they begin early
+
 RUNS = """
 provider "aws" {
   region = "eu-west-1"

@@ -14,6 +14,8 @@ from bbws_access.cli.project import Project
 from bbws_access.verify.report import Report
 from tests.verify.conftest import copy_project
 
+pytestmark = pytest.mark.xdist_group("verify-runs")  # many, so that they begin early
+
 ONE = ("--only", "dynamodb")
 BOTH = (*ONE, "--only", "worker-5-s3-audit-storage-module")
 

@@ -17,6 +17,8 @@ from bbws_access.verify.jobs import Job, Planned
 from bbws_access.verify.report import COMPLETE, FAILED, SKIPPED, WITH_FAULTS
 from bbws_access.verify.runner import CheckError, Deadline, Runner
 
+pytestmark = pytest.mark.xdist_group("verify-runs")  # many, so that they begin early
+
 
 def content(*_: object) -> tuple[bool, str]:
     """A scanner that has nothing to say."""
