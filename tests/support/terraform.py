@@ -100,10 +100,10 @@ class Workspace:
             pytest.fail(f"{' '.join(command)} in {folder.name}:\n{result.stdout}\n{result.stderr}", pytrace=False)
         return result.stdout
 
-    def terraform_lines(self, folder: Path, *arguments: str) -> list[str]:
+    def terraform_lines(self, folder: Path, *arguments: str, environment: Environment | None = None) -> list[str]:
         """What Terraform prints in a folder of the workspace, also where it fails, line by line."""
-        command = ["terraform", *arguments]
-        result = subprocess.run(command, cwd=folder, env=self.environment, capture_output=True, text=True, check=False)
+        command, env = ["terraform", *arguments], environment or self.environment
+        result = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
         return result.stdout.splitlines()
 
     def initialised(self, folder: Path) -> Path:

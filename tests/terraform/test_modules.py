@@ -3,6 +3,8 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -74,22 +76,48 @@ def test_configuration_is_valid(folder: Path, workspace: Workspace, provider: En
 @pytest.mark.parametrize(
     ("folder", "file"),
     [
-        pytest.param(folder, file.name, id=f"{module_name(folder)}: {file.name.removesuffix('.tftest.hcl')}")
+        pytest.param(
+            folder,
+            file.name,
+            id=f"{module_name(folder)}: {file.name.removesuffix('.tftest.hcl')}",
+            marks=pytest.mark.xdist_group(f"native tests of {module_name(folder)}"),
+        )
         for folder in configuration_folders()
         for file in native_test_files(folder)
     ],
 )
-def test_native_tests_pass(folder: Path, file: str, workspace: Workspace, provider: Environment) -> None:
-    rejecting, planning = native_test_parts(workspace, folder, file)
-    if rejecting.runs:
-        # No provider and no resources: a tenth of the time.
-        printed = workspace.terraform(rejecting.folder, "test", f"-filter=tests/{file}", "-no-color")
-        assert f"{rejecting.runs} passed, 0 failed" in printed, printed
-    if planning.runs:
-        copy = workspace.initialised(planning.folder)
-        environment = provider if has_one_configuration(copy) else workspace.environment
-        printed = workspace.terraform(copy, "test", f"-filter=tests/{file}", "-no-color", environment=environment)
-        assert f"{planning.runs} passed, 0 failed" in printed, printed
+def test_native_tests_pass(folder: Path, file: str, native_results: Callable[[Path], dict[str, list[str]]]) -> None:
+    runs = [run.name for run in native_runs(folder) if run.file == file]
+    assert native_results(folder)[file] == [f"{name}: pass" for name in sorted(runs)]
+
+
+@pytest.fixture(scope="session")
+def native_results(workspace: Workspace, provider: Environment) -> Callable[[Path], dict[str, list[str]]]:
+    """How each run of a folder's native tests ended, by file, and what was wrong; each folder's are run once."""
+
+    @cache
+    def results(folder: Path) -> dict[str, list[str]]:
+        parts = [native_test_parts(workspace, folder, file.name) for file in native_test_files(folder)]
+        said: dict[str, list[str]] = {}
+        # What only sees inputs rejected needs no provider and no resources: a tenth of the time.
+        if any(rejecting.runs for rejecting, _ in parts):
+            take(said, workspace.terraform_lines(parts[0][0].folder, "test", "-json"))
+        if any(planning.runs for _, planning in parts):
+            copy = workspace.initialised(parts[0][1].folder)
+            environment = provider if has_one_configuration(copy) else workspace.environment
+            take(said, workspace.terraform_lines(copy, "test", "-json", environment=environment))
+        return {file: sorted(lines) for file, lines in said.items()}
+
+    def take(said: dict[str, list[str]], lines: list[str]) -> None:
+        for event in map(json.loads, lines):
+            file = Path(event.get("@testfile", "")).name
+            if event["type"] == "test_run" and event["test_run"].get("progress") == "complete":
+                said.setdefault(file, []).append(f"{event['test_run']['run']}: {event['test_run']['status']}")
+            if event["type"] == "diagnostic":
+                item = event["diagnostic"]
+                said.setdefault(file, []).append(f"{item['summary']}: {item['detail']}")
+
+    return results
 
 
 @every_module
