@@ -114,15 +114,19 @@ class Workspace:
                 self.terraform(folder, "init", "-backend=false", "-input=false", "-no-color")
         return folder
 
-    def provider_schema(self, folder: Path) -> dict[str, Any]:
-        """Schemas of the AWS provider's resource types, by type; read once for all processes."""
-        cache = self.root / "provider-schema.json"
-        with locked(self.root / "provider-schema.lock"):
-            if not cache.exists():
-                schema = self.terraform(self.initialised(folder), "providers", "schema", "-json")
-                cache.write_text(schema, encoding="utf-8")
-        schemas = json.loads(cache.read_text(encoding="utf-8"))["provider_schemas"]
-        return schemas["registry.terraform.io/hashicorp/aws"]["resource_schemas"]
+    def attributes(self, folder: Path) -> dict[str, list[str]]:
+        """The attributes of each of the AWS provider's resource types; read once for all processes, as it takes long.
+
+        folder: one that uses the provider
+        """
+        kept = self.root / "attributes.json"
+        with locked(self.root / "attributes.lock"):
+            if not kept.exists():
+                schemas = json.loads(self.terraform(self.initialised(folder), "providers", "schema", "-json"))
+                types = schemas["provider_schemas"]["registry.terraform.io/hashicorp/aws"]["resource_schemas"]
+                found = {name: list(schema["block"].get("attributes", ())) for name, schema in types.items()}
+                kept.write_text(json.dumps(found), encoding="utf-8")
+        return json.loads(kept.read_text(encoding="utf-8"))
 
 
 def terraform_environment(folder: Path) -> dict[str, str]:

@@ -257,11 +257,11 @@ def test_everything_that_can_be_tagged_is_tagged(module: Path, workspace: Worksp
     resources = blocks(module, "resource")
     if not resources:
         return
-    schema = workspace.provider_schema(workspace.copy_of(module))
+    attributes = workspace.attributes(workspace.copy_of(module))
     untagged = [
         address
         for address, body in resources.items()
-        if "tags" in schema.get(address.split(".")[0], {}).get("block", {}).get("attributes", {}) and "tags" not in body
+        if "tags" in attributes.get(address.split(".")[0], ()) and "tags" not in body
     ]
     assert not untagged, f"without tags: {untagged}"
 
