@@ -5,6 +5,7 @@ From the developer guide's reference of expressions. Whatever DynamoDB refuses b
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ministack.services._dynamodb_keywords import AWS_KEYWORDS
@@ -95,26 +96,28 @@ class Expressions:
             parser.condition(keys=kind == "KeyConditionExpression")
 
 
+@lru_cache(maxsize=4096)
+def _tokens(text: str) -> tuple[tuple[str, str], ...]:
+    """An expression's tokens by kind; the last is its end. Raises Refused."""
+    found, position = [], 0
+    while True:
+        token = _TOKEN.match(text, position)
+        if token is None:
+            near = text[max(0, position - 5) : position + 10]
+            raise Refused(f'Syntax error; token: "{text[position:].strip()[:1]}", near: "{near}"')
+        kind = token.lastgroup or "end"
+        found.append((kind, token[kind]))
+        if kind == "end":
+            return tuple(found)
+        position = token.end()
+
+
 class _Parser:
     def __init__(self, text: str, names: dict[str, str], values: dict[str, Any], used: set[str]):
         self._text, self._names, self._values, self._used = text, names, values, used
-        self._tokens = list(self._split(text))
+        self._tokens = _tokens(text)
         self._position = 0
         self._operators = 0
-
-    @staticmethod
-    def _split(text: str) -> Iterator[tuple[str, str]]:
-        position = 0
-        while True:
-            found = _TOKEN.match(text, position)
-            if found is None:
-                near = text[max(0, position - 5) : position + 10]
-                raise Refused(f'Syntax error; token: "{text[position:].strip()[:1]}", near: "{near}"')
-            kind = found.lastgroup or "end"
-            yield kind, found[kind]
-            if kind == "end":
-                return
-            position = found.end()
 
     # Tokens
 

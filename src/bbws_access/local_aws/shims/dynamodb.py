@@ -16,6 +16,7 @@ import json
 import os
 import re
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
@@ -98,6 +99,14 @@ def install() -> None:
     _keep_replica_keys()
     _check_expressions()
     _compare_by_type()
+    _remember_expressions()
+
+
+def _remember_expressions() -> None:
+    """Take each expression apart once: MiniStack does it again for each item that a filter looks at."""
+    tokenize = lru_cache(maxsize=4096)(dynamodb._tokenize)
+    dynamodb._tokenize = lambda expression: list(tokenize(expression))
+    dynamodb._condition_syntax_error = lru_cache(maxsize=4096)(dynamodb._condition_syntax_error)
 
 
 def _compare_by_type() -> None:
