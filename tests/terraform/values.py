@@ -6,6 +6,8 @@ Each row changes the inputs that the module's own native tests start from, at a 
 
 from typing import Any
 
+from bbws_access.local_aws.rules.functions import RESERVED
+
 KEY = "arn:aws:kms:{region}:{account}:key/11111111-2222-3333-4444-555555555555"
 LONG = "x" * 300
 
@@ -26,14 +28,19 @@ SES = "arn:aws:ses:eu-west-1:111122223333"
 LOGS = "arn:aws:logs:eu-west-1:999999999999:log-group:x"
 
 
-def invoke(region: str) -> str:
+def invoke(region: str, alias: str = "") -> str:
     """An ARN in the form that API Gateway takes."""
-    function = "arn:aws:lambda:eu-west-1:111122223333:function:shop"
+    function = f"arn:aws:lambda:eu-west-1:111122223333:function:shop{alias}"
     return f"arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{function}/invocations"
 
 
 def replication(source: str, destination: str, rule: str = "r") -> dict[str, str]:
     return {"source_bucket": source, "destination_bucket": destination, "rule_id": rule}
+
+
+def rule(source: str, target: str = "billing", **more: str) -> dict[str, Any]:
+    """A rule with one target."""
+    return {"description": "Tells", "source": source, "detail_type": "Told", "targets": {target: ALIAS}} | more
 
 
 def mail(identity: str, sender: str, **more: str) -> dict[str, str]:
@@ -131,6 +138,41 @@ def wrong_statements(
                 condition("aws:SourceArn", "arn:aws:s3:::*", test="ArnLike"),
                 condition("aws:PrincipalAccount", "${aws:PrincipalAccount}"),
                 condition("aws:PrincipalOrgID", "false", test="Null"),
+                condition("aws:UserAgent", "auditor/1.0"),
+                condition("aws:RequestTag/Owner", "auditor"),
+                condition("aws:Referer", "https://audit.example.com/"),
+            )
+        ),
+        # Either of the two would do, whoever asks, and in a Deny both are meant to be needed.
+        *(
+            wrong("same test and variable", good, principals, effect=effect, conditions=first + second)
+            for principals, effect, first, second in (
+                (
+                    EVERYBODY,
+                    "Allow",
+                    condition("aws:PrincipalArn", "arn:aws:iam::123456789012:role/*", test="ArnLike"),
+                    condition("aws:PrincipalArn", "arn:aws:iam::*:role/auditor", test="ArnLike"),
+                ),
+                (
+                    S3_ITSELF,
+                    "Allow",
+                    condition("aws:SourceAccount", "1" * 12),
+                    condition("AWS:SourceAccount", "2" * 12),
+                ),
+                (EVERYBODY, "Deny", *[condition("aws:PrincipalOrgID", name, test="StringNotEquals") for name in "ab"]),
+                ({"AWS": ["999999999999"]}, "Allow", organisation, organisation),
+            )
+        ),
+        *(
+            wrong("* and ? for characters", good, principals, effect=effect, conditions=conditions)
+            for principals, effect, conditions in (
+                (EVERYBODY, "Allow", condition("aws:PrincipalArn", "arn:aws:iam::123456789012:role/*")),
+                (EVERYBODY, "Deny", condition("aws:PrincipalArn", "arn:aws:iam::?:role/x", test="StringNotEquals")),
+                (
+                    EVERYBODY,
+                    "Deny",
+                    condition("AWS:PrincipalArn", "arn:*:role/guest", test="ForAnyValue:StringEqualsIgnoreCase"),
+                ),
             )
         ),
         *(wrong("an Allow may give", action) for action in beyond),
@@ -151,6 +193,18 @@ def right_statements(path: str, good: str, deniable: str, **of: Any) -> list[tup
         (S3_ITSELF, condition("AWS:SourceArn", "arn:aws:logs:*:111122223333:*", test="ArnLike")),
         (S3_ITSELF, condition("aws:SourceAccount", "111122223333")),
         ({"AWS": ["arn:aws:sts::999999999999:assumed-role/auditor/session"]}, []),
+        (EVERYBODY, condition("aws:VpceAccount", "111122223333")),
+        (EVERYBODY, condition("aws:VpceOrgID", "o-a1b2c3d4e5")),
+        (EVERYBODY, [*organisation, *condition("aws:PrincipalOrgID", "o-*", test="StringLike")]),
+        ({"AWS": ["999999999999"]}, condition("aws:PrincipalTag/Cost Centre", "audit")),
+        # Both must hold: two tests, or two keys.
+        (
+            EVERYBODY,
+            [
+                *condition("aws:PrincipalArn", "arn:aws:iam::123456789012:role/*", test="ArnLike"),
+                *condition("aws:PrincipalArn", "arn:aws:iam::*:role/auditor", test="StringLike"),
+            ],
+        ),
     ]
     return [
         *((f"{path}/Own", statement(good, who, conditions=held) | of) for who, held in pinned),
@@ -207,6 +261,23 @@ def wrong_key_statements(path: str) -> list[tuple[str, Any, str]]:
                 (EVERYBODY, condition("kms:CallerAccount", "000000000000")),
             )
         ),
+        # Whoever asks chooses the context; a service's own names a resource.
+        *(
+            (f"{path}/Own", statement("kms:Decrypt", principals, conditions=conditions), "for whom")
+            for principals, conditions in (
+                (EVERYBODY, condition("kms:EncryptionContext:department", "hr")),
+                (EVERYBODY, condition("kms:EncryptionContext:aws:s3:arn", "arn:aws:s3:::uploads")),
+                (
+                    EVERYBODY,
+                    [
+                        *condition("kms:ViaService", "s3.eu-west-1.amazonaws.com"),
+                        *condition("kms:EncryptionContext:aws:logs:arn", "arn:aws:logs:eu-west-1:111122223333:x"),
+                    ],
+                ),
+                (S3_ITSELF, condition("kms:EncryptionContext:department", "hr")),
+                (S3_ITSELF, condition("kms:EncryptionContext:aws:s3:arn", "arn:aws:s3:::*", test="ArnLike")),
+            )
+        ),
     ]
 
 
@@ -221,6 +292,30 @@ def right_key_statements(path: str) -> list[tuple[str, Any]]:
         (f"{path}/Own", statement("kms:GenerateDataKey*", {"AWS": ["999999999999"]}, conditions=via)),
         (f"{path}/Own", statement(["kms:CreateGrant", "kms:ListGrants"], conditions=granted)),
         (f"{path}/Own", statement("kms:Decrypt", S3_ITSELF, conditions=condition("aws:SourceAccount", "111122223333"))),
+        *(
+            (f"{path}/Own", statement("kms:Decrypt", S3_ITSELF, conditions=condition(variable, name, test="ArnLike")))
+            for variable, name in (
+                ("kms:EncryptionContext:aws:logs:arn", "arn:aws:logs:eu-west-1:111122223333:log-group:*"),
+                ("kms:encryptioncontext:aws:s3:arn", "arn:aws:s3:::uploads"),
+            )
+        ),
+        (
+            f"{path}/Own",
+            statement(
+                "kms:Decrypt",
+                EVERYBODY,
+                conditions=[
+                    *condition("kms:EncryptionContext:department", "hr"),
+                    *condition("aws:PrincipalOrgID", "o-a1b2c3d4e5"),
+                ],
+            ),
+        ),
+        (
+            f"{path}/Own",
+            statement(
+                "kms:Decrypt", {"AWS": ["999999999999"]}, conditions=condition("kms:EncryptionContext:department", "hr")
+            ),
+        ),
         (f"{path}/Own", statement("kms:ScheduleKeyDeletion", EVERYBODY, effect="Deny")),
         (f"{path}/Own", statement("kms:*", effect="Deny")),
     ]
@@ -323,6 +418,28 @@ WRONG: dict[str, list[tuple[str, Any, str]]] = {
         ("table_class", "", "table_class"),
     ],
     "cloudwatch": [
+        # What a metric never reaches is no alarm.
+        *(("functions/role/p95_milliseconds", value, "p95_milliseconds") for value in (0, 900000, 1000000)),
+        ("functions/role/errors_per_minute", -1, "errors_per_minute"),
+        ("functions/role/errors_per_minute", 600, "errors_per_minute"),
+        *(
+            ("thresholds", {name: value}, name)
+            for name, values in {
+                "api_5xx_percent": (-1, 100, 101),
+                "api_4xx_percent": (-1, 100, 250),
+                "concurrency_percent": (-1, 100),
+                "api_4xx_least_requests": (-1, 3000001),
+                "mail_bounces_percent": (-1, 10, 50),
+                "mail_complaints_percent": (-0.1, 0.5, 5),
+                "table_replication_seconds": (0, 86401),
+                "archive_replication_seconds": (0, 86401),
+            }.items()
+            for value in values
+        ),
+        ("queues", {"mail": {"name": "mail", "oldest_seconds": 1209600}}, "oldest_seconds"),
+        # Two would have one log group, or one alarm.
+        ("functions/api-access", {"function_name": "other"}, "api-access"),
+        ("functions/api-execution", {"function_name": "other"}, "api-access"),
         *((path, value, "tags:") for path, value in TAGS),
         ("log_kms_key_arn", key("us-east-1"), "region"),
         ("topic_kms_key_arn", key("us-east-1"), "region"),
@@ -416,9 +533,35 @@ WRONG: dict[str, list[tuple[str, Any, str]]] = {
         ),
     ],
     "events": [
+        # The module's key of a target, rule and target joined by a hyphen, must be that target's alone.
+        (
+            "rules",
+            {
+                "user": rule("bbws.user", target="left-role"),
+                "user-left": rule("bbws.left", target="role"),
+            },
+            "joined by a hyphen",
+        ),
+        # Another account's function, by whose name this account's would get the permission.
+        ("rules/sweep/targets/billing", ALIAS.replace("123456789012", "999999999999"), "account"),
+        # One function by two of its aliases, and in two rules that wait for the same.
+        *(("rules/sweep/targets/again", ALIAS.removesuffix("live") + alias, "twice") for alias in ("blue", "live")),
+        ("rules", {"one": rule("bbws.user"), "two": rule("bbws.user")}, "the same event"),
+        (
+            "rules",
+            {
+                "one": rule("bbws.user", detail_pattern='{"a": ["b"], "c": ["d"]}'),
+                "two": rule("bbws.user", detail_pattern='{"c":["d"],"a":["b"]}', target="again"),
+            },
+            "the same event",
+        ),
+        ("event_bus_name", "shop/orders", "event_bus_name"),
+        ("rules/order-placed/source", "aws.partner/example.com/shop", "bus"),
+        ("rules/order-placed/detail_type", " ", "detail_type"),
+        ("rules/order-placed/detail_type", "Order\nPlaced", "detail_type"),
+        ("rules/order-placed/detail_type", "<id>", "detail_type"),
         *((path, value, "tags:") for path, value in TAGS),
         *(("rules/sweep/schedule", schedule, "schedule") for schedule in BAD_SCHEDULES),
-        ("rules/sweep/targets/again", ALIAS, "twice"),
         ("rules/sweep/targets/billing", "arn:aws:lambda:us-east-1:123456789012:function:billing:live", "region"),
         ("rules/sweep/targets/billing", "arn:aws:lambda:eu-west-1:123456789012:function:billing", "alias"),
         ("rules/sweep/description", " ", "description"),
@@ -439,6 +582,7 @@ WRONG: dict[str, list[tuple[str, Any, str]]] = {
         ("dead_letter_policy_statements/DeadLettersOfRules", statement("sqs:SendMessage"), "sid"),
     ],
     "mail": [
+        ("consumer/alias_arn", "arn:aws:lambda:eu-west-1:999999999999:function:mailer:live", "account"),
         *((path, value, "tags:") for path, value in TAGS),
         *(
             ("sender/from_address", address, "from_address")
@@ -465,6 +609,13 @@ WRONG: dict[str, list[tuple[str, Any, str]]] = {
         ("queue_policy_statements/Own", statement("sqs:SendMessage", queues=["mails"]), "queues must name"),
     ],
     "lambda": [
+        *(
+            ("functions/audit/environment", {name: "x"}, "environment variable")
+            for name in [*sorted(RESERVED), "A", "1A", "A-B", ""]
+        ),
+        # 4 KB are bytes, of the JSON that Lambda measures.
+        ("functions/audit/environment", {"TEXT": "é" * 2100}, "4 KB"),
+        ("functions/audit/environment", {"TEXT": "x" * 4086}, "4 KB"),
         *(
             ("functions/audit", FUNCTION | {"runtime": runtime, "handler": handler}, "handler")
             for runtime, handler in (
@@ -572,6 +723,20 @@ WRONG: dict[str, list[tuple[str, Any, str]]] = {
             "region",
         ),
         ("authorizer/invocation_role_arn", "arn:aws:iam::999999999999:role/x", "same account"),
+        ("authorizer/function_arn", "arn:aws:lambda:us-east-1:111122223333:function:authorizer:live", "region"),
+        # Clear text to anywhere but this machine, and schemes that are no app's own.
+        *(
+            ("app_clients", {"main": {"oauth": {"callback_urls": [url]}}}, "callback")
+            for url in (
+                "http://localhost.example.com/",
+                "http://localhost:3000@example.com/",
+                "http://127.0.0.2/",
+                "http://localhost:3000/#x",
+                "javascript://example.app/%0aalert(1)",
+                "shop://signed-in",
+                "com.example.*://signed-in",
+            )
+        ),
         ("password_policy", {"minimum_length": 12.5}, "whole number"),
         ("password_policy", {"temporary_password_validity_days": 1.5}, "whole number"),
         ("password_policy", {"password_history_size": 0.5}, "whole number"),
@@ -597,8 +762,13 @@ WRONG: dict[str, list[tuple[str, Any, str]]] = {
         *((path, value, "tags:") for path, value in TAGS),
         ("untraced_path_parameters", ["token"], "token"),
         ("untraced_path_parameters", ["orderId", "order"], "order"),
-        ("services/shop", invoke("us-east-1"), "region"),
-        ("authorizer/uri", invoke("us-east-1"), "region"),
+        # API Gateway looks for the function in the region that the ARN begins with.
+        *(
+            (path, arn, "region")
+            for path in ("services/shop", "authorizer/uri")
+            for arn in (invoke("us-east-1"), invoke("eu-west-1").replace(":lambda:eu-", ":lambda:us-"))
+        ),
+        *((path, invoke("eu-west-1", ":$LATEST"), "alias") for path in ("services/shop", "authorizer/uri")),
         ("authorizer/credentials_arn", "arn:aws:iam::999999999999:role/x", "same account"),
         ("authorizer/result_ttl_seconds", 0.5, "whole number"),
         ("authorizer/identity_validation_expression", "^Bearer ($", "regular expression"),
@@ -643,6 +813,22 @@ RIGHT: dict[str, list[tuple[str, Any]]] = {
     ],
     "dynamodb/replica": [("tags", GOOD_TAGS), ("table_class", "STANDARD_INFREQUENT_ACCESS")],
     "cloudwatch": [
+        ("functions/role/p95_milliseconds", 899999),
+        ("functions/role/errors_per_minute", 599),
+        (
+            "thresholds",
+            {
+                "api_5xx_percent": 99.9,
+                "api_4xx_percent": 0,
+                "concurrency_percent": 99,
+                "api_4xx_least_requests": 3000000,
+                "mail_bounces_percent": 9.9,
+                "mail_complaints_percent": 0.49,
+                "table_replication_seconds": 0.5,
+                "archive_replication_seconds": 86400,
+            },
+        ),
+        ("queues", {"mail": {"name": "mail", "oldest_seconds": 1209599}}),
         *(
             ("alarms/orders-1", made)
             for made in (
@@ -665,6 +851,15 @@ RIGHT: dict[str, list[tuple[str, Any]]] = {
         ("archive_replication", replication("one", "two")),
     ],
     "events": [
+        ("rules", {"user": rule("bbws.user", target="left-role"), "user-left": rule("bbws.left", target="the-role")}),
+        ("rules", {"one": rule("bbws.user"), "two": rule("bbws.user", detail_pattern='{"a": ["b"]}')}),
+        (
+            "rules",
+            {"one": rule("bbws.user", schedule="rate(1 hour)"), "two": rule("bbws.user", schedule="rate(1 day)")},
+        ),
+        ("event_bus_name", "aws.partner/example.com/shop"),
+        ("rules/order-placed/source", "bbws/user"),
+        ("rules/order-placed/detail_type", "Order: placed (v2) & paid/sent"),
         *right_statements("dead_letter_policy_statements", "sqs:SendMessage", "sqs:PurgeQueue"),
         ("tags", GOOD_TAGS),
         *(("rules/sweep/schedule", schedule) for schedule in [*GOOD_SCHEDULES, "rate(5 minutes)"]),
@@ -674,6 +869,7 @@ RIGHT: dict[str, list[tuple[str, Any]]] = {
         ),
     ],
     "mail": [
+        *(("sender/from_address", address) for address in ("no-reply@eu.mail.example.com", "access@mail.example.com")),
         *right_statements(
             "queue_policy_statements", "sqs:SendMessage", "sqs:PurgeQueue", queues=["mail", "dead_letters"]
         ),
@@ -682,6 +878,19 @@ RIGHT: dict[str, list[tuple[str, Any]]] = {
         ("kms_key_arn", key()),
     ],
     "lambda": [
+        *(
+            ("functions/audit/environment", {name: "x"})
+            for name in (
+                "AWS_LAMBDA_EXEC_WRAPPER",
+                "AWS_RETRY_MODE",
+                "AWS_MAX_ATTEMPTS",
+                "AWS_XRAY_CONTEXT_MISSING",
+                "AWS_NODEJS_CONNECTION_REUSE_ENABLED",
+                "LAMBDA_LOG_LEVEL",
+                "TZ",
+            )
+        ),
+        ("functions/audit/environment", {"TEXT": "&" * 4085}),
         *right_statements("dead_letter_policy_statements", "sqs:SendMessage", "sqs:PurgeQueue", functions=["audit"]),
         *(
             ("functions/audit", FUNCTION | {"runtime": runtime, "handler": handler})
@@ -717,6 +926,17 @@ RIGHT: dict[str, list[tuple[str, Any]]] = {
     "cognito": [
         ("tags", GOOD_TAGS),
         *(
+            ("app_clients", {"main": {"oauth": {"callback_urls": [url], "logout_urls": [url]}}})
+            for url in (
+                "https://shop.example.com/",
+                "http://localhost",
+                "http://localhost:3000/signed-in",
+                "http://127.0.0.1:8080/",
+                "com.example.shop://signed-in",
+                "com.example.shop:/signed-in",
+            )
+        ),
+        *(
             ("email", mail(identity, sender))
             for identity, sender in (
                 ("example.com", "Access <access@mail.example.com>"),
@@ -727,6 +947,7 @@ RIGHT: dict[str, list[tuple[str, Any]]] = {
     ],
     "api-gateway": [
         ("tags", GOOD_TAGS),
+        ("services/shop", invoke("eu-west-1", ":live")),
         ("untraced_path_parameters", ["orderId"]),
         ("cors/allowed_origins", ["https://shop.example.com:65535", "http://localhost:3000"]),
         ("web_acl", {"rate_limit": 0, "log_destination_arn": "arn:aws:s3:::aws-waf-logs-x"}),

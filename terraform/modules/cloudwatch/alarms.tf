@@ -366,8 +366,10 @@ locals {
     for key, alarm in module.inputs.alarms : key => merge(alarm, { topics = [alarm.severity], datapoints = coalesce(alarm.datapoints, alarm.periods) })
   }
 
-  made_alarms    = merge(local.function_alarms, local.audit_alarms, local.api_alarms, local.table_alarms, local.queue_alarms, local.rule_alarms, local.vault_alarms, local.mail_alarms, local.other_alarms)
-  alarms         = merge(local.made_alarms, local.own_alarms)
+  made_alarms = merge(local.function_alarms, local.audit_alarms, local.api_alarms, local.table_alarms, local.queue_alarms, local.rule_alarms, local.vault_alarms, local.mail_alarms, local.other_alarms)
+  alarms      = merge(local.made_alarms, local.own_alarms)
+  # Of two with one key, merge keeps the last without a word.
+  made_keys      = concat(keys(local.function_alarms), keys(local.audit_alarms), keys(local.api_alarms), keys(local.table_alarms), keys(local.queue_alarms), keys(local.rule_alarms), keys(local.vault_alarms), keys(local.mail_alarms), keys(local.other_alarms))
   single_metrics = { for key, alarm in local.alarms : key => one(values(alarm.metrics)) if length(alarm.expressions) == 0 }
 
   alarm_names = { for key in keys(local.alarms) : key => "${local.name_prefix}-alarm-${key}" }
@@ -429,6 +431,11 @@ resource "aws_cloudwatch_metric_alarm" "this" {
     precondition {
       condition     = !(contains(keys(local.made_alarms), each.key) && contains(keys(local.own_alarms), each.key))
       error_message = "alarms: ${each.key} is the name of an alarm that the module makes itself: choose another key."
+    }
+
+    precondition {
+      condition     = length([for key in local.made_keys : key if key == each.key]) <= 1
+      error_message = "Two of the alarms that the module makes itself are called ${each.key}: give the table, queue, rule or function behind one of them another key."
     }
   }
 }

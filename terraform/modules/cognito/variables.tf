@@ -135,7 +135,8 @@ variable "app_clients" {
     App clients by a name of your choice. Every client signs in by SRP and renews by refresh token; password flows are never enabled.
     `access_token_minutes` and `id_token_minutes` 5 to 1440, `refresh_token_minutes` 60 to 5256000 and longer than both,
     None has a client secret, which would lie in Terraform's state. `write_attributes` are the attributes that the signed-in person may change through
-    this client, never custom:organisation_id. `oauth` switches on the code grant of the hosted sign-in pages with https addresses.
+    this client, never custom:organisation_id. `oauth` switches on the code grant of the hosted sign-in pages with https addresses,
+    those of localhost (for development), or of an app's own scheme (com.example.app://).
   EOT
   type        = any
   nullable    = false

@@ -10,7 +10,7 @@ locals {
   rule_names = { for name in keys(module.inputs.rules) : name => "${local.name_prefix}-rule-${name}" }
   # Schedules exist on the default bus only, and AWS services put their events on no other.
   rule_buses = {
-    for name, rule in module.inputs.rules : name => rule.schedule != null || startswith(rule.source, "aws.") ? "default" : local.bus_name
+    for name, rule in module.inputs.rules : name => rule.schedule != null || (startswith(rule.source, "aws.") && !startswith(rule.source, "aws.partner/")) ? "default" : local.bus_name
   }
   # Rules of the default bus have no bus in their ARN.
   rule_arns = {
@@ -72,18 +72,19 @@ resource "aws_cloudwatch_event_target" "this" {
     for_each = each.value.scheduled ? [module.inputs.rules[each.value.rule]] : []
 
     content {
+      # No source and no detail type holds < or >, so nothing else is taken for what is filled in.
       input_paths = { id = "$.id", time = "$.time" }
       input_template = replace(replace(jsonencode({
         version       = "0"
-        id            = "ID"
+        id            = "<id>"
         source        = input_transformer.value.source
         "detail-type" = input_transformer.value.detail_type
         account       = local.account_id
         region        = local.region
-        time          = "TIME"
+        time          = "<time>"
         resources     = []
         detail        = {}
-      }), "\"ID\"", "<id>"), "\"TIME\"", "<time>")
+      }), "\"\\u003cid\\u003e\"", "<id>"), "\"\\u003ctime\\u003e\"", "<time>")
     }
   }
 

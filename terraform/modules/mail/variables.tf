@@ -124,7 +124,7 @@ variable "maximum_receive_count" {
 }
 
 variable "retention_days" {
-  description = "Days that queued mails and dead letters are kept."
+  description = "Days that dead letters are kept; queued mails are kept half as long, within which all tries must be over."
   type        = number
   default     = 14
   nullable    = false

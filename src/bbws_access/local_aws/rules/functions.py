@@ -9,13 +9,13 @@ from bbws_access.local_aws.wire import Call
 
 _LARGEST_ENVIRONMENT = 4096
 _LARGEST_ZIP = 50 * 1024 * 1024
-_RESERVED = frozenset(
+RESERVED = frozenset(
     (
         *("_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV"),
         *("AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"),
         *("AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME"),
         *("AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
-        *("AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"),
+        *("AWS_LAMBDA_MAX_CONCURRENCY", "AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"),
     )
 )
 _CODE = "InvalidParameterValueException"
@@ -32,7 +32,7 @@ def _configuration(call: Call) -> Iterator[Violation]:
             f"variables you have provided exceeded the 4KB limit. String measured: {measured}",
             _CODE,
         )
-    reserved = sorted(variables.keys() & _RESERVED)
+    reserved = sorted(variables.keys() & RESERVED)
     if reserved:
         yield limit(
             "Environment",

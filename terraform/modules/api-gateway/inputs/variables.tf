@@ -94,8 +94,8 @@ variable "services" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for arn in values(var.services) : can(regex("^arn:${var.partition}:apigateway:${var.region}:lambda:path/2015-03-31/functions/arn:${var.partition}:lambda:[a-z0-9-]+:[0-9]{12}:function:[0-9A-Za-z_-]+(:[0-9A-Za-z_-]+)?/invocations$", arn))])
-    error_message = "services must hold invoke ARNs of the module's region: arn:PARTITION:apigateway:REGION:lambda:path/2015-03-31/functions/FUNCTION_ARN/invocations."
+    condition     = alltrue([for arn in values(var.services) : can(regex("^arn:${var.partition}:apigateway:${var.region}:lambda:path/2015-03-31/functions/arn:${var.partition}:lambda:${var.region}:[0-9]{12}:function:[0-9A-Za-z_-]+(:[0-9A-Za-z_-]+)?/invocations$", arn))])
+    error_message = "services must hold invoke ARNs of functions of the module's region, or of their aliases: arn:PARTITION:apigateway:REGION:lambda:path/2015-03-31/functions/FUNCTION_ARN/invocations."
   }
 }
 
@@ -135,8 +135,8 @@ variable "authorizer" {
   }
 
   validation {
-    condition     = can(regex("^arn:${var.partition}:apigateway:${var.region}:lambda:path/2015-03-31/functions/arn:${var.partition}:lambda:[^/]+/invocations$", var.authorizer.uri))
-    error_message = "authorizer.uri must be an invoke ARN of the module's region: arn:PARTITION:apigateway:REGION:lambda:path/2015-03-31/functions/FUNCTION_ARN/invocations."
+    condition     = can(regex("^arn:${var.partition}:apigateway:${var.region}:lambda:path/2015-03-31/functions/arn:${var.partition}:lambda:${var.region}:[0-9]{12}:function:[0-9A-Za-z_-]+(:[0-9A-Za-z_-]+)?/invocations$", var.authorizer.uri))
+    error_message = "authorizer.uri must be the invoke ARN of a function of the module's region, or of its alias: arn:PARTITION:apigateway:REGION:lambda:path/2015-03-31/functions/FUNCTION_ARN/invocations."
   }
 
   validation {

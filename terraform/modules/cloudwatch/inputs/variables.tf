@@ -118,9 +118,23 @@ variable "functions" {
   validation {
     condition = alltrue([
       for function in values(var.functions) :
-      coalesce(function.errors_per_minute, 0) >= 0 && coalesce(function.p95_milliseconds, 1) > 0
+      coalesce(function.p95_milliseconds, 1) > 0 && coalesce(function.p95_milliseconds, 1) < 900000
     ])
-    error_message = "functions[*].errors_per_minute must be 0 or more, and functions[*].p95_milliseconds more than 0."
+    error_message = "functions[*].p95_milliseconds must be more than 0 and less than 900,000: Lambda ends every function after 15 minutes."
+  }
+
+  # Lambda starts at most ten invocations a second for each execution that may run at once.
+  validation {
+    condition = alltrue([
+      for function in values(var.functions) :
+      coalesce(function.errors_per_minute, 0) >= 0 && coalesce(function.errors_per_minute, 0) < 600 * var.lambda_concurrency_limit
+    ])
+    error_message = "functions[*].errors_per_minute must be 0 or more, and less than 600 times lambda_concurrency_limit: no more invocations are started in a minute."
+  }
+
+  validation {
+    condition     = !contains(keys(var.functions), "api-access") && !contains(keys(var.functions), "api-execution")
+    error_message = "functions must not have the keys api-access and api-execution: those are the API's log groups."
   }
 
   validation {
@@ -278,8 +292,8 @@ variable "queues" {
   }
 
   validation {
-    condition     = alltrue([for queue in values(var.queues) : queue.oldest_seconds >= 60 && queue.oldest_seconds <= 1209600])
-    error_message = "queues[*].oldest_seconds must be 60 to 1,209,600: SQS tells the age once a minute, and keeps a message for 14 days at most."
+    condition     = alltrue([for queue in values(var.queues) : queue.oldest_seconds >= 60 && queue.oldest_seconds < 1209600])
+    error_message = "queues[*].oldest_seconds must be 60 or more, and less than 1,209,600: SQS tells the age once a minute, and keeps a message for 14 days at most."
   }
 }
 
@@ -361,14 +375,26 @@ variable "thresholds" {
 
   validation {
     condition     = alltrue([for name, value in var.thresholds : value >= 0])
-    error_message = "thresholds must be 0 or more."
+    error_message = "thresholds must be 0 or more: ${join(", ", [for name, value in var.thresholds : name if value < 0])}."
+  }
+
+  # Alarms go off above their threshold. SES pauses an account at rates of 10 % and 0.5 %: after that there is nothing to warn of.
+  validation {
+    condition = alltrue([
+      for name, value in var.thresholds : value < lookup({ mail_bounces_percent = 10, mail_complaints_percent = 0.5 }, name, 100) if endswith(name, "_percent")
+    ])
+    error_message = "thresholds of percentages must be less than 100, mail_bounces_percent than 10 and mail_complaints_percent than 0.5, where SES pauses the account; the alarm would not go off in time: ${join(", ", [for name, value in var.thresholds : name if endswith(name, "_percent") && value >= lookup({ mail_bounces_percent = 10, mail_complaints_percent = 0.5 }, name, 100)])}."
+  }
+
+  # Writes take their time, so 0 would always alarm; a day behind is no replica any more.
+  validation {
+    condition     = alltrue([for name, value in var.thresholds : value > 0 && value <= 86400 if endswith(name, "_replication_seconds")])
+    error_message = "thresholds: table_replication_seconds and archive_replication_seconds must be more than 0, and at most 86,400."
   }
 
   validation {
-    condition = alltrue([
-      for name, value in var.thresholds : value <= 100 if endswith(name, "_percent")
-    ])
-    error_message = "thresholds of percentages must be 100 or less."
+    condition     = var.thresholds.api_4xx_least_requests <= 3000000
+    error_message = "thresholds.api_4xx_least_requests must be at most 3,000,000: API Gateway takes no more requests of an account in five minutes."
   }
 }
 
@@ -616,10 +642,27 @@ variable "topic_policy_statements" {
       for sid, statement in var.topic_policy_statements : alltrue([
         for condition in statement.conditions :
         can(regex("^((ForAllValues|ForAnyValue):)?(String(Not)?(Equals|EqualsIgnoreCase|Like)|(Numeric|Date)((Not)?Equals|(Less|Greater)Than(Equals)?)|Bool|BinaryEquals|(Not)?IpAddress|Arn(Not)?(Equals|Like)|Null)(IfExists)?$", condition.test))
-        && can(regex("^[A-Za-z0-9-]+:[^*? ]+$", condition.variable)) && length(condition.values) > 0
+        && can(regex("^[A-Za-z0-9-]+:([^*? ]+|[A-Za-z]+Tag/[^*?]+)$", condition.variable)) && length(condition.values) > 0
       ])
     ])
     error_message = "topic_policy_statements: each of conditions needs a test that IAM knows, such as StringEquals, a variable, such as aws:SourceAccount, and at least one of values."
+  }
+
+  # The provider makes one condition of two on the same key, with the values of both: either is then enough.
+  validation {
+    condition = alltrue([
+      for sid, statement in var.topic_policy_statements : length(distinct([for condition in statement.conditions : [condition.test, lower(condition.variable)]])) == length(statement.conditions)
+    ])
+    error_message = "topic_policy_statements: two conditions of a statement have the same test and variable, of which either would be enough: give one condition all its values, or another test to what must hold as well."
+  }
+
+  validation {
+    condition = alltrue([
+      for sid, statement in var.topic_policy_statements : alltrue([
+        for condition in statement.conditions : !can(regex("String(Not)?Equals", condition.test)) || !startswith(lower(condition.variable), "aws:") || !anytrue([for value in condition.values : can(regex("[*?]", value))])
+      ])
+    ])
+    error_message = "topic_policy_statements: conditions by StringEquals and its kin take * and ? for characters, so this one never holds (or, negated, always): wildcards need StringLike or ArnLike."
   }
 
   validation {
@@ -627,11 +670,11 @@ variable "topic_policy_statements" {
       for sid, statement in var.topic_policy_statements : statement.effect != "Allow" || !(contains(keys(statement.principals), "Service") || contains(flatten(values(statement.principals)), "*")) || anytrue([
         for condition in statement.conditions :
         contains(["StringEquals", "StringLike", "ArnEquals", "ArnLike"], condition.test)
-        && contains(["aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourcevpc", "aws:sourcevpce"], lower(condition.variable))
+        && contains(["aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourcevpc", "aws:sourcevpce", "aws:vpceaccount", "aws:vpceorgid"], lower(condition.variable))
         && alltrue([for value in condition.values : !can(regex("[*?$]", value)) || can(regex("^arn:[^:*?$]+:[^:*?$]+:[^:$]*:[0-9]{12}:[^$]+$", value))])
       ])
     ])
-    error_message = "topic_policy_statements: an Allow to everybody (*) or to a service needs a condition that says for whom: StringEquals, StringLike, ArnEquals or ArnLike on aws:PrincipalAccount, PrincipalArn, PrincipalOrgID, SourceAccount, SourceArn, SourceOrgID, SourceVpc or SourceVpce, with values that name an account or have no wildcards."
+    error_message = "topic_policy_statements: an Allow to everybody (*) or to a service needs a condition that says for whom: StringEquals, StringLike, ArnEquals or ArnLike on aws:PrincipalAccount, PrincipalArn, PrincipalOrgID, SourceAccount, SourceArn, SourceOrgID, SourceVpc, SourceVpce, VpceAccount or VpceOrgID, with values that name an account or have no wildcards."
   }
 
   validation {

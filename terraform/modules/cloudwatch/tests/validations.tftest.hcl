@@ -24,7 +24,7 @@ variables {
   }
   dead_letter_queues = { standard = "a-queue", ordered = "a-queue.fifo" }
   log_retention_days = { service = 90, audit = 90 }
-  thresholds         = { api_5xx_percent = 0, api_4xx_percent = 100 }
+  thresholds         = { api_5xx_percent = 0, api_4xx_percent = 99.9 }
   subscriptions = {
     a = { topic = "critical", protocol = "email", endpoint = "a@example.com" }
     b = { topic = "warning", protocol = "email-json", endpoint = "b@example.com" }
@@ -55,4 +55,16 @@ run "empty_dashboard" {
   }
 
   expect_failures = [aws_cloudwatch_dashboard.this]
+}
+
+# The lag of the archive's replication, and that of a table called archive.
+run "two_alarms_of_one_name" {
+  command = plan
+
+  variables {
+    tables              = { archive = { name = "archive", replica_region = "eu-central-1" } }
+    archive_replication = { source_bucket = "one", destination_bucket = "two", rule_id = "r" }
+  }
+
+  expect_failures = [aws_cloudwatch_metric_alarm.this]
 }

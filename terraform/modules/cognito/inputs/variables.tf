@@ -211,7 +211,8 @@ variable "app_clients" {
     App clients by a name of your choice. Every client signs in by SRP and renews by refresh token; password flows are never enabled.
     `access_token_minutes` and `id_token_minutes` 5 to 1440, `refresh_token_minutes` 60 to 5256000 and longer than both,
     None has a client secret, which would lie in Terraform's state. `write_attributes` are the attributes that the signed-in person may change through
-    this client, never custom:organisation_id. `oauth` switches on the code grant of the hosted sign-in pages with https addresses.
+    this client, never custom:organisation_id. `oauth` switches on the code grant of the hosted sign-in pages with https addresses,
+    those of localhost (for development), or of an app's own scheme (com.example.app://).
   EOT
   type = map(object({
     access_token_minutes  = optional(number, 60)
@@ -289,10 +290,10 @@ variable "app_clients" {
     condition = alltrue(flatten([
       for client in values(var.app_clients) : client.oauth == null ? [] : concat(
         [length(client.oauth.callback_urls) > 0],
-        [for url in setunion(client.oauth.callback_urls, client.oauth.logout_urls) : can(regex("^https://[^\\s#*]+$", url))],
+        [for url in setunion(client.oauth.callback_urls, client.oauth.logout_urls) : can(regex("^(https://[^\\s#*]+|http://(localhost|127[.]0[.]0[.]1)(:[0-9]{1,5})?(/[^\\s#*]*)?|[a-z][a-z0-9-]*([.][a-z0-9-]+)+:/[^\\s#*]+)$", url))],
       )
     ]))
-    error_message = "app_clients: oauth needs at least one callback URL, and every callback and logout URL must be https:// without fragment or wildcard."
+    error_message = "app_clients: oauth needs at least one callback URL, and every callback and logout URL must be https:// without fragment or wildcard; http:// on localhost or 127.0.0.1, and an app's own scheme with a dot, such as com.example.app://, are taken too."
   }
 
   validation {
@@ -350,8 +351,8 @@ variable "authorizer" {
   nullable = false
 
   validation {
-    condition     = can(regex("^arn:${var.partition}:lambda:[a-z0-9-]+:[0-9]{12}:function:[0-9A-Za-z_-]+(:[0-9A-Za-z_-]+)?$", var.authorizer.function_arn))
-    error_message = "authorizer.function_arn must be the ARN of a Lambda function or of its alias."
+    condition     = can(regex("^arn:${var.partition}:lambda:${var.region}:[0-9]{12}:function:[0-9A-Za-z_-]+(:[0-9A-Za-z_-]+)?$", var.authorizer.function_arn))
+    error_message = "authorizer.function_arn must be the ARN of a Lambda function of the API's region or of its alias."
   }
 
   validation {

@@ -397,10 +397,27 @@ variable "kms_key_policy_statements" {
       for sid, statement in var.kms_key_policy_statements : alltrue([
         for condition in statement.conditions :
         can(regex("^((ForAllValues|ForAnyValue):)?(String(Not)?(Equals|EqualsIgnoreCase|Like)|(Numeric|Date)((Not)?Equals|(Less|Greater)Than(Equals)?)|Bool|BinaryEquals|(Not)?IpAddress|Arn(Not)?(Equals|Like)|Null)(IfExists)?$", condition.test))
-        && can(regex("^[A-Za-z0-9-]+:[^*? ]+$", condition.variable)) && length(condition.values) > 0
+        && can(regex("^[A-Za-z0-9-]+:([^*? ]+|[A-Za-z]+Tag/[^*?]+)$", condition.variable)) && length(condition.values) > 0
       ])
     ])
     error_message = "kms_key_policy_statements: each of conditions needs a test that IAM knows, such as StringEquals, a variable, such as aws:SourceAccount, and at least one of values."
+  }
+
+  # The provider makes one condition of two on the same key, with the values of both: either is then enough.
+  validation {
+    condition = alltrue([
+      for sid, statement in var.kms_key_policy_statements : length(distinct([for condition in statement.conditions : [condition.test, lower(condition.variable)]])) == length(statement.conditions)
+    ])
+    error_message = "kms_key_policy_statements: two conditions of a statement have the same test and variable, of which either would be enough: give one condition all its values, or another test to what must hold as well."
+  }
+
+  validation {
+    condition = alltrue([
+      for sid, statement in var.kms_key_policy_statements : alltrue([
+        for condition in statement.conditions : !can(regex("String(Not)?Equals", condition.test)) || !startswith(lower(condition.variable), "aws:") || !anytrue([for value in condition.values : can(regex("[*?]", value))])
+      ])
+    ])
+    error_message = "kms_key_policy_statements: conditions by StringEquals and its kin take * and ? for characters, so this one never holds (or, negated, always): wildcards need StringLike or ArnLike."
   }
 
   validation {
@@ -408,11 +425,13 @@ variable "kms_key_policy_statements" {
       for sid, statement in var.kms_key_policy_statements : statement.effect != "Allow" || !(contains(keys(statement.principals), "Service") || contains(flatten(values(statement.principals)), "*")) || anytrue([
         for condition in statement.conditions :
         contains(["StringEquals", "StringLike", "ArnEquals", "ArnLike"], condition.test)
-        && (contains(["aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourcevpc", "aws:sourcevpce", "kms:calleraccount"], lower(condition.variable)) || startswith(condition.variable, "kms:EncryptionContext:"))
-        && alltrue([for value in condition.values : !can(regex("[*?$]", value)) || can(regex("^arn:[^:*?$]+:[^:*?$]+:[^:$]*:[0-9]{12}:[^$]+$", value))])
+        && (startswith(lower(condition.variable), "kms:encryptioncontext:")
+          ? !contains(flatten(values(statement.principals)), "*") && alltrue([for value in condition.values : can(regex("^([0-9]{12}|arn:[^:*?$]+:[^:*?$]+:[^:$]*:[0-9]{12}:[^$]+|arn:[^:*?$]+:s3:::[^*?$]+)$", value))])
+          : contains(["aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourcevpc", "aws:sourcevpce", "aws:vpceaccount", "aws:vpceorgid", "kms:calleraccount"], lower(condition.variable)) && alltrue([for value in condition.values : !can(regex("[*?$]", value)) || can(regex("^arn:[^:*?$]+:[^:*?$]+:[^:$]*:[0-9]{12}:[^$]+$", value))])
+        )
       ])
     ])
-    error_message = "kms_key_policy_statements: an Allow to everybody (*) or to a service needs a condition that says for whom: StringEquals, StringLike, ArnEquals or ArnLike on aws:PrincipalAccount, PrincipalArn, PrincipalOrgID, SourceAccount, SourceArn, SourceOrgID, SourceVpc or SourceVpce, kms:CallerAccount or the encryption context, with values that name an account or have no wildcards."
+    error_message = "kms_key_policy_statements: an Allow to everybody (*) or to a service needs a condition that says for whom: StringEquals, StringLike, ArnEquals or ArnLike on aws:PrincipalAccount, PrincipalArn, PrincipalOrgID, SourceAccount, SourceArn, SourceOrgID, SourceVpc, SourceVpce, VpceAccount or VpceOrgID, or kms:CallerAccount, with values that name an account or have no wildcards. Of a service also its encryption context, where it names an account or a resource; everybody else chooses that."
   }
 
   validation {

@@ -71,8 +71,8 @@ variable "event_bus_name" {
   default     = null
 
   validation {
-    condition     = var.event_bus_name == null || can(regex("^[A-Za-z0-9_.-]{1,256}$", var.event_bus_name))
-    error_message = "event_bus_name must be the name of an event bus: letters, digits and . _ -."
+    condition     = var.event_bus_name == null || can(regex("^([A-Za-z0-9_.-]{1,256}|aws[.]partner(/[A-Za-z0-9_.-]+){2,})$", var.event_bus_name))
+    error_message = "event_bus_name must be the name of an event bus: letters, digits and . _ -, or a partner's, such as aws.partner/example.com/orders."
   }
 }
 
@@ -96,8 +96,14 @@ variable "rules" {
   }
 
   validation {
-    condition     = alltrue([for rule in values(var.rules) : can(regex("^[A-Za-z0-9._-]{1,256}$", rule.source)) && can(regex("^[A-Za-z0-9 ._-]{1,128}$", rule.detail_type))])
-    error_message = "A rule needs a source, such as example.orders, and a detail_type, such as OrderPlaced."
+    condition     = alltrue([for rule in values(var.rules) : can(regex("^[A-Za-z0-9._/-]{1,256}$", rule.source)) && can(regex("^[^\\x00-\\x1f<>]{1,128}$", rule.detail_type)) && trimspace(rule.detail_type) != ""])
+    error_message = "A rule needs a source, such as example.orders, and a detail_type, such as OrderPlaced: a line without < and >, in which EventBridge's templates hold what they fill in."
+  }
+
+  # A partner's events arrive on the bus that is named as they are, and nowhere else.
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : !startswith(rule.source, "aws.partner/") || rule.schedule != null || rule.source == coalesce(var.event_bus_name, "-")])
+    error_message = "A rule for a partner's events needs event_bus_name to be the partner's bus, which has the name of the source."
   }
 
   validation {
@@ -107,7 +113,7 @@ variable "rules" {
 
   # Every system of the account that sends mails, say, has its events on the default bus.
   validation {
-    condition     = alltrue([for rule in values(var.rules) : rule.detail_pattern != null || rule.schedule != null || !startswith(rule.source, "aws.")])
+    condition     = alltrue([for rule in values(var.rules) : rule.detail_pattern != null || rule.schedule != null || !startswith(rule.source, "aws.") || startswith(rule.source, "aws.partner/")])
     error_message = "Events of AWS services are those of the whole account: a rule for them needs a detail_pattern that says which are yours, such as {\"mail\": {\"tags\": {\"ses:configuration-set\": [\"shop\"]}}}."
   }
 
@@ -129,15 +135,33 @@ variable "rules" {
   validation {
     condition = alltrue(flatten([
       for rule in values(var.rules) : [
-        for name, arn in rule.targets : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", name)) && can(regex("^arn:${var.partition}:lambda:${var.region}:[0-9]{12}:function:[A-Za-z0-9_-]+:[A-Za-z0-9_-]+$", arn))
+        for name, arn in rule.targets : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", name)) && can(regex("^arn:${var.partition}:lambda:${var.region}:${var.account_id}:function:[A-Za-z0-9_-]+:[A-Za-z0-9_-]+$", arn))
       ]
     ]))
-    error_message = "targets must be keyed by lower-case words joined by hyphens, each with the ARN of the alias of a function of the module's region."
+    error_message = "targets must be keyed by lower-case words joined by hyphens, each with the ARN of the alias of a function of the module's account and region: the module gives the rule leave to invoke it there."
+  }
+
+  # Whatever the alias: two of one function are still that function.
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : length(distinct([for arn in values(rule.targets) : try(split(":", arn)[6], arn)])) == length(rule.targets)])
+    error_message = "A rule names a function twice, if by two aliases: it would be invoked twice for each event."
   }
 
   validation {
-    condition     = alltrue([for rule in values(var.rules) : length(distinct(values(rule.targets))) == length(rule.targets)])
-    error_message = "A rule names a function twice: it would be invoked twice for each event."
+    condition = length(distinct(flatten([
+      for rule in values(var.rules) : [
+        for arn in values(rule.targets) : jsonencode([rule.source, rule.detail_type, try(jsonencode(jsondecode(rule.detail_pattern)), rule.detail_pattern), rule.schedule, try(split(":", arn)[6], arn)])
+      ]
+    ]))) == sum(concat([0], [for rule in values(var.rules) : length(rule.targets)]))
+    error_message = "Two targets are one function that gets the same event: it would be invoked twice. Two rules that wait for the same event need different functions."
+  }
+
+  # Their addresses in state: of two that are equal, one would not be made.
+  validation {
+    condition = length(distinct(flatten([
+      for name, rule in var.rules : [for target in keys(rule.targets) : "${name}-${target}"]
+    ]))) == sum(concat([0], [for rule in values(var.rules) : length(rule.targets)]))
+    error_message = "Two targets are called the same, by the names of rule and target joined by a hyphen, such as the target left-role of the rule user and role of user-left: give one of them another name."
   }
 
   validation {
@@ -253,10 +277,27 @@ variable "dead_letter_policy_statements" {
       for sid, statement in var.dead_letter_policy_statements : alltrue([
         for condition in statement.conditions :
         can(regex("^((ForAllValues|ForAnyValue):)?(String(Not)?(Equals|EqualsIgnoreCase|Like)|(Numeric|Date)((Not)?Equals|(Less|Greater)Than(Equals)?)|Bool|BinaryEquals|(Not)?IpAddress|Arn(Not)?(Equals|Like)|Null)(IfExists)?$", condition.test))
-        && can(regex("^[A-Za-z0-9-]+:[^*? ]+$", condition.variable)) && length(condition.values) > 0
+        && can(regex("^[A-Za-z0-9-]+:([^*? ]+|[A-Za-z]+Tag/[^*?]+)$", condition.variable)) && length(condition.values) > 0
       ])
     ])
     error_message = "dead_letter_policy_statements: each of conditions needs a test that IAM knows, such as StringEquals, a variable, such as aws:SourceAccount, and at least one of values."
+  }
+
+  # The provider makes one condition of two on the same key, with the values of both: either is then enough.
+  validation {
+    condition = alltrue([
+      for sid, statement in var.dead_letter_policy_statements : length(distinct([for condition in statement.conditions : [condition.test, lower(condition.variable)]])) == length(statement.conditions)
+    ])
+    error_message = "dead_letter_policy_statements: two conditions of a statement have the same test and variable, of which either would be enough: give one condition all its values, or another test to what must hold as well."
+  }
+
+  validation {
+    condition = alltrue([
+      for sid, statement in var.dead_letter_policy_statements : alltrue([
+        for condition in statement.conditions : !can(regex("String(Not)?Equals", condition.test)) || !startswith(lower(condition.variable), "aws:") || !anytrue([for value in condition.values : can(regex("[*?]", value))])
+      ])
+    ])
+    error_message = "dead_letter_policy_statements: conditions by StringEquals and its kin take * and ? for characters, so this one never holds (or, negated, always): wildcards need StringLike or ArnLike."
   }
 
   validation {
@@ -264,11 +305,11 @@ variable "dead_letter_policy_statements" {
       for sid, statement in var.dead_letter_policy_statements : statement.effect != "Allow" || !(contains(keys(statement.principals), "Service") || contains(flatten(values(statement.principals)), "*")) || anytrue([
         for condition in statement.conditions :
         contains(["StringEquals", "StringLike", "ArnEquals", "ArnLike"], condition.test)
-        && contains(["aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourcevpc", "aws:sourcevpce"], lower(condition.variable))
+        && contains(["aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourcevpc", "aws:sourcevpce", "aws:vpceaccount", "aws:vpceorgid"], lower(condition.variable))
         && alltrue([for value in condition.values : !can(regex("[*?$]", value)) || can(regex("^arn:[^:*?$]+:[^:*?$]+:[^:$]*:[0-9]{12}:[^$]+$", value))])
       ])
     ])
-    error_message = "dead_letter_policy_statements: an Allow to everybody (*) or to a service needs a condition that says for whom: StringEquals, StringLike, ArnEquals or ArnLike on aws:PrincipalAccount, PrincipalArn, PrincipalOrgID, SourceAccount, SourceArn, SourceOrgID, SourceVpc or SourceVpce, with values that name an account or have no wildcards."
+    error_message = "dead_letter_policy_statements: an Allow to everybody (*) or to a service needs a condition that says for whom: StringEquals, StringLike, ArnEquals or ArnLike on aws:PrincipalAccount, PrincipalArn, PrincipalOrgID, SourceAccount, SourceArn, SourceOrgID, SourceVpc, SourceVpce, VpceAccount or VpceOrgID, with values that name an account or have no wildcards."
   }
 
   validation {

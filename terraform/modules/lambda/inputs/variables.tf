@@ -160,15 +160,25 @@ variable "functions" {
   validation {
     condition = alltrue(flatten([
       for input in values(var.functions) : [
-        for name in keys(input.environment) : can(regex("^[A-Za-z][A-Za-z0-9_]+$", name)) && !can(regex("^(AWS_|LAMBDA_|_HANDLER$|_X_AMZN)", name))
+        for name in keys(input.environment) : can(regex("^[A-Za-z][A-Za-z0-9_]+$", name)) && !contains([
+          "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_NAME",
+          "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_MAX_CONCURRENCY",
+          "AWS_LAMBDA_RUNTIME_API", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT",
+        ], name)
       ]
     ]))
-    error_message = "An environment variable's name must be two or more letters, digits and _, begin with a letter, and not begin with AWS_ or LAMBDA_, which belong to Lambda."
+    error_message = "An environment variable's name must be two or more letters, digits and _, begin with a letter, and be none that Lambda sets itself, such as AWS_REGION or LAMBDA_TASK_ROOT."
   }
 
+  # In bytes, as Lambda measures its JSON, which leaves <, > and & as they are. Base64 makes four characters of three bytes.
   validation {
-    condition     = alltrue([for input in values(var.functions) : length(jsonencode(input.environment)) <= 4096])
-    error_message = "The environment of a function may have 4 KB in all."
+    condition = alltrue([
+      for input in values(var.functions) : alltrue([
+        for text in [base64encode(replace(replace(replace(jsonencode(input.environment), "\\u003c", "<"), "\\u003e", ">"), "\\u0026", "&"))] :
+        length(text) * 3 / 4 - length(regexall("=", text)) <= 4096
+      ])
+    ])
+    error_message = "The environment of a function may have 4 KB in all, counted as JSON."
   }
 
   validation {
@@ -339,10 +349,27 @@ variable "dead_letter_policy_statements" {
       for sid, statement in var.dead_letter_policy_statements : alltrue([
         for condition in statement.conditions :
         can(regex("^((ForAllValues|ForAnyValue):)?(String(Not)?(Equals|EqualsIgnoreCase|Like)|(Numeric|Date)((Not)?Equals|(Less|Greater)Than(Equals)?)|Bool|BinaryEquals|(Not)?IpAddress|Arn(Not)?(Equals|Like)|Null)(IfExists)?$", condition.test))
-        && can(regex("^[A-Za-z0-9-]+:[^*? ]+$", condition.variable)) && length(condition.values) > 0
+        && can(regex("^[A-Za-z0-9-]+:([^*? ]+|[A-Za-z]+Tag/[^*?]+)$", condition.variable)) && length(condition.values) > 0
       ])
     ])
     error_message = "dead_letter_policy_statements: each of conditions needs a test that IAM knows, such as StringEquals, a variable, such as aws:SourceAccount, and at least one of values."
+  }
+
+  # The provider makes one condition of two on the same key, with the values of both: either is then enough.
+  validation {
+    condition = alltrue([
+      for sid, statement in var.dead_letter_policy_statements : length(distinct([for condition in statement.conditions : [condition.test, lower(condition.variable)]])) == length(statement.conditions)
+    ])
+    error_message = "dead_letter_policy_statements: two conditions of a statement have the same test and variable, of which either would be enough: give one condition all its values, or another test to what must hold as well."
+  }
+
+  validation {
+    condition = alltrue([
+      for sid, statement in var.dead_letter_policy_statements : alltrue([
+        for condition in statement.conditions : !can(regex("String(Not)?Equals", condition.test)) || !startswith(lower(condition.variable), "aws:") || !anytrue([for value in condition.values : can(regex("[*?]", value))])
+      ])
+    ])
+    error_message = "dead_letter_policy_statements: conditions by StringEquals and its kin take * and ? for characters, so this one never holds (or, negated, always): wildcards need StringLike or ArnLike."
   }
 
   validation {
@@ -350,11 +377,11 @@ variable "dead_letter_policy_statements" {
       for sid, statement in var.dead_letter_policy_statements : statement.effect != "Allow" || !(contains(keys(statement.principals), "Service") || contains(flatten(values(statement.principals)), "*")) || anytrue([
         for condition in statement.conditions :
         contains(["StringEquals", "StringLike", "ArnEquals", "ArnLike"], condition.test)
-        && contains(["aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourcevpc", "aws:sourcevpce"], lower(condition.variable))
+        && contains(["aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourcevpc", "aws:sourcevpce", "aws:vpceaccount", "aws:vpceorgid"], lower(condition.variable))
         && alltrue([for value in condition.values : !can(regex("[*?$]", value)) || can(regex("^arn:[^:*?$]+:[^:*?$]+:[^:$]*:[0-9]{12}:[^$]+$", value))])
       ])
     ])
-    error_message = "dead_letter_policy_statements: an Allow to everybody (*) or to a service needs a condition that says for whom: StringEquals, StringLike, ArnEquals or ArnLike on aws:PrincipalAccount, PrincipalArn, PrincipalOrgID, SourceAccount, SourceArn, SourceOrgID, SourceVpc or SourceVpce, with values that name an account or have no wildcards."
+    error_message = "dead_letter_policy_statements: an Allow to everybody (*) or to a service needs a condition that says for whom: StringEquals, StringLike, ArnEquals or ArnLike on aws:PrincipalAccount, PrincipalArn, PrincipalOrgID, SourceAccount, SourceArn, SourceOrgID, SourceVpc, SourceVpce, VpceAccount or VpceOrgID, with values that name an account or have no wildcards."
   }
 
   validation {

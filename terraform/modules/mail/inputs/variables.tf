@@ -81,8 +81,8 @@ variable "sender" {
   }
 
   validation {
-    condition     = var.sender == null || try(can(regex("^[^@\\s,;<>\"]+@[^@\\s,;<>]+$", var.sender.from_address)) && (var.sender.from_address == var.sender.identity || endswith(var.sender.from_address, "@${var.sender.identity}")), false)
-    error_message = "sender.from_address must be one address alone: the identity itself, or an address of its domain; SES sends no other."
+    condition     = var.sender == null || try(can(regex("^[^@\\s,;<>\"]+@[^@\\s,;<>]+$", var.sender.from_address)) && (var.sender.from_address == var.sender.identity || endswith(var.sender.from_address, "@${var.sender.identity}") || (!strcontains(var.sender.identity, "@") && endswith(var.sender.from_address, ".${var.sender.identity}"))), false)
+    error_message = "sender.from_address must be one address alone: the identity itself, or an address of its domain or a subdomain; SES sends no other."
   }
 
   validation {
@@ -140,8 +140,8 @@ variable "consumer" {
   default = null
 
   validation {
-    condition     = var.consumer == null || can(regex("^arn:${var.partition}:lambda:${var.region}:[0-9]{12}:function:[A-Za-z0-9_-]+:[A-Za-z0-9_-]+$", var.consumer.alias_arn))
-    error_message = "consumer.alias_arn must be the ARN of the alias of a function of the module's region, such as arn:aws:lambda:eu-west-1:123456789012:function:example:live."
+    condition     = var.consumer == null || can(regex("^arn:${var.partition}:lambda:${var.region}:${var.account_id}:function:[A-Za-z0-9_-]+:[A-Za-z0-9_-]+$", var.consumer.alias_arn))
+    error_message = "consumer.alias_arn must be the ARN of the alias of a function of the module's account and region, such as arn:aws:lambda:eu-west-1:123456789012:function:example:live."
   }
 
   validation {
@@ -170,10 +170,16 @@ variable "maximum_receive_count" {
     condition     = var.maximum_receive_count >= 3 && var.maximum_receive_count <= 1000 && floor(var.maximum_receive_count) == var.maximum_receive_count
     error_message = "maximum_receive_count must be a whole number from 3 to 1,000: fewer would turn a hiccup into a dead letter."
   }
+
+  # SQS deletes what grows too old, in silence: a mail must have become a dead letter before.
+  validation {
+    condition     = var.maximum_receive_count * 6 * try(var.consumer.timeout_seconds, 30) < var.retention_days * 43200
+    error_message = "maximum_receive_count tries, six of the consumer's timeout_seconds apart, must be over before half of retention_days: the queue keeps a mail no longer, and what it drops becomes no dead letter."
+  }
 }
 
 variable "retention_days" {
-  description = "Days that queued mails and dead letters are kept."
+  description = "Days that dead letters are kept; queued mails are kept half as long, within which all tries must be over."
   type        = number
   default     = 14
   nullable    = false
@@ -251,10 +257,27 @@ variable "queue_policy_statements" {
       for sid, statement in var.queue_policy_statements : alltrue([
         for condition in statement.conditions :
         can(regex("^((ForAllValues|ForAnyValue):)?(String(Not)?(Equals|EqualsIgnoreCase|Like)|(Numeric|Date)((Not)?Equals|(Less|Greater)Than(Equals)?)|Bool|BinaryEquals|(Not)?IpAddress|Arn(Not)?(Equals|Like)|Null)(IfExists)?$", condition.test))
-        && can(regex("^[A-Za-z0-9-]+:[^*? ]+$", condition.variable)) && length(condition.values) > 0
+        && can(regex("^[A-Za-z0-9-]+:([^*? ]+|[A-Za-z]+Tag/[^*?]+)$", condition.variable)) && length(condition.values) > 0
       ])
     ])
     error_message = "queue_policy_statements: each of conditions needs a test that IAM knows, such as StringEquals, a variable, such as aws:SourceAccount, and at least one of values."
+  }
+
+  # The provider makes one condition of two on the same key, with the values of both: either is then enough.
+  validation {
+    condition = alltrue([
+      for sid, statement in var.queue_policy_statements : length(distinct([for condition in statement.conditions : [condition.test, lower(condition.variable)]])) == length(statement.conditions)
+    ])
+    error_message = "queue_policy_statements: two conditions of a statement have the same test and variable, of which either would be enough: give one condition all its values, or another test to what must hold as well."
+  }
+
+  validation {
+    condition = alltrue([
+      for sid, statement in var.queue_policy_statements : alltrue([
+        for condition in statement.conditions : !can(regex("String(Not)?Equals", condition.test)) || !startswith(lower(condition.variable), "aws:") || !anytrue([for value in condition.values : can(regex("[*?]", value))])
+      ])
+    ])
+    error_message = "queue_policy_statements: conditions by StringEquals and its kin take * and ? for characters, so this one never holds (or, negated, always): wildcards need StringLike or ArnLike."
   }
 
   validation {
@@ -262,11 +285,11 @@ variable "queue_policy_statements" {
       for sid, statement in var.queue_policy_statements : statement.effect != "Allow" || !(contains(keys(statement.principals), "Service") || contains(flatten(values(statement.principals)), "*")) || anytrue([
         for condition in statement.conditions :
         contains(["StringEquals", "StringLike", "ArnEquals", "ArnLike"], condition.test)
-        && contains(["aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourcevpc", "aws:sourcevpce"], lower(condition.variable))
+        && contains(["aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourcevpc", "aws:sourcevpce", "aws:vpceaccount", "aws:vpceorgid"], lower(condition.variable))
         && alltrue([for value in condition.values : !can(regex("[*?$]", value)) || can(regex("^arn:[^:*?$]+:[^:*?$]+:[^:$]*:[0-9]{12}:[^$]+$", value))])
       ])
     ])
-    error_message = "queue_policy_statements: an Allow to everybody (*) or to a service needs a condition that says for whom: StringEquals, StringLike, ArnEquals or ArnLike on aws:PrincipalAccount, PrincipalArn, PrincipalOrgID, SourceAccount, SourceArn, SourceOrgID, SourceVpc or SourceVpce, with values that name an account or have no wildcards."
+    error_message = "queue_policy_statements: an Allow to everybody (*) or to a service needs a condition that says for whom: StringEquals, StringLike, ArnEquals or ArnLike on aws:PrincipalAccount, PrincipalArn, PrincipalOrgID, SourceAccount, SourceArn, SourceOrgID, SourceVpc, SourceVpce, VpceAccount or VpceOrgID, with values that name an account or have no wildcards."
   }
 
   validation {

@@ -14,7 +14,7 @@ variables {
   }
   dead_letter_queues = { standard = "a-queue", ordered = "a-queue.fifo" }
   log_retention_days = { service = 90, audit = 90 }
-  thresholds         = { api_5xx_percent = 0, api_4xx_percent = 100 }
+  thresholds         = { api_5xx_percent = 0, api_4xx_percent = 99.9 }
   subscriptions = {
     a = { topic = "critical", protocol = "email", endpoint = "a@example.com" }
     b = { topic = "warning", protocol = "email-json", endpoint = "b@example.com" }

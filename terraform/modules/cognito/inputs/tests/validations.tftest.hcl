@@ -5,7 +5,8 @@ variables {
 
   pre_token_generation_lambda_arn = "arn:aws:lambda:eu-west-1:111122223333:function:token-claims:live"
 
-  app_clients = { main = {} }
+  domain_prefix = "access-dev"
+  app_clients   = { main = {} }
   authorizer = {
     function_arn        = "arn:aws:lambda:eu-west-1:111122223333:function:authorizer:live"
     invocation_role_arn = "arn:aws:iam::111122223333:role/authorizer-invocation"
@@ -172,7 +173,8 @@ run "rejects_unknown_scope" {
 run "rejects_hosted_pages_without_domain" {
   command = plan
   variables {
-    app_clients = { main = { oauth = { callback_urls = ["https://portal.example.com/"] } } }
+    domain_prefix = null
+    app_clients   = { main = { oauth = { callback_urls = ["https://portal.example.com/"] } } }
   }
   expect_failures = [var.app_clients]
 }
@@ -198,6 +200,7 @@ run "rejects_existing_pool_of_another_region" {
   variables {
     existing_user_pool_id           = "us-east-1_aBcDeFgHi"
     pre_token_generation_lambda_arn = null
+    domain_prefix                   = null
   }
   expect_failures = [var.existing_user_pool_id]
 }

@@ -61,3 +61,38 @@ run "rejects_region_and_account" {
 
   expect_failures = [var.region, var.account_id]
 }
+
+# Tries six timeouts apart, in a queue that keeps a mail for half of the days.
+run "rejects_tries_that_outlast_the_queue" {
+  command = plan
+
+  variables {
+    consumer              = merge(var.consumer, { timeout_seconds = 900 })
+    maximum_receive_count = 8
+    retention_days        = 1
+  }
+
+  expect_failures = [var.maximum_receive_count]
+}
+
+run "rejects_tries_that_outlast_the_queue_without_a_consumer" {
+  command = plan
+
+  variables {
+    consumer              = null
+    maximum_receive_count = 240
+    retention_days        = 1
+  }
+
+  expect_failures = [var.maximum_receive_count]
+}
+
+run "accepts_tries_that_end_in_time" {
+  command = plan
+
+  variables {
+    consumer              = merge(var.consumer, { timeout_seconds = 900 })
+    maximum_receive_count = 7
+    retention_days        = 1
+  }
+}
