@@ -12,6 +12,8 @@ import pytest
 from bbws_access.verify import inputs
 from bbws_access.verify.provider import has_one_configuration
 from tests.support.terraform import (
+    MODULES,
+    ROOT,
     STACK,
     Environment,
     Workspace,
@@ -192,6 +194,8 @@ GONE_IN_SIX = {
     "aws_s3_bucket": {"region"},
     "aws_s3_bucket_acl": {"expected_bucket_owner"},
 }
+# Deprecated in blocks of a resource, and what stands for it. Where 5.100 has no such thing, the old stays and warns.
+BLOCKS_IN_SIX = {("aws_dynamodb_table", "global_secondary_index"): ({"hash_key", "range_key"}, "key_schema")}
 ELSEWHERE_IN_SIX = {"expected_bucket_owner", "inference_accelerator"}
 
 
@@ -208,6 +212,18 @@ def test_nothing_is_used_that_version_six_of_the_provider_lacks(folder: Path) ->
             name = address.split(".")[0] if kind == "resource" else f"data.{address.split('.')[0]}"
             used = set(body) & (GONE_IN_SIX.get(name, set()) | ELSEWHERE_IN_SIX)
             assert not used, f"{address}: {used}"
+
+
+def test_what_version_six_deprecates_in_blocks_has_nothing_in_its_place_yet(workspace: Workspace) -> None:
+    """Both versions cannot be served while the older lacks the newer's way; when it is left, this says so."""
+    table = (ROOT / "docs/provider-versions.md").read_text(encoding="utf-8")
+    schema = workspace.provider_schema(workspace.copy_of(MODULES / "dynamodb"))
+    for (kind, block), (deprecated, instead) in BLOCKS_IN_SIX.items():
+        inside = schema[kind]["block"]["block_types"][block]["block"]
+        assert deprecated <= set(inside["attributes"])
+        assert instead not in {*inside["attributes"], *inside.get("block_types", {})}, f"{kind}: use {instead}"
+        row = next((line for line in table.splitlines() if f"`{block}`" in line), "")
+        assert all(f"`{name}`" in row for name in (kind, instead, *deprecated)), f"no row of {kind}, {block}"
 
 
 @every_configuration

@@ -76,9 +76,10 @@ def _functions(evidence: Evidence, environment: str, look: Look) -> None:
 @rule(
     "queues",
     "Nothing that waits is lost",
-    "A queue hides a message six times as long as its function may take, tries five times at least, and keeps it for"
-    " less long than its dead letters, which wait a fortnight in a queue that is there. Rules try for a day; functions"
-    " twice. Where a rule leaves dead letters, it may. Every rule is on and has a target.",
+    "A queue hides a message six times as long as its function may take, tries five times at least, has tried before"
+    " it lets go of it, and keeps it for less long than its dead letters, which wait a fortnight in a queue that is"
+    " there. Rules try for a day; functions twice. Where a rule leaves dead letters, it may. Every rule is on and has"
+    " a target.",
     "queues, dead letters, retries of rules and functions",
     needs=("events", "mail", "lambda"),
 )
@@ -105,6 +106,9 @@ def _queues(evidence: Evidence, environment: str, look: Look) -> None:
         expect(item, "redrive_policy", target is not None, "leaves dead letters in no queue that is here")
         expect(item, "redrive_policy", tries >= 5, f"tries {tries} times")
         expect(item, "message_retention_seconds", retention < FORTNIGHT, "keeps messages as long as their dead letters")
+        hidden = item.values.get("visibility_timeout_seconds") or 30
+        expect(item, "message_retention_seconds", tries * hidden < retention,
+               f"deletes messages after {retention} seconds, and tries them for {tries * hidden}")  # fmt: skip
         expect(item, "delay_seconds", not item.values.get("delay_seconds"), "makes everything wait")
     for item in evidence.planned(environment, "aws_lambda_event_source_mapping"):
         queue = queues.get(str(item.values.get("event_source_arn")).rpartition(":")[2])

@@ -25,7 +25,7 @@ _FIELDS = (
     (1970, 2199, (), ""),
 )
 _MATCHERS = {"prefix", "suffix", "equals-ignore-case", "wildcard", "anything-but", "numeric", "exists", "cidr"}
-_COMPARISONS = {"<", "<=", "=", ">", ">=", "!="}
+_LARGEST_NUMBER = 5e9
 
 
 def event_faults(entry: dict[str, Any], *, of_aws: bool = False) -> Iterator[tuple[str, str]]:
@@ -165,15 +165,24 @@ def _matcher_faults(name: str, value: Any) -> Iterator[str]:
         except ValueError:
             right = False
     elif kind == "numeric":
-        pairs = wanted if isinstance(wanted, list) else []
-        right = len(pairs) in (2, 4) and all(
-            (one in _COMPARISONS) if number % 2 == 0 else isinstance(one, int | float)
-            for number, one in enumerate(pairs)
-        )
+        right = _is_numeric(wanted)
     else:
         right = bool(wanted) or wanted == 0
     if not right:
         yield f"Event pattern is not valid. Reason: {kind} cannot be {wanted!r}"
+
+
+def _is_numeric(wanted: Any) -> bool:
+    """Whether it is one comparison, or a lower bound and a higher upper one: `[">", 0, "<=", 5]`."""
+    operators = wanted[::2] if isinstance(wanted, list) else []
+    numbers = wanted[1::2] if isinstance(wanted, list) else []
+    if not all(type(one) in (int, float) and abs(one) <= _LARGEST_NUMBER for one in numbers):
+        return False
+    if len(numbers) == len(operators) == 1:
+        return operators[0] in ("<", "<=", "=", ">", ">=")
+    if len(numbers) != 2 or len(operators) != 2:
+        return False
+    return operators[0] in (">", ">=") and operators[1] in ("<", "<=") and bool(numbers[0] < numbers[1])
 
 
 def _put_rule(call: Call) -> Iterator[Violation]:

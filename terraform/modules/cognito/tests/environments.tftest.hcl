@@ -236,6 +236,7 @@ run "prod" {
     threat_protection               = "ENFORCED"
     pre_token_generation_lambda_arn = "arn:aws:lambda:af-south-1:111122223333:function:bbws-access-prod-lambda-token-claims:live"
     password_policy                 = { minimum_length = 16, temporary_password_validity_days = 1, password_history_size = 24 }
+    authorizer                      = merge(var.authorizer, { function_arn = "arn:aws:lambda:af-south-1:111122223333:function:bbws-access-prod-lambda-authorizer:live" })
   }
 
   assert {

@@ -2,18 +2,17 @@ run "rejects_wrong_values_first" {
   command = plan
 
   variables {
-    project_name          = "Example_Project"
-    env_name              = "DEV"
-    sender                = { identity = "*", from_address = "access@mail.example.com" }
-    templates             = { Welcome_1 = var.templates.welcome }
-    event_types           = ["OPEN"]
-    consumer              = merge(var.consumer, { alias_arn = "arn:aws:lambda:eu-west-1:123456789012:function:mailer" })
-    maximum_receive_count = 1
-    retention_days        = 15
-    kms_key_arn           = "arn:aws:kms:eu-west-1:123456789012:alias/example"
+    project_name   = "Example_Project"
+    env_name       = "DEV"
+    sender         = { identity = "*", from_address = "access@mail.example.com" }
+    templates      = { Welcome_1 = var.templates.welcome }
+    event_types    = ["OPEN"]
+    consumer       = merge(var.consumer, { alias_arn = "arn:aws:lambda:eu-west-1:123456789012:function:mailer" })
+    retention_days = 15
+    kms_key_arn    = "arn:aws:kms:eu-west-1:123456789012:alias/example"
   }
 
-  expect_failures = [var.project_name, var.env_name, var.sender, var.templates, var.event_types, var.consumer, var.maximum_receive_count, var.retention_days, var.kms_key_arn]
+  expect_failures = [var.project_name, var.env_name, var.sender, var.templates, var.event_types, var.consumer, var.retention_days, var.kms_key_arn]
 }
 
 run "rejects_wrong_values_second" {
@@ -60,6 +59,17 @@ run "rejects_region_and_account" {
   }
 
   expect_failures = [var.region, var.account_id]
+}
+
+# Apart: it is judged by the consumer and the days, where those are right.
+run "rejects_too_few_tries" {
+  command = plan
+
+  variables {
+    maximum_receive_count = 2
+  }
+
+  expect_failures = [var.maximum_receive_count]
 }
 
 # Tries six timeouts apart, in a queue that keeps a mail for half of the days.
