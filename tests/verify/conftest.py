@@ -97,7 +97,6 @@ class Found:
 def plan_all(project: Project, root: Path, wanted: dict[str, Wanted]) -> dict[str, Found]:
     """Many plans in one run of Terraform: slices with the same inputs are modules of one, with the same providers."""
     runner = Runner(project, 2)
-    calls = slices.module_calls(project)
     found: dict[str, Found] = {}
 
     def take(event: dict[str, Any]) -> None:
@@ -108,8 +107,8 @@ def plan_all(project: Project, root: Path, wanted: dict[str, Wanted]) -> dict[st
             name, _, address = item.address.removeprefix("module.").partition(".")
             parts.setdefault(name, []).append(replace(item, address=address))
         for name, items in parts.items():
-            mine = {call.name for call in calls if slices.top(call.source) == wanted[name].module}
-            resources = [item for item in items if item.call in mine]
+            mine = slices.is_made_by(project, wanted[name].module)
+            resources = [item for item in items if mine(item.call)]
             found[name] = Found(resources, jobs._taggable(plan, {item.type for item in resources}))
         event["test_plan"] = {}
 
@@ -128,6 +127,10 @@ def plan_all(project: Project, root: Path, wanted: dict[str, Wanted]) -> dict[st
     # One long run with much in memory: there the collection of garbage is cheap, and its absence is not.
     environment = runner.environment | {"GOGC": "200", "GOMEMLIMIT": "3GiB"}
     terraform("test", "-verbose", on_event=take, environment=environment)
+    for name, item in wanted.items():
+        if item.module == slices.STACK:
+            # It may make nothing itself.
+            found.setdefault(name, Found([], set()))
     assert found.keys() == wanted.keys()
     return found
 

@@ -404,11 +404,19 @@ WIRING = {
         "main.tf", "= var.audit_log_retention_days", "= 60", "log-retention", "kept for 60 days"),
     "paths in traces": (
         "main.tf", 'var.xray_sampling_rules_enabled ? ["token"] : []', "[]", "api-stage", "are traced"),
+    "everything allowed beside the modules": (
+        "contract.tf", "# What contract/ says, in the form that the modules take.\n",
+        'resource "aws_iam_role_policy" "more" {\n  name = "more"\n  role = "${local.name_prefix}-role-role-service"\n'
+        '  policy = jsonencode({ Statement = [{ Effect = "Allow", Action = "*", Resource = "*" }] })\n}\n\n',
+        "least-privilege", "aws_iam_role_policy.more"),
+    "a queue beside the inputs": (
+        "inputs/versions.tf", "terraform {", 'resource "aws_sqs_queue" "more" {\n  name = "more"\n}\n\nterraform {',
+        "naming", "module.inputs.aws_sqs_queue.more"),
 }  # fmt: skip
 
 
 def test_defects_of_the_stacks_code_are_seen_each(planned: Plans, project: Project, tmp_path: Path) -> None:
-    """Sixteen of them in one plan: each is found by its criterion, and what it changed by the inventory."""
+    """All of them in one plan: each is found by its criterion, and what it changed by the inventory."""
     changes = tuple((f"stack/{file}", old, new) for file, old, new, _, _ in WIRING.values())
     modules = [module for module, _ in jobs.WORKERS.values()] + list(jobs.SUPPORTING.values())
     found = plan_all(project, tmp_path, {module: Wanted(module, planned.values["prod"], changes) for module in modules})
@@ -423,6 +431,8 @@ def test_defects_of_the_stacks_code_are_seen_each(planned: Plans, project: Proje
     assert "inventory" in red
 
 
+FIRST_PROVIDER = 'provider "aws" {\n  region              = var.region\n  allowed_account_ids = [var.account_id]\n'
+
 LINES = {
     "ignored": ("modules/mail/queue.tf", "  receive_wait_time_seconds  =",
                 "  lifecycle {\n    ignore_changes = [policy]\n  }\n  receive_wait_time_seconds  ="),
@@ -430,15 +440,116 @@ LINES = {
                     "  allowed_account_ids = [var.account_id]\n", 'provider "aws" {\n  region = var.region\n'),
     "no-lock": ("stack/versions.tf", "    use_lockfile = true\n", ""),
     "no-encryption": ("stack/versions.tf", "    encrypt      = true\n", ""),
+    "ignored-in-lines": ("modules/s3-audit/main.tf", 'resource "aws_s3_bucket" "archive" {\n',
+                         'resource "aws_s3_bucket" "archive" {\n  lifecycle {\n    ignore_changes = [\n'
+                         "      policy, # not ours\n    ]\n  }\n"),
+    "all-ignored": ("modules/mail/queue.tf", "  receive_wait_time_seconds  =",
+                    "  lifecycle { ignore_changes = all }\n  receive_wait_time_seconds  ="),
+    "protected": ("modules/mail/queue.tf", "  receive_wait_time_seconds  =",
+                  "  lifecycle {\n    prevent_destroy = \"true\"\n  }\n  receive_wait_time_seconds  ="),
+    "account-in-a-comment": ("stack/versions.tf", FIRST_PROVIDER, FIRST_PROVIDER.replace("  allowed", "  # allowed")),
+    "account-in-slashes": ("stack/versions.tf", FIRST_PROVIDER, FIRST_PROVIDER.replace("  allowed", "  // allowed")),
+    "account-between-stars": ("stack/versions.tf", FIRST_PROVIDER,
+                              FIRST_PROVIDER.replace("  allowed", "  /* x\n  allowed") + "  */\n"),
+    "account-in-a-text": ("stack/versions.tf", FIRST_PROVIDER,
+                          FIRST_PROVIDER.replace("  allowed", '  profile = "x" == <<X\n  allowed') + "X\n"),
+    "another-account-too": ("stack/versions.tf", FIRST_PROVIDER,
+                            FIRST_PROVIDER.replace("var.account_id]", "var.account_id, var.project_name]")),
+    "lock-in-a-comment": ("stack/versions.tf", "    use_lockfile = true\n", "    # use_lockfile = true\n"),
+    "encryption-in-a-comment": ("stack/versions.tf", "    encrypt      = true\n", "    # encrypt = true\n"),
+    "lock-elsewhere": ("stack/versions.tf", "    use_lockfile = true\n  ",
+                       "    x {\n      use_lockfile = true\n    }\n  "),
+    "another-backend": ("stack/versions.tf", 'backend "s3"', 'backend "local"'),
+    "tags-in-a-comment": ("stack/versions.tf", "    tags = local.tags\n  }\n}\n\n# Holds",
+                          "    # tags = local.tags\n  }\n}\n\n# Holds"),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["stack/more.tf.json", "modules/mail/more.tf.json", "stack/terraform.tfvars", "stack/x.auto.tfvars.json"],
+)
+def test_files_that_only_terraform_reads_are_findings(file: str, planned: Plans, tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project")
+    (project.root / "terraform" / file).write_text("{}", encoding="utf-8")
+    found = found_by(evidence_of(planned, project), "prod", "kept-in-sight")
+    assert [(name, one.file) for name, findings in found.items() for one in findings] == [
+        ("kept-in-sight", f"terraform/{file}")
+    ]
 
 
 @pytest.mark.parametrize("name", LINES)
 def test_what_no_plan_shows_is_seen_in_the_code(name: str, planned: Plans, project: Project) -> None:
     with replaced(project, [LINES[name]]):
         found = found_by(evidence_of(planned, project), "prod")
-    assert found.keys() == {"kept-in-sight"}
+    assert found.keys() == {"kept-in-sight", "inventory"}
     assert found["kept-in-sight"][0].file == f"terraform/{LINES[name][0]}"
+
+
+CODE = {
+    # What no plan shows: file, text, another; the block that the inventory names.
+    "another-output": ("stack/outputs.tf", "module.cognito.user_pool_id", 'module.cognito.client_ids["main"]',
+                       "stack: output user_pool_id"),
+    "no-output": ("stack/outputs.tf", 'output "client_id" {', 'output "client" {', "stack: output client_id"),
+    "an-outputs-local": ("stack/main.tf", '"authorizer"].words', '"role"].words', "stack: locals"),
+    "a-modules-output": ("modules/mail/outputs.tf", "local.queue_arns.mail", "local.queue_arns.dead_letters",
+                         "modules/mail: output queue_arn"),
+    "another-region": ("stack/versions.tf", FIRST_PROVIDER, FIRST_PROVIDER.replace("var.region", '"eu-west-1"'),
+                       "stack: provider aws"),
+    "another-role": ("stack/versions.tf", FIRST_PROVIDER,
+                     FIRST_PROVIDER + '  assume_role {\n    role_arn = "x"\n  }\n', "stack: provider aws"),
+    "ignored-tags": ("stack/versions.tf", FIRST_PROVIDER,
+                     FIRST_PROVIDER + '  ignore_tags {\n    keys = ["Environment"]\n  }\n', "stack: provider aws"),
+    "another-state": ("stack/versions.tf", "    use_lockfile = true\n",
+                      '    use_lockfile = true\n    key = "another"\n', "stack: terraform"),
+    "any-version": ("stack/versions.tf", '">= 5.100, < 7"', '">= 5.0"', "stack: terraform"),
+    "replicas-at-home": ("stack/main.tf", '"../modules/dynamodb/replica"\n  providers = { aws = aws.failover }',
+                         '"../modules/dynamodb/replica"', "stack: module dynamodb_replica"),
+    "not-moved": ("stack/main.tf", '  from = module.keys.aws_kms_alias.this["audit-archive"]',
+                  '  from = module.keys.aws_kms_alias.this["data"]',
+                  'stack: moved module.keys.aws_kms_alias.this["audit-archive"]'),
+    "another-default": ("stack/inputs/variables.tf", 'then destroy."\n  type        = bool\n  default     = true',
+                        'then destroy."\n  type        = bool\n  default     = false',
+                        "stack/inputs: variable deletion_protection"),
+    "a-kind-not-known": ("stack/names.tf", "locals {\n", 'action "aws_lambda_invoke" "x" {\n  config {\n    a = 1\n'
+                         "  }\n}\n\nlocals {\n", "stack: action aws_lambda_invoke x"),
+    "forgotten": ("stack/names.tf", "locals {\n", "removed {\n  from = module.old\n  lifecycle {\n"
+                  "    destroy = false\n  }\n}\n\nlocals {\n", "stack: removed module.old"),
+    "a-command": ("modules/mail/queue.tf", "  receive_wait_time_seconds  =",
+                  '  provisioner "local-exec" {\n    command = "true"\n  }\n  receive_wait_time_seconds  =',
+                  "modules/mail: resource aws_sqs_queue mail"),
+    "two-commands": ("modules/mail/queue.tf", "  receive_wait_time_seconds  =",
+                     '  provisioner "local-exec" {\n    command = "false"\n  }\n  provisioner "local-exec" {\n'
+                     '    command = "true"\n  }\n  receive_wait_time_seconds  =',
+                     'modules/mail: resource aws_sqs_queue mail: provisioner local-exec is "{ command = \\"false\\" }'),
+    "replaced-with": ("modules/mail/queue.tf", "  receive_wait_time_seconds  =",
+                      "  lifecycle {\n    replace_triggered_by = [aws_sqs_queue.dead_letters]\n  }\n"
+                      "  receive_wait_time_seconds  =", "modules/mail: resource aws_sqs_queue mail"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_what_no_plan_shows_stands_in_the_inventory(name: str, planned: Plans, project: Project) -> None:
+    file, old, new, block = CODE[name]
+    with replaced(project, [(file, old, new)]):
+        found = found_by(evidence_of(planned, project), "prod", "kept-in-sight")
+    assert found.keys() == {"inventory"}
+    named = [finding for finding in found["inventory"] if finding.message.startswith((f"{block}: ", f"{block} "))]
+    assert named
+    for finding in named:
+        # What is gone is nowhere.
+        assert finding.file == (None if " is not set; " in finding.message else f"terraform/{file}")
+
+
+def test_another_layout_is_nothing_else(planned: Plans, project: Project) -> None:
+    in_lines = FIRST_PROVIDER.replace("[var.account_id]", "[\n    var.account_id, // x\n  ]")
+    changes = [
+        ("stack/outputs.tf", "    = module.cognito.user_pool_id\n", " = /* x */ module.cognito.user_pool_id # x\n"),
+        ("stack/versions.tf", FIRST_PROVIDER, in_lines),
+        ("stack/outputs.tf", '"App client that people sign in through."', '"The app client."'),
+    ]
+    with replaced(project, changes):
+        assert found_by(evidence_of(planned, project), "prod", "kept-in-sight") == {}
 
 
 # --- The inventory ---------------------------------------------------------------------------------------------------
@@ -497,6 +608,13 @@ def test_a_resource_more_or_less_is_seen(planned: Plans, project: Project) -> No
     facts.planned["prod"][0] = replace(first, address=first.address.replace("mail", "mails"))
     messages = [finding.message for finding in found_by(evidence, "prod")["inventory"]]
     assert sum(message.endswith((" is new", " is gone")) for message in messages) == 2
+
+
+def test_a_resource_that_nothing_depends_on_and_no_environment_makes_is_seen(planned: Plans, project: Project) -> None:
+    evidence = evidence_of(planned, project)
+    evidence.dependencies = evidence.dependencies | {"aws_sqs_queue.more": []}
+    (finding,) = found_by(evidence, "prod")["inventory"]
+    assert finding.message == "aws_sqs_queue.more is new in the code"
 
 
 def test_other_dependencies_are_seen(planned: Plans, project: Project) -> None:

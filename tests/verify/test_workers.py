@@ -11,11 +11,13 @@ from rich.console import Console
 from bbws_access.cli.errors import ToolError, UsageError
 from bbws_access.cli.processes import process_start
 from bbws_access.cli.project import Project
-from bbws_access.verify import engine, show
+from bbws_access.verify import engine, show, slices
 from bbws_access.verify.cache import Cache
+from bbws_access.verify.dependencies import read_graph
 from bbws_access.verify.jobs import Job, Planned
 from bbws_access.verify.report import COMPLETE, FAILED, SKIPPED, WITH_FAULTS
-from bbws_access.verify.runner import CheckError, Deadline, Runner
+from bbws_access.verify.runner import CheckError, Deadline, Outcome, Runner
+from bbws_access.verify.scanners import Scanners
 
 pytestmark = pytest.mark.xdist_group("verify-runs")  # many, so that they begin early
 
@@ -200,8 +202,6 @@ def test_only_a_run_of_everything_replaces_the_report_of_everything(project: Pro
 
 
 def test_a_module_without_stand_in_is_named(project: Project, tmp_path: Path) -> None:
-    from bbws_access.verify import slices
-
     path = project.stack / "main.tf"
     path.write_text(
         path.read_text(encoding="utf-8") + 'module "new" {\n  source = "../modules/new"\n}\n', encoding="utf-8"
@@ -225,6 +225,13 @@ def test_whatever_could_change_the_answer_changes_its_key(file: str, job, projec
     assert engine._inputs(made) == before
     path = project.root / file
     path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert engine._inputs(made) != before
+
+
+def test_the_stacks_answer_comes_from_every_module(job, project: Project) -> None:
+    made = job(slices.STACK)
+    before = engine._inputs(made)
+    append(project, "kms/main.tf", "\n")
     assert engine._inputs(made) != before
 
 
@@ -265,3 +272,47 @@ def test_addresses_are_taken_apart() -> None:
     assert (item.call, item.module, item.label) == ("failover_keys", 'module.failover_keys["failover"]', "this")
     item = Planned("module.s3_audit.aws_s3_bucket.archive", "aws_s3_bucket", {})
     assert (item.call, item.module, item.label) == ("s3_audit", "module.s3_audit", "archive")
+
+
+def test_the_stack_alone_is_judged_on_what_it_has(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written into the copy is formatted, too; criteria on resources, of which it has none, are left out."""
+    known = {"passed": ["stack/main.tf"], "failed": [], "unread": []}
+    monkeypatch.setattr(Scanners, "_checkov", lambda *_: known)
+    options = engine.Options(environments=("dev",), only=(slices.STACK,), output=tmp_path)
+    report = engine.verify(project, options)
+    (worker,) = report.supporting
+    steps = {step.name: (step.status, step.detail) for step in worker.steps}
+    assert {name for name, (status, _) in steps.items() if status != COMPLETE} == set(), steps
+    assert len(steps) == 7
+    assert {item.id for item in report.criteria} >= {"validate", "plan", "hardcoded", "kept-in-sight"}
+    assert [item.id for item in report.criteria if not item.passed] == []
+
+
+@pytest.mark.parametrize(("module", "wanted"), [("kms", True), (slices.STACK, False), ("s3-audit", True)])
+def test_what_checkov_finds_counts_where_it_is(module: str, wanted: bool, project: Project) -> None:
+    scanners = Scanners(project, Runner(project, 1))
+    failed = {"id": "CKV_AWS_1", "name": "No statements of all actions", "file": "stack/main.tf", "line": 7}
+    known = {"passed": ["modules/kms/main.tf", "stack/main.tf"], "failed": [failed], "unread": []}
+    scanners.start(60, known).join()
+    passed, said = scanners.scan(module, Deadline(60))
+    assert passed == wanted
+    assert ("CKV_AWS_1 at terraform/stack/main.tf:7" in said) != wanted
+
+
+def test_a_resource_without_dependencies_is_in_the_graph(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dot = (
+        'digraph G {\n  rankdir = "RL";\n  node [shape = rect, fontname = "sans-serif"];\n'
+        '  "aws_sqs_queue.alone" [label="aws_sqs_queue.alone"];\n'
+        '  "module.a.aws_sqs_queue.x" [label="aws_sqs_queue.x"];\n'
+        '  "module.a.aws_sqs_queue.x" -> "module.a.aws_kms_key.y";\n}\n'
+    )
+    runner = Runner(project, 1)
+    monkeypatch.setattr(runner, "terraform", lambda *_, **__: Outcome(0, [], [], dot))
+    assert read_graph(project, runner, tmp_path / "stack", Deadline(60)) == {
+        "aws_sqs_queue.alone": [],
+        "module.a.aws_sqs_queue.x": ["module.a.aws_kms_key.y"],
+    }

@@ -128,6 +128,7 @@ def _place(text: str) -> tuple[str | None, int | None]:
     " project name, account and region, no module leaves a trace of ours.",
     "every value of the environment's plan, and of the plan of a stranger",
     from_document=True,
+    about_resources=True,
 )
 def _parameterised(evidence: Evidence, environment: str, look: Look) -> None:
     own = evidence.values[environment]
@@ -188,7 +189,8 @@ def _hardcoded(evidence: Evidence, environment: str, look: Look) -> None:
     project = evidence.values[environment]["project_name"]
     first = re.compile(rf"(?<![\w-]){re.escape(project)}(?!\w)")
     modules = {path for path in evidence.project.modules.rglob("*.tf") if ".terraform" not in path.parts}
-    for path in sorted(modules | set(evidence.project.stack.glob("*.tf"))):
+    stack = {path for path in evidence.project.stack.rglob("*.tf") if ".terraform" not in path.parts}
+    for path in sorted(modules | stack):
         patterns = LITERALS | ({"the project's name": first} if path in modules else {})
         file = path.relative_to(evidence.project.root).as_posix()
         literals = read_literals(path)
@@ -211,6 +213,7 @@ def _hardcoded(evidence: Evidence, environment: str, look: Look) -> None:
     "Every planned name follows the pattern of its kind: {project}-{environment}-{kind}-{name}.",
     "every planned resource that has a name",
     from_document=True,
+    about_resources=True,
 )
 def _naming(evidence: Evidence, environment: str, look: Look) -> None:
     prefix = evidence.prefix(environment)
@@ -348,10 +351,10 @@ def _summary(evidence: Evidence, environment: str, look: Look) -> None:
 
 @rule(
     "supporting",
-    "Supporting modules completed",
-    "The modules that the six rest on are proven as they are: every check was done, and a fault that one found turns"
-    " another criterion red, or else this one.",
-    "the workers of the supporting modules",
+    "Supporting modules and the stack completed",
+    "The modules that the six rest on, and the stack with its outputs, are proven as they are: every check was done,"
+    " and a fault that one found turns another criterion red, or else this one.",
+    "the workers of the supporting modules and of the stack",
     needs=tuple(SUPPORTING.values()),
     about_the_run=True,
 )
@@ -467,6 +470,7 @@ def _apart(evidence: Evidence, environment: str, look: Look) -> None:
     "Tags on everything that can carry them",
     f"Everything that can be tagged has {', '.join(TAGS[:-1])} and {TAGS[-1]}, Environment naming its environment.",
     "the tags of every planned resource whose kind can carry them",
+    about_resources=True,
 )
 def _tags(evidence: Evidence, environment: str, look: Look) -> None:
     taggable = {kind for facts in evidence.facts for kind in facts.taggable}

@@ -2,8 +2,10 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
+from bbws_access.cli.project import Project
 from bbws_access.verify.criteria_access import LOOKS_SECRET, SECRET, contract, variables
 from bbws_access.verify.criteria_alarms import dead_letter_queues
 from bbws_access.verify.hcl import read_blocks
@@ -16,6 +18,9 @@ GATEWAY_SECONDS = 29
 TRIGGER_SECONDS = 5
 OVERLOOKED = {("dynamodb/main.tf", "ignore_changes", "replica")}
 """What Terraform may overlook: replicas are resources of their own."""
+NOT_PREVENTED = ("prevent_destroy", "false")
+VALUES = re.compile(r"^terraform\.tfvars|\.auto\.tfvars")
+"""Files that Terraform reads in the stack's folder without being told."""
 TAG_VALUES = {"Project": "BBWS", "CostCenter": "BBWS-ACCESS", "ManagedBy": "Terraform"}
 
 
@@ -277,6 +282,7 @@ def _prefix(one: dict[str, Any]) -> str:
     "Everything that can be tagged says " + ", ".join(f"{name}={value}" for name, value in TAG_VALUES.items())
     + ", and a Component in lower case.",
     "the tags of every planned resource whose kind can carry them",
+    about_resources=True,
 )  # fmt: skip
 def _tag_values(evidence: Evidence, environment: str, look: Look) -> None:
     taggable = {kind for facts in evidence.facts for kind in facts.taggable}
@@ -293,6 +299,10 @@ def _tag_values(evidence: Evidence, environment: str, look: Look) -> None:
             look.findings.append(evidence.finding(message, item, "tags", tags.get(name)))
 
 
+def _stack_files(project: Project) -> list[Path]:
+    return [path for path in sorted(project.stack.rglob("*.tf")) if ".terraform" not in path.parts]
+
+
 @rule(
     "kept-in-sight",
     "Terraform overlooks nothing, and works in no other account",
@@ -303,30 +313,46 @@ def _tag_values(evidence: Evidence, environment: str, look: Look) -> None:
 def _kept_in_sight(evidence: Evidence, environment: str, look: Look) -> None:
     project = evidence.project
     paths = [path for path in sorted(project.modules.rglob("*.tf")) if ".terraform" not in path.parts]
-    for path in [*paths, *sorted(project.stack.glob("*.tf"))]:
+    for path in sorted((project.root / "terraform").rglob("*.tf.json")):
+        if ".terraform" not in path.parts:
+            file = path.relative_to(project.root).as_posix()
+            look.findings.append(
+                Finding(f"{file} is read by Terraform, and by no criterion: write it as .tf", None, file)
+            )
+    for path in sorted(path for path in project.stack.iterdir() if path.is_file() and VALUES.search(path.name)):
+        file = path.relative_to(project.root).as_posix()
+        message = f"{file} gives values to every environment, which no plan here has"
+        look.findings.append(Finding(message, None, file))
+    for path in [*paths, *_stack_files(project)]:
         file = path.relative_to(project.root).as_posix()
         short = path.relative_to(project.modules).as_posix() if path in paths else file
         for block in read_blocks(path):
-            for found in re.finditer(
-                r"^\s*(ignore_changes|prevent_destroy)\s*=\s*\[?([^\]\n]*)", block.text, re.MULTILINE
-            ):
-                line = block.line + block.text[: found.start()].count("\n") + 1
-                names = [name.strip() for name in found[2].split(",") if name.strip()]
-                look.at(f"{file}: {found[1]} = {', '.join(names)}")
-                for name in names:
-                    if (short, found[1], name) not in OVERLOOKED and name != "false":
-                        message = f"{'.'.join(block.labels)}: {found[1]} {name}"
-                        look.findings.append(Finding(message, None, file, line, name))
-            if block.kind == "provider" and path not in paths:
+            for part in (part for lifecycle in block.body.blocks("lifecycle") for part in lifecycle.parts):
+                if part.name not in ("ignore_changes", "prevent_destroy"):
+                    continue
+                look.at(f"{file}: {part.name} = {part.plain}")
+                for name, line in part.elements:
+                    plain = name.strip('"')
+                    if (short, part.name, plain) not in OVERLOOKED and (part.name, plain) != NOT_PREVENTED:
+                        message = f"{'.'.join(block.labels)}: {part.name} {plain}"
+                        look.findings.append(Finding(message, None, file, line, plain))
+            if block.kind == "provider" and path.parent != project.stack:
+                message = f"{file} configures a provider, which the stack's refusals do not bind"
+                look.findings.append(Finding(message, None, file, block.line))
+            elif block.kind == "provider":
                 look.at(f"{file}: provider {block.labels[0]}")
-                plain = " ".join(block.text.split())
-                for text in ("allowed_account_ids = [var.account_id]", "default_tags { tags = local.tags }"):
-                    if text not in plain:
+                tags = any(inner.says("tags", "local.tags") for inner in block.body.blocks("default_tags"))
+                for good, text in (
+                    (block.body.says("allowed_account_ids", "[var.account_id]"), "allowed_account_ids"),
+                    (tags, "default_tags"),
+                ):
+                    if not good:
                         message = f"A provider of the stack lacks {text}"
                         look.findings.append(Finding(message, None, file, block.line))
-            if block.kind == "terraform" and path not in paths:
+            if block.kind == "terraform" and path.parent == project.stack:
                 look.at(f"{file}: terraform")
-                plain = " ".join(block.text.split())
-                for text in ("use_lockfile = true", "encrypt = true"):
-                    if text not in plain:
-                        look.findings.append(Finding(f"The state lacks {text}", None, file, block.line))
+                backends = [inner for inner in block.body.blocks("backend") if inner.labels == ("s3",)]
+                for name in ("use_lockfile", "encrypt"):
+                    if not any(backend.says(name, "true") for backend in backends):
+                        message = f"The state lacks {name} = true"
+                        look.findings.append(Finding(message, None, file, block.line))

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from bbws_access.cli.project import Project
 from bbws_access.verify import slices
-from bbws_access.verify.hcl import read_blocks
+from bbws_access.verify.hcl import Part, read_blocks
+from bbws_access.verify.inputs import FOLDER as INPUTS
 from bbws_access.verify.runner import CheckError, Deadline, Runner
 
 Graph = dict[str, list[str]]
 """Resource, without its instances => the resources and data sources that it needs at once."""
 
-_EDGE = re.compile(r'^\s*"([^"]+)" -> "([^"]+)";', re.MULTILINE)
+_EDGE = re.compile(r'^\s*"([^"]+)"(?: -> "([^"]+)";| \[)', re.MULTILINE)
+"""An edge, or a resource, which may have none."""
 
 
 def read_graph(project: Project, runner: Runner, root: Path, deadline: Deadline) -> Graph:
@@ -32,7 +34,7 @@ def read_graph(project: Project, runner: Runner, root: Path, deadline: Deadline)
         shutil.rmtree(root, ignore_errors=True)
     graph: Graph = {}
     for resource, needed in _EDGE.findall(outcome.text):
-        graph.setdefault(resource, []).append(needed)
+        graph.setdefault(resource, []).extend([needed] if needed else [])
     return graph
 
 
@@ -52,10 +54,17 @@ def needed_by(graph: Graph, resources: Iterable[str]) -> dict[str, str]:
 def created_before_destroyed(project: Project) -> list[str]:
     """Addresses in the stack of the resources whose block says create_before_destroy."""
     folders = {f"module.{call.name}.": project.modules / call.source for call in slices.module_calls(project)}
+    folders |= {"": project.stack, f"module.{INPUTS}.": project.stack / INPUTS}
     return [
         f"{prefix}{'.'.join(block.labels)}"
-        for prefix, folder in {"": project.stack, **folders}.items()
+        for prefix, folder in folders.items()
         for path in sorted(folder.glob("*.tf"))
         for block in read_blocks(path)
-        if block.kind == "resource" and re.search(r"^\s*create_before_destroy\s*=\s*true\b", block.text, re.MULTILINE)
+        if block.kind == "resource" and any(_first(lifecycle) for lifecycle in block.body.blocks("lifecycle"))
     ]
+
+
+def _first(lifecycle: Part) -> bool:
+    """Whether it makes a replacement first: Terraform takes `"true"` for true as well, so all but false counts."""
+    found = lifecycle.argument("create_before_destroy")
+    return found is not None and found.plain.strip('"') != "false"

@@ -128,6 +128,8 @@ def verify(project: Project, options: Options, watch: Callable[[Run], Any] | Non
     if scanners.result is not None:
         cache.write("checkov", scan_key, scanners.result)
 
+    if modules == {slices.STACK} and not jobs[0].facts.makes_anything:
+        rules = [rule for rule in rules if not rule.about_resources]
     evidence = Evidence(
         project, values, [job.facts for job in jobs], dependencies=dependencies, no_dependencies=undecided
     )
@@ -248,9 +250,11 @@ def _dependencies(
 
 def _inputs(job: Job) -> str:
     """Everything in the project that a worker's answer comes from."""
-    project = job.project
+    project, module = job.project, job.facts.module
     here = Path(__file__).parent
-    return digest(project.root, [project.modules / job.facts.module, project.stack, project.contract]) + digest(
+    # The whole stack is valid or not together with its modules.
+    read = project.modules if module == slices.STACK else project.modules / module
+    return digest(project.root, [read, project.stack, project.contract]) + digest(
         here, [here / name for name in FACTS_FROM]
     )
 
@@ -344,7 +348,7 @@ def _worker(job: Job, environments: list[str]) -> Worker:
         status=job.status,
         seconds=facts.seconds,
         message=message,
-        task=WORKERS[facts.name][1] if facts.name in WORKERS else "What the workers' modules rest on",
+        task=_task(facts),
         steps=facts.steps,
         resources={
             name: [overview.resource(item) for item in facts.planned.get(name, []) if item.managed]
@@ -353,6 +357,12 @@ def _worker(job: Job, environments: list[str]) -> Worker:
         outputs=facts.outputs,
         cached=job.cached,
     )
+
+
+def _task(facts: Facts) -> str:
+    if facts.name in WORKERS:
+        return WORKERS[facts.name][1]
+    return "What wires the modules together" if facts.module == slices.STACK else "What the workers' modules rest on"
 
 
 def _shown(values: dict[str, Any]) -> dict[str, Any]:

@@ -8,16 +8,19 @@ in the difference of one file, and is accepted there or not at all.
 import contextlib
 import json
 import re
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
 from bbws_access.cli.project import Project
+from bbws_access.verify.code import Written, resolved, unplanned
 from bbws_access.verify.dependencies import created_before_destroyed
 from bbws_access.verify.jobs import Planned
 from bbws_access.verify.report import Finding
 from bbws_access.verify.rules import Evidence, Look, rule
+from bbws_access.verify.slices import STACK
 
 FILE = "terraform/inventory.json"
 ENVIRONMENTS = ("dev", "sit", "prod")
@@ -78,17 +81,26 @@ def _nothing(value: Any) -> bool:
     return value is None or value in ("", [], {})
 
 
-def _expressions(evidence: Evidence, item: Planned) -> dict[str, str]:
-    """How the code sets what is known only after an apply: as an expression."""
-    found = {}
-    call = evidence.calls.get(item.call)
-    for _, block in evidence.blocks(call.source) if call else []:
-        if block.kind == "resource" and block.labels == (item.type, item.label):
-            for name, unknown in item.unknown.items():
-                written = re.search(rf"^  {re.escape(name)}\s*= (.+)$", block.text, re.MULTILINE)
-                if unknown is True and written:
-                    found[name] = f"<- {written[1].strip()}"
+def _expressions(evidence: Evidence, item: Planned) -> Values:
+    """How the code sets what is known only after an apply, in whole or in part: as an expression."""
+    found: Values = {}
+    blocks = [block for _, block in evidence.blocks(item.call)]
+    for block in blocks:
+        if block.kind != "resource" or block.labels != (item.type, item.label):
+            continue
+        for name, unknown in item.unknown.items():
+            parts = [part for part in block.body.parts if name in (part.name, *part.labels)]
+            if _holds_true(unknown) and parts:
+                text = "; ".join(part.plain for part in parts)
+                found[name if unknown is True else f"{name}: code"] = f"<- {text}"
+                taken = resolved(text, evidence.locals_of(item.call))
+                found |= {f"{name}: local.{local}": f"<- {value}" for local, value in sorted(taken.items())}
     return found
+
+
+def _holds_true(unknown: Any) -> bool:
+    inner = unknown.values() if isinstance(unknown, dict) else unknown if isinstance(unknown, list) else ()
+    return unknown is True or any(_holds_true(one) for one in inner)
 
 
 class _Plain:
@@ -146,7 +158,16 @@ def make(evidence: Evidence) -> dict[str, Any]:
         " --accept`. A plan that is not this turns a criterion red: read the difference, then accept it or mend it.",
         "planned": found,
         "needs": dict(sorted(needs.items())),
+        "code": {name: one.texts for name, one in _code(evidence).items()},
         "created before destroyed": sorted(created_before_destroyed(evidence.project)),
+    }
+
+
+def _code(evidence: Evidence) -> dict[str, Written]:
+    """What no plan shows, with long texts as elsewhere."""
+    return {
+        name: replace(one, texts={key: _Plain._long(text) for key, text in one.texts.items()})
+        for name, one in sorted(unplanned(evidence.project).items())
     }
 
 
@@ -164,7 +185,7 @@ def write(evidence: Evidence) -> Path:
     path = path_of(evidence.project)
     parts = make(evidence)
     lines = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in parts.items() if isinstance(value, str)]
-    for name in ("planned", "needs"):
+    for name in ("planned", "needs", "code"):
         inner = ",\n".join(f"    {json.dumps(key)}: {_entry(value)}" for key, value in parts[name].items())
         lines.append(f"  {json.dumps(name)}: {{\n{inner}\n  }}")
     lines.append(f'  "created before destroyed": {json.dumps(parts["created before destroyed"])}')
@@ -183,11 +204,13 @@ def _entry(value: Any) -> str:
 @rule(
     "inventory",
     "Everything planned as it was accepted",
-    f"Every value of every planned resource, every input and every dependency is the one that {FILE} says; a change is"
-    " accepted with `bbws-access verify --accept`, and stands in that file's difference.",
-    "every known value of every plan, beside the inventory",
+    f"Every value of every planned resource, every input, every dependency, and what the code says that no plan shows,"
+    f" is what {FILE} says; a change is accepted with `bbws-access verify --accept`, and stands in that file's"
+    " difference.",
+    "every known value of every plan, outputs, providers, the backend and moves, beside the inventory",
     needs=(
         "dynamodb", "iam", "api-gateway", "cognito", "s3-audit", "cloudwatch", "events", "kms", "lambda", "mail",
+        STACK,
     ),
     about_the_run=True,
     about_dependencies=True,
@@ -197,8 +220,8 @@ def _inventory(evidence: Evidence, environment: str, look: Look) -> None:
         look.at(f"{environment} is an environment of your own, of which nothing was accepted")
         return
     path = path_of(evidence.project)
-    accepted = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"planned": {}, "needs": {}}
-    known, found = _of(accepted["planned"], environment), describe(evidence, environment)
+    accepted = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    known, found = _of(accepted.get("planned", {}), environment), describe(evidence, environment)
     items = {item.address: item for item in evidence.planned(environment)}
     for address in sorted(known | found):
         before, after = known.get(address), found.get(address)
@@ -212,14 +235,27 @@ def _inventory(evidence: Evidence, environment: str, look: Look) -> None:
                 shown = f"{_short(after.get(name))}; accepted is {_short(before.get(name))}"
                 message = f"{address}: {name} is {shown}"
                 look.findings.append(_finding(evidence, items.get(address), address, message, name))
-    for resource in sorted(accepted["needs"].keys() | {key for key in evidence.dependencies or {} if _managed(key)}):
-        before, after = (
-            accepted["needs"].get(resource, []),
-            sorted(set((evidence.dependencies or {}).get(resource, []))),
-        )
-        if before != after:
+    needs = {name: sorted(set(needed)) for name, needed in (evidence.dependencies or {}).items() if _managed(name)}
+    accepted_needs = accepted.get("needs", {})
+    for resource in sorted(accepted_needs.keys() | needs.keys()):
+        before, after = accepted_needs.get(resource), needs.get(resource)
+        if before is None or after is None:
+            # With or without a value in these environments: another's may make it.
+            message = f"{resource} is {'new' if before is None else 'gone'} in the code"
+            look.findings.append(Finding(message, resource))
+        elif before != after:
             changed = ", ".join(sorted(set(before) ^ set(after)))
             look.findings.append(Finding(f"{resource} needs something else than was accepted: {changed}", resource))
+    written, accepted_code = _code(evidence), accepted.get("code", {})
+    for block in sorted(accepted_code.keys() | written.keys()):
+        look.at(block)
+        one, known_texts = written.get(block), accepted_code.get(block, {})
+        texts = one.texts if one else {}
+        places = one.places if one else {}
+        for name in sorted(texts.keys() | known_texts.keys()):
+            if texts.get(name) != known_texts.get(name):
+                shown = f"{_short(texts.get(name))}; accepted is {_short(known_texts.get(name))}"
+                look.findings.append(Finding(f"{block}: {name} is {shown}", None, *places.get(name, (None, None))))
     if sorted(created_before_destroyed(evidence.project)) != accepted.get("created before destroyed", []):
         look.findings.append(Finding("What is created before it is destroyed is not what was accepted"))
 

@@ -28,8 +28,10 @@ SUPPORTING = {
     "supporting-kms": "kms",
     "supporting-lambda": "lambda",
     "supporting-mail": "mail",
+    "supporting-stack": slices.STACK,
 }
-"""Modules that the six rest on: proven in the same way, beside the stage's own workers."""
+"""Modules that the six rest on, and the stack that wires them together: proven in the same way, beside the stage's own
+workers."""
 
 FORMAT, VALIDATE, PLAN, TESTS = "format", "validate", "plan", "native tests"
 PLAN_ELSEWHERE = "plan as a stranger's"
@@ -88,6 +90,10 @@ class Facts:
     def from_json(cls, data: Any) -> "Facts":
         """Raises ValueError for anything else than what `to_json` gives."""
         return from_json(cls, data)
+
+    @property
+    def makes_anything(self) -> bool:
+        return any(item.managed for items in self.planned.values() for item in items)
 
     @property
     def faults(self) -> list[Step]:
@@ -161,25 +167,29 @@ class Job:
 
     def _checks(self, root: Path, deadline: Deadline, scan: Callable, analyse: Callable) -> None:
         module = self.facts.module
-        folder = self.project.modules / module
+        folder = slices.folder_of(self.project, module)
         if not any(folder.glob("*.tf")):
             raise CheckError(f"{folder.relative_to(self.project.root)} is gone, or holds no Terraform files")
         self.doing = "copying"
         stack = slices.make_slice(self.project, module, root, self.values)
-        folders = [root / path.relative_to(self.project.root) for path in slices.folders_of(self.project, module)]
+        # The stack is valid or not together with what it calls; a slice has stand-ins there, and no outputs.
+        whole = root / "whole" if module == slices.STACK else root
+        if whole != root:
+            slices.make_slice(self.project, None, whole, {})
+        folders = [whole / path.relative_to(self.project.root) for path in slices.folders_of(self.project, module)]
         self.facts.outputs = list(_outputs(folder))
 
         with _timed(self._step(FORMAT)) as step:
-            self._format(folders[0], root, deadline, step)
+            self._format(folders[0], whole, deadline, step)
         with _timed(self._step(VALIDATE)) as step:
             for path in folders:
-                self._init(path, root, deadline)
-                self._validate(path, root, deadline)
+                self._init(path, whole, deadline)
+                self._validate(path, whole, deadline)
             step.detail = f"{len(folders)} configuration{'s' * (len(folders) > 1)}"
             step.status = COMPLETE
         self._plan(stack, root, deadline)
         with _timed(self._step(TESTS)) as step:
-            self._tests(folders, root, deadline, step)
+            self._tests(folders, whole, deadline, step)
         with _timed(self._step(POLICIES)) as step:
             resources = [item for name, items in self.facts.planned.items() if name != slices.ANOTHER for item in items]
             passed, step.detail = analyse(resources, deadline, root)
@@ -212,9 +222,7 @@ class Job:
 
     def _plan(self, stack: Path, root: Path, deadline: Deadline) -> None:
         """Plan for every environment, and for a stranger, in one process that reads the provider's schema once."""
-        calls = {
-            call.name for call in slices.module_calls(self.project) if slices.top(call.source) == self.facts.module
-        }
+        mine = slices.is_made_by(self.project, self.facts.module)
         self.doing = PLAN
         steps: dict[str, Step] = {}
         began = time.monotonic()
@@ -226,7 +234,7 @@ class Job:
             if event.get("type") == "test_run" and event["test_run"].get("progress") == "starting" and name:
                 self.doing = f"plan for {name}"
             if event.get("type") == "test_plan":
-                self.facts.planned[name] = [item for item in read_plan(event["test_plan"]) if item.call in calls]
+                self.facts.planned[name] = [item for item in read_plan(event["test_plan"]) if mine(item.call)]
                 taggable.update(_taggable(event["test_plan"], {item.type for item in self.facts.planned[name]}))
                 # Thirteen megabytes, of which nothing else is needed.
                 event["test_plan"] = {}
@@ -328,8 +336,9 @@ def _outputs(folder: Path) -> list[Output]:
     for path in sorted(folder.glob("*.tf")):
         for block in read_blocks(path):
             if block.kind == "output" and block.labels:
-                described = re.search(r'^\s*description\s*=\s*"((?:[^"\\]|\\.)*)"', block.text, re.MULTILINE)
-                found.append(Output(block.labels[0], described[1].replace('\\"', '"') if described else ""))
+                described = block.body.argument("description")
+                text = described.plain.removeprefix('"').removesuffix('"') if described else ""
+                found.append(Output(block.labels[0], text.replace('\\"', '"')))
     return found
 
 

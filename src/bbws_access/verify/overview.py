@@ -84,10 +84,14 @@ def graph(evidence: Evidence) -> Graph:
         for item in items
         if item.managed
     }
+    # What is in no module of the picture is the stack's.
+    planned = {(call if call in evidence.calls else "", kind, label) for call, kind, label in planned}
+    if any(not call for call, _, _ in planned):
+        found.nodes.append(Node("module.", "the stack itself", "module"))
     for call, kind, label in sorted(planned):
         found.nodes.append(Node(_id(call, kind, label), f"{kind}.{label}", "resource", kind, f"module.{call}"))
-    for name, call in evidence.calls.items():
-        blocks = [block for _, block in evidence.blocks(call.source)]
+    for name in ["", *evidence.calls]:
+        blocks = [block for _, block in evidence.blocks(name)]
         local = _locals(blocks)
         for block in blocks:
             if block.kind != "resource" or (name, *block.labels) not in planned:

@@ -12,6 +12,7 @@ from typing import Any
 
 from bbws_access.cli.project import Project
 from bbws_access.verify import slices
+from bbws_access.verify.code import locals_of
 from bbws_access.verify.dependencies import Graph
 from bbws_access.verify.hcl import Block, read_blocks
 from bbws_access.verify.jobs import WORKERS, Facts, Planned
@@ -62,8 +63,8 @@ class Evidence:
         for criterion in judge(self, environments, rules):
             for finding in (item for verdict in criterion.verdicts.values() for item in verdict.findings):
                 call = self.calls.get(Planned(finding.address or "", "", {}).call)
-                path = re.match(r"terraform/modules/([a-z0-9-]+)/", finding.file or "")
-                found |= {slices.top(call.source)} if call else {path[1]} if path else set()
+                path = re.match(r"terraform/(?:modules/([a-z0-9-]+)|stack)/", finding.file or "")
+                found |= {slices.top(call.source)} if call else {path[1] or slices.STACK} if path else set()
         return found
 
     def prefix(self, environment: str) -> str:
@@ -78,12 +79,25 @@ class Evidence:
     def _blocks(self) -> dict[str, list[tuple[Path, Block]]]:
         return {}
 
-    def blocks(self, source: str) -> list[tuple[Path, Block]]:
-        """The blocks of a folder below terraform/modules."""
+    @cached_property
+    def _locals(self) -> dict[str, dict[str, str]]:
+        return {}
+
+    def blocks(self, call: str) -> list[tuple[Path, Block]]:
+        """The blocks of the code that a call of the stack runs; of no module's call, those of the stack itself."""
+        known = self.calls.get(call)
+        source = known.source if known else ""
         if source not in self._blocks:
-            paths = sorted((self.project.modules / source).glob("*.tf"))
+            stack = [path for path in self.project.stack.rglob("*.tf") if ".terraform" not in path.parts]
+            paths = sorted((self.project.modules / source).glob("*.tf") if known else stack)
             self._blocks[source] = [(path, block) for path in paths for block in read_blocks(path)]
         return self._blocks[source]
+
+    def locals_of(self, call: str) -> dict[str, str]:
+        """The expressions of the local values of that code."""
+        if call not in self._locals:
+            self._locals[call] = locals_of(block for _, block in self.blocks(call))
+        return self._locals[call]
 
     def at(self, message: str, address: str) -> Finding:
         """A finding at a resource without values, by its address."""
@@ -92,8 +106,7 @@ class Evidence:
     def finding(self, message: str, item: Planned, attribute: str | None = None, value: object = None) -> Finding:
         """A finding at a resource, with the line of its attribute where that is in the code."""
         file = line = None
-        call = self.calls.get(item.call)
-        for path, block in self.blocks(call.source) if call else []:
+        for path, block in self.blocks(item.call):
             if block.kind == "resource" and block.labels == (item.type, item.label):
                 file, line = path.relative_to(self.project.root).as_posix(), block.line
                 if attribute:
@@ -125,6 +138,8 @@ class Rule:
     """Whether it is about workers and files, not about what modules make."""
     about_dependencies: bool = False
     """Whether it needs to know what depends on what."""
+    about_resources: bool = False
+    """Whether it is about any resource there is: the stack alone makes none, and then there is nothing to judge."""
 
 
 RULES: list[Rule] = []
@@ -142,13 +157,14 @@ def rule(
     needs: tuple[str, ...] = (),
     about_the_run: bool = False,
     about_dependencies: bool = False,
+    about_resources: bool = False,
 ) -> Callable:
     """Makes a function that looks a criterion; it is named by `id`."""
     worker = next((name for name, (folder, _) in WORKERS.items() if folder == module), None)
 
     def add(look: Callable[[Evidence, str, Look], None]) -> Callable:
         needed = needs or ((module,) if module else ())
-        told = about_the_run, about_dependencies
+        told = about_the_run, about_dependencies, about_resources
         RULES.append(Rule(id, title, text, looked_at, from_document, look, worker, needed, *told))
         return look
 

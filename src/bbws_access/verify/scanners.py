@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bbws_access.cli.project import Project
+from bbws_access.verify import slices
 from bbws_access.verify.jobs import Planned
 from bbws_access.verify.runner import CheckError, Deadline, Runner
 
@@ -94,12 +95,15 @@ class Scanners:
         return found
 
     def scan(self, module: str, deadline: Deadline) -> tuple[bool, str]:
-        """Whether Checkov is content with a module, and what it says. Raises CheckError when it could not look."""
+        """Whether Checkov is content with a module or the stack, and what it says.
+
+        Raises CheckError when it could not look.
+        """
         if not self._done.wait(max(deadline.left, 0)):
             raise CheckError("Checkov was still at work when the time limit passed")
         if self._result is None:
             raise CheckError(self._error or "Checkov gave no answer")
-        prefix = f"modules/{module}/"
+        prefix = f"{slices.STACK}/" if module == slices.STACK else f"modules/{module}/"
         passed = sum(name.startswith(prefix) for name in self._result["passed"])
         unread = [name for name in self._result["unread"] if name.startswith(prefix)]
         failed = {

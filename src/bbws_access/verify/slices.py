@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +21,8 @@ from bbws_access.verify.hcl import Block, read_blocks
 from bbws_access.verify.inputs import FOLDER
 
 STAND_INS = Path(__file__).parent / "stand_ins"
+STACK = "stack"
+"""In place of a module's name: what the stack makes itself, outside of every module."""
 META_ARGUMENTS = {"source", "version", "providers", "count", "for_each", "depends_on"}
 
 # A stranger's: nothing of ours may be left in what they plan.
@@ -57,7 +60,7 @@ provider "aws" {{
 {_OFFLINE}}}
 
 provider "aws" {{
-  alias = "failover"
+  alias                       = "failover"
 {_OFFLINE}}}
 """
 _VERSIONS = """\
@@ -97,7 +100,8 @@ def module_calls(project: Project) -> list[Call]:
 
 
 def _call(block: Block, path: Path, project: Project) -> Call:
-    found = re.search(r'^\s*source\s*=\s*"\.\./modules/([a-z0-9/-]+)"', block.text, re.MULTILINE)
+    source = block.body.argument("source")
+    found = re.fullmatch(r'"\.\./modules/([a-z0-9/-]+)"', source.plain) if source else None
     if not found:
         place = f"{path.relative_to(project.root)}:{block.line}"
         raise ToolError(f"{place}: the source of module {block.labels[0]} is no folder of terraform/modules.")
@@ -111,9 +115,23 @@ def top(source: str) -> str:
     return source.partition("/")[0]
 
 
+def folder_of(project: Project, module: str) -> Path:
+    """Where a module lies; the stack is one like others."""
+    return project.stack if module == STACK else project.modules / module
+
+
+def is_made_by(project: Project, module: str) -> Callable[[str], bool]:
+    """Says of the call that a resource belongs to, "" for none, whether the module makes it.
+
+    Whatever belongs to no call of a module is the stack's: nothing that is planned is nobody's.
+    """
+    sources = {call.name: top(call.source) for call in module_calls(project)}
+    return lambda call: sources.get(call, STACK) == module
+
+
 def folders_of(project: Project, module: str) -> list[Path]:
     """The module's folder and the modules within it."""
-    folder = project.modules / module
+    folder = folder_of(project, module)
     paths = {path.parent for path in folder.rglob("*.tf") if ".terraform" not in path.parts}
     return sorted({folder} | {path for path in paths if path.name != "tests"})
 
@@ -121,7 +139,7 @@ def folders_of(project: Project, module: str) -> list[Path]:
 def make_slice(project: Project, module: str | None, folder: Path, values: dict[str, dict[str, Any]]) -> Path:
     """Write the slice for `module` below `folder` and return its stack; `values` are inputs by environment to plan.
 
-    Without a module it is the whole stack, with every module real.
+    Without a module it is the whole stack, with every module real; as the stack's own, none is.
 
     Raises ToolError where the stack cannot be read or calls a module that has no stand-in.
     """
@@ -132,8 +150,9 @@ def make_slice(project: Project, module: str | None, folder: Path, values: dict[
     stack = folder / "terraform" / "stack"
     shutil.copytree(project.stack, stack, ignore=ignore)
     shutil.rmtree(stack / "tests", ignore_errors=True)
-    # What the whole stack puts out is nothing of the module's, and asks for more than stand-ins have.
-    (stack / "outputs.tf").unlink(missing_ok=True)
+    if module is not None:
+        # What the whole stack puts out is nothing of the module's, and asks for more than stand-ins have.
+        (stack / "outputs.tf").unlink(missing_ok=True)
     (stack / ".terraform.lock.hcl").unlink(missing_ok=True)
     (stack / "offline_override.tf").write_text(_OVERRIDE, encoding="utf-8")
     modules = folder / "terraform" / "modules"
@@ -141,7 +160,7 @@ def make_slice(project: Project, module: str | None, folder: Path, values: dict[
     if module is None:
         shutil.copytree(project.modules, modules, ignore=ignore)
         calls = []
-    else:
+    elif module != STACK:
         shutil.copytree(project.modules / module, modules / module, ignore=ignore)
     for source in sorted({call.source for call in calls if top(call.source) != module}):
         arguments = {name for call in calls if call.source == source for name in call.arguments}

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from bbws_access.cli.project import Project
+from bbws_access.verify import slices
 from bbws_access.verify.report import COMPLETE, Criterion, Report, Worker
 
 STAGE = "stage-2-infrastructure-terraform"
@@ -25,7 +27,7 @@ def summary(report: Report, root: Path) -> str:
         _criteria(report),
         _environments(report),
         _resources(report),
-        _next_stage(report),
+        _next_stage(report, root),
         _dependencies(),
         _made_with(report),
     ]
@@ -54,7 +56,7 @@ def _workers(report: Report) -> str:
     head = ("Worker", "Task", "Resources", "Status", "Time")
     lines = ["## Stage Workers", "", *table(head, map(_row, report.workers))]
     if report.supporting:
-        lines += ["", "Modules that they rest on, proven in the same way:", ""]
+        lines += ["", "Modules that they rest on, and the stack that wires all together, proven in the same way:", ""]
         lines += table(("Module", *head[1:]), map(_row, report.supporting))
     failed = [worker for worker in (*report.workers, *report.supporting) if not worker.passed]
     if failed:
@@ -103,17 +105,18 @@ def _outputs(report: Report, root: Path) -> str:
 
 
 def _tree(root: Path, module: str) -> Iterator[str]:
-    folder = root / "terraform" / "modules" / module
+    folder = slices.folder_of(Project(root), module)
+    place = _place(root, module)
     names = sorted(path.name for path in folder.glob("*.tf")) if folder.is_dir() else []
     if not names:
-        yield f"`terraform/modules/{module}` holds no Terraform files."
+        yield f"`{place}` holds no Terraform files."
         return
     # In the order in which one reads a module.
     first, last = ("main.tf",), ("variables.tf", "outputs.tf", "versions.tf")
     names.sort(key=lambda name: (name in last, name not in first, last.index(name) if name in last else 0, name))
     width = max(map(len, names))
     yield "```text"
-    yield f"terraform/modules/{module}/"
+    yield f"{place}/"
     for name in names:
         branch = "└──" if name == names[-1] else "├──"
         lines = len((folder / name).read_text(encoding="utf-8", errors="replace").splitlines())
@@ -196,12 +199,16 @@ def _resources(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _next_stage(report: Report) -> str:
+def _place(root: Path, module: str) -> str:
+    return slices.folder_of(Project(root), module).relative_to(root).as_posix()
+
+
+def _next_stage(report: Report, root: Path) -> str:
     lines = ["## Outputs for the Next Stage"]
     for worker in (*report.workers, *report.supporting):
         if worker.outputs:
             rows = [(f"`{output.name}`", plain(output.description)) for output in worker.outputs]
-            lines += ["", f"### `terraform/modules/{worker.module}`", "", *table(("Output", "Value"), rows)]
+            lines += ["", f"### `{_place(root, worker.module)}`", "", *table(("Output", "Value"), rows)]
     if len(lines) == 1:
         lines += ["", "No module has outputs."]
     return "\n".join(lines)
