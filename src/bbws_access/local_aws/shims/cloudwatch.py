@@ -261,27 +261,58 @@ def _periods(period: int, count: int, now: float) -> list[int]:
 def _series(
     namespace: str, name: str, dimensions: list[dict[str, str]] | None, statistic: str, period: int, periods: list[int]
 ) -> metric_math.Series:
-    wanted = cloudwatch._dims_key({item["Name"]: item["Value"] for item in dimensions or []})
-    points = cloudwatch._metrics.get((namespace, name, wanted)) or []
+    within: dict[int, list[dict[str, Any]]] = {start: [] for start in periods}
+    for point in _points(namespace, name, dimensions):
+        start = math.floor(point["Timestamp"] / period) * period
+        if start in within:
+            within[start].append(point)
     found = {}
-    for start in periods:
-        within = [point for point in points if start <= point["Timestamp"] < start + period]
-        stats = cloudwatch._calc_stats(within)
+    for start, points in within.items():
+        stats = cloudwatch._calc_stats(points)
         if stats:
-            value = cloudwatch._stat_value(stats, statistic, within)
+            value = cloudwatch._stat_value(stats, statistic, points)
             if value is not None:
                 found[start] = value
     return found
 
 
+def _points(namespace: str, name: str, dimensions: list[dict[str, str]] | None) -> list[dict[str, Any]]:
+    wanted = cloudwatch._dims_key({item["Name"]: item["Value"] for item in dimensions or []})
+    return cloudwatch._metrics.get((namespace, name, wanted)) or []
+
+
+def _grounds(alarm: dict[str, Any], now: float) -> tuple[Any, ...]:
+    """What an alarm's state follows from; while it stays the same, so does the state.
+
+    Points are only ever added at the end, and after two weeks removed at the beginning.
+    """
+    stats = [query["MetricStat"] for query in alarm.get("Metrics") or () if query.get("MetricStat")]
+    watched = [
+        (stat["Metric"]["Namespace"], stat["Metric"]["MetricName"], stat["Metric"].get("Dimensions")) for stat in stats
+    ]
+    if not alarm.get("Metrics"):
+        watched.append((alarm.get("Namespace", ""), alarm.get("MetricName", ""), alarm.get("Dimensions")))
+    period = min([stat["Period"] for stat in stats] or [alarm.get("Period", 60)])
+    seen = []
+    for one in watched:
+        points = _points(*one)
+        seen.append((len(points), points[-1]["Timestamp"] if points else None))
+    return (id(alarm), alarm.get("AlarmConfigurationUpdatedTimestamp"), alarm["StateValue"], now // period, *seen)
+
+
 def _evaluate_for_ever() -> None:
+    known: dict[tuple[str, str, str], tuple[Any, ...]] = {}
     while True:
         time.sleep(_EVALUATION_SECONDS)
         for account, region in {key[:2] for key in list(cloudwatch._alarms._data)}:
             with request_scope(account, region):
                 for alarm in list(cloudwatch._alarms.values()):
                     try:
-                        cloudwatch._evaluate_alarm(alarm)
+                        now, name = time.time(), (account, region, alarm["AlarmName"])
+                        grounds = _grounds(alarm, now)
+                        if known.get(name) != grounds:
+                            cloudwatch._evaluate_alarm(alarm, now)
+                            known[name] = (*grounds[:2], alarm["StateValue"], *grounds[3:])
                     except Exception:
                         # One alarm that cannot be evaluated must not stop the others.
                         logger.exception("alarm %s could not be evaluated", alarm.get("AlarmName"))
