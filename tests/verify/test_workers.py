@@ -14,7 +14,7 @@ from bbws_access.cli.project import Project
 from bbws_access.verify import engine, show, slices
 from bbws_access.verify.cache import Cache
 from bbws_access.verify.dependencies import read_graph
-from bbws_access.verify.jobs import Job, Planned
+from bbws_access.verify.jobs import SUPPORTING, WORKERS, Job, Planned
 from bbws_access.verify.report import COMPLETE, FAILED, SKIPPED, WITH_FAULTS
 from bbws_access.verify.runner import CheckError, Deadline, Outcome, Runner
 from bbws_access.verify.scanners import Scanners
@@ -272,6 +272,27 @@ def test_addresses_are_taken_apart() -> None:
     assert (item.call, item.module, item.label) == ("failover_keys", 'module.failover_keys["failover"]', "this")
     item = Planned("module.s3_audit.aws_s3_bucket.archive", "aws_s3_bucket", {})
     assert (item.call, item.module, item.label) == ("s3_audit", "module.s3_audit", "archive")
+    item = Planned("module.More-keys.aws_kms_key.This-one[0]", "aws_kms_key", {})
+    assert (item.call, item.module, item.label) == ("More-keys", "module.More-keys", "This-one")
+
+
+@pytest.mark.parametrize("name", ["more", "More-keys", "_"])
+def test_every_planned_resource_is_one_workers(name: str, project: Project) -> None:
+    """Whatever the call is named, and wherever the resource is: one makes it, and no other."""
+    path = project.stack / "main.tf"
+    text = f'module "{name}" {{\n  source = "../modules/kms"\n}}\n'
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+    modules = [module for module, _ in WORKERS.values()] + list(SUPPORTING.values())
+    wanted = {
+        f"module.{name}.aws_kms_key.this": "kms",
+        "module.keys.aws_kms_key.this": "kms",
+        'module.dynamodb_replica["failover"].aws_dynamodb_table_replica.this': "dynamodb",
+        "module.inputs.aws_sqs_queue.x": slices.STACK,
+        "aws_sqs_queue.x": slices.STACK,
+    }
+    for address, owner in wanted.items():
+        call = Planned(address, "", {}).call
+        assert [module for module in modules if slices.is_made_by(project, module)(call)] == [owner], address
 
 
 def test_the_stack_alone_is_judged_on_what_it_has(

@@ -51,19 +51,19 @@ class Planned:
     @property
     def call(self) -> str:
         """The stack's module block that it belongs to."""
-        found = re.match(r"module\.([a-z0-9_]+)", self.address)
+        found = re.match(r"module\.([\w-]+)", self.address)
         return found[1] if found else ""
 
     @property
     def module(self) -> str:
         """The module's part of the address, with instance keys."""
-        found = re.match(r'((?:module\.[a-z0-9_]+(?:\["[^"]*"\]|\[\d+\])?\.?)+)(?=\.|aws_|data\.)', self.address)
+        found = re.match(r'((?:module\.[\w-]+(?:\["[^"]*"\]|\[\d+\])?\.?)+)(?=\.|aws_|data\.)', self.address)
         return found[1].rstrip(".") if found else ""
 
     @property
     def label(self) -> str:
         """The resource's name in the configuration."""
-        found = re.search(r"\.([a-z0-9_]+)(?:\[[^\]]*\])?$", self.address)
+        found = re.search(r"\.([\w-]+)(?:\[[^\]]*\])?$", self.address)
         return found[1] if found else ""
 
 

@@ -106,7 +106,7 @@ def _call(block: Block, path: Path, project: Project) -> Call:
         place = f"{path.relative_to(project.root)}:{block.line}"
         raise ToolError(f"{place}: the source of module {block.labels[0]} is no folder of terraform/modules.")
     arguments = frozenset(block.arguments) - META_ARGUMENTS
-    references = frozenset(re.findall(r"\bmodule\.([a-z0-9_]+)", block.text))
+    references = frozenset(re.findall(r"\bmodule\.([\w-]+)", block.text))
     return Call(block.labels[0], found[1], arguments, references, block.line)
 
 
