@@ -33,6 +33,9 @@ LONGEST_RESOURCE = 512  # characters
 _STAR = "*"
 _ONE = "?"
 _WILDCARDS = (_STAR, _ONE)
+_FRAMED = "\2"  # begins a word with wildcards in it
+# Letters that are also the capital or the small letter of another than their own: U+0131, U+212A, U+017F.
+_MANIFOLD = re.compile("[iks]")
 _ANY_API = "\1"  # begins a pattern that is held against the whole resource: `{api}/{stage}/{METHOD}/{path}`
 # What a gateway or a service might drop, decode or resolve before it looks for the route: no id and no word of a path
 # has any of it: doubled slashes, a slash or a dot at an end, `.`, `..`, percent-encodings, `;parameters`, backslashes
@@ -335,20 +338,24 @@ class RouteMap:
     ) -> tuple[list[str], bool]:
         """What must be denied beside a pattern, and whether that denies the words under its wildcards in any case."""
         denied: list[str] = []
-        letters: list[str] = []
         deeper = self._deeper(route, frozenset(binding), exact=exact) if needed else []
-        if deeper:
-            below = f"{self._pattern(route, binding, exact=exact)}/*"
-            if not any(self._is_granted(reach, binding, grants) for reach in deeper):
-                # One word for all that lies deeper, however it is spelt.
-                deep = {reach.route for reach in deeper}
-                needed = [one for one in needed if one.route not in deep]
-                denied.append(below)
-            else:
-                letters = self._other_case_below(below, route, needed, deeper, binding, grants)
-        in_any_case = not self._may_be_upper or bool(letters) or not any(one.words for one in needed)
-        denied += [*letters, *(self._pattern(one.route, one.constraint) for one in needed)]
-        return [*denied, *self._other_case(needed)], in_any_case
+        below = f"{self._pattern(route, binding, exact=exact)}/*"
+        if deeper and not any(self._is_granted(reach, binding, grants) for reach in deeper):
+            # One word for all that lies deeper, however it is spelt.
+            deep = {reach.route for reach in deeper}
+            needed = [one for one in needed if one.route not in deep]
+            denied.append(below)
+            deeper = []
+        spelt: list[_Reach] = []
+        for one in needed:
+            pattern = self._blurred(one, grants)
+            if pattern is None:
+                spelt.append(one)
+                pattern = self._framed(one.route, one.constraint, one.words, grants)
+            denied.append(pattern)
+        letters = self._other_case_below(below, route, spelt, deeper, binding, grants) if deeper else []
+        in_any_case = not self._may_be_upper or bool(letters) or not any(one.words for one in spelt)
+        return [*denied, *letters, *self._other_case(spelt)], in_any_case
 
     def _needed(self, overlaps: list[_Reach], binding: dict[str, str], grants: dict) -> list[_Reach]:
         needed = []
@@ -536,7 +543,7 @@ class RouteMap:
             pattern = self._blurred(one, grants)
             if pattern is None:
                 spelt.append(one)
-                pattern = self._pattern(*self._loosened(one.route, one.constraint, grants))
+                pattern = self._framed(*self._loosened(one.route, one.constraint, grants), one.words, grants)
             patterns[pattern] = None
         if self._may_be_upper and any(one.words for one in spelt):
             return None
@@ -545,7 +552,7 @@ class RouteMap:
 
     def _blurred(self, one: _Reach, grants: dict) -> str | None:
         """A denial with wildcards for the words under a wildcard, which leaves no other spelling of them; None where
-        that would shut something granted.
+        that would shut something granted, or none are.
         """
         if not one.words:
             return None
@@ -556,14 +563,46 @@ class RouteMap:
                 _STAR if part in one.words or (part[:1] == "{" and part[1:-1] not in binding) else part
                 for part in operation.segments
             )
-            key = operation.method, pattern
-            reached = self._overlaps.get(key)
-            if reached is None:
-                reached = self._overlaps[key] = self._reaches(operation.method, list(pattern), None)
-            if not any(self._is_granted(reach, binding, grants) for reach in reached):
+            plain = one.route if binding == one.constraint else None
+            if not self._shuts_more(plain, operation.method, pattern, binding, grants):
                 parts = (binding[part[1:-1]] if part[:1] == "{" else part for part in pattern)
                 return "/".join((operation.method, *parts))
         return None
+
+    def _shuts_more(
+        self, route: int | None, method: str, pattern: tuple[str, ...], binding: Mapping[str, str], grants: dict
+    ) -> bool:
+        """Whether a wide pattern would refuse something granted, other than what is denied with that route anyway."""
+        reached = self._overlaps.get((method, pattern))
+        if reached is None:
+            reached = self._overlaps[method, pattern] = self._reaches(method, list(pattern), None)
+        itself = {name: ("bound", name) for name in binding}
+        return any(
+            self._is_granted(reach, binding, grants)
+            for reach in reached
+            if reach.route != route or reach.constraint != itself
+        )
+
+    def _framed(self, route: int, constraint: dict[str, str], words: frozenset[str], grants: dict) -> str:
+        """A denial of words under a wildcard with whatever stands around them, as far as that shuts nothing: a tab, a
+        zero byte, what begins with `#` or `?`, and letters whose capitals or small letters are those of the word.
+
+        None of it can be in a request, nor be named in a policy; a gateway could only have decoded it.
+        """
+        operation = self.operations[route]
+        for frame in ("*{}*", "*{}", "{}") if words else ():
+            pattern = tuple(
+                f"{_FRAMED}{frame.format(_MANIFOLD.sub(_ONE, part))}"
+                if part in words
+                else _STAR
+                if part.startswith("{") and part[1:-1] not in constraint
+                else part
+                for part in operation.segments
+            )
+            if not self._shuts_more(route, operation.method, pattern, constraint, grants):
+                parts = (constraint[part[1:-1]] if part[:1] == "{" else part.lstrip(_FRAMED) for part in pattern)
+                return "/".join((operation.method, *parts))
+        return self._pattern(route, constraint)
 
     def _loosened(self, route: int, constraint: dict[str, str], grants: dict) -> tuple[int, dict[str, str]]:
         """The widest way to deny a route that shuts nothing."""
@@ -741,6 +780,15 @@ def _capitals(needed: Iterable[_Reach]) -> list[str]:
     return sorted({letter.upper() for one in needed for word in one.words for letter in word if letter.isalpha()})
 
 
+@lru_cache(maxsize=4096)
+def _can_hold(pattern: str, segments: tuple[str, ...]) -> bool:
+    """Whether a word with wildcards can match segments of a route. A parameter can be anything."""
+    if any(segment.startswith("{") for segment in segments):
+        return True
+    wanted = "".join(".*" if one == _STAR else "." if one == _ONE else re.escape(one) for one in pattern)
+    return re.fullmatch(wanted, "/".join(segments)) is not None
+
+
 def _can_be_so_long(length: int, segments: tuple[str, ...], widths: Mapping[str, int]) -> bool:
     """Whether segments of a route can be so many characters, slashes between them included."""
     least, varies = len(segments) - 1, False
@@ -760,7 +808,8 @@ def _alignments(
     """The ways in which a pattern matches paths of a route: what each way asks of the route's parameters, and the
     words of the route that it covers with a wildcard.
 
-    In a pattern `{name}` is a bound parameter, `*` any text of at least one segment, `???` one of three characters.
+    In a pattern `{name}` is a bound parameter, `*` any text of at least one segment, `???` one of three characters,
+    `\2*word*` one with a word in it.
     """
     results: list[tuple[dict[str, tuple[str, str]], frozenset[str]]] = []
 
@@ -770,9 +819,11 @@ def _alignments(
                 results.append((constraint, words))
             return
         part, segment = pattern[i], route[j]
-        if part[0] in _WILDCARDS:
+        if part[0] in _WILDCARDS or part[0] == _FRAMED:
             for end in range(j + 1, len(route) + 1):
-                if part != _STAR and not _can_be_so_long(len(part), route[j:end], widths):
+                if part[0] == _ONE and not _can_be_so_long(len(part), route[j:end], widths):
+                    continue
+                if part[0] == _FRAMED and not _can_hold(part[1:], route[j:end]):
                     continue
                 covered = frozenset(one for one in route[j:end] if not one.startswith("{"))
                 walk(i + 1, end, constraint, words | covered)

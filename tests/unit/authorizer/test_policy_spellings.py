@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from bbws_access.access.grants import Access, Grant, Membership
 from bbws_access.authorizer.apis import Api, check_api, read_api
 from bbws_access.authorizer.policy import RouteMap
-from bbws_access.kernel.contract import ContractError, load_contract, load_roles
+from bbws_access.kernel.contract import ContractError, Operation, load_contract, load_roles
 from tests.unit.authorizer.full_contract import full_contract
 from tests.unit.authorizer.iam_evaluator import is_allowed
 from tests.unit.authorizer.test_policy_property import ME, ORGS, OTHER, PREFIX, TEAMS, _grants, _ids, _yields
@@ -83,6 +83,9 @@ VALUES = {
 }
 
 
+BELOW = {name: values[0] for name, values in VALUES.items() if name not in ("orgId", "teamId")}
+
+
 def _requests(api: Api) -> Iterator[tuple]:
     """(operation, parameters, path) of every route that the gateway asks about, with every value."""
     for operation in api.contract.operations.values():
@@ -97,6 +100,12 @@ def _double(path: str) -> str:
     return path.replace("%", "%25")
 
 
+# What a gateway might have decoded before it holds a path against a policy: nobody can send it as it is.
+DECODED_ENDS = ("\t", "\0", "\n", "\r\n", "#", "#x", "?", "?x", "\xa0", "\u2028")
+# Their capital or small letter is that of a word's letter.
+LOOKALIKES = {"s": "\u017f", "k": "\u212a", "i": "\u0131"}
+
+
 @lru_cache(maxsize=1024)
 def spellings(path: str) -> frozenset[str]:
     """Other ways to write a path that something between a caller and a service may take for the same one."""
@@ -104,6 +113,7 @@ def spellings(path: str) -> frozenset[str]:
     found = set()
     for end in ("/", "//", "/.", "/./", "/x/..", "/x/../", ".", "..", ";", ";a=b", ";/", " ", "%20", "%2F", "%2f/"):
         found.add(path + end)
+    found |= {path + end for end in DECODED_ENDS}
     found |= {path + end for end in ("\\", "%5C", "%00", "%2e", "/;/", "%3B", "%09", "%252F")}
     found |= {f"{start}{path}" for start in ("/", "./", "x/../", "%2F", ";/", "%2e/", "\\")}
     for n in range(1, len(parts)):
@@ -123,17 +133,32 @@ def spellings(path: str) -> frozenset[str]:
             "/x/..;/",
         ):
             found.add(f"{before}{between}{after}")
+        found |= {f"{before}{between}{after}" for between in ("\t/", "/\t", "\0/", "/\0", "\r\n/")}
         for between in ("./", "%20/", " /", "/%20", "%252F", "/%252e/", "/x/.%2E/", "/x%2F../"):
             found.add(f"{before}{between}{after}")
     for n, part in enumerate(parts):
         others = {part.upper(), part.capitalize(), part[:-1] + part[-1].upper(), part.swapcase(), part.title()}
         others |= {part[:k] + part[k].upper() + part[k + 1 :] for k in range(len(part))} if len(part) < 20 else set()
+        others |= {part.replace(letter, other) for letter, other in LOOKALIKES.items() if letter in part}
         others |= {f"%{ord(part[0]):02x}{part[1:]}", f"{part[:-1]}%{ord(part[-1]):02X}"}
         others |= {"".join(f"%{ord(letter):02X}" for letter in part)}
         found |= {"/".join([*parts[:n], other, *parts[n + 1 :]]) for other in others if other != part}
     found |= {path.upper(), path.title(), path.swapcase()}
     found |= {_double(one) for one in found if "%" in one}
     return frozenset(found - {path})
+
+
+def _others(api: Api, access: Access, operation: Operation, params: dict[str, str], path: str) -> frozenset[str]:
+    """The spellings of a refused path that must be refused as well.
+
+    Where something below the path is granted, no policy can refuse what is decoded at its end: a tab behind `secrets`
+    is a wildcard away from `secrets/keys`.
+    """
+    start = f"{operation.path}/"
+    alike = (one for one in api.contract.operations.values() if one.method == operation.method)
+    if any(one.path.startswith(start) and access.allows(one, params | BELOW).allowed for one in alike):
+        return spellings(path) - {path + end for end in DECODED_ENDS}
+    return spellings(path)
 
 
 @lru_cache(maxsize=1024)
@@ -182,7 +207,7 @@ def test_no_spelling_opens_what_is_refused(name: str, access: Access) -> None:
         elif params.get("orgId") in access.organisations():
             continue
         if not allowed:
-            others = spellings(path) | _detours(path, *places)
+            others = _others(api, access, operation, params, path) | _detours(path, *places)
             assert _opened(policy.document, (f"{PREFIX}{operation.method}/{one}" for one in others)) == []
 
 
@@ -201,7 +226,7 @@ def test_nor_where_a_policy_is_said_in_fewer_words_or_whole_organisations_are_op
                 if policy.detail != "exact" and params.get("orgId") in access.organisations():
                     continue
                 if not access.allows(operation, params).allowed:
-                    others = spellings(path) | _detours(path, f"organisations/{ORGS[0]}")
+                    others = _others(api, access, operation, params, path) | _detours(path, f"organisations/{ORGS[0]}")
                     assert _opened(policy.document, (f"{PREFIX}{operation.method}/{one}" for one in others)) == []
 
 
@@ -235,6 +260,11 @@ def test_beside_what_is_open_below_an_id_of_any_length_a_word_stays_shut_in_any_
     assert is_allowed(policy.document, f"{site}/pages")
     assert not is_allowed(policy.document, f"{site}/secrets")
     assert not is_allowed(policy.document, f"{site}/secretS")
+    for end in (*DECODED_ENDS, "?long", "\u200b"):
+        assert not is_allowed(policy.document, f"{site}/secrets{end}"), end
+    for start in ("\t", "\0", "\u200b"):
+        assert not is_allowed(policy.document, f"{site}/{start}secrets"), start
+    assert not is_allowed(policy.document, f"{site}/\u017fecret\u017f")
 
 
 def test_an_id_of_one_length_does_it_whatever_is_open_below() -> None:
@@ -300,12 +330,12 @@ def test_every_spelling_is_taken_for_its_path_by_somebody() -> None:
             text = unquote(text)
         kept: list[str] = []
         for part in text.replace("\\", "/").split("/"):
-            part = part.partition(";")[0].strip(" \t\0")
+            part = part.partition(";")[0].partition("#")[0].partition("?")[0].strip(" \t\0\r\n\xa0\u2028")
             if part.rstrip(".") == "" and len(part) > 1:
                 kept = kept[:-1]
             elif part.rstrip("."):
                 kept.append(part.rstrip("."))
-        return "/".join(kept).lower()
+        return "/".join(kept).upper().lower()
 
     assert [one for one in spellings(path) | _detours(path, "a/b") if lenient(one) != path] == []
 
