@@ -777,6 +777,7 @@ WRONG: dict[str, list[tuple[str, Any, str]]] = {
         ("execution_logging", {"kms_key_arn": key("us-east-1")}, "region"),
         ("web_acl", {"log_destination_arn": "arn:aws:logs:us-east-1:111122223333:log-group:aws-waf-logs-x"}, "region"),
         ("web_acl", {"rate_limit": 10.5}, "whole number"),
+        ("web_acl", {"managed_rule_groups": {}, "rate_limit": 0}, "stops nothing"),
         (
             "custom_domain",
             {"domain_name": "api.example.com", "certificate_arn": "arn:aws:acm:us-east-1:111122223333:certificate/x"},
@@ -952,5 +953,7 @@ RIGHT: dict[str, list[tuple[str, Any]]] = {
         ("cors/allowed_origins", ["https://shop.example.com:65535", "http://localhost:3000"]),
         ("web_acl", {"rate_limit": 0, "log_destination_arn": "arn:aws:s3:::aws-waf-logs-x"}),
         ("execution_logging", {"kms_key_arn": key()}),
+        ("web_acl", {"managed_rule_groups": {}, "rate_limit": 100}),
+        ("web_acl", {"managed_rule_groups": {"AWSManagedRulesCommonRuleSet": {"priority": 1}}, "rate_limit": 0}),
     ],
 }

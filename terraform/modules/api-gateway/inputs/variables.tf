@@ -360,6 +360,11 @@ variable "web_acl" {
   }
 
   validation {
+    condition     = var.web_acl == null ? true : var.web_acl.rate_limit != 0 || length(var.web_acl.managed_rule_groups) > 0
+    error_message = "web_acl without managed_rule_groups and with rate_limit 0 stops nothing: give it either, or leave it out."
+  }
+
+  validation {
     condition     = try(var.web_acl.log_destination_arn, null) == null ? true : can(regex("^arn:${var.partition}:(logs:${var.region}:${var.account_id}:log-group:|s3:::|firehose:${var.region}:${var.account_id}:deliverystream/)aws-waf-logs-[^*:]+(:\\*)?$", var.web_acl.log_destination_arn))
     error_message = "web_acl.log_destination_arn must be the ARN of a log group or delivery stream of the same account and region, or of a bucket, whose name begins with aws-waf-logs-."
   }

@@ -159,3 +159,29 @@ run "statements_of_ones_own" {
     error_message = "The module's own statements stay."
   }
 }
+
+# A partner's events are on its own bus; a schedule is on the default one, and its event is what the rule says, whatever the words.
+run "partner_and_words_of_the_template" {
+  command = plan
+
+  variables {
+    event_bus_name = "aws.partner/example.com/shop"
+    rules = {
+      sold  = merge(var.rules.order-placed, { source = "aws.partner/example.com/shop" })
+      sweep = merge(var.rules.sweep, { source = "TIME", detail_type = "ID" })
+    }
+  }
+
+  assert {
+    condition = { for name, rule in aws_cloudwatch_event_rule.this : name => rule.event_bus_name } == {
+      sold  = "aws.partner/example.com/shop"
+      sweep = "default"
+    } && output.rule_arns["sold"] == "arn:aws:events:eu-west-1:123456789012:rule/aws.partner/example.com/shop/bbws-access-dev-rule-sold"
+    error_message = "A partner's rule is on the partner's bus."
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_event_target.this["sweep-billing"].input_transformer[0].input_template, "\"detail-type\":\"ID\"") && strcontains(aws_cloudwatch_event_target.this["sweep-billing"].input_transformer[0].input_template, "\"source\":\"TIME\"") && strcontains(aws_cloudwatch_event_target.this["sweep-billing"].input_transformer[0].input_template, "\"id\":<id>") && strcontains(aws_cloudwatch_event_target.this["sweep-billing"].input_transformer[0].input_template, "\"time\":<time>")
+    error_message = "Only the clock's id and time are filled in."
+  }
+}
