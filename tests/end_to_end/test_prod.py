@@ -239,7 +239,21 @@ def test_prod_goes_in_two_steps_but_for_what_the_law_holds(prod: Deployment) -> 
     assert 'module.dynamodb.aws_dynamodb_table.this["teams"]' in refused.stderr
     assert prod.request("GET", "/health").status == 200
 
+    # Nor by `apply`, with the replica switched off: neither while it is protected nor, with records in it, after that.
+    smaller = ("apply", "prod", "--local", "--yes", "--var", "cross_region_replication=false")
+    refused = prod.tool(*smaller, named=False, check=False)
+    assert refused.returncode == 1
+    said = "".join(refused.stderr.split())  # lines end where the terminal does
+    assert f"holdsrecordsin{buckets['audit-archive-replica']}" in said
+    for lost in ("aws_s3_bucket_policy.archive", "aws_s3_bucket_object_lock_configuration.archive"):
+        assert f'module.s3_audit_replica["failover"].{lost}' in said
+    assert 'module.failover_archive_keys["failover"].aws_kms_key.this["audit-archive"]' in said
+    assert 'module.dynamodb_replica["failover"].aws_dynamodb_table_replica.this["teams"]' in said
+
     prod.tool("apply", "prod", "--local", "--yes", "--var", "deletion_protection=false", named=False)
+    refused = prod.tool(*smaller, "--var", "deletion_protection=false", named=False, check=False)
+    assert refused.returncode == 1
+    assert f"holds records in {buckets['audit-archive-replica']}" in " ".join(refused.stderr.split())
     assert prod.request("GET", "/health").status == 200
     done = prod.tool("destroy", "prod", "--local", "--yes", named=False)
     said = " ".join((done.stdout + done.stderr).split())

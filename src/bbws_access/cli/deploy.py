@@ -204,6 +204,7 @@ def _still_there(target: LocalTarget, applied: dict[str, Any]) -> dict[str, str]
 def converge(target: Target, packages: Packages) -> Report:
     """Plan, and apply what the plan says, without asking."""
     report = make_plan(target, packages)
+    protection.refuse_to_lose(target, report)
     if report.changes:
         apply_plan(target, report)
     return report

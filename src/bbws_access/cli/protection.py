@@ -3,13 +3,15 @@
 import collections
 import concurrent.futures
 import itertools
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bbws_access.cli.console import step
+from bbws_access.cli import storage
+from bbws_access.cli.console import note, step
 from bbws_access.cli.errors import ToolError
 from bbws_access.cli.targets import Target
 from bbws_access.cli.terraform import Report
@@ -180,11 +182,7 @@ def all_but(state: State, locked: Iterable[Locked]) -> list[str]:
 def require_kept(report: Report, locked: Iterable[Locked]) -> None:
     """Raise ToolError when a plan would destroy a part of what is locked, because it needs something that goes."""
     kept = {module for one in locked for module in one.modules}
-    lost = [
-        change.address
-        for change in report.changes
-        if _call(change.address) in kept and not re.search(rf"\.({'|'.join(LOOSE)})\.", change.address)
-    ]
+    lost = [change.address for change in report.changes if _call(change.address) in kept and not _loose(change.address)]
     if lost:
         raise ToolError(
             "The archive is locked, and the plan would take parts of it. Nothing was destroyed.",
@@ -202,6 +200,74 @@ def describe(locked: Iterable[Locked]) -> list[str]:
         "They stay in Terraform's state too: a later `apply` makes the rest again around them, and once the locks have "
         "ended, `destroy` takes them as well.",
     ]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a plan for an environment that goes on would delete or replace, though it must not.
+
+    protected: addresses of what refuses to be deleted, and of the keys that it is encrypted with
+    locked: addresses of what belongs to an archive that holds something
+    """
+
+    protected: list[str]
+    locked: list[str]
+    buckets: list[Locked]
+
+
+def loss(target: Target, report: Report) -> Loss:
+    """What a plan must not take. Terraform would find out halfway, with an archive's policy and lock rule gone and its
+    key on the way to deletion, that the bucket refuses.
+    """
+    doomed = {change.address for change in report.changes if change.action in ("delete", "replace")}
+    if not doomed:
+        return Loss([], [], [])
+    state = storage.read_state(target.s3, target.environment) or {}
+    half_made = {_address(*one) for one in _instances(state) if one[1].get("status") == "tainted"}
+    # What an interrupted apply left half made holds nothing, and is made again.
+    kept = {*protected(state), *_keys_of_protected(state)} - half_made
+    lost = sorted(doomed & kept)
+    # Looking for locks takes a while, and most plans delete other things.
+    holding = {_module(resource) for resource, _ in _instances(state, "aws_s3_bucket", "aws_kms_key")} - {""}
+    doomed = {one for one in doomed if _call(one) in holding and not _loose(one)}
+    locked = locked_buckets(target, state) if doomed else []
+    modules = {module for one in locked for module in one.modules}
+    whatever = {_address(*one) for one in _instances(state, "aws_s3_bucket", "aws_kms_key")}
+    broken = sorted(one for one in doomed if _call(one) in modules and (one not in half_made or one in whatever))
+    return Loss(lost, broken, [one for one in locked if one.modules & {_call(address) for address in broken}])
+
+
+def say_what_would_be_lost(target: Target, report: Report) -> None:
+    """Note beside a plan what `apply` refuses."""
+    found = loss(target, report)
+    for address in sorted({*found.protected, *found.locked}):
+        note(f"{address} is {'locked' if address in found.locked else 'protected'}: `apply` refuses to delete it.")
+
+
+def refuse_to_lose(target: Target, report: Report) -> None:
+    """Raise ToolError, before anything is changed, when a plan deletes or replaces what is protected or locked."""
+    found, name = loss(target, report), target.environment.name
+    details = "\n".join(sorted({*found.protected, *found.locked}))
+    if found.locked:
+        raise ToolError(
+            f"A compliance lock holds records in {', '.join(one.bucket for one in found.buckets)}, and this plan would "
+            "take the archive apart around them. Nothing was changed.",
+            "Nobody can delete them before the lock ends. Keep the values that the archive was made with "
+            "(cross_region_replication=true for a replica).",
+            details="\n".join([*map(str, found.buckets), details]),
+        )
+    if found.protected:
+        raise ToolError(
+            f"{name} is protected, and this plan deletes or replaces {len(found.protected)} of what it protects. "
+            "Nothing was changed.",
+            f"If they are to go for good, lift the protection first: bbws-access apply {name} --var "
+            "deletion_protection=false, with all other values as they were. Then apply this again.",
+            details=details,
+        )
+
+
+def _loose(address: str) -> bool:
+    return bool(re.search(rf"(^|\.)({'|'.join(LOOSE)})\.", address))
 
 
 def names(state: State) -> set[str]:
@@ -233,6 +299,22 @@ def _keys_of(state: State, bucket: str) -> Iterator[tuple[dict[str, Any], dict[s
     for resource, instance in _instances(state, "aws_kms_key"):
         if instance["attributes"]["arn"] in arns:
             yield resource, instance
+
+
+def _keys_of_protected(state: State) -> Iterator[str]:
+    """Addresses of the keys that something protected is encrypted with: a key that goes takes it along."""
+    kept = set(protected(state))
+    used: list[str] = []
+    for resource, instance in _instances(state, *PROTECTED):
+        if _address(resource, instance) not in kept:
+            continue
+        used.append(json.dumps(instance["attributes"], default=str))
+        if resource["type"] == "aws_s3_bucket":
+            yield from (_address(*key) for key in _keys_of(state, instance["attributes"].get("bucket", "")))
+    for resource, instance in _instances(state, "aws_kms_key"):
+        arn = instance["attributes"].get("arn")
+        if arn and any(json.dumps(arn) in attributes for attributes in used):
+            yield _address(resource, instance)
 
 
 def _address(resource: dict[str, Any], instance: dict[str, Any]) -> str:

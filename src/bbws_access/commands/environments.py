@@ -71,7 +71,7 @@ def plan(*, place: DeployPlace, skip_account: SkipAccountOption = False, values:
 
     On AWS it first says what the account lacks, as `doctor --aws` does.
     """
-    from bbws_access.cli import deploy, replicas
+    from bbws_access.cli import deploy, protection, replicas
 
     if place.local or has_aws_credentials():
         target = deploy_target(place, values)
@@ -82,6 +82,7 @@ def plan(*, place: DeployPlace, skip_account: SkipAccountOption = False, values:
         report = deploy.make_plan(target, deploy.make_packages(target), lock=False)
         show_plan(report)
         replicas.say_what_is_held(target, report)
+        protection.say_what_would_be_lost(target, report)
         return
     if shell_is_local():
         note(f"{SHELL_IS_LOCAL} {NEW_SHELL}")
@@ -101,8 +102,9 @@ def apply(
     """Deploy an environment, after showing what that changes and asking.
 
     On AWS it looks first whether the account has what is needed, as `doctor --aws` does, and makes nothing where not.
+    A plan that deletes or replaces what is protected, or what a compliance lock holds, is refused.
     """
-    from bbws_access.cli import deploy, replicas
+    from bbws_access.cli import deploy, protection, replicas
     from bbws_access.cli.account import require_account
 
     with working_target(place, values) as target:
@@ -118,6 +120,7 @@ def apply(
         report = deploy.make_plan(target, packages)
         changes = show_plan(report)
         replicas.refuse_what_is_held(target, report)
+        protection.refuse_to_lose(target, report)
         if changes and agreed(target, "Apply these changes", yes):
             deploy.apply_plan(target, report)
 

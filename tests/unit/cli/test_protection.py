@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from bbws_access.cli import protection
+from bbws_access.cli import protection, storage
 from bbws_access.cli.errors import ToolError
 from bbws_access.cli.project import Project
 from bbws_access.cli.protection import Locked
@@ -294,3 +295,151 @@ def test_a_plan_that_takes_a_part_of_the_archive_is_refused(address: str, kept: 
     with pytest.raises(ToolError, match="Nothing was destroyed") as caught:
         protection.require_kept(report, [LOCKED])
     assert caught.value.details == address
+
+
+# --- An environment that goes on -------------------------------------------------------------------------------------
+
+TABLE_KEY, FAILOVER_KEY, ARCHIVE_KEY = f"{KEY}-tables", f"{KEY}-failover", f"{KEY}-archive"
+
+
+def prod(archive: str, *, protected: bool = True, tainted: Sequence[str] = ()) -> dict[str, Any]:
+    """PROD's state, as far as it holds anything, with the archive's replica in a bucket that may be asked."""
+    rule = {"apply_server_side_encryption_by_default": [{"kms_master_key_id": ARCHIVE_KEY}]}
+    replica, keys = 'module.s3_audit_replica["failover"]', 'module.failover_archive_keys["failover"]'
+    at = {"bucket": archive, "region": "eu-west-1"}
+    tables = 'module.dynamodb_replica["failover"].aws_dynamodb_table_replica.this'
+    found = [
+        resource(
+            "module.dynamodb.aws_dynamodb_table.this",
+            deletion_protection_enabled=protected,
+            server_side_encryption=[{"enabled": True, "kms_key_arn": TABLE_KEY}],
+        ),
+        resource(tables, deletion_protection_enabled=protected, kms_key_arn=FAILOVER_KEY),
+        resource(
+            "module.cognito.aws_cognito_user_pool.this", deletion_protection="ACTIVE" if protected else "INACTIVE"
+        ),
+        resource("module.keys.aws_kms_key.this", arn=TABLE_KEY),
+        resource('module.failover_keys["failover"].aws_kms_key.this', arn=FAILOVER_KEY),
+        resource('module.failover_keys["failover"].aws_kms_key.logs', arn=f"{KEY}-logs"),
+        resource(f"{replica}.aws_s3_bucket.archive", **at, force_destroy=not protected),
+        resource(f"{replica}.aws_s3_bucket_policy.archive", **at),
+        resource(f"{replica}.aws_s3_bucket_server_side_encryption_configuration.archive", **at, rule=[rule]),
+        resource(f"{replica}.aws_s3_bucket_replication_configuration.archive", **at),
+        resource(f"{keys}.aws_kms_key.this", arn=ARCHIVE_KEY),
+        resource("module.functions.aws_lambda_function.this"),
+    ]
+    for one in found:
+        one["instances"][0] |= {"status": "tainted"} if name_of(one) in tainted else {}
+    return state(*found)
+
+
+def name_of(one: dict[str, Any]) -> str:
+    return f"{one['module']}.{one['type']}.{one['name']}"
+
+
+def plan(*addresses: str, action: str = "delete") -> Report:
+    """As Terraform says it while it plans, line by line."""
+    report = Report()
+    for address in addresses:
+        change = {"resource": {"addr": address}, "action": action}
+        report.read(json.dumps({"type": "planned_change", "change": change}), Project(Path(__file__).parents[3]))
+    return report
+
+
+@pytest.fixture
+def deployed_as(target: LocalTarget, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], LocalTarget]:
+    def deploy(of: dict[str, Any]) -> LocalTarget:
+        monkeypatch.setattr(storage, "read_state", lambda *_: of)
+        return target
+
+    return deploy
+
+
+def refused(target: LocalTarget, report: Report, said: str) -> list[str]:
+    with pytest.raises(ToolError, match=said) as caught:
+        protection.refuse_to_lose(target, report)
+    assert caught.value.message.endswith("Nothing was changed.")
+    return caught.value.details.splitlines()
+
+
+REPLICA_OFF = (
+    'module.dynamodb_replica["failover"].aws_dynamodb_table_replica.this',
+    'module.failover_archive_keys["failover"].aws_kms_key.this',
+    'module.failover_keys["failover"].aws_kms_key.logs',
+    'module.failover_keys["failover"].aws_kms_key.this',
+    'module.s3_audit_replica["failover"].aws_s3_bucket.archive',
+    'module.s3_audit_replica["failover"].aws_s3_bucket_policy.archive',
+    'module.s3_audit_replica["failover"].aws_s3_bucket_replication_configuration.archive',
+    'module.s3_audit_replica["failover"].aws_s3_bucket_server_side_encryption_configuration.archive',
+)
+
+
+@pytest.mark.parametrize("action", ["delete", "replace"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "module.dynamodb.aws_dynamodb_table.this",
+        "module.cognito.aws_cognito_user_pool.this",
+        "module.keys.aws_kms_key.this",
+        REPLICA_OFF[0],
+        REPLICA_OFF[1],
+        REPLICA_OFF[3],
+        REPLICA_OFF[4],
+    ],
+)
+def test_apply_takes_nothing_that_is_protected_nor_its_key(
+    address: str, action: str, bucket: Callable[..., str], deployed_as: Callable
+) -> None:
+    target = deployed_as(prod(bucket()))
+    assert refused(target, plan(address, action=action), "dev is protected, and this plan") == [address]
+    protection.refuse_to_lose(target, plan(address, action="update"))
+    protection.refuse_to_lose(target, plan("module.functions.aws_lambda_function.this", action=action))
+    # Lifted, and with nothing under a lock, it goes.
+    protection.refuse_to_lose(deployed_as(prod(bucket(), protected=False)), plan(address, action=action))
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_switching_the_replica_off_leaves_a_locked_archive_whole(
+    protected: bool, bucket: Callable[..., str], deployed_as: Callable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether protected or not: S3 takes policy, encryption and lifecycle away first, and then refuses the bucket."""
+    name = bucket("COMPLIANCE", 2557)
+    put(name, "archive/org-1/2026/01/01.json.gz")
+    target = deployed_as(prod(name, protected=protected))
+    first, *lost = refused(target, plan(*REPLICA_OFF), f"holds records in {name}, and this plan")
+    assert first.startswith(f"{name} (eu-west-1): 1 version, the last until ")
+    archive = [REPLICA_OFF[1], REPLICA_OFF[4], REPLICA_OFF[5], REPLICA_OFF[7]]
+    assert lost == (sorted([REPLICA_OFF[0], REPLICA_OFF[3], *archive]) if protected else archive)
+    for one in archive:
+        assert refused(target, plan(one, action="replace"), "holds records in")
+    protection.refuse_to_lose(target, plan(REPLICA_OFF[6]))  # replication goes with its role
+    protection.say_what_would_be_lost(target, plan(*REPLICA_OFF))
+    said = " ".join(capsys.readouterr().err.split())
+    for one in archive:
+        assert f"{one} is locked: `apply` refuses to delete it." in said
+    assert (f"{REPLICA_OFF[0]} is protected: `apply` refuses" in said) == protected
+
+
+def test_what_an_interrupted_apply_left_half_made_is_made_again(
+    bucket: Callable[..., str], deployed_as: Callable
+) -> None:
+    half = (REPLICA_OFF[0], REPLICA_OFF[4], REPLICA_OFF[5])
+    protection.refuse_to_lose(deployed_as(prod(bucket(), tainted=half)), plan(*half, action="replace"))
+    # A bucket with records is not half made, whatever its state says; nor is a key half of what it encrypted.
+    name, marked = bucket("COMPLIANCE", 9), (*half, REPLICA_OFF[1])
+    put(name, "archive/one")
+    target = deployed_as(prod(name, tainted=marked))
+    assert refused(target, plan(*marked, action="replace"), "holds records")[1:] == [REPLICA_OFF[1], REPLICA_OFF[4]]
+
+
+def test_plans_that_delete_nothing_of_an_archive_look_for_no_locks(
+    target: LocalTarget, deployed_as: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise AssertionError("asked S3")
+
+    monkeypatch.setattr(protection, "locked_buckets", fail)
+    deployed_as(prod("archive"))
+    protection.refuse_to_lose(target, plan(*REPLICA_OFF, action="update"))
+    protection.refuse_to_lose(target, plan("module.functions.aws_lambda_function.this"))
+    protection.refuse_to_lose(target, plan())
