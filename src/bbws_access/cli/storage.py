@@ -12,29 +12,53 @@ from bbws_access.packaging import Package
 KEPT_STATES = 100
 KEPT_DAYS = 90
 MOST_TAGS = 50
-_OLD_VERSIONS: dict[str, Any] = {
-    "ID": "old-versions",
-    "Status": "Enabled",
-    "Filter": {},
-    "NoncurrentVersionExpiration": {"NoncurrentDays": KEPT_DAYS, "NewerNoncurrentVersions": KEPT_STATES},
-    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
-}
+# What is ours in a bucket; whatever else lies there is left to those who put it there.
+PACKAGES = "packages/"
+OLD_VERSIONS = "old-versions"
+# From these, S3 reads an object only after it was restored, which takes hours.
+_COLD = ("GLACIER", "DEEP_ARCHIVE")
 
 
 def bootstrap(s3: Any, environment: Environment) -> None:
-    """Make both buckets, or add to them what they lack; what others put on them stays. Raises ToolError for a bucket of
-    somebody else's and for one with settings that do not go together with ours, before anything is changed.
+    """Make both buckets, or add to them what they lack, and say so; what others put on them stays. Raises ToolError for
+    a bucket of somebody else's and for one with settings that do not go together with ours, before anything is changed.
     """
     names = (environment.state_bucket, environment.artifacts_bucket)
     there = {name: _owned(s3, environment, name) for name in names}
-    changes = {name: _missing(s3, environment, name) for name in names if there[name]}
+    changes = {name: _missing(s3, environment, name, there=True) for name in names if there[name]}
     for name in names:
         if not there[name]:
-            _create(s3, environment, name)
-            changes[name] = _missing(s3, environment, name)
+            there[name] = not _create(s3, environment, name)
+            changes[name] = _missing(s3, environment, name, there=there[name])
     for name in names:
         for put, values in changes[name]:
             getattr(s3, put)(Bucket=name, ExpectedBucketOwner=environment.account_id, **values)
+            if there[name]:
+                note(f"{name} was there. {_told(put, values)}")
+
+
+def _told(put: str, values: dict[str, Any]) -> str:
+    """What a change means for whoever else uses the bucket."""
+    if put == "put_bucket_lifecycle_configuration":
+        rule = values["LifecycleConfiguration"]["Rules"][-1]
+        return (
+            f"A new rule deletes versions below {rule['Filter']['Prefix']} {KEPT_DAYS} days after they were replaced, "
+            f"but for the last {KEPT_STATES}, and parts of uploads there after 7 days."
+        )
+    if put == "put_bucket_tagging":
+        return f"Its tags are now {', '.join(sorted(tag['Key'] for tag in values['Tagging']['TagSet']))}."
+    return {
+        "put_public_access_block": "Nobody gets public access to it any more.",
+        "put_bucket_ownership_controls": "Access lists of it and its objects no longer count.",
+        "put_bucket_versioning": "It keeps earlier versions of all its objects now.",
+        "put_bucket_encryption": "New objects are encrypted with KMS: who reads them from another account needs a key.",
+        "put_bucket_policy": "Its policy refuses requests without TLS now.",
+    }[put]
+
+
+def _prefix(environment: Environment, name: str) -> str:
+    """Where our objects lie in one of the buckets."""
+    return STATE_KEY if name == environment.state_bucket else PACKAGES
 
 
 def is_bootstrapped(s3: Any, environment: Environment) -> bool:
@@ -69,7 +93,8 @@ def _foreign(name: str) -> ToolError:
     )
 
 
-def _create(s3: Any, environment: Environment, name: str) -> None:
+def _create(s3: Any, environment: Environment, name: str) -> bool:
+    """Make a bucket; returns whether it was not there."""
     from botocore.exceptions import ClientError
 
     place: dict[str, Any] = {}
@@ -82,9 +107,11 @@ def _create(s3: Any, environment: Environment, name: str) -> None:
             raise _foreign(name) from error
         if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
             raise
+        return False
+    return True
 
 
-def _missing(s3: Any, environment: Environment, name: str) -> list[tuple[str, dict[str, Any]]]:
+def _missing(s3: Any, environment: Environment, name: str, *, there: bool) -> list[tuple[str, dict[str, Any]]]:
     """The calls that bring a bucket to what it should be, by what it is; none where it is so already."""
     owner = {"Bucket": name, "ExpectedBucketOwner": environment.account_id}
 
@@ -92,12 +119,13 @@ def _missing(s3: Any, environment: Environment, name: str) -> list[tuple[str, di
         return _read(s3, operation, owner)
 
     lacking = (
+        # First: who is cut off after the next call finds a bucket that was there, and its encryption is left as it is.
+        _encryption(name, read, there=there),
         _public_access(name, read),
         _ownership(name, read),
         _versioning(name, read),
-        _encryption(read),
         _policy(name, read, _tls_only(s3, name)),
-        _lifecycle(name, read),
+        _lifecycle(name, read, _prefix(environment, name)),
         _tags(name, read, environment),
     )
     return [change for change in lacking if change is not None]
@@ -162,11 +190,17 @@ def _versioning(name: str, read: Callable[[str], dict]) -> _Change:
     return "put_bucket_versioning", {"VersioningConfiguration": {"Status": "Enabled"}}
 
 
-def _encryption(read: Callable[[str], dict]) -> _Change:
-    """With KMS. A key that somebody chose stays, and so does whatever else a rule says."""
+def _encryption(name: str, read: Callable[[str], dict], *, there: bool) -> _Change:
+    """With KMS, in a bucket that was made just now, and keep whatever else a rule says. In one that was there the
+    encryption stays: others may read from it who have no right to the account's key.
+    """
     rules = read("get_bucket_encryption").get("ServerSideEncryptionConfiguration", {}).get("Rules", [])
     first = rules[0] if rules else {}
-    if first.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "AES256") != "AES256":
+    algorithm = first.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm")
+    if algorithm not in (None, "AES256"):
+        return None
+    if there and algorithm:
+        note(f"{name} was there, and keeps its encryption: with a key of S3's own (AES256), not with KMS.")
         return None
     wanted = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}, "BucketKeyEnabled": True}
     return "put_bucket_encryption", {"ServerSideEncryptionConfiguration": {"Rules": [{**first, **wanted}]}}
@@ -206,17 +240,30 @@ def _meaning(statement: dict[str, Any]) -> str:
     return json.dumps(plain(said), sort_keys=True).lower()
 
 
-def _lifecycle(name: str, read: Callable[[str], dict]) -> _Change:
+def _lifecycle(name: str, read: Callable[[str], dict], prefix: str) -> _Change:
     found = read("get_bucket_lifecycle_configuration")
     rules = found.get("Rules", [])
+    ours = "the state" if prefix == STATE_KEY else "the packages"
     for rule in rules:
-        if rule["Status"] == "Enabled" and {"Days", "Date"} & rule.get("Expiration", {}).keys():
+        if rule["Status"] != "Enabled" or not _touches(rule, prefix):
+            continue
+        called = f"its lifecycle rule {rule.get('ID', 'without a name')}"
+        if {"Days", "Date"} & rule.get("Expiration", {}).keys():
             raise _conflict(
                 name,
-                f"its lifecycle rule {rule.get('ID', 'without a name')} deletes objects in use, such as the state",
-                "Take its expiry of current objects away, or choose another bucket_suffix.",
+                f"{called} deletes objects in use: {ours}, {prefix}",
+                f"Take its expiry of current objects away, limit it to another prefix than {prefix}, or choose another "
+                "bucket_suffix.",
             )
-    if any(rule.get("ID") == _OLD_VERSIONS["ID"] for rule in rules):
+        if any(moved.get("StorageClass") in _COLD for moved in rule.get("Transitions", ())):
+            raise _conflict(
+                name,
+                f"{called} moves {ours}, {prefix}, to where it takes hours to be read",
+                f"Limit it to another prefix than {prefix}, or choose another bucket_suffix.",
+            )
+        if rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays", KEPT_DAYS) < KEPT_DAYS:
+            note(f"{name} was there, and {called} deletes earlier versions of {ours} before {KEPT_DAYS} days are over.")
+    if any(rule.get("ID") == OLD_VERSIONS for rule in rules):
         return None  # ours, or what somebody made of it
     # The older way to say what a rule is about cannot stand beside the newer one.
     rules = [
@@ -227,9 +274,29 @@ def _lifecycle(name: str, read: Callable[[str], dict]) -> _Change:
     ]
     kept = {key: value for key, value in found.items() if key == "TransitionDefaultMinimumObjectSize"}
     return "put_bucket_lifecycle_configuration", {
-        "LifecycleConfiguration": {"Rules": [*rules, _OLD_VERSIONS]},
+        "LifecycleConfiguration": {"Rules": [*rules, _old_versions(prefix)]},
         **kept,
     }
+
+
+def _old_versions(prefix: str) -> dict[str, Any]:
+    return {
+        "ID": OLD_VERSIONS,
+        "Status": "Enabled",
+        "Filter": {"Prefix": prefix},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": KEPT_DAYS, "NewerNoncurrentVersions": KEPT_STATES},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+    }
+
+
+def _touches(rule: dict[str, Any], prefix: str) -> bool:
+    """Whether a lifecycle rule is about any of our objects."""
+    limits = rule.get("Filter", {})
+    limits = {**limits, **limits.get("And", {})}
+    if limits.get("Tag") or limits.get("Tags"):
+        return False  # ours have none
+    theirs = limits.get("Prefix") or rule.get("Prefix") or ""
+    return theirs.startswith(prefix) or prefix.startswith(theirs)
 
 
 def _tags(name: str, read: Callable[[str], dict], environment: Environment) -> _Change:

@@ -12,11 +12,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from bbws_access.cli import storage
-from bbws_access.cli.environments import Environment, load_environment
+from bbws_access.cli.environments import STATE_KEY, Environment, load_environment
 from bbws_access.cli.errors import ToolError
 from bbws_access.cli.project import Project
 from bbws_access.cli.targets import LOCAL_VALUES
 from bbws_access.local_aws import LocalAws
+from bbws_access.packaging import Package
 
 ROOT = Path(__file__).parents[3]
 READS = (
@@ -40,7 +41,7 @@ class Recorder:
     """S3 that notes what is written."""
 
     def __init__(self, s3: Any) -> None:
-        self._s3, self.written = s3, []
+        self._s3, self.written_to = s3, []
         self.meta = s3.meta
 
     def __getattr__(self, name: str) -> Any:
@@ -49,10 +50,14 @@ class Recorder:
             return call
 
         def noted(**arguments: Any) -> Any:
-            self.written.append(name)
+            self.written_to.append((name, arguments["Bucket"]))
             return call(**arguments)
 
         return noted
+
+    @property
+    def written(self) -> list[str]:
+        return [name for name, _ in self.written_to]
 
 
 @pytest.fixture
@@ -106,9 +111,12 @@ def test_the_second_time_writes_nothing(s3: Any, environment: Environment) -> No
 
 
 def test_a_bare_bucket_gets_all_that_a_new_one_has(s3: Any, environment: Environment, bucket: str) -> None:
+    """But for its encryption, which S3 gives every bucket: nobody can tell whether somebody chose it."""
     storage.bootstrap(s3, environment)
     theirs, new = settings(s3, bucket), settings(s3, environment.artifacts_bucket)
+    assert theirs.pop("get_bucket_encryption") != new.pop("get_bucket_encryption")
     text = json.dumps(new, default=str).replace(environment.artifacts_bucket, bucket)
+    text = text.replace('"Prefix": "packages/"', '"Prefix": "stack.tfstate"')
     assert json.loads(json.dumps(theirs, default=str)) == json.loads(text)
 
 
@@ -225,7 +233,7 @@ def test_a_rule_in_the_older_way_of_writing_is_kept_in_the_newer_one(environment
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
     }
     found = {"Rules": [theirs], "TransitionDefaultMinimumObjectSize": "varies_by_storage_class"}
-    operation, values = storage._lifecycle("bucket", lambda _: found)
+    operation, values = storage._lifecycle("bucket", lambda _: found, "stack.tfstate")
     assert operation == "put_bucket_lifecycle_configuration"
     first, second = values["LifecycleConfiguration"]["Rules"]
     assert (first["Filter"], "Prefix" in first, first["ID"]) == ({"Prefix": "logs/"}, False, "logs")
@@ -233,13 +241,107 @@ def test_a_rule_in_the_older_way_of_writing_is_kept_in_the_newer_one(environment
     assert values["TransitionDefaultMinimumObjectSize"] == "varies_by_storage_class"
 
 
-@pytest.mark.parametrize("expiry", [{"Days": 30}, {"Date": "2030-01-01T00:00:00Z"}], ids=["days", "date"])
-def test_a_rule_that_would_delete_the_state_is_refused(
-    s3: Any, environment: Environment, bucket: str, expiry: dict[str, Any]
+EXPIRES = {"Expiration": {"Days": 30}}
+
+
+@pytest.mark.parametrize(
+    ("limit", "does", "said"),
+    [
+        ({"Filter": {"Prefix": ""}}, EXPIRES, "deletes objects in use: the state, stack.tfstate"),
+        ({"Filter": {"Prefix": ""}}, {"Expiration": {"Date": "2030-01-01T00:00:00Z"}}, "deletes objects in use"),
+        ({"Filter": {}}, EXPIRES, "deletes objects in use"),
+        ({"Filter": {"Prefix": "stack"}}, EXPIRES, "deletes objects in use"),
+        ({"Filter": {"Prefix": "stack.tfstate.tflock"}}, EXPIRES, "deletes objects in use"),
+        ({"Filter": {"ObjectSizeGreaterThan": 1}}, EXPIRES, "deletes objects in use"),
+        ({"Filter": {"And": {"Prefix": "s", "ObjectSizeLessThan": 10**9}}}, EXPIRES, "deletes objects in use"),
+        (
+            {"Filter": {"Prefix": ""}},
+            {"Transitions": [{"Days": 90, "StorageClass": "DEEP_ARCHIVE"}]},
+            "moves the state, stack.tfstate, to where it takes hours to be read",
+        ),
+    ],
+    ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
+)
+def test_a_rule_that_would_take_the_state_is_refused(
+    s3: Any, environment: Environment, bucket: str, limit: dict[str, Any], does: dict[str, Any], said: str
 ) -> None:
-    rule = {"ID": "tidy", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": expiry}
+    rule = {"ID": "tidy", "Status": "Enabled", **limit, **does}
     s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})
-    refused(s3, environment, "lifecycle rule tidy deletes objects in use")
+    refused(s3, environment, f"lifecycle rule tidy {said}")
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"Filter": {"Prefix": "tmp/"}},
+        {"Filter": {"Prefix": "stack.tfplan"}},
+        {"Filter": {"Tag": {"Key": "keep", "Value": "no"}}},
+        {"Filter": {"And": {"Prefix": "tmp/", "ObjectSizeGreaterThan": 1}}},
+        {"Filter": {"And": {"Prefix": "", "Tags": [{"Key": "keep", "Value": "no"}]}}},
+        {"Prefix": "tmp/"},
+    ],
+    ids=json.dumps,
+)
+@pytest.mark.parametrize("does", [EXPIRES, {"Transitions": [{"Days": 90, "StorageClass": "GLACIER"}]}], ids=json.dumps)
+def test_a_rule_about_other_objects_stays(limit: dict[str, Any], does: dict[str, Any]) -> None:
+    """Ours come beside it, and are about our objects."""
+    theirs = {"ID": "tidy", "Status": "Enabled", **limit, **does}
+    _, values = storage._lifecycle("bucket", lambda _: {"Rules": [theirs]}, "stack.tfstate")
+    kept, ours = values["LifecycleConfiguration"]["Rules"]
+    assert kept == {key: value for key, value in theirs.items() if key != "Prefix"} | (
+        {"Filter": {"Prefix": "tmp/"}} if "Prefix" in theirs else {}
+    )
+    assert ours["Filter"] == {"Prefix": "stack.tfstate"}
+
+
+def test_packages_are_named_where_it_is_they_that_would_go() -> None:
+    rule = {"ID": "tidy", "Status": "Enabled", "Filter": {"Prefix": ""}, **EXPIRES}
+    with pytest.raises(ToolError, match="deletes objects in use: the packages, packages/"):
+        storage._lifecycle("bucket", lambda _: {"Rules": [rule]}, "packages/")
+    rule["Filter"] = {"Prefix": "stack.tfstate"}
+    assert storage._lifecycle("bucket", lambda _: {"Rules": [rule]}, "packages/") is not None
+
+
+def test_no_rule_of_ours_reaches_objects_of_others(s3: Any, environment: Environment, bucket: str) -> None:
+    """In both buckets, whether they were there or not: versions of others' objects are theirs to delete."""
+    storage.bootstrap(s3, environment)
+    for name, prefix in ((bucket, STATE_KEY), (environment.artifacts_bucket, "packages/")):
+        [rule] = s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+        assert rule["Filter"] == {"Prefix": prefix}
+    assert Package("role", Path("role.zip"), "0" * 64, 1, 1, built=True).s3_key.startswith("packages/")
+
+
+def test_all_that_is_changed_in_a_bucket_that_was_there_is_said(
+    s3: Any, environment: Environment, bucket: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    s3.delete_public_access_block(Bucket=bucket)
+    s3.put_bucket_ownership_controls(
+        Bucket=bucket, OwnershipControls={"Rules": [{"ObjectOwnership": "BucketOwnerPreferred"}]}
+    )
+    recorder = Recorder(s3)
+    storage.bootstrap(recorder, environment)
+    said = " ".join(capsys.readouterr().err.split()).replace("- ", "-")
+    assert environment.artifacts_bucket not in said  # nobody used it before
+    changed = [name for name, of in recorder.written_to if of == bucket]
+    assert said.count(f"{bucket} was there.") == len(changed) == 6
+    for words in (
+        "Nobody gets public access",
+        "Access lists of it and its objects no longer count",
+        "keeps earlier versions",
+        "refuses requests without TLS",
+        "A new rule deletes versions below stack.tfstate 90 days after",
+        "Its tags are now Component, CostCenter, Environment, ManagedBy, Project",
+    ):
+        assert words in said
+    storage.bootstrap(s3, environment)
+    assert "was there." not in capsys.readouterr().err
+
+
+def test_somebody_elses_shorter_keeping_of_versions_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    rule = {"ID": "tidy", "Status": "Enabled", "Filter": {}, "NoncurrentVersionExpiration": {"NoncurrentDays": 7}}
+    storage._lifecycle("bucket", lambda _: {"Rules": [rule]}, "stack.tfstate")
+    said = " ".join(capsys.readouterr().err.split())
+    assert "lifecycle rule tidy deletes earlier versions of the state before 90 days are over" in said
 
 
 def test_a_key_of_somebody_elses_choice_stays(s3: Any, environment: Environment, bucket: str) -> None:
@@ -251,13 +353,31 @@ def test_a_key_of_somebody_elses_choice_stays(s3: Any, environment: Environment,
     assert found["ApplyServerSideEncryptionByDefault"] == rule["ApplyServerSideEncryptionByDefault"]
 
 
-def test_what_else_an_encryption_rule_says_stays() -> None:
+def test_a_bucket_that_was_there_keeps_its_encryption(
+    s3: Any, environment: Environment, bucket: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever reads it from another account could not read what is encrypted with this account's key."""
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    before = settings(s3, bucket)["get_bucket_encryption"]
+    storage.bootstrap(s3, environment)
+    assert settings(s3, bucket)["get_bucket_encryption"] == before
+    said = " ".join(capsys.readouterr().err.split())
+    assert "keeps its encryption: with a key of S3's own (AES256)" in said
+    [new] = s3.get_bucket_encryption(Bucket=environment.artifacts_bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert new["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+
+
+def test_a_new_bucket_is_encrypted_with_kms_and_keeps_what_else_its_rule_says() -> None:
+    """S3 gives each new bucket a rule of its own."""
     blocked = {"BlockedEncryptionTypes": {"EncryptionType": ["SSE-C"]}}
     first = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, **blocked}
-    _, values = storage._encryption(lambda _: {"ServerSideEncryptionConfiguration": {"Rules": [first]}})
+    found = {"ServerSideEncryptionConfiguration": {"Rules": [first]}}
+    _, values = storage._encryption("bucket", lambda _: found, there=False)
     [rule] = values["ServerSideEncryptionConfiguration"]["Rules"]
     assert rule["BlockedEncryptionTypes"] == blocked["BlockedEncryptionTypes"]
     assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms"}
+    assert storage._encryption("bucket", lambda _: found, there=True) is None
 
 
 def test_suspended_versioning_is_on_again_and_said(
