@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from bbws_access.cli import shared, storage
 from bbws_access.cli.doctor import Finding
 from bbws_access.cli.environments import Environment
 from bbws_access.cli.errors import ToolError
@@ -67,6 +68,18 @@ def _ask(client: Client, service: str, region: str, operation: str, **arguments:
     except ClientError as error:
         raise _Unreadable(error.response["Error"]["Code"]) from error
     except BotoCoreError as error:
+        raise _Unreadable(str(error)) from error
+
+
+def _state(environment: Environment, client: Client) -> dict[str, Any]:
+    """What Terraform believes to be there; {} where nothing was ever deployed. Raises _Unreadable."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return storage.read_state(client("s3", environment.region), environment) or {}
+    except ClientError as error:
+        raise _Unreadable(error.response["Error"]["Code"]) from error
+    except (BotoCoreError, ToolError) as error:
         raise _Unreadable(str(error)) from error
 
 
@@ -161,13 +174,16 @@ def _gateway(environment: Environment, client: Client) -> Iterator[Finding]:
             yield _open(what, "apigateway:GET on /account", unreadable)
         return
     role, managed = account.get("cloudwatchRoleArn"), environment.values["manage_api_gateway_account"]
+    advice = "Set manage_api_gateway_account=true, in one environment of the account and region only."
     if not role and not managed:
-        advice = "Set manage_api_gateway_account=true, in one environment of the account and region only."
         yield Finding(log_role, "bad", "none, and no stage with an access log can be made without", advice)
+    elif role and not managed:
+        yield _log_role(environment, role, client, log_role, advice)
     elif role and managed and not role.endswith(f"/{environment.prefix}-role-apigw-logging"):
         advice = "Other APIs of the account write their logs with it. Set manage_api_gateway_account=false to keep it."
         yield Finding(log_role, "warning", f"{role} would be replaced", advice)
     else:
+        # Where it is gone, this environment makes it again.
         yield Finding(log_role, "good", role or "made by this environment")
     limits = account.get("throttleSettings") or {}
     for name, code, value in (
@@ -182,6 +198,17 @@ def _gateway(environment: Environment, client: Client) -> Iterator[Finding]:
             yield Finding(throttle, "warning", found, advice)
             return
     yield Finding(throttle, "good", f"{limits.get('rateLimit', 0):g} requests a second for all APIs")
+
+
+def _log_role(environment: Environment, role: str, client: Client, what: str, advice: str) -> Finding:
+    """A role of somebody else's: API Gateway keeps its ARN when the role itself is deleted, and says nothing."""
+    try:
+        _ask(client, "iam", environment.region, "get_role", RoleName=role.rpartition("/")[2])
+    except _Unreadable as unreadable:
+        if str(unreadable) != "NoSuchEntity":
+            return _open(what, "iam:GetRole", unreadable)
+        return Finding(what, "bad", f"{role} was deleted, and no API of the account writes logs any more", advice)
+    return Finding(what, "good", role)
 
 
 # SES
@@ -229,6 +256,25 @@ def _identity(environment: Environment, sender: dict[str, Any], client: Client) 
             return Finding(what, "good", "made by this environment; verify it then, and apply again")
         advice = f"aws sesv2 create-email-identity --email-identity {name} --region {environment.region}"
         return Finding(what, "bad", "not there, and create_identity is false", advice)
+    tags = {tag["Key"]: tag["Value"] for tag in found.get("Tags", ())}
+    try:
+        ours = name in shared.identities(_state(environment, client)).values()
+    except _Unreadable:
+        # The next best witness: what the stack would have written on it.
+        ours = created and tags.get("Environment") == environment.values["env_name"]
+    if created and not ours:
+        maker = f", with the tag Environment={tags['Environment']}" if "Environment" in tags else ""
+        advice = (
+            "Set create_identity=false in invitation_sender, and it is used as it is. Where an apply of this "
+            f"environment was cut off after making it: terraform import '{shared.IDENTITY}' {name}"
+        )
+        return Finding(what, "bad", f"there already{maker}, and SES makes none twice", advice)
+    if ours and not created:
+        advice = (
+            "Leave create_identity true; or, for another environment to have it, take it out of the state first: "
+            f"terraform state rm '{shared.IDENTITY}'"
+        )
+        return Finding(what, "bad", "made by this environment, which would delete it: create_identity is false", advice)
     if not found.get("VerifiedForSendingStatus"):
         advice = "Add the DKIM records to the domain's DNS, or follow the link in SES's mail; then apply again."
         return Finding(what, "warning", "not verified yet: no mail is sent", advice)

@@ -71,7 +71,7 @@ def plan(*, place: DeployPlace, skip_account: SkipAccountOption = False, values:
 
     On AWS it first says what the account lacks, as `doctor --aws` does.
     """
-    from bbws_access.cli import deploy, protection, replicas
+    from bbws_access.cli import deploy, protection, replicas, shared
 
     if place.local or has_aws_credentials():
         target = deploy_target(place, values)
@@ -83,6 +83,7 @@ def plan(*, place: DeployPlace, skip_account: SkipAccountOption = False, values:
         show_plan(report)
         replicas.say_what_is_held(target, report)
         protection.say_what_would_be_lost(target, report)
+        shared.say_what_others_lose(target, report)
         return
     if shell_is_local():
         note(f"{SHELL_IS_LOCAL} {NEW_SHELL}")
@@ -104,7 +105,7 @@ def apply(
     On AWS it looks first whether the account has what is needed, as `doctor --aws` does, and makes nothing where not.
     A plan that deletes or replaces what is protected, or what a compliance lock holds, is refused.
     """
-    from bbws_access.cli import deploy, protection, replicas
+    from bbws_access.cli import deploy, protection, replicas, shared
     from bbws_access.cli.account import require_account
 
     with working_target(place, values) as target:
@@ -121,6 +122,7 @@ def apply(
         changes = show_plan(report)
         replicas.refuse_what_is_held(target, report)
         protection.refuse_to_lose(target, report)
+        shared.say_what_others_lose(target, report)
         if changes and agreed(target, "Apply these changes", yes):
             deploy.apply_plan(target, report)
 
@@ -129,9 +131,10 @@ def destroy(*, place: DeployPlace, yes: YesOption = False, values: Values) -> No
     """Destroy what Terraform made in an environment, after showing it and asking.
 
     A protected environment, as PROD is, refuses: lift that first, with `apply --var deletion_protection=false`. What a
-    compliance lock holds stays, and is named before anything is destroyed.
+    compliance lock holds stays, and is named before anything is destroyed; so is what other environments of the
+    account work with.
     """
-    from bbws_access.cli import deploy, replicas
+    from bbws_access.cli import deploy, replicas, shared
 
     with working_target(place, values) as target:
         deploy.refuse_over_unsaved_state(target)
@@ -139,6 +142,7 @@ def destroy(*, place: DeployPlace, yes: YesOption = False, values: Values) -> No
         report, _ = deploy.plan_destroy(target, deploy.make_packages(target))
         changes = show_plan(report)
         replicas.refuse_what_is_held(target, report)
+        shared.say_what_others_lose(target, report)
         if changes and agreed(target, "Destroy all of this", yes):
             deploy.apply_plan(target, report, "Destroy")
 

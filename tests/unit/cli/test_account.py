@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from bbws_access.cli import account
@@ -44,7 +47,9 @@ class Account:
             "get_provisioned_concurrency_config": "ProvisionedConcurrencyConfigNotFoundException",
             "get_account": self.gateway(),
             "sesv2.get_account": self.ses(),
+            "get_role": self.role("logs"),
             "get_email_identity": {"VerifiedForSendingStatus": True},
+            "get_object": lambda: self.state(SENDER["identity"]),
             "describe_region_settings": {"ResourceTypeOptInPreference": {"DynamoDB": True}},
             **answers,
         }
@@ -59,6 +64,20 @@ class Account:
     def gateway(role: str | None = "arn:aws:iam::111122223333:role/logs", rate: float = 10000) -> dict[str, Any]:
         found: dict[str, Any] = {"throttleSettings": {"rateLimit": rate, "burstLimit": int(rate / 2)}}
         return found | ({"cloudwatchRoleArn": role} if role else {})
+
+    @staticmethod
+    def role(name: str) -> dict[str, Any]:
+        arn = f"arn:aws:iam::111122223333:role/{name}"
+        made = datetime(2026, 1, 1, tzinfo=UTC)
+        return {"Role": {"Path": "/", "RoleName": name, "RoleId": "A" * 21, "Arn": arn, "CreateDate": made}}
+
+    @staticmethod
+    def state(*identities: str) -> dict[str, Any]:
+        """What S3 has of Terraform's state, with these identities of SES in it."""
+        resource = {"mode": "managed", "type": "aws_sesv2_email_identity", "name": "this", "module": "module.mail"}
+        instances = [{"index_key": "sender", "attributes": {"email_identity": name}} for name in identities]
+        content = json.dumps({"version": 4, "resources": [resource | {"instances": instances}]}).encode()
+        return {"Body": StreamingBody(io.BytesIO(content), len(content))}
 
     @staticmethod
     def ses(*, production: bool = True, sending: bool = True) -> dict[str, Any]:
@@ -79,9 +98,11 @@ class Account:
                 def call(**arguments: Any) -> Any:
                     owner.asked.append((f"{service}:{operation}", region, arguments))
                     answer = owner.answers.get(f"{service}.{operation}", owner.answers[operation])
+                    answer = answer() if callable(answer) else answer
                     with Stubber(client) as stub:
                         if isinstance(answer, str):
-                            stub.add_client_error(operation, answer, expected_params=arguments)
+                            status = 404 if answer.startswith("NoSuch") else 400
+                            stub.add_client_error(operation, answer, "", status, expected_params=arguments)
                         else:
                             stub.add_response(operation, answer, arguments)
                         return getattr(client, operation)(**arguments)
@@ -185,6 +206,28 @@ def test_the_log_role_of_the_account(role: str | None, managed: bool, state: str
         assert "manage_api_gateway_account=true" in finding.advice
 
 
+@pytest.mark.parametrize(
+    ("answer", "managed", "state", "says"),
+    [
+        ("NoSuchEntity", False, "bad", "was deleted, and no API of the account writes logs any more"),
+        ("AccessDenied", False, "warning", "iam:GetRole"),
+        ("NoSuchEntity", True, "good", "bbws-access-prod-role-apigw-logging"),  # and makes it again
+    ],
+)
+def test_a_log_role_that_is_set_and_gone(answer: str, managed: bool, state: str, says: str) -> None:
+    """API Gateway keeps the ARN of a role that a neighbour's `destroy` took along."""
+    neighbour = "prod" if managed else "dev"
+    role = f"arn:aws:iam::111122223333:role/some/path/bbws-access-{neighbour}-role-apigw-logging"
+    aws = Account(get_account=Account.gateway(role), get_role=answer)
+    finding = found(environment(manage_api_gateway_account=managed), aws)["API Gateway's log role"]
+    assert finding.state == state
+    assert says in finding.found + finding.advice
+    if state == "bad":
+        assert "manage_api_gateway_account=true" in finding.advice
+    asked = [arguments for call, _, arguments in aws.asked if call == "iam:get_role"]
+    assert asked == ([] if managed else [{"RoleName": "bbws-access-dev-role-apigw-logging"}])
+
+
 def test_a_throttle_above_the_accounts() -> None:
     # What newer regions begin with is above PROD's 1,000 and 500.
     assert (
@@ -213,19 +256,62 @@ def test_the_state_of_ses(ses: dict[str, Any], sandbox: bool, state: str, says: 
     assert says in finding.found + finding.advice
 
 
+def of_dev(**identity: Any) -> dict[str, Any]:
+    return {"Tags": [{"Key": "Environment", "Value": "dev"}, {"Key": "ManagedBy", "Value": "Terraform"}], **identity}
+
+
+def of_prod(**identity: Any) -> dict[str, Any]:
+    return {"Tags": [{"Key": "Environment", "Value": "prod"}], **identity}
+
+
+VERIFIED, UNVERIFIED = {"VerifiedForSendingStatus": True}, {"VerifiedForSendingStatus": False}
+OURS, NOTHING, ANOTHERS = Account.state, "NoSuchKey", lambda: Account.state("other.example")
+
+
 @pytest.mark.parametrize(
-    ("identity", "created", "state"),
+    ("identity", "state_file", "created", "state"),
     [
-        ({"VerifiedForSendingStatus": True}, True, "good"),
-        ({"VerifiedForSendingStatus": False}, True, "warning"),
-        ("NotFoundException", True, "good"),
-        ("NotFoundException", False, "bad"),
+        ("NotFoundException", NOTHING, True, "good"),
+        ("NotFoundException", "NoSuchBucket", True, "good"),
+        ("NotFoundException", NOTHING, False, "bad"),
+        # Made by this environment.
+        (of_prod(**VERIFIED), lambda: OURS("mail.example"), True, "good"),
+        (of_prod(**UNVERIFIED), lambda: OURS("mail.example"), True, "warning"),
+        (VERIFIED, lambda: OURS("other.example", "mail.example"), True, "good"),
+        # It would be deleted.
+        (of_prod(**VERIFIED), lambda: OURS("mail.example"), False, "bad"),
+        # Made by another, by hand, or by an apply that was cut off: CreateEmailIdentity answers AlreadyExistsException.
+        (of_dev(**VERIFIED), NOTHING, True, "bad"),
+        (of_dev(**VERIFIED), "NoSuchBucket", True, "bad"),
+        (of_dev(**UNVERIFIED), ANOTHERS, True, "bad"),
+        (VERIFIED, NOTHING, True, "bad"),
+        (of_prod(**VERIFIED), NOTHING, True, "bad"),
+        (of_dev(**VERIFIED), NOTHING, False, "good"),
+        (of_dev(**UNVERIFIED), ANOTHERS, False, "warning"),
+        # Where the state cannot be read, the tag decides.
+        (of_prod(**VERIFIED), "AccessDenied", True, "good"),
+        (of_dev(**VERIFIED), "AccessDenied", True, "bad"),
+        (VERIFIED, "AccessDenied", True, "bad"),
+        (of_dev(**VERIFIED), "AccessDenied", False, "good"),
     ],
 )
-def test_the_senders_identity(identity: Any, created: bool, state: str) -> None:
+def test_the_senders_identity(identity: Any, state_file: Any, created: bool, state: str) -> None:
     sender = SENDER | {"create_identity": created}
     of = environment(invitation_sender=sender, invitation_link="https://portal.example/i")
-    assert found(of, Account(get_email_identity=identity))["SES identity mail.example"].state == state
+    aws = Account(get_email_identity=identity, get_object=state_file)
+    finding = found(of, aws)["SES identity mail.example"]
+    assert finding.state == state, finding
+    if state == "bad" and created:
+        assert "there already" in finding.found
+        assert "create_identity=false" in finding.advice
+        assert ("Environment=dev" in finding.found) == (identity.get("Tags", [{}])[0].get("Value") == "dev")
+
+
+def test_an_identity_of_a_neighbours_stops_an_apply_before_anything_is_made() -> None:
+    findings = examine_account(with_mail(), Account(get_email_identity=of_dev(**VERIFIED), get_object=NOTHING))
+    with pytest.raises(ToolError, match="Nothing was made") as caught:
+        require_account(findings)
+    assert "SES identity mail.example: there already, with the tag Environment=dev" in caught.value.details
 
 
 def test_without_a_sender_ses_is_not_asked() -> None:
