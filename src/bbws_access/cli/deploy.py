@@ -358,6 +358,7 @@ def plan_destroy(target: Target, packages: Packages) -> tuple[Report, list[prote
     Raises ToolError, with nothing destroyed, while the environment is protected.
     """
     state = storage.read_state(target.s3, target.environment) or {}
+    protection.require_in_sight(target, state)
     protection.require_unprotected(target, state)
     locked = protection.locked_buckets(target, state)
     for line in protection.describe(locked) if locked else ():

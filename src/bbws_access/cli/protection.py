@@ -78,6 +78,37 @@ def require_unprotected(target: Target, state: State) -> None:
         )
 
 
+def require_in_sight(target: Target, state: State) -> None:
+    """Raise ToolError where data lies in a region that the values do not name any more: Terraform would look for it in
+    another one, not find it, and forget it, locked or not.
+    """
+    lost = _out_of_sight(target, state)
+    if lost:
+        raise ToolError(
+            f"Data of {target.environment.name} lies in a region that its values do not name. Nothing was changed.",
+            "Leave region and failover_region as they were, also where the replicas are to go: with "
+            "cross_region_replication=false Terraform needs to know where they are.",
+            details="\n".join(f"{address}: {region}" for address, region in sorted(lost.items())),
+        )
+
+
+def _out_of_sight(target: Target, state: State) -> dict[str, str]:
+    """Addresses of data in regions that the values do not name, and these regions."""
+    environment = target.environment
+    named = {environment.region, environment.values["failover_region"]}
+    return {
+        _address(resource, instance): region
+        for resource, instance in _instances(state, *PROTECTED)
+        if (region := _region(instance["attributes"])) and region not in named
+    }
+
+
+def _region(attributes: dict[str, Any]) -> str | None:
+    """Where something lies, by its ARN; those of buckets do not say."""
+    arn = (attributes.get("arn") or "").split(":")
+    return attributes.get("region") or (arn[3] if len(arn) > 3 else None) or None
+
+
 def locked_buckets(target: Target, state: State) -> list[Locked]:
     """The buckets of an environment in which a compliance lock holds something now.
 
@@ -239,6 +270,9 @@ def loss(target: Target, report: Report) -> Loss:
 
 def say_what_would_be_lost(target: Target, report: Report) -> None:
     """Note beside a plan what `apply` refuses."""
+    state = storage.read_state(target.s3, target.environment) or {}
+    for address, region in sorted(_out_of_sight(target, state).items()):
+        note(f"{address} lies in {region}, which the values do not name: `apply` refuses to forget it.")
     found = loss(target, report)
     for address in sorted({*found.protected, *found.locked}):
         note(f"{address} is {'locked' if address in found.locked else 'protected'}: `apply` refuses to delete it.")
@@ -246,6 +280,7 @@ def say_what_would_be_lost(target: Target, report: Report) -> None:
 
 def refuse_to_lose(target: Target, report: Report) -> None:
     """Raise ToolError, before anything is changed, when a plan deletes or replaces what is protected or locked."""
+    require_in_sight(target, storage.read_state(target.s3, target.environment) or {})
     found, name = loss(target, report), target.environment.name
     details = "\n".join(sorted({*found.protected, *found.locked}))
     if found.locked:

@@ -13,13 +13,14 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from bbws_access.cli import protection, storage
+from bbws_access.cli import deploy, protection, storage
 from bbws_access.cli.errors import ToolError
 from bbws_access.cli.project import Project
 from bbws_access.cli.protection import Locked
 from bbws_access.cli.targets import LocalTarget, local_environment
 from bbws_access.cli.terraform import Change, Report
 from bbws_access.local_aws import LocalAws
+from bbws_access.packaging import Packages
 
 KEY = "arn:aws:kms:eu-west-1:000000000000:key/0a1b2c3d"
 
@@ -430,6 +431,46 @@ def test_what_an_interrupted_apply_left_half_made_is_made_again(
     put(name, "archive/one")
     target = deployed_as(prod(name, tainted=marked))
     assert refused(target, plan(*marked, action="replace"), "holds records")[1:] == [REPLICA_OFF[1], REPLICA_OFF[4]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "attributes"),
+    [
+        ("aws_s3_bucket", {"bucket": "archive", "region": "eu-west-1"}),
+        ("aws_dynamodb_table_replica", {"arn": "arn:aws:dynamodb:eu-west-1:111122223333:table/teams"}),
+        ("aws_dynamodb_table", {"arn": "arn:aws:dynamodb:eu-west-1:111122223333:table/teams"}),
+        ("aws_cognito_user_pool", {"arn": "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_A"}),
+        ("aws_backup_vault", {"arn": "arn:aws:backup:eu-west-1:111122223333:backup-vault:tables"}),
+    ],
+)
+def test_data_in_a_region_that_is_not_named_any_more_is_not_forgotten(
+    kind: str,
+    attributes: dict[str, Any],
+    deployed_as: Callable,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whoever switches replication off takes the region out as well: Terraform would find nothing there to delete."""
+    of = state(resource(f'module.there["failover"].{kind}.this', **attributes))
+    deployed_as(of)
+    project = Project(Path(__file__).parents[3])
+    for region, failover, fine in (
+        ("af-south-1", "eu-west-1", True),
+        ("eu-west-1", None, True),
+        ("af-south-1", None, False),
+        ("af-south-1", "eu-central-1", False),
+    ):
+        environment = local_environment(project, "dev").with_values({"region": region, "failover_region": failover})
+        target = LocalTarget(environment, tmp_path)
+        vars(target)["s3"] = object()
+        if fine:
+            protection.refuse_to_lose(target, plan())
+            continue
+        protection.say_what_would_be_lost(target, plan())
+        assert "lies in eu-west-1, which the values do not name" in " ".join(capsys.readouterr().err.split())
+        assert refused(target, plan(), "lies in a region") == [f'module.there["failover"].{kind}.this: eu-west-1']
+        with pytest.raises(ToolError, match="lies in a region"):
+            deploy.plan_destroy(target, Packages("local", (), tmp_path))
 
 
 def test_plans_that_delete_nothing_of_an_archive_look_for_no_locks(
