@@ -126,7 +126,7 @@ def _measure(endpoint: str, key: rsa.RSAPrivateKey, org_id: str, users: list[str
         "rsa_verify_alone_us": rsa_us,
         "times_rsa": round(decision_us / rsa_us, 1),
         "round_trips_in_depth": depth,
-        "requests": 6,
+        "requests": 7,
         "policy_bytes": routes.compile(accesses[0], prefix, org_id).size,
     }
 
@@ -221,6 +221,7 @@ def _answers(org_id: str, users: list[str], key: rsa.RSAPrivateKey) -> dict[str,
                 "version": 1,
             }
         ]
+        pages[f"DEPARTURES#USER#{user}"] = []
         pages[f"PLATFORM_ASSIGNMENT#USER#{user}"] = []
         pages[f"MEMBER#USER#{user}"] = [
             {
