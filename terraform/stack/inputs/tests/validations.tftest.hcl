@@ -223,6 +223,8 @@ run "rejects_additional_apis_by_id" {
 
   variables {
     additional_apis = { "https://example.org" = "sites" }
+    # With its document, so that nothing but the id is wrong.
+    packages = { authorizer = { s3_key = "packages/authorizer/0000000000000000000000000000000000000000000000000000000000000000.zip", source_code_hash = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", apis = ["sites"] } }
   }
 
   expect_failures = [var.additional_apis]
