@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership
 from bbws_access.access.permissions import covers, missing
+from bbws_access.authorizer.granted import Granted
 from bbws_access.kernel.contract import Operation
 from bbws_access.kernel.ids import BEGINNINGS, PATH_IDS, WIDTHS, is_valid_id
 
@@ -226,7 +227,7 @@ class RouteMap:
             given = tuple(one for one in pair if isinstance(one, Grant))
             members = tuple(one for one in pair if isinstance(one, Membership))
             grants = self._grants(self._shape(Access("u-1", given, members), "")[0])
-            for route, bindings in grants.items():
+            for route, bindings in grants:
                 for binding in bindings:
                     for other in self._way(route, binding, grants).shut:
                         if (route, other) not in found:
@@ -284,15 +285,15 @@ class RouteMap:
     def _is_safe(self, one: str) -> bool:
         return is_valid_id(one) and one not in self._words
 
-    def _grants(self, shape: tuple) -> dict[int, list[dict[str, str]]]:
+    def _grants(self, shape: tuple) -> Granted:
         """For each route the bindings of parameters with which it is granted; no binding means every value."""
         everywhere, own_outside, organisations = shape
-        grants: dict[int, list[dict[str, str]]] = {}
+        grants = Granted()
 
         def add(bits: int, binding: dict[str, str]) -> None:
             while bits:
                 low = bits & -bits
-                grants.setdefault(low.bit_length() - 1, []).append(binding)
+                grants.add(low.bit_length() - 1, binding)
                 bits ^= low
 
         add(everywhere, {})
@@ -311,14 +312,14 @@ class RouteMap:
         grants = self._grants(shape)
         allow: list[str] = []
         deny: dict[str, None] = {}
-        for route, bindings in grants.items():
+        for route, bindings in grants:
             for binding in bindings:
                 way = self._way(route, binding, grants)
                 allow.append(self._pattern(route, binding, exact=way.exact))
                 deny.update(dict.fromkeys(way.denied))
         return tuple(allow), tuple(deny)
 
-    def _way(self, route: int, binding: dict[str, str], grants: dict) -> _Way:
+    def _way(self, route: int, binding: dict[str, str], grants: Granted) -> _Way:
         """How to allow a route: with wildcards if that is exact, else with ids of one length written as so many `?`.
 
         Where neither is exact, the Deny stays: a narrower grant yields rather than a door opens.
@@ -334,7 +335,7 @@ class RouteMap:
         return min(ways, key=lambda way: (len(way.shut), not way.in_any_case))
 
     def _denials(
-        self, route: int, binding: dict[str, str], grants: dict, needed: list[_Reach], *, exact: bool
+        self, route: int, binding: dict[str, str], grants: Granted, needed: list[_Reach], *, exact: bool
     ) -> tuple[list[str], bool]:
         """What must be denied beside a pattern, and whether that denies the words under its wildcards in any case."""
         denied: list[str] = []
@@ -357,26 +358,26 @@ class RouteMap:
         in_any_case = not self._may_be_upper or bool(letters) or not any(one.words for one in spelt)
         return [*denied, *letters, *self._other_case(spelt)], in_any_case
 
-    def _needed(self, overlaps: list[_Reach], binding: dict[str, str], grants: dict) -> list[_Reach]:
+    def _needed(self, overlaps: list[_Reach], binding: dict[str, str], grants: Granted) -> list[_Reach]:
         needed = []
         for other, constraint, words in overlaps:
             bound = {name: value if kind == "text" else binding[value] for name, (kind, value) in constraint.items()}
-            if not any(given.items() <= bound.items() for given in grants.get(other, ())):
+            if not grants.covers(other, bound):
                 needed.append(_Reach(other, bound, words))
         return needed
 
-    def _shuts(self, route: int, constraint: dict[str, str], grants: dict) -> bool:
+    def _shuts(self, route: int, constraint: dict[str, str], grants: Granted) -> bool:
         """Whether denying a route under a constraint would refuse something granted."""
-        if any(_compatible(given, constraint) for given in grants.get(route, ())):
+        if grants.meets(route, constraint):
             return True
         return any(
             self._is_granted(reach, constraint, grants) for reach in self._overlaps_of(route, frozenset(constraint))
         )
 
-    def _is_granted(self, reach: _Reach, binding: Mapping[str, str], grants: dict) -> bool:
+    def _is_granted(self, reach: _Reach, binding: Mapping[str, str], grants: Granted) -> bool:
         """Whether something granted is among the paths of a route that a pattern reaches into."""
         bound = {name: value if kind == "text" else binding[value] for name, (kind, value) in reach.constraint.items()}
-        return any(_compatible(given, bound) for given in grants.get(reach.route, ()))
+        return grants.meets(reach.route, bound)
 
     # Paths are compared letter by letter, though nobody has seen that all that reads them does so.
 
@@ -393,7 +394,7 @@ class RouteMap:
         needed: list[_Reach],
         deeper: list[_Reach],
         binding: dict[str, str],
-        grants: dict,
+        grants: Granted,
     ) -> list[str]:
         """The same where some paths of this API may have upper-case letters, though none of those granted here."""
         if not self._may_be_upper:
@@ -498,7 +499,7 @@ class RouteMap:
         return min(results, key=lambda lists: sum(map(_weight, (*lists[0], *lists[1]))))
 
     def _widen(
-        self, method: str, level: str, shape: tuple, grants: dict, allow: dict[str, None], deny: dict[str, None]
+        self, method: str, level: str, shape: tuple, grants: Granted, allow: dict[str, None], deny: dict[str, None]
     ) -> None:
         """Allow everything of a method (`*`: of all) below each place of a level, and deny what is not granted of it,
         wherever this shuts nothing and is shorter.
@@ -533,7 +534,7 @@ class RouteMap:
                     allow[f"{start}*"] = None
                 deny.update(dict.fromkeys(denied))
 
-    def _widely(self, needed: list[_Reach], grants: dict) -> tuple[str, ...] | None:
+    def _widely(self, needed: list[_Reach], grants: Granted) -> tuple[str, ...] | None:
         """Denials as wide as they shut nothing, so that many places share them; None where another case of a word
         under a wildcard could not be denied.
         """
@@ -550,7 +551,7 @@ class RouteMap:
         wide = [one for one in patterns if not any(other != one and _within(one, other) for other in patterns)]
         return (*wide, *self._other_case(spelt))
 
-    def _blurred(self, one: _Reach, grants: dict) -> str | None:
+    def _blurred(self, one: _Reach, grants: Granted) -> str | None:
         """A denial with wildcards for the words under a wildcard, which leaves no other spelling of them; None where
         that would shut something granted, or none are.
         """
@@ -570,7 +571,7 @@ class RouteMap:
         return None
 
     def _shuts_more(
-        self, route: int | None, method: str, pattern: tuple[str, ...], binding: Mapping[str, str], grants: dict
+        self, route: int | None, method: str, pattern: tuple[str, ...], binding: Mapping[str, str], grants: Granted
     ) -> bool:
         """Whether a wide pattern would refuse something granted, other than what is denied with that route anyway."""
         reached = self._overlaps.get((method, pattern))
@@ -583,7 +584,7 @@ class RouteMap:
             if reach.route != route or reach.constraint != itself
         )
 
-    def _framed(self, route: int, constraint: dict[str, str], words: frozenset[str], grants: dict) -> str:
+    def _framed(self, route: int, constraint: dict[str, str], words: frozenset[str], grants: Granted) -> str:
         """A denial of words under a wildcard with whatever stands around them, as far as that shuts nothing: a tab, a
         zero byte, what begins with `#` or `?`, and letters whose capitals or small letters are those of the word.
 
@@ -604,7 +605,7 @@ class RouteMap:
                 return "/".join((operation.method, *parts))
         return self._pattern(route, constraint)
 
-    def _loosened(self, route: int, constraint: dict[str, str], grants: dict) -> tuple[int, dict[str, str]]:
+    def _loosened(self, route: int, constraint: dict[str, str], grants: Granted) -> tuple[int, dict[str, str]]:
         """The widest way to deny a route that shuts nothing."""
         for names in ((), ("orgId",)):
             wider = {name: value for name, value in constraint.items() if name in names}
@@ -764,10 +765,6 @@ def _filled(patterns: Iterable[str], names: Mapping[str, str]) -> list[str]:
         else pattern
         for pattern in patterns
     ]
-
-
-def _compatible(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
-    return all(other.get(name, value) == value for name, value in one.items())
 
 
 def _within(one: str, other: str) -> bool:
