@@ -103,7 +103,9 @@ def verify(project: Project, options: Options, watch: Callable[[Run], Any] | Non
             try:
                 needed = any(rule.about_dependencies for rule in rules)
                 depending = (
-                    pool.submit(_dependencies, work / "stack", runner, cache, versions, options) if needed else None
+                    pool.submit(_dependencies, work / "dependencies", runner, cache, versions, options)
+                    if needed
+                    else None
                 )
                 futures = [
                     pool.submit(
@@ -215,7 +217,7 @@ def accept(project: Project, options: Options) -> Path:
     work = Path(tempfile.mkdtemp(dir=base))
     try:
         with ThreadPoolExecutor(len(jobs) + 1) as pool:
-            depending = pool.submit(_dependencies, work / "stack", runner, cache, {}, options)
+            depending = pool.submit(_dependencies, work / "dependencies", runner, cache, {}, options)
             for planning in [pool.submit(job.plan, work / job.facts.module) for job in jobs]:
                 planning.result()
             dependencies, undecided = depending.result()
