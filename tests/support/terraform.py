@@ -114,19 +114,29 @@ class Workspace:
                 self.terraform(folder, "init", "-backend=false", "-input=false", "-no-color")
         return folder
 
-    def attributes(self, folder: Path) -> dict[str, list[str]]:
-        """The attributes of each of the AWS provider's resource types; read once for all processes, as it takes long.
+    def schemas(self, folder: Path) -> dict[str, Any]:
+        """What each of the AWS provider's resource types takes; read once for all processes, as it takes long.
 
+        A type has `attributes`, and by its name each of its `blocks`, which have the same.
         folder: one that uses the provider
         """
-        kept = self.root / "attributes.json"
-        with locked(self.root / "attributes.lock"):
+        kept = self.root / "schemas.json"
+        with locked(self.root / "schemas.lock"):
             if not kept.exists():
-                schemas = json.loads(self.terraform(self.initialised(folder), "providers", "schema", "-json"))
-                types = schemas["provider_schemas"]["registry.terraform.io/hashicorp/aws"]["resource_schemas"]
-                found = {name: list(schema["block"].get("attributes", ())) for name, schema in types.items()}
-                kept.write_text(json.dumps(found), encoding="utf-8")
-        return json.loads(kept.read_text(encoding="utf-8"))
+                printed = json.loads(self.terraform(self.initialised(folder), "providers", "schema", "-json"))
+                types = printed["provider_schemas"]["registry.terraform.io/hashicorp/aws"]["resource_schemas"]
+                kept.write_text(json.dumps({name: _names(one["block"]) for name, one in types.items()}), "utf-8")
+        return _kept_schemas(kept)
+
+
+@cache
+def _kept_schemas(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _names(block: dict[str, Any]) -> dict[str, Any]:
+    inner = {name: _names(one["block"]) for name, one in block.get("block_types", {}).items()}
+    return {"attributes": list(block.get("attributes", ())), "blocks": inner}
 
 
 def terraform_environment(folder: Path) -> dict[str, str]:
@@ -345,6 +355,23 @@ provider "aws" {{
 """
 
 
+def write_example(workspace: Workspace, code: str, name: str) -> Path:
+    """Writes a configuration that calls modules of the workspace, as `modules/NAME`, and plans offline."""
+    folder = workspace.root / "examples" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "main.tf").write_text(_of_workspace(code), encoding="utf-8")
+    (folder / "providers.tf").write_text(_EXAMPLE_PROVIDERS, encoding="utf-8")
+    return folder
+
+
+def _of_workspace(code: str) -> str:
+    return re.sub(
+        r'(source\s*=\s*")[^"]*?modules/([a-z0-9/-]+)[^"]*"',
+        lambda match: f'{match[1]}../../terraform/modules/{match[2]}"',
+        code,
+    )
+
+
 def write_examples(workspace: Workspace) -> Path:
     """Writes every README's examples as modules of one configuration, which plans offline: that costs one start.
 
@@ -357,12 +384,7 @@ def write_examples(workspace: Workspace) -> Path:
         for number, code in enumerate(readme_examples(module), start=1):
             name = f"{module_name(module).replace('/', '-')}-{number}"
             (folder / name).mkdir(parents=True, exist_ok=True)
-            code = re.sub(
-                r'(source\s*=\s*")[^"]*?modules/([a-z0-9/-]+)[^"]*"',
-                lambda match: f'{match[1]}../../terraform/modules/{match[2]}"',
-                code,
-            )
-            (folder / name / "main.tf").write_text(code, encoding="utf-8")
+            (folder / name / "main.tf").write_text(_of_workspace(code), encoding="utf-8")
             (folder / name / "versions.tf").write_text(_EXAMPLE_VERSIONS, encoding="utf-8")
             providers = "providers = { aws = aws, aws.failover = aws.failover }"
             calls.append(f'module "{name}" {{\n  source    = "./{name}"\n  {providers}\n}}\n')

@@ -217,11 +217,11 @@ def test_nothing_is_used_that_version_six_of_the_provider_lacks(folder: Path) ->
 def test_what_version_six_deprecates_in_blocks_has_nothing_in_its_place_yet(workspace: Workspace) -> None:
     """Both versions cannot be served while the older lacks the newer's way; when it is left, this says so."""
     table = (ROOT / "docs/provider-versions.md").read_text(encoding="utf-8")
-    schema = workspace.provider_schema(workspace.copy_of(MODULES / "dynamodb"))
+    schemas = workspace.schemas(workspace.copy_of(MODULES / "dynamodb"))
     for (kind, block), (deprecated, instead) in BLOCKS_IN_SIX.items():
-        inside = schema[kind]["block"]["block_types"][block]["block"]
+        inside = schemas[kind]["blocks"][block]
         assert deprecated <= set(inside["attributes"])
-        assert instead not in {*inside["attributes"], *inside.get("block_types", {})}, f"{kind}: use {instead}"
+        assert instead not in {*inside["attributes"], *inside["blocks"]}, f"{kind}: use {instead}"
         row = next((line for line in table.splitlines() if f"`{block}`" in line), "")
         assert all(f"`{name}`" in row for name in (kind, instead, *deprecated)), f"no row of {kind}, {block}"
 
@@ -273,11 +273,11 @@ def test_everything_that_can_be_tagged_is_tagged(module: Path, workspace: Worksp
     resources = blocks(module, "resource")
     if not resources:
         return
-    attributes = workspace.attributes(workspace.copy_of(module))
+    schemas = workspace.schemas(workspace.copy_of(module))
     untagged = [
         address
         for address, body in resources.items()
-        if "tags" in attributes.get(address.split(".")[0], ()) and "tags" not in body
+        if "tags" in schemas.get(address.split(".")[0], {"attributes": ()})["attributes"] and "tags" not in body
     ]
     assert not untagged, f"without tags: {untagged}"
 
