@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import combinations_with_replacement
+from operator import or_
 from typing import NamedTuple
 
 from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership
@@ -43,6 +44,8 @@ _ANY_API = "\1"  # begins a pattern that is held against the whole resource: `{a
 # and spaces.
 UNUSUAL = tuple(_ANY_API + one for one in ("*//*", "*/", "*/.*", "*./*", "*.", "*%*", "*;*", "*\\*", "* *"))
 _COLLECTION = "/"  # no name of a parameter
+_OTHERS = "\0o"  # stands for all organisations that are not listed
+_ORGANISATION = re.compile("\0o(\\d+)")
 
 
 class Policy(NamedTuple):
@@ -83,6 +86,48 @@ class _Way(NamedTuple):
     denied: list[str]
     shut: list[int]
     in_any_case: bool
+
+
+class _Organisation(NamedTuple):
+    """What a user holds in an organisation: routes as bits, the user's own by parameter, and those of each team."""
+
+    id: str
+    bits: int
+    own: tuple[tuple[str, int], ...]
+    teams: list[tuple[int, str]]
+
+    def least(self, prefix: str) -> int:
+        """Bytes that a policy needs at least: each team is named in a pattern of its own, and so is the rest."""
+        places = len(self.teams) + bool(self.bits or any(bits for _, bits in self.own))
+        return places * (len(prefix) + len(self.id) + 3) + sum([len(team_id) for _, team_id in self.teams])
+
+    def among(self, routes: int) -> _Organisation | None:
+        """The same for some routes alone; None where it holds none of them."""
+        own = tuple((parameter, bits & routes) for parameter, bits in self.own)
+        teams = [(bits & routes, team_id) for bits, team_id in self.teams if bits & routes]
+        found = _Organisation(self.id, self.bits & routes, own, teams)
+        return found if found.least("") else None
+
+
+class _Held(NamedTuple):
+    """What a user holds, as routes: everywhere, the user's own outside organisations, and in each organisation."""
+
+    user_id: str
+    everywhere: int
+    own: tuple[tuple[str, int], ...]
+    organisations: list[_Organisation]
+
+
+_Owned = tuple[str, int | None]
+"""A pattern, and the organisation below which all lies that it matches."""
+
+
+class _Lists(NamedTuple):
+    """What is allowed and denied, and how long the patterns of each organisation are."""
+
+    allow: list[_Owned]
+    deny: list[_Owned]
+    lengths: dict[int, int]
 
 
 class RouteMap:
@@ -139,7 +184,15 @@ class RouteMap:
         self._overlaps: dict[tuple, list[_Reach]] = {}
         self._compiled = lru_cache(maxsize=512)(self._compile_shape)
         self._compacted = lru_cache(maxsize=128)(self._compact)
+        self._owned = lru_cache(maxsize=128)(self._own_lists)
+        self._mask_of_all = lru_cache(maxsize=4096)(self.mask)
+        self._mask_of_both = lru_cache(maxsize=4096)(lambda one, other: self._mask_of_several(one | other))
+        self._mask_of_capabilities = lru_cache(maxsize=4096)(self._capabilities_mask)
         self._stems: dict[tuple[str, str], list[tuple[tuple[str, ...], list[_Reach]]]] = {}
+        # Beginnings of paths before an organisation's id, and the routes of organisations that have none of them.
+        stems = {n: _stem(operation.segments, "orgId") for n, operation in enumerate(self.operations)}
+        self._beginnings = sorted({"".join(f"{part}/" for part in stem[:-1]) for stem in stems.values() if stem})
+        self._beside = self.in_organisation & ~sum(1 << n for n, stem in stems.items() if stem)
 
     def mask(self, permissions: Iterable[str]) -> int:
         """The routes, as bits, that these permissions open, each by itself."""
@@ -164,17 +217,32 @@ class RouteMap:
                 result |= bit
         return result
 
+    def _capabilities_mask(self, capabilities: frozenset[str]) -> int:
+        result = 0
+        for capability in capabilities:
+            result |= self.capabilities.get(capability, 0)
+        return result
+
     def _add_several(
         self, access: Access, everywhere: int, org_bits: dict[str, int], team_bits: dict[str, dict[str, int]]
     ) -> int:
         """Adds the routes that take several permissions, which different roles may grant; returns those everywhere."""
-        everywhere |= self._mask_of_several(access.permissions_in(None))
-        for org_id in access.organisations():
-            here = self._mask_of_several(access.permissions_in(org_id)) & self.in_organisation
-            org_bits[org_id] = org_bits.get(org_id, 0) | here
-            for team_id, bits in team_bits.get(org_id, {}).items():
-                inside = self._mask_of_several(access.permissions_in(org_id, team_id)) & self.in_team
-                team_bits[org_id][team_id] = bits | inside
+        wide, nothing = frozenset[str](), frozenset[str]()
+        held: dict[tuple[str | None, str | None], frozenset[str]] = {}
+        for grant in access.grants:
+            if grant.scope == PLATFORM:
+                wide |= grant.permissions
+            else:
+                place = grant.org_id, grant.team_id if grant.scope == TEAM else None
+                held[place] = held[place] | grant.permissions if place in held else grant.permissions
+        everywhere |= self._mask_of_both(wide, nothing)
+        for org_id in {org_id for org_id, _ in held}:
+            here = wide | held.get((org_id, None), nothing)
+            org_bits[org_id] = org_bits.get(org_id, 0) | self._mask_of_both(here, nothing) & self.in_organisation
+            teams = team_bits.get(org_id, {})
+            for team_id in teams:
+                inside = held.get((org_id, team_id), nothing)
+                teams[team_id] |= self._mask_of_both(here, inside) & self.in_team
         return everywhere
 
     def compile(self, access: Access, arn_prefix: str, preferred: str = "") -> Policy:
@@ -183,18 +251,17 @@ class RouteMap:
         arn_prefix: `arn:aws:execute-api:{region}:{account}:{api}/{stage}/`
         preferred: the organisation to keep first if not all fit
         """
-        shape, names = self._shape(access, preferred)
-        allow, deny = self._compiled(shape)
-        document, size = _document(arn_prefix, _filled(allow, names), _filled(deny, names))
-        if size <= LARGEST_POLICY:
-            return Policy(document, "exact", size)
+        held = self._held(access, preferred)
         # The gateway holds the policy against requests to this API alone, so region and account need no repeating.
-        arn_prefix = _without_region_and_account(arn_prefix)
-        allow, deny = self._compacted(shape)
-        document, size = _document(arn_prefix, _filled(allow, names), _filled(deny, names))
-        if size <= LARGEST_POLICY:
-            return Policy(document, "exact", size)
-        return self._open_organisations(shape, names, arn_prefix)
+        short = _without_region_and_account(arn_prefix)
+        if sum(one.least(short) for one in held.organisations) <= LARGEST_POLICY:
+            shape, names = self._shape(held, held.organisations)
+            for prefix, lists in ((arn_prefix, self._compiled), (short, self._compacted)):
+                allow, deny = lists(shape)
+                document, size = _document(prefix, _filled(allow, names), _filled(deny, names))
+                if size <= LARGEST_POLICY:
+                    return Policy(document, "exact", size)
+        return self._open_organisations(held, short)
 
     def inseparable(
         self, platform: Iterable[Collection[str]] | None = None
@@ -226,7 +293,8 @@ class RouteMap:
         for pair in combinations_with_replacement(holdings, 2):
             given = tuple(one for one in pair if isinstance(one, Grant))
             members = tuple(one for one in pair if isinstance(one, Membership))
-            grants = self._grants(self._shape(Access("u-1", given, members), "")[0])
+            held = self._held(Access("u-1", given, members), "")
+            grants = self._grants(self._shape(held, held.organisations)[0])
             for route, bindings in grants:
                 for binding in bindings:
                     for other in self._way(route, binding, grants).shut:
@@ -236,16 +304,13 @@ class RouteMap:
                             varying = [name for name in free if name not in {*binding, *self.widths, *PATH_IDS}]
                             yield self.operations[route], self.operations[other], varying
 
-    # A shape is what a user holds without the names of organisations and teams, so that users with the same roles
-    # share one compilation: (routes everywhere, own routes outside organisations, organisations); an organisation
-    # is (routes, own routes, routes of each team).
-
-    def _shape(self, access: Access, preferred: str) -> tuple[tuple, dict[str, str]]:
+    def _held(self, access: Access, preferred: str) -> _Held:
+        """What a user holds, by organisation; the preferred one is the first."""
         everywhere = self.signed_in if access.known and access.active else 0
         org_bits: dict[str, int] = {}
         team_bits: dict[str, dict[str, int]] = {}
         for grant in access.grants:
-            bits = self.mask(grant.permissions)
+            bits = self._mask_of_all(grant.permissions)
             if grant.scope == PLATFORM:
                 everywhere |= bits
             elif grant.scope == ORGANISATION:
@@ -254,40 +319,59 @@ class RouteMap:
                 teams = team_bits.setdefault(grant.org_id, {})
                 teams[grant.team_id] = teams.get(grant.team_id, 0) | bits & self.in_team
         for member in access.memberships:
-            bits = 0
-            for capability in member.capabilities:
-                bits |= self.capabilities.get(capability, 0)
+            bits = self._mask_of_capabilities(member.capabilities) & self.in_team
             teams = team_bits.setdefault(member.org_id, {})
-            teams[member.team_id] = teams.get(member.team_id, 0) | bits & self.in_team
+            teams[member.team_id] = teams.get(member.team_id, 0) | bits
         if self._several:
             everywhere = self._add_several(access, everywhere, org_bits, team_bits)
-        names = {"\0u": access.user_id}
-        organisations = []
         # An id with a wildcard would open what nobody granted, and one that equals a fixed segment of a path would
         # be taken for it: such a record gives nothing.
         ordered = sorted(filter(self._is_safe, access.organisations()), key=lambda org: (org != preferred, org))
         own = self.own if self._is_safe(access.user_id) else {}
-        for k, org_id in enumerate(ordered):
-            names[f"\0o{k}"] = org_id
+        organisations = []
+        for org_id in ordered:
             bits = org_bits.get(org_id, 0) & ~everywhere
             rest = ~(everywhere | bits)
             own_here = tuple((p, mask & rest & self.in_organisation) for p, mask in own.items())
-            teams = []
-            for team_id, team in sorted(team_bits.get(org_id, {}).items(), key=lambda entry: (entry[1], entry[0])):
-                if team & rest and self._is_safe(team_id):
-                    names[f"\0t{k}.{len(teams)}"] = team_id
-                    teams.append(team & rest)
-            organisations.append((bits, own_here, tuple(teams)))
+            teams = [(team & rest, team_id) for team_id, team in team_bits.get(org_id, {}).items() if team & rest]
+            organisations.append(_Organisation(org_id, bits, own_here, teams))
         outside = ~(everywhere | self.in_organisation)
         own_outside = tuple((p, mask & outside) for p, mask in own.items()) if access.active else ()
-        return (everywhere, own_outside, tuple(organisations)), names
+        return _Held(access.user_id, everywhere, own_outside, organisations)
+
+    def _shape(
+        self, held: _Held, organisations: Iterable[_Organisation], others: Collection[_Organisation] = ()
+    ) -> tuple[tuple, dict[str, str]]:
+        """What a user holds without the names of organisations and teams, so that users with the same roles share one
+        compilation; and the names.
+
+        A shape is (routes everywhere, own routes outside organisations, organisations, others); an organisation is
+        (routes, own routes, routes of each team). Nothing of the others is listed, they only must not be shut: they
+        are one organisation with one team.
+        """
+        names = {"\0u": held.user_id}
+        shapes = []
+        for k, one in enumerate(organisations):
+            names[f"\0o{k}"] = one.id
+            teams = sorted(team for team in one.teams if self._is_safe(team[1]))
+            names.update({f"\0t{k}.{j}": team_id for j, (_, team_id) in enumerate(teams)})
+            shapes.append((one.bits, one.own, tuple([bits for bits, _ in teams])))
+        together = ()
+        if others:
+            bits = reduce(or_, (one.bits for one in others))
+            own = tuple(
+                (kind[0][0], reduce(or_, [mask for _, mask in kind]))
+                for kind in zip(*(one.own for one in others), strict=True)
+            )
+            together = ((bits, own, (reduce(or_, [bits for one in others for bits, _ in one.teams], 0),)),)
+        return (held.everywhere, held.own, tuple(shapes), together), names
 
     def _is_safe(self, one: str) -> bool:
         return is_valid_id(one) and one not in self._words
 
     def _grants(self, shape: tuple) -> Granted:
         """For each route the bindings of parameters with which it is granted; no binding means every value."""
-        everywhere, own_outside, organisations = shape
+        everywhere, own_outside, organisations, others = shape
         grants = Granted()
 
         def add(bits: int, binding: dict[str, str]) -> None:
@@ -299,8 +383,8 @@ class RouteMap:
         add(everywhere, {})
         for parameter, bits in own_outside:
             add(bits, {parameter: "\0u"})
-        for k, (bits, own, teams) in enumerate(organisations):
-            org = {"orgId": f"\0o{k}"}
+        for k, (bits, own, teams) in enumerate((*organisations, *others)):
+            org = {"orgId": f"\0o{k}" if k < len(organisations) else _OTHERS}
             add(bits, org)
             for parameter, own_bits in own:
                 add(own_bits, {**org, parameter: "\0u"})
@@ -314,6 +398,8 @@ class RouteMap:
         deny: dict[str, None] = {}
         for route, bindings in grants:
             for binding in bindings:
+                if binding.get("orgId") == _OTHERS:
+                    continue
                 way = self._way(route, binding, grants)
                 allow.append(self._pattern(route, binding, exact=way.exact))
                 deny.update(dict.fromkeys(way.denied))
@@ -642,54 +728,104 @@ class RouteMap:
                 places.append({**org, level: "\0u"} if level in self.own else org)
         return places
 
-    def _open_organisations(self, shape: tuple, names: dict[str, str], arn_prefix: str) -> Policy:
+    def _open_organisations(self, held: _Held, prefix: str) -> Policy:
         """Whole organisations in which the user is active; the services decide there.
 
         As few as it takes, those with the longest lists first: many teams in one must not open another. If not
-        even all of them are enough, as many as fit.
+        even all of them are enough, as many as fit. A list that cannot fit, however it is said, is not made.
         """
-        allow, deny = self._compacted(shape)
-        stems = sorted(stem for stem, _ in self._stems_of(_STAR, "orgId"))
-        starts = [
-            [f"{'/'.join(f'{chr(0)}o{k}' if part == '{orgId}' else part for part in stem)}/" for stem in stems]
-            for k in range(len(shape[2]))
-        ]
-
-        def below(pattern: str, opened: Iterable[int]) -> bool:
-            path = pattern.partition("/")[2]
-            return any(path.startswith(start) for k in opened for start in starts[k])
-
-        lengths = [sum(len(one) for one in (*allow, *deny) if below(one, (k,))) for k in range(len(starts))]
-        opened: list[int] = []
-        for k in sorted(filter(lengths.__getitem__, range(len(starts))), key=lambda k: -lengths[k]):
-            opened.append(k)
-            kept = [one for one in allow if not below(one, opened)]
-            kept += [f"*/{start}*" for k in opened for start in starts[k]]
-            # Denials that concern an open organisation leave with the patterns that needed them.
-            denied = [one for one in deny if not below(one, opened)]
-            document, size = _document(arn_prefix, _filled(kept, names), _filled(denied, names))
+        least = {one.id: one.least(prefix) for one in held.organisations}
+        open_costs = {
+            one.id: sum(_cost(prefix, start) for start in self._starts([one.id])) for one in held.organisations
+        }
+        closed = sorted(held.organisations, key=lambda one: least[one.id])
+        size = sum(least.values())
+        if sum(min(least[one], open_costs[one]) for one in least) > LARGEST_POLICY:
+            closed = []
+        while size > LARGEST_POLICY and closed:
+            size += open_costs[closed[-1].id] - least[closed.pop().id]
+        kept = {one.id for one in closed}
+        opened = [one for one in held.organisations if least[one.id] and one.id not in kept]
+        listed = [one for one in held.organisations if one.id in kept]
+        listed += filter(None, (one.among(self._beside) for one in opened))
+        shape, names = self._shape(held, listed, opened)
+        lists = self._owned(shape)
+        allow = list(zip(_filled((one for one, _ in lists.allow), names), lists.allow, strict=True))
+        deny = list(zip(_filled((one for one, _ in lists.deny), names), lists.deny, strict=True))
+        costs: dict[int | None, int] = {}
+        for filled, (_, owner) in (*allow, *deny):
+            costs[owner] = costs.get(owner, 0) + _cost(prefix, filled)
+        starts = self._starts([one.id for one in opened])
+        size = _document(prefix, [_STAR], [])[1] - _cost(prefix, _STAR)
+        size += sum(costs.values()) + sum(_cost(prefix, one) for one in starts)
+        order = sorted(lists.lengths, key=lambda k: (-lists.lengths[k], -k))
+        for n, k in enumerate((None, *order)):
+            if k is not None:
+                more = self._starts([listed[k].id])
+                starts += more
+                size += sum(_cost(prefix, one) for one in more) - costs[k]
             if size <= LARGEST_POLICY:
+                # Denials that concern an open organisation leave with the patterns that needed them.
+                away = set(order[:n])
+                left = [[filled for filled, (_, owner) in kind if owner not in away] for kind in (allow, deny)]
+                document, size = _document(prefix, [*left[0], *starts], left[1])
                 return Policy(document, "organisation", size)
-        # Not even so: what concerns no organisation, then one organisation after the other.
-        kept = _filled((one for one in allow if "\0o" not in one), names)
-        denied = _filled((one for one in deny if "\0o" not in one), names)
-        document, size = _document(arn_prefix, kept, denied)
+        return self._as_many_as_fit(held, prefix, {one.id for one in opened}, listed, allow, deny)
+
+    def _as_many_as_fit(
+        self,
+        held: _Held,
+        prefix: str,
+        whole: set[str],
+        listed: list[_Organisation],
+        allow: list[tuple[str, _Owned]],
+        deny: list[tuple[str, _Owned]],
+    ) -> Policy:
+        """What concerns no organisation, then one organisation after the other.
+
+        whole: the ids of those that hold more than the lists say
+        """
+        kept = [filled for filled, (one, _) in allow if "\0o" not in one]
+        denied = [filled for filled, (one, _) in deny if "\0o" not in one]
+        document, size = _document(prefix, kept, denied)
         while size > LARGEST_POLICY:
             if not kept:
-                return deny_all(arn_prefix)._replace(detail="truncated")
+                return deny_all(prefix)._replace(detail="truncated")
             kept.pop()
-            document, size = _document(arn_prefix, kept, denied)
-        for k in range(len(starts)):
-            own = [one for one in allow if f"\0o{k}" in one.split("/")]
-            more = [one for one in own if not below(one, (k,))]
-            if len(more) < len(own):
-                more += [f"*/{start}*" for start in starts[k]]
-            bigger, bigger_size = _document(arn_prefix, kept + _filled(more, names), denied)
-            if bigger_size > LARGEST_POLICY:
+            document, size = _document(prefix, kept, denied)
+        beside: dict[str, list[str]] = {}
+        for filled, (one, owner) in allow:
+            if owner is not None:
+                whole.add(listed[owner].id)
+            elif found := _ORGANISATION.search(one):
+                beside.setdefault(listed[int(found[1])].id, []).append(filled)
+        for org in held.organisations:
+            more = [*beside.get(org.id, ()), *(self._starts([org.id]) if org.id in whole else ())]
+            bigger, size = _document(prefix, [*kept, *more], denied)
+            if size > LARGEST_POLICY:
                 break
-            kept += _filled(more, names)
-            document, size = bigger, bigger_size
-        return Policy(document, "truncated", size)
+            kept += more
+            document = bigger
+        return Policy(document, "truncated", _document(prefix, kept, denied)[1])
+
+    def _starts(self, org_ids: Iterable[str]) -> list[str]:
+        """Everything below each of these organisations."""
+        return [f"*/{beginning}{org_id}/*" for org_id in org_ids for beginning in self._beginnings]
+
+    def _own_lists(self, shape: tuple) -> _Lists:
+        allow, deny = ([(one, self._owner(one)) for one in kind] for kind in self._compacted(shape))
+        lengths: dict[int, int] = {}
+        for one, owner in (*allow, *deny):
+            if owner is not None:
+                lengths[owner] = lengths.get(owner, 0) + len(one)
+        return _Lists(allow, deny, lengths)
+
+    def _owner(self, pattern: str) -> int | None:
+        path = pattern.partition("/")[2]
+        found = _ORGANISATION.search(path)
+        if found is None or path[: found.start()] not in self._beginnings or path[found.end() :][:1] != "/":
+            return None
+        return int(found[1])
 
 
 def _without_region_and_account(arn_prefix: str) -> str:
@@ -748,6 +884,14 @@ def _document(prefix: str, allow: list[str], deny: list[str]) -> tuple[dict, int
     if not statements:
         return _document(prefix, [], ["*"])
     return {"Version": "2012-10-17", "Statement": statements}, size
+
+
+def _cost(prefix: str, pattern: str) -> int:
+    """Bytes of a pattern in a document."""
+    if pattern[0] == _ANY_API:
+        prefix = f"{':'.join(prefix.split(':', 3)[:3])}:*:*:"
+        return len(prefix) + len(pattern) + 2
+    return len(prefix) + len(pattern) + 3
 
 
 @lru_cache(maxsize=4)

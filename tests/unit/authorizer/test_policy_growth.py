@@ -1,0 +1,141 @@
+"""The largest holdings: what a policy costs grows with what somebody holds and no faster, and nobody is locked out."""
+
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from bbws_access.access.grants import Access, Grant, Membership
+from bbws_access.authorizer.policy import LARGEST_POLICY, RouteMap
+from bbws_access.kernel.contract import load_contract, load_roles
+from tests.unit.authorizer.full_contract import full_contract
+from tests.unit.authorizer.iam_evaluator import is_allowed
+
+PREFIX = "arn:aws:execute-api:eu-west-1:000000000000:abcdefghij/v1/"
+ME = "11111111-1111-4111-8111-111111111111"
+MANAGER = frozenset(
+    next(role["permissions"] for role in load_roles()["defaultOrganisationRoles"] if role["name"] == "ORG_MANAGER")
+)
+CAPABILITIES = sorted({name for role in load_roles()["defaultTeamRoles"] for name in role["capabilities"]})
+
+
+def _org(n: int) -> str:
+    return f"org-{n:026d}"
+
+
+def _team(org: int, n: int) -> str:
+    return f"team-{org * 1000 + n:026d}"
+
+
+def _grant(permissions: frozenset[str], org: int, team: str | None = None) -> Grant:
+    return Grant(permissions, "TEAM" if team else "ORGANISATION", _org(org), team, "role-1", "ROLE", {}, {})
+
+
+def _some(names: list[str], n: int) -> frozenset[str]:
+    """Different ones for each number, as far as there are so many."""
+    return frozenset(name for k, name in enumerate(names) if (n + 1) >> k & 1 or k == n % len(names))
+
+
+def _leader(orgs: int, teams: int) -> Access:
+    """Leads every team."""
+    lead = frozenset(CAPABILITIES)
+    return Access(ME, (), tuple(Membership(_org(k), _team(k, n), lead) for k in range(orgs) for n in range(teams)))
+
+
+def _varied(orgs: int, teams: int) -> Access:
+    """Another team role in each team."""
+    members = (
+        Membership(_org(k), _team(k, n), _some(CAPABILITIES, k * teams + n)) for k in range(orgs) for n in range(teams)
+    )
+    return Access(ME, (), tuple(members))
+
+
+def _manager(orgs: int, _: int) -> Access:
+    return Access(ME, tuple(_grant(MANAGER, k) for k in range(orgs)))
+
+
+def _assigned(orgs: int, teams: int) -> Access:
+    """Another role in each team, and another one in each organisation."""
+    names = sorted(MANAGER)
+    grants = [_grant(_some(names, k), k) for k in range(orgs)]
+    grants += [_grant(_some(names, k + n), k, _team(k, n)) for k in range(orgs) for n in range(teams)]
+    return Access(ME, tuple(grants))
+
+
+def _work(routes: RouteMap, access: Access) -> int:
+    """How many functions are called to compile a policy: what time would say on a machine with nothing else to do."""
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        routes.compile(access, PREFIX)
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+@pytest.mark.parametrize("holding", [_leader, _varied, _manager, _assigned])
+@pytest.mark.parametrize(("orgs", "teams"), [(40, 10), (10, 100), (100, 100)])
+def test_twice_the_holding_is_twice_the_work(holding: Callable[..., Access], orgs: int, teams: int) -> None:
+    routes = RouteMap(load_contract().operations.values())
+    for access in (holding(3, 3), holding(2, 50)):
+        routes.compile(access, PREFIX)
+    new, known = [], []
+    for access in (holding(orgs, teams), holding(2 * orgs, teams)):
+        new.append(_work(routes, access))
+        known.append(_work(routes, access))
+    # What is listed at all has a bound, the length of a policy; until then it may be more than twice as much.
+    assert new[1] <= 2.3 * new[0] + 100_000
+    assert known[1] <= 2.3 * known[0] + 10_000
+    records = sum(len(kind) for kind in (access.grants, access.memberships))
+    assert new[1] <= 2_000_000 + 60 * records
+    assert known[1] <= 40_000 + 60 * records
+
+
+@pytest.mark.parametrize("holding", [_leader, _varied, _manager, _assigned])
+@pytest.mark.parametrize(("orgs", "teams"), [(1, 300), (7, 9), (25, 4), (20, 100), (200, 2)])
+def test_what_is_held_is_open_or_left_out_as_a_whole(holding: Callable[..., Access], orgs: int, teams: int) -> None:
+    """Beyond what fits, whole organisations of the user's are open, and those left out come last."""
+    contract = full_contract()
+    access = holding(orgs, teams)
+    mine = sorted(access.organisations())
+    policy = RouteMap(contract.operations.values()).compile(access, PREFIX, preferred=mine[-1])
+    assert policy.size <= LARGEST_POLICY
+    refused = []
+    for org in [mine[-1], *mine[:-1], _org(999_999)]:
+        wrong = []
+        team = _team(int(org[4:]), 0)
+        for operation in contract.operations.values():
+            if operation.access == "public" or "{orgId}" not in operation.segments:
+                continue
+            params = {"orgId": org, "teamId": team, "userId": ME}
+            path = "/".join(
+                params.get(part[1:-1], f"x-{'1' * 20}") if part.startswith("{") else part for part in operation.segments
+            )
+            inside = {name: value for name, value in params.items() if f"{{{name}}}" in operation.segments}
+            expected = access.allows(operation, inside).allowed
+            allowed = is_allowed(policy.document, f"{PREFIX}{operation.method}/{path}")
+            if expected and not allowed:
+                wrong.append(operation)
+            assert expected or not allowed or (policy.detail != "exact" and org in mine), path
+        if wrong:
+            refused.append(org)
+    assert not refused or policy.detail == "truncated"
+    # Those left out are the last of the list, and the preferred one is not among them.
+    assert refused == [mine[-1], *mine[:-1]][len(mine) - len(refused) :]
+
+
+def test_the_preferred_organisation_is_the_last_to_be_opened() -> None:
+    """Of organisations that are alike, in which the same is held."""
+    access = _leader(10, 5)
+    for preferred in (_org(0), _org(4), _org(9)):
+        policy = RouteMap(load_contract().operations.values()).compile(access, PREFIX, preferred=preferred)
+        assert policy.detail == "organisation"
+        assert not is_allowed(policy.document, f"{PREFIX}PUT/organisations/{preferred}/teams/{_team(99, 9)}")
+        assert is_allowed(
+            policy.document, f"{PREFIX}PUT/organisations/{preferred}/teams/{_team(int(preferred[4:]), 1)}"
+        )
