@@ -125,7 +125,7 @@ def plan_all(project: Project, root: Path, wanted: dict[str, Wanted]) -> dict[st
     _write(project, root, wanted, list(groups.values()))
     terraform("init", "-backend=false", "-input=false")
     # One long run with much in memory: there the collection of garbage is cheap, and its absence is not.
-    environment = runner.environment | {"GOGC": "200", "GOMEMLIMIT": "3GiB"}
+    environment = runner.environment | {"GOGC": "off", "GOMEMLIMIT": "6GiB"}
     terraform("test", "-verbose", on_event=take, environment=environment)
     for name, item in wanted.items():
         if item.module == slices.STACK:
