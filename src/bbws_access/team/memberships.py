@@ -8,7 +8,7 @@ members have the role, so what a membership's record says of it stays true.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from bbws_access.access.departures import Departures
 from bbws_access.kernel.dynamodb import Check, Database, Delete, Get, Page
@@ -30,6 +30,7 @@ from bbws_access.service.access import CallerLeft
 from bbws_access.team import rules, store
 
 ENDED_AT_ONCE = 32  # each can take three of the hundred actions of a transaction, and three are for the whole
+_MOST_ACTIONS = 100  # of a transaction
 _LONGEST_END = 15.0  # seconds of a request
 _INDEX_PAUSE = 0.1  # seconds that the index of members is given to catch up
 
@@ -234,11 +235,41 @@ def end_all_of_user(database: Database, table: str, departures: Departures, org_
 
     def attempt(reads: list) -> None:
         while held := [membership for membership in database.rest_of(query, reads[0]) if departures.ended(membership)]:
-            for membership in held:
-                commit(database, end(table, [membership], change, keep_leads=False))
+            for together in _transactions(held):
+                _end_together(database, table, together, change)
             reads = database.parallel([query])  # what began meanwhile ends as well
 
     until_fresh(database.parallel([query]), lambda: database.parallel([query]), attempt)
+
+
+def _transactions(held: Iterable[dict]) -> Iterator[list[dict]]:
+    """Memberships in as few groups as their ends have room in transactions: 1,000 in one organisation are 21."""
+    together: list[dict] = []
+    touched: set[tuple[str, ...]] = set()
+    for membership in held:
+        org_id, team_id = membership["organisationId"], membership["teamId"]
+        needs = {(org_id, team_id), (org_id, team_id, "TeamUsage"), (org_id, membership["teamRoleId"], "TeamRoleUsage")}
+        if membership["isPrimary"]:
+            needs.add((org_id, "PrimaryTeam"))
+        if together and len(touched | needs) > _MOST_ACTIONS:
+            yield together
+            together, touched = [], set()
+        together.append(membership)
+        touched |= needs
+    if together:
+        yield together
+
+
+def _end_together(database: Database, table: str, held: list[dict], change: Change) -> None:
+    """End a user's memberships in one transaction; where others keep getting in its way, in smaller ones."""
+    try:
+        commit(database, end(table, held, change, keep_leads=False))
+    except Unavailable:
+        if len(held) == 1:
+            raise
+        middle = len(held) // 2
+        for half in (held[:middle], held[middle:]):
+            _end_together(database, table, half, change)
 
 
 def _members_left(database: Database, table: str, org_id: str, team_id: str) -> bool:

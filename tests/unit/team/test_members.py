@@ -11,6 +11,7 @@ from functools import partial
 
 import pytest
 
+from bbws_access.kernel.dynamodb import Put, TransactionCancelled
 from bbws_access.kernel.records import Change
 from bbws_access.role.engineers import assign_role
 from bbws_access.team import rules
@@ -645,6 +646,39 @@ class TestUserDeactivated:
         api.deliver("UserDeactivated", userId=user)
         assert joined
         assert [org.numbers(first), org.numbers(second)] == [(0, 0, 0)] * 2
+
+    def test_many_end_in_few_waits(self, api: Instance, org: Organisation) -> None:
+        """A wait for each 25 memberships at most, not for each one."""
+        user, teams = org.user(), [org.team(f"T{n}") for n in range(60)]
+        for n, team in enumerate(teams):
+            org.add(team, user, "TEAM_LEAD" if n % 7 == 0 else "MEMBER").expect(201)
+        before = api.database.round_trips
+        api.deliver("UserDeactivated", userId=user)
+        waits = api.database.round_trips - before
+        assert [org.numbers(team) for team in teams] == [(0, 0, 0)] * 60
+        assert (org.uses("TEAM_LEAD"), org.uses("MEMBER")) == (0, 0)
+        # Their departure is recorded, and what they hold is read, once more at the end for what began meanwhile.
+        assert waits <= 4 + 60 / 25
+
+    def test_who_gets_in_the_way_makes_transactions_smaller(
+        self, api: Instance, org: Organisation, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        user, teams = org.user(), [org.team(f"T{n}") for n in range(5)]
+        for team in teams:
+            org.add(team, user).expect(201)
+        transact, sizes = api.database.transact, []
+
+        def contended(actions: list, **more: object) -> None:
+            ends = sum(isinstance(action, Put) and action.item["entityType"] == "TeamMember" for action in actions)
+            sizes.append(ends)
+            if ends > 2:
+                raise TransactionCancelled("TransactWriteItems", ["TransactionConflict"] * len(actions))
+            transact(actions, **more)
+
+        monkeypatch.setattr(api.database, "transact", contended)
+        api.deliver("UserDeactivated", userId=user)
+        assert [size for size in sizes if size] == [5, 2, 3, 1, 2]
+        assert [org.numbers(team) for team in teams] == [(0, 0, 0)] * 5
 
     def test_while_they_join(self, org: Organisation, new_instance: Callable[[], Instance]) -> None:
         user, teams = org.user(), [org.team(f"T{n}") for n in range(6)]
