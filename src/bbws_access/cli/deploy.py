@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bbws_access import local_aws
-from bbws_access.cli import people, protection, storage
+from bbws_access.cli import people, protection, replicas, storage
 from bbws_access.cli.console import note, size, step
 from bbws_access.cli.environments import Environment
 from bbws_access.cli.errors import InterruptedByUserError, ToolError
@@ -225,6 +225,8 @@ def make_plan(
         files = environment.write_values(target.terraform.folder, values)
         target.terraform.init(environment.backend, current.say)
         report = target.terraform.plan(files, current.say, destroy=destroy, lock=lock, targets=targets)
+        if lock and not destroy and replicas.adopt(target, report, files):
+            report = target.terraform.plan(files, current.say, targets=targets)
         counts = report.counts
         current.result = (
             f"{counts['create']} to add, {counts['update']} to change, {counts['delete']} to destroy"

@@ -1,4 +1,4 @@
-"""What a replica that was just added forbids.
+"""What a replica that was just added forbids, and replicas that an interrupted apply left behind.
 
 DynamoDB refuses to delete a table from which a replica was added in the last 24 hours ("Replica cannot be deleted
 because it has acted as a source region for new replica(s) being added to the table in the last 24 hours"). Terraform
@@ -8,7 +8,9 @@ learns that when half of an environment is gone, so the plan is asked first.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from bbws_access.cli import storage
@@ -18,6 +20,7 @@ from bbws_access.cli.targets import LocalTarget, Target
 from bbws_access.cli.terraform import Report
 
 KEPT = dt.timedelta(hours=24)
+_REPLICA = re.compile(r'aws_dynamodb_table_replica\.\w+\["(?P<key>[^"]+)"\]$')
 
 
 class Held(NamedTuple):
@@ -60,6 +63,35 @@ def refuse_what_is_held(target: Target, report: Report) -> None:
             f"Nothing was changed. It works from {_moment(max(one.until for one in found))}.",
             details="\n".join(lines),
         )
+
+
+def adopt(target: Target, report: Report, var_files: list[Path]) -> bool:
+    """Take into the state the replicas of a plan that are there already; whether there were any.
+
+    The provider notes a replica once it is ready, which takes minutes. An apply that is interrupted meanwhile has made
+    what Terraform knows nothing of, and DynamoDB refuses to make it again.
+    """
+    planned = [
+        found for change in report.changes if change.action == "create" and (found := _REPLICA.search(change.address))
+    ]
+    if not planned:
+        return False
+    state = storage.read_state(target.s3, target.environment) or {}
+    tables = {
+        instance.get("index_key"): instance["attributes"]["name"]
+        for resource in state.get("resources", ())
+        if resource.get("mode") == "managed" and resource.get("type") == "aws_dynamodb_table"
+        for instance in resource["instances"]
+        if "deposed" not in instance
+    }
+    region, adopted = target.environment.values["failover_region"], False
+    for found in planned:
+        table = tables.get(found["key"])
+        if table is not None and region in dict(_replicas(target, table)):
+            note(f"{table} has its replica in {region} already, from an apply that was interrupted; going on with it.")
+            target.terraform.adopt(var_files, found.string, f"{table}:{target.environment.region}")
+            adopted = True
+    return adopted
 
 
 def _tables(state: dict[str, Any], addresses: set[str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ APPLIED = "applied.json"
 SHELL_IS_LOCAL = "This shell talks to a local AWS, as `bbws-access env` made it."
 NEW_SHELL = "To work on AWS, open a new shell, or unset AWS_ENDPOINT_URL and set credentials of AWS."
 LEAST_DISK = 500 * 1024 * 1024
+_LONGEST_WAIT = 1800.0  # seconds for a Terraform that is at work already
 
 
 class Target(abc.ABC):
@@ -301,14 +303,26 @@ class LocalTarget(Target):
             lock = storage.read_lock(self.s3, self.environment)
             if lock is None:
                 return
-            users = terraform_processes(self.aws.endpoint)
-            if users:
-                raise ToolError(
-                    f"Terraform (process {users[0]}) is at work on this local AWS and holds the state's lock.",
-                    "Wait for it to end, then run the command again.",
-                )
+            self._wait_for_terraform()
+            if storage.read_lock(self.s3, self.environment) is None:
+                return
             note(f"Removed the state's lock that a killed Terraform of {lock.get('Who', 'somebody')} left behind.")
             storage.remove_lock(self.s3, self.environment)
+
+    def _wait_for_terraform(self) -> None:
+        """Let a Terraform come to its end whose tool was killed, or that somebody runs by hand. Raises ToolError."""
+        until = time.monotonic() + _LONGEST_WAIT
+        waiting = False
+        while users := terraform_processes(self.aws.endpoint):
+            if not waiting:
+                note(f"Terraform (process {users[0]}) is at work on this local AWS; waiting for it.")
+                waiting = True
+            if time.monotonic() > until:
+                raise ToolError(
+                    f"Terraform (process {users[0]}) is at work on this local AWS and holds the state's lock.",
+                    "Wait for it to end, or end it, then run the command again.",
+                )
+            time.sleep(0.2)
 
     # What the tool remembers
 

@@ -392,6 +392,11 @@ class Terraform:
             raise TerraformError("plan", report, log, status)
         return report
 
+    def adopt(self, var_files: list[Path], address: str, identifier: str) -> None:
+        """Take something that exists into the state. Raises ToolError."""
+        files = (f"-var-file={path}" for path in var_files)
+        self.text("import", "-input=false", "-no-color", *files, address, identifier)
+
     @property
     def unsaved_state(self) -> Path:
         """The state that an apply could not save where it belongs: the only record of what it made."""

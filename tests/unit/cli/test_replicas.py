@@ -160,3 +160,34 @@ def test_whoever_may_not_look_is_told_so_rather_than_let_into_it(prod, monkeypat
 def test_the_local_aws_has_no_such_rule(tmp_path: Path) -> None:
     environment = load_environment(Project(ROOT), "prod", arguments=["account_id=000000000000"])
     assert replicas.held(LocalTarget(environment, tmp_path), DESTROY) == []
+
+
+CREATE = _plan(
+    ('module.replicas[0].aws_dynamodb_table_replica.this["permissions"]', "create"),
+    ('module.replicas[0].aws_dynamodb_table_replica.this["teams"]', "create"),
+    ('module.replicas[0].aws_dynamodb_table_replica.this["audit"]', "create"),
+    ("module.functions.aws_lambda_function.this", "create"),
+)
+
+
+def test_a_replica_that_an_interrupted_apply_made_is_gone_on_with(
+    prod: Callable[[dict], AwsTarget], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That of a table which has none is made, and so is that of a table which is not there yet."""
+    target = prod({ROLES: {HOME: NOW, AWAY: NOW}, TEAMS: {HOME: NOW}})
+    adopted = []
+    monkeypatch.setattr(
+        type(target), "terraform", type("T", (), {"adopt": lambda self, *given: adopted.append(given)})()
+    )
+    files = [Path("values.tfvars.json")]
+    assert replicas.adopt(target, CREATE, files)
+    assert adopted == [(files, CREATE.changes[0].address, f"{ROLES}:{HOME}")]
+    said = capsys.readouterr()
+    assert f"{ROLES} has its replica in {AWAY} already" in said.out + said.err
+
+
+@pytest.mark.parametrize("action", ["update", "delete", "replace"])
+def test_no_other_replica_is(prod: Callable[[dict], AwsTarget], action: str) -> None:
+    target = prod({ROLES: {HOME: NOW, AWAY: NOW}, TEAMS: {HOME: NOW, THIRD: NOW}})
+    assert not replicas.adopt(target, _plan((CREATE.changes[0].address, action)), [])
+    assert not replicas.adopt(target, _plan((CREATE.changes[1].address, "create")), [])

@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import stat
+import subprocess
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -247,6 +249,41 @@ def test_a_lock_that_nobody_holds_is_removed(shared: LocalTarget) -> None:
     assert storage.read_lock(shared.s3, shared.environment)["Who"] == "me@here"
     shared.release_stale_lock()
     assert storage.read_lock(shared.s3, shared.environment) is None
+
+
+def test_a_terraform_whose_tool_was_killed_is_let_come_to_its_end(
+    shared: LocalTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = {"ID": "1", "Who": "me@here", "Created": "2026-01-01T00:00:00Z"}
+    shared.s3.put_object(Bucket=shared.environment.state_bucket, Key="stack.tfstate.tflock", Body=json.dumps(lock))
+    shutil.copy(shutil.which("sleep"), tmp_path / "terraform")
+    command, environment = [tmp_path / "terraform", "60"], {"AWS_ENDPOINT_URL": shared.aws.endpoint}
+    with subprocess.Popen(command, env=environment) as process:
+        pauses = []
+
+        def pause(seconds: float) -> None:
+            pauses.append(seconds)
+            if len(pauses) == 3:
+                process.kill()
+                process.wait()
+
+        monkeypatch.setattr(targets.time, "sleep", pause)
+        shared.release_stale_lock()
+    assert storage.read_lock(shared.s3, shared.environment) is None
+    said = capsys.readouterr()
+    assert (said.out + said.err).count(f"Terraform (process {process.pid}) is at work") == 1
+
+
+def test_but_not_for_ever(shared: LocalTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared.s3.put_object(Bucket=shared.environment.state_bucket, Key="stack.tfstate.tflock", Body=b'{"ID": "1"}')
+    shutil.copy(shutil.which("sleep"), tmp_path / "terraform")
+    monkeypatch.setattr(targets, "_LONGEST_WAIT", 0.3)
+    with subprocess.Popen([tmp_path / "terraform", "60"], env={"AWS_ENDPOINT_URL": shared.aws.endpoint}) as process:
+        with pytest.raises(ToolError, match=f"process {process.pid}\\) is at work"):
+            shared.release_stale_lock()
+        assert storage.read_lock(shared.s3, shared.environment) is not None
+        process.kill()
+    shared.release_stale_lock()
 
 
 def test_what_the_tool_keeps_is_private(shared: LocalTarget) -> None:
