@@ -1,6 +1,7 @@
 """The plans of every module, made once for all tests of the criteria, and a copy of the project to break."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -124,8 +125,9 @@ def plan_all(project: Project, root: Path, wanted: dict[str, Wanted]) -> dict[st
         groups.setdefault(json.dumps([item.inputs, changes]), []).append(name)
     _write(project, root, wanted, list(groups.values()))
     terraform("init", "-backend=false", "-input=false")
-    # One long run with much in memory: there the collection of garbage is cheap, and its absence is not.
-    environment = runner.environment | {"GOGC": "off", "GOMEMLIMIT": "6GiB"}
+    # One long run with much in memory: collecting garbage would take a quarter of its time.
+    memory = min(6, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30 // 4)
+    environment = runner.environment | {"GOGC": "off", "GOMEMLIMIT": f"{max(memory, 1)}GiB"}
     terraform("test", "-verbose", on_event=take, environment=environment)
     for name, item in wanted.items():
         if item.module == slices.STACK:
