@@ -24,7 +24,7 @@ from operator import or_
 from typing import NamedTuple
 
 from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership
-from bbws_access.access.permissions import covers, missing
+from bbws_access.access.permissions import covers
 from bbws_access.authorizer.granted import Granted
 from bbws_access.kernel.contract import Operation
 from bbws_access.kernel.ids import BEGINNINGS, PATH_IDS, WIDTHS, is_valid_id
@@ -101,12 +101,10 @@ class _Organisation(NamedTuple):
         places = len(self.teams) + bool(self.bits or any(bits for _, bits in self.own))
         return places * (len(prefix) + len(self.id) + 3) + sum([len(team_id) for _, team_id in self.teams])
 
-    def among(self, routes: int) -> _Organisation | None:
-        """The same for some routes alone; None where it holds none of them."""
-        own = tuple((parameter, bits & routes) for parameter, bits in self.own)
-        teams = [(bits & routes, team_id) for bits, team_id in self.teams if bits & routes]
-        found = _Organisation(self.id, self.bits & routes, own, teams)
-        return found if found.least("") else None
+    def has(self, routes: int) -> bool:
+        """Whether some of these routes are held."""
+        found = [self.bits, *(bits for _, bits in self.own), *(bits for bits, _ in self.teams)]
+        return any(bits & routes for bits in found)
 
 
 class _Held(NamedTuple):
@@ -185,8 +183,12 @@ class RouteMap:
         self._compiled = lru_cache(maxsize=512)(self._compile_shape)
         self._compacted = lru_cache(maxsize=128)(self._compact)
         self._owned = lru_cache(maxsize=128)(self._own_lists)
+        self._is_safe_team = lru_cache(maxsize=32768)(self._is_safe)
         self._mask_of_all = lru_cache(maxsize=4096)(self.mask)
-        self._mask_of_both = lru_cache(maxsize=4096)(lambda one, other: self._mask_of_several(one | other))
+        # The permissions that those routes take, as bits, and which of them a held one covers.
+        self._parts = list(dict.fromkeys(name for _, ways in self._several for way in ways for name in way))
+        self._covered: dict[str, int] = {}
+        self._mask_of_parts = lru_cache(maxsize=4096)(self._several_mask)
         self._mask_of_capabilities = lru_cache(maxsize=4096)(self._capabilities_mask)
         self._stems: dict[tuple[str, str], list[tuple[tuple[str, ...], list[_Reach]]]] = {}
         # Beginnings of paths before an organisation's id, and the routes of organisations that have none of them.
@@ -209,13 +211,22 @@ class RouteMap:
             result |= mask
         return result
 
-    def _mask_of_several(self, permissions: frozenset[str]) -> int:
-        """The routes, as bits, that take several permissions at once and that these open."""
+    def _parts_of(self, permissions: Iterable[str]) -> int:
+        """Which of the permissions that some routes take together are among these, as bits."""
         result = 0
-        for bit, ways in self._several:
-            if any(not missing(permissions, way) for way in ways):
-                result |= bit
+        for held in permissions:
+            parts = self._covered.get(held)
+            if parts is None:
+                parts = sum(1 << n for n, wanted in enumerate(self._parts) if covers(held, wanted))
+                if len(self._covered) < 4096:
+                    self._covered[held] = parts
+            result |= parts
         return result
+
+    def _several_mask(self, parts: int) -> int:
+        """The routes, as bits, that take several permissions at once and that these open."""
+        held = {name for n, name in enumerate(self._parts) if parts >> n & 1}
+        return sum(bit for bit, ways in self._several if any(held.issuperset(way) for way in ways))
 
     def _capabilities_mask(self, capabilities: frozenset[str]) -> int:
         result = 0
@@ -227,22 +238,21 @@ class RouteMap:
         self, access: Access, everywhere: int, org_bits: dict[str, int], team_bits: dict[str, dict[str, int]]
     ) -> int:
         """Adds the routes that take several permissions, which different roles may grant; returns those everywhere."""
-        wide, nothing = frozenset[str](), frozenset[str]()
-        held: dict[tuple[str | None, str | None], frozenset[str]] = {}
+        wide = 0
+        held: dict[tuple[str | None, str | None], int] = {}
         for grant in access.grants:
             if grant.scope == PLATFORM:
-                wide |= grant.permissions
+                wide |= self._parts_of(grant.permissions)
             else:
                 place = grant.org_id, grant.team_id if grant.scope == TEAM else None
-                held[place] = held[place] | grant.permissions if place in held else grant.permissions
-        everywhere |= self._mask_of_both(wide, nothing)
+                held[place] = held.get(place, 0) | self._parts_of(grant.permissions)
+        everywhere |= self._mask_of_parts(wide)
         for org_id in {org_id for org_id, _ in held}:
-            here = wide | held.get((org_id, None), nothing)
-            org_bits[org_id] = org_bits.get(org_id, 0) | self._mask_of_both(here, nothing) & self.in_organisation
+            here = wide | held.get((org_id, None), 0)
+            org_bits[org_id] = org_bits.get(org_id, 0) | self._mask_of_parts(here) & self.in_organisation
             teams = team_bits.get(org_id, {})
             for team_id in teams:
-                inside = held.get((org_id, team_id), nothing)
-                teams[team_id] |= self._mask_of_both(here, inside) & self.in_team
+                teams[team_id] |= self._mask_of_parts(here | held.get((org_id, team_id), 0)) & self.in_team
         return everywhere
 
     def compile(self, access: Access, arn_prefix: str, preferred: str = "") -> Policy:
@@ -333,45 +343,58 @@ class RouteMap:
             bits = org_bits.get(org_id, 0) & ~everywhere
             rest = ~(everywhere | bits)
             own_here = tuple((p, mask & rest & self.in_organisation) for p, mask in own.items())
-            teams = [(team & rest, team_id) for team_id, team in team_bits.get(org_id, {}).items() if team & rest]
+            teams = [
+                (team & rest, team_id)
+                for team_id, team in team_bits.get(org_id, {}).items()
+                if team & rest and self._is_safe_team(team_id)
+            ]
             organisations.append(_Organisation(org_id, bits, own_here, teams))
         outside = ~(everywhere | self.in_organisation)
         own_outside = tuple((p, mask & outside) for p, mask in own.items()) if access.active else ()
         return _Held(access.user_id, everywhere, own_outside, organisations)
 
     def _shape(
-        self, held: _Held, organisations: Iterable[_Organisation], others: Collection[_Organisation] = ()
+        self,
+        held: _Held,
+        organisations: Collection[_Organisation],
+        opened: Collection[_Organisation] = (),
+        aside: Collection[_Organisation] = (),
     ) -> tuple[tuple, dict[str, str]]:
         """What a user holds without the names of organisations and teams, so that users with the same roles share one
         compilation; and the names.
 
-        A shape is (routes everywhere, own routes outside organisations, organisations, others); an organisation is
-        (routes, own routes, routes of each team). Nothing of the others is listed, they only must not be shut: they
-        are one organisation with one team.
+        A shape is (routes everywhere, own routes outside organisations, organisations, how many of them are open,
+        all others as one); an organisation is (routes, own routes, routes of each team). What is open as a whole is
+        known to the compiler, which must not shut it, and not listed, except for routes that begin elsewhere (`aside`).
         """
         names = {"\0u": held.user_id}
         shapes = []
-        for k, one in enumerate(organisations):
+        for k, one in enumerate((*organisations, *aside)):
             names[f"\0o{k}"] = one.id
-            teams = sorted(team for team in one.teams if self._is_safe(team[1]))
+            listed = one.teams if k < len(organisations) else [team for team in one.teams if team[0] & self._beside]
+            teams = sorted(listed)
             names.update({f"\0t{k}.{j}": team_id for j, (_, team_id) in enumerate(teams)})
-            shapes.append((one.bits, one.own, tuple([bits for bits, _ in teams])))
-        together = ()
-        if others:
-            bits = reduce(or_, (one.bits for one in others))
+            # Those of which nothing is listed are one.
+            rest = reduce(or_, (bits for bits, _ in one.teams), 0) if len(teams) < len(one.teams) else 0
+            shapes.append(
+                (one.bits, one.own, (*(bits for bits, _ in teams), *([rest & ~self._beside] if rest else [])))
+            )
+        others = ()
+        if opened:
+            bits = reduce(or_, (one.bits for one in opened))
             own = tuple(
                 (kind[0][0], reduce(or_, [mask for _, mask in kind]))
-                for kind in zip(*(one.own for one in others), strict=True)
+                for kind in zip(*(one.own for one in opened), strict=True)
             )
-            together = ((bits, own, (reduce(or_, [bits for one in others for bits, _ in one.teams], 0),)),)
-        return (held.everywhere, held.own, tuple(shapes), together), names
+            others = ((bits, own, (reduce(or_, [bits for one in opened for bits, _ in one.teams], 0),)),)
+        return (held.everywhere, held.own, tuple(shapes), len(aside), others), names
 
     def _is_safe(self, one: str) -> bool:
-        return is_valid_id(one) and one not in self._words
+        return one not in self._words and is_valid_id(one)
 
     def _grants(self, shape: tuple) -> Granted:
         """For each route the bindings of parameters with which it is granted; no binding means every value."""
-        everywhere, own_outside, organisations, others = shape
+        everywhere, own_outside, organisations, _, others = shape
         grants = Granted()
 
         def add(bits: int, binding: dict[str, str]) -> None:
@@ -394,11 +417,14 @@ class RouteMap:
 
     def _compile_shape(self, shape: tuple) -> tuple[tuple[str, ...], tuple[str, ...]]:
         grants = self._grants(shape)
+        _, _, organisations, aside, _ = shape
+        opened = {f"\0o{k}" for k in range(len(organisations) - aside, len(organisations))}
         allow: list[str] = []
         deny: dict[str, None] = {}
         for route, bindings in grants:
             for binding in bindings:
-                if binding.get("orgId") == _OTHERS:
+                org = binding.get("orgId")
+                if org == _OTHERS or (org in opened and not self._beside >> route & 1):
                     continue
                 way = self._way(route, binding, grants)
                 allow.append(self._pattern(route, binding, exact=way.exact))
@@ -740,15 +766,18 @@ class RouteMap:
         }
         closed = sorted(held.organisations, key=lambda one: least[one.id])
         size = sum(least.values())
-        if sum(min(least[one], open_costs[one]) for one in least) > LARGEST_POLICY:
+        always = _document(prefix, [_STAR], [])[1] - _cost(prefix, _STAR)
+        if always + sum(min(least[one], open_costs[one]) for one in least) > LARGEST_POLICY:
             closed = []
         while size > LARGEST_POLICY and closed:
             size += open_costs[closed[-1].id] - least[closed.pop().id]
         kept = {one.id for one in closed}
         opened = [one for one in held.organisations if least[one.id] and one.id not in kept]
+        aside = [one for one in opened if one.has(self._beside)]
         listed = [one for one in held.organisations if one.id in kept]
-        listed += filter(None, (one.among(self._beside) for one in opened))
-        shape, names = self._shape(held, listed, opened)
+        closed_count = len(listed)
+        shape, names = self._shape(held, listed, opened, aside)
+        listed += aside
         lists = self._owned(shape)
         allow = list(zip(_filled((one for one, _ in lists.allow), names), lists.allow, strict=True))
         deny = list(zip(_filled((one for one, _ in lists.deny), names), lists.deny, strict=True))
@@ -756,9 +785,8 @@ class RouteMap:
         for filled, (_, owner) in (*allow, *deny):
             costs[owner] = costs.get(owner, 0) + _cost(prefix, filled)
         starts = self._starts([one.id for one in opened])
-        size = _document(prefix, [_STAR], [])[1] - _cost(prefix, _STAR)
-        size += sum(costs.values()) + sum(_cost(prefix, one) for one in starts)
-        order = sorted(lists.lengths, key=lambda k: (-lists.lengths[k], -k))
+        size = always + sum(costs.values()) + sum(_cost(prefix, one) for one in starts)
+        order = sorted((k for k in lists.lengths if k < closed_count), key=lambda k: (-lists.lengths[k], -k))
         for n, k in enumerate((None, *order)):
             if k is not None:
                 more = self._starts([listed[k].id])
@@ -913,7 +941,19 @@ def _filled(patterns: Iterable[str], names: Mapping[str, str]) -> list[str]:
 
 def _within(one: str, other: str) -> bool:
     """Whether another pattern without `?` matches all that one matches."""
-    return re.fullmatch(".*".join(map(re.escape, other.split(_STAR))), one, re.DOTALL) is not None
+    first, *rest = other.split(_STAR)
+    if not rest:
+        return one == other
+    if not one.startswith(first):
+        return False
+    *middle, last = rest
+    at = len(first)
+    for part in middle:
+        found = one.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return len(one) - len(last) >= at and one.endswith(last)
 
 
 def _capitals(needed: Iterable[_Reach]) -> list[str]:

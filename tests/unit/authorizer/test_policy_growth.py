@@ -1,5 +1,6 @@
 """The largest holdings: what a policy costs grows with what somebody holds and no faster, and nobody is locked out."""
 
+import random
 import sys
 from collections.abc import Callable
 
@@ -7,7 +8,7 @@ import pytest
 
 from bbws_access.access.grants import Access, Grant, Membership
 from bbws_access.authorizer.policy import LARGEST_POLICY, RouteMap
-from bbws_access.kernel.contract import load_contract, load_roles
+from bbws_access.kernel.contract import Operation, load_contract, load_permissions, load_roles
 from tests.unit.authorizer.full_contract import full_contract
 from tests.unit.authorizer.iam_evaluator import is_allowed
 
@@ -62,6 +63,16 @@ def _assigned(orgs: int, teams: int) -> Access:
     return Access(ME, tuple(grants))
 
 
+def _mixed(orgs: int, teams: int) -> Access:
+    """One of 500 roles in each organisation and each team."""
+    chance = random.Random(1)
+    names = sorted(one["name"] for one in load_permissions())
+    roles = [frozenset(name for name in names if chance.random() < 0.9) for _ in range(500)]
+    grants = [_grant(chance.choice(roles), k) for k in range(orgs)]
+    grants += [_grant(chance.choice(roles), k, _team(k, n)) for k in range(orgs) for n in range(teams)]
+    return Access(ME, tuple(grants))
+
+
 def _work(routes: RouteMap, access: Access) -> int:
     """How many functions are called to compile a policy: what time would say on a machine with nothing else to do."""
     calls = 0
@@ -78,7 +89,7 @@ def _work(routes: RouteMap, access: Access) -> int:
     return calls
 
 
-@pytest.mark.parametrize("holding", [_leader, _varied, _manager, _assigned])
+@pytest.mark.parametrize("holding", [_leader, _varied, _manager, _assigned, _mixed])
 @pytest.mark.parametrize(("orgs", "teams"), [(40, 10), (10, 100), (100, 100)])
 def test_twice_the_holding_is_twice_the_work(holding: Callable[..., Access], orgs: int, teams: int) -> None:
     routes = RouteMap(load_contract().operations.values())
@@ -139,3 +150,38 @@ def test_the_preferred_organisation_is_the_last_to_be_opened() -> None:
         assert is_allowed(
             policy.document, f"{PREFIX}PUT/organisations/{preferred}/teams/{_team(int(preferred[4:]), 1)}"
         )
+
+
+def test_what_begins_elsewhere_shuts_nothing_in_an_open_organisation() -> None:
+    """A route of the organisation that lies below another beginning is listed, and what it reaches into is granted."""
+    lines = {
+        "/users/{userId}/organisations/{orgId}/logs": "site:read",
+        "/users/all/organisations/{orgId}/logs": "team:read",
+        "/organisations/{orgId}/teams/{teamId}": "team:read",
+    }
+    operations = [
+        Operation(
+            {},
+            path,
+            "get",
+            {"operationId": f"op{n}", "x-bbws-service": "x", "x-bbws-access": [{"permission": name}]},
+            [],
+        )
+        for n, (path, name) in enumerate(lines.items())
+    ]
+    grants = [_grant(frozenset({"site:read", "team:read"}), 0), _grant(frozenset({"site:read"}), 1)]
+    grants += [_grant(frozenset({"team:read"}), k, _team(k, n)) for k in (1, 2) for n in range(200)]
+    policy = RouteMap(operations, widths={"teamId": 31}).compile(Access(ME, tuple(grants)), PREFIX)
+    assert policy.detail == "organisation"
+    for org, logs_of_all in ((_org(0), True), (_org(1), None), (_org(3), False)):
+        there = is_allowed(policy.document, f"{PREFIX}GET/users/all/organisations/{org}/logs")
+        assert logs_of_all in (None, there), org
+        one = is_allowed(policy.document, f"{PREFIX}GET/users/{ME}/organisations/{org}/logs")
+        assert one == (org != _org(3)), org
+
+
+def test_no_organisation_is_opened_for_teams_that_cannot_be() -> None:
+    """Records whose team is a word of a path, or no id at all, give nothing."""
+    strange = (Membership(_org(0), team, frozenset(CAPABILITIES)) for team in ("roles", "BAD", None, 5, "", "a*"))
+    access = Access(ME, (_grant(frozenset({"role:read"}), 0),), tuple(strange) * 40)
+    assert RouteMap(load_contract().operations.values()).compile(access, PREFIX).detail == "exact"
