@@ -828,13 +828,16 @@ class RouteMap:
             elif found := _ORGANISATION.search(one):
                 beside.setdefault(listed[int(found[1])].id, []).append(filled)
         for org in held.organisations:
-            more = [*beside.get(org.id, ()), *(self._starts([org.id]) if org.id in whole else ())]
-            bigger, size = _document(prefix, [*kept, *more], denied)
-            if size > LARGEST_POLICY:
+            starts = self._starts([org.id]) if org.id in whole else []
+            if _document(prefix, [*kept, *starts], denied)[1] > LARGEST_POLICY:
                 break
-            kept += more
-            document = bigger
-        return Policy(document, "truncated", _document(prefix, kept, denied)[1])
+            kept += starts
+            # A list that is too long by itself must not keep all that comes after it out.
+            more = beside.get(org.id, [])
+            if more and _document(prefix, [*kept, *more], denied)[1] <= LARGEST_POLICY:
+                kept += more
+        document, size = _document(prefix, kept, denied)
+        return Policy(document, "truncated", size)
 
     def _starts(self, org_ids: Iterable[str]) -> list[str]:
         """Everything below each of these organisations."""

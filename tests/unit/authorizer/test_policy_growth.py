@@ -185,3 +185,18 @@ def test_no_organisation_is_opened_for_teams_that_cannot_be() -> None:
     strange = (Membership(_org(0), team, frozenset(CAPABILITIES)) for team in ("roles", "BAD", None, 5, "", "a*"))
     access = Access(ME, (_grant(frozenset({"role:read"}), 0),), tuple(strange) * 40)
     assert RouteMap(load_contract().operations.values()).compile(access, PREFIX).detail == "exact"
+
+
+def test_a_list_of_what_begins_elsewhere_locks_nobody_out() -> None:
+    """However long it is, what else there is stays open."""
+    lines = ("/users/{userId}/organisations/{orgId}/teams/{teamId}", "/organisations/{orgId}/teams/{teamId}")
+    raw = {"x-bbws-service": "x", "x-bbws-access": [{"capability": CAPABILITIES[0]}]}
+    operations = [Operation({}, path, "get", raw | {"operationId": path}, []) for path in lines]
+    lead = frozenset(CAPABILITIES)
+    members = [Membership(_org(0), _team(0, n), lead) for n in range(100)] + [Membership(_org(1), _team(1, 0), lead)]
+    for preferred in ("", _org(1)):
+        policy = RouteMap(operations).compile(Access(ME, (), tuple(members)), PREFIX, preferred)
+        assert policy.detail == "truncated"
+        for org in (0, 1):
+            assert is_allowed(policy.document, f"{PREFIX}GET/organisations/{_org(org)}/teams/{_team(org, 0)}")
+        assert not is_allowed(policy.document, f"{PREFIX}GET/organisations/{_org(2)}/teams/{_team(0, 0)}")
