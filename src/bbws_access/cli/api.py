@@ -91,7 +91,7 @@ def call(
     if isinstance(target, LocalTarget):
         context = ssl.create_default_context(cafile=str(target.aws.ca_bundle))
         handlers += [urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)]
-    request = urllib.request.Request(url, data=body, headers=headers, method=method)  # noqa: S310 - our own API
+    request = urllib.request.Request(url, data=body, headers=headers, method=method)  # noqa: S310 - always https, and a path cannot change the host
     try:
         try:
             answer = urllib.request.build_opener(*handlers).open(request, timeout=_TIMEOUT)

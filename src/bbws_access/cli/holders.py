@@ -19,12 +19,12 @@ ENABLED, DISABLED, NONE = "ENABLED", "DISABLED", "NONE"
 class Holder:
     """A person who holds something. organisations: in which; account: ENABLED, DISABLED, or NONE."""
 
-    userId: str  # noqa: N815 - as everywhere in JSON
+    userId: str  # noqa: N815 - the name in the JSON that is printed
     email: str | None = None
     account: str = NONE
     roles: int = 0
     memberships: int = 0
-    platformRoles: list[str] = field(default_factory=list)  # noqa: N815 - the same
+    platformRoles: list[str] = field(default_factory=list)  # noqa: N815 - the name in the JSON that is printed
     organisations: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:

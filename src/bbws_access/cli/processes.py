@@ -22,7 +22,7 @@ def process_start(pid: int) -> str:
         return "" if fields[0] == "Z" else fields[19]
     if Path("/proc/self/stat").exists():
         return ""
-    shown = subprocess.run(  # noqa: S603 - a fixed program and a number
+    shown = subprocess.run(  # noqa: S603 - a fixed program and a number, no shell
         ["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
     return shown.stdout.strip()

@@ -52,7 +52,7 @@ def find_terraform() -> Binary:
         )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
     try:
-        shown = subprocess.run(  # noqa: S603 - the program that the user has on the PATH
+        shown = subprocess.run(  # noqa: S603 - a list of our own, no shell; the user chose the PATH
             [path, "version"],
             capture_output=True,
             text=True,
@@ -421,7 +421,7 @@ class Terraform:
 
     def text(self, *arguments: str) -> str:
         """What a subcommand prints. Raises ToolError."""
-        done = subprocess.run(  # noqa: S603 - own argv
+        done = subprocess.run(  # noqa: S603 - a list of our own, no shell
             [self.binary.path, *arguments],
             cwd=self.project.stack,
             env=self.environment,
@@ -442,7 +442,7 @@ class Terraform:
         report = Report()
         interrupted = False
         with log.open("wb") as sink:
-            process = subprocess.Popen(  # noqa: S603 - own argv
+            process = subprocess.Popen(  # noqa: S603 - a list of our own, no shell
                 [self.binary.path, *arguments],
                 cwd=self.project.stack,
                 env=self.environment,

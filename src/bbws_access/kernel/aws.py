@@ -132,7 +132,7 @@ class Aws:
             except (OSError, ValueError) as error:
                 failure = AwsUnavailable(f"{what}: {error or type(error).__name__}", "ConnectionFailed")
             attempt += 1
-            pause = random.uniform(0, min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2**attempt))  # noqa: S311 - spreads load
+            pause = random.uniform(0, min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2**attempt))  # noqa: S311 - spreads retries, guards no secret
             if time.monotonic() + pause >= end:
                 raise failure
             time.sleep(pause)

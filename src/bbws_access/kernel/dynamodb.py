@@ -364,7 +364,7 @@ class Database:
                 return results
             attempt += 1
             # Full jitter: callers that failed together do not come back together.
-            pause = random.uniform(0, min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2**attempt))  # noqa: S311 - spreads load
+            pause = random.uniform(0, min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2**attempt))  # noqa: S311 - spreads retries, guards no secret
             worst = next(iter(failures.values()))
             if time.monotonic() + pause >= end:
                 raise worst

@@ -276,7 +276,7 @@ def _assemble_in_webassembly(job: dict, root: Path) -> None:
             "Install Node.js; the local AWS does without it.",
         )
     command = [node, str(_script()), str(interpreter(root))]
-    done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, check=False)  # noqa: S603 - own argv
+    done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, check=False)  # noqa: S603 - a list of our own, no shell
     if done.returncode != 0:
         raise PackagingError(f"The packages could not be written: {done.stderr.strip() or 'no reason given'}")
 
@@ -303,7 +303,7 @@ def _install_interpreter(root: Path) -> None:
     if npm is None:
         raise PackagingError("Packages for AWS need npm, and there is none on the PATH.", "Install Node.js with npm.")
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603 - own argv
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603 - a list of our own, no shell
     if done.returncode != 0:
         raise PackagingError(f"`npm ci` failed: {done.stderr.strip() or done.stdout.strip() or 'no reason given'}")
 

@@ -101,7 +101,7 @@ def _run_uv(target: str, lock_file: Path, place: Path) -> None:
     ]
     command += [*platform, "--only-binary", ":all:", "--require-hashes", "--no-deps", "-r", str(lock_file)]
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)  # noqa: S603 - own argv
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)  # noqa: S603 - a list of our own, no shell
     if done.returncode != 0:
         raise PackagingError(
             f"uv could not install {lock_file.name} for {target}: {done.stderr.strip() or 'no reason given'}",

@@ -323,7 +323,7 @@ def _versions(project: Project, runner: Runner, scanners: Scanners) -> dict[str,
     found |= scanners.versions | {"python": platform.python_version()}
     git = shutil.which("git")
     if git:
-        shown = subprocess.run(  # noqa: S603 - own argv
+        shown = subprocess.run(  # noqa: S603 - a list of our own, no shell
             [git, "rev-parse", "--short", "HEAD"], cwd=project.root, capture_output=True, text=True, check=False
         )
         if shown.returncode == 0:

@@ -48,7 +48,7 @@ def shared(folder: Path, environment: Mapping[str, str], *, plans: bool = True) 
         return
     # A short path of its own: that of a socket may not be long.
     with tempfile.TemporaryDirectory(prefix="aws-") as sockets:
-        process = subprocess.Popen(  # noqa: S603 - own argv
+        process = subprocess.Popen(  # noqa: S603 - a list of our own, no shell
             ["/bin/sh", "-c", _GUARD, str(binaries[0].resolve())],
             # It lives longer than those that Terraform starts, so it collects its garbage, though seldom. It writes
             # down all that it does unless told not to.

@@ -141,7 +141,7 @@ class Runner:
             if self._stopped:
                 raise CheckError("interrupted")
             try:
-                process = subprocess.Popen(  # noqa: S603 - own argv
+                process = subprocess.Popen(  # noqa: S603 - a list of our own, no shell
                     command,
                     cwd=folder,
                     env=dict(environment),
