@@ -200,3 +200,25 @@ def test_a_list_of_what_begins_elsewhere_locks_nobody_out() -> None:
         for org in (0, 1):
             assert is_allowed(policy.document, f"{PREFIX}GET/organisations/{_org(org)}/teams/{_team(org, 0)}")
         assert not is_allowed(policy.document, f"{PREFIX}GET/organisations/{_org(2)}/teams/{_team(0, 0)}")
+
+
+def test_what_is_denied_for_all_that_is_listed_stays_open_where_nothing_is() -> None:
+    """Denials are shared by all organisations, also with those that are open as a whole and hold more."""
+    lead = frozenset(CAPABILITIES)
+    listed = [Membership(_org(0), _team(0, n), lead) for n in range(12)]
+    crowded = [_grant(frozenset({"*"}), 1, _team(1, n)) for n in range(200)]
+    contract = full_contract()
+    access = Access(ME, tuple(crowded), tuple(listed))
+    policy = RouteMap(contract.operations.values()).compile(access, PREFIX, preferred=_org(0))
+    assert policy.detail == "organisation"
+    for operation in contract.operations.values():
+        if operation.access == "public" or "{teamId}" not in operation.segments:
+            continue
+        for k in (0, 1):
+            params = {"orgId": _org(k), "teamId": _team(k, 0), "userId": f"22222222-1111-4111-8111-{'1' * 12}"}
+            path = "/".join(
+                params.get(part[1:-1], f"x-{'1' * 20}") if part.startswith("{") else part for part in operation.segments
+            )
+            inside = {name: value for name, value in params.items() if f"{{{name}}}" in operation.segments}
+            if access.allows(operation, inside).allowed:
+                assert is_allowed(policy.document, f"{PREFIX}{operation.method}/{path}"), path
