@@ -137,6 +137,9 @@ _ITEM_CALLS: dict[str, Call] = {
     "dynamodb:GetItem": lambda session, case, deployment: _dynamodb(session).get_item(
         TableName=_table(case, deployment), Key=_key(case)
     ),
+    "dynamodb:BatchGetItem": lambda session, case, deployment: _dynamodb(session).batch_get_item(
+        RequestItems={_table(case, deployment): {"Keys": [_key(case)]}}
+    ),
     "dynamodb:Query": _query,
     "dynamodb:PutItem": lambda session, case, deployment: _dynamodb(session).put_item(
         TableName=_table(case, deployment), Item=_key(case), **_NEVER
@@ -208,9 +211,6 @@ def _log_group(case: Case, deployment: Deployment) -> dict[str, str]:
 _CALLS: dict[str, Call] = {
     **_ITEM_CALLS,
     "dynamodb:Scan": lambda session, case, deployment: _dynamodb(session).scan(TableName=_table(case, deployment)),
-    "dynamodb:BatchGetItem": lambda session, case, deployment: _dynamodb(session).batch_get_item(
-        RequestItems={_table(case, deployment): {"Keys": [_NOBODY]}}
-    ),
     "dynamodb:PartiQLSelect": lambda session, case, deployment: _dynamodb(session).execute_statement(
         Statement=f'SELECT * FROM "{_table(case, deployment)}"', Limit=1
     ),

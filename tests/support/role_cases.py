@@ -82,11 +82,10 @@ SENDER = {"identity": "example.com", "from_address": "invitations@example.com"}
 SERVICES = ("permission", "role", "team", "invitation", "authorizer", "audit")
 ROLE_NAMES = {service: f"{service}-service" for service in SERVICES} | {"token-claims": "token-claims"}
 
-READ = ("dynamodb:GetItem", "dynamodb:Query")
+READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 CHANGE = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem")
 WHOLE_TABLE = (
     "dynamodb:Scan",
-    "dynamodb:BatchGetItem",
     "dynamodb:BatchWriteItem",
     "dynamodb:PartiQLSelect",
     "dynamodb:PartiQLDelete",

@@ -122,7 +122,8 @@ class StrictDatabase(Database):
     def _run(self, calls: list, deadline: float | None = None) -> list:
         for call in calls:
             _, body = call._request()
-            for part in [body, *(one for action in body.get("TransactItems", ()) for one in action.values())]:
+            several = [one for action in body.get("TransactItems", ()) for one in action.values()]
+            for part in [body, *several, *body.get("RequestItems", {}).values()]:
                 _check_expressions(part)
         return super()._run(calls, deadline)
 

@@ -1,27 +1,43 @@
-"""Reads what a user holds from the tables: one round trip in depth when the organisations are known beforehand."""
+"""Reads what a user holds from the tables: one round trip in depth when the organisations are known beforehand.
+
+Of organisations that were not known, only what the user has there is read, by its ids: one wait more for their roles
+and team roles, and one for the sets of those roles, however many organisations there are
+(docs/decisions/0036-two-ways-to-read-definitions.md).
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import chain
 
 from bbws_access.access.departures import Departures, departures_read
 from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership
 from bbws_access.kernel.contract import platform_roles, platform_sets
-from bbws_access.kernel.dynamodb import Call, Database, Page, Query
+from bbws_access.kernel.dynamodb import MOST_IN_BATCH, BatchGet, Call, Database, DatabaseUnavailable, Page, Query
 from bbws_access.kernel.ids import is_valid_id
-from bbws_access.kernel.keys import partition
+from bbws_access.kernel.keys import key, partition
 from bbws_access.kernel.settings import Settings
 
 _ORGANISATIONS_AT_ONCE = 11  # the default one and ten hinted
+_PATIENCE = 2  # times a database's own deadline, for all waits together: a function must live to say that it failed
 
 _GIVEN = ("organisationId", "teamId", "active", "expiresAt", "departures")
 _ASSIGNED = (*_GIVEN, "roleId", "scope", "assignedAt", "assignedBy")
 _JOINED = (*_GIVEN, "teamRoleId")
+_ROLE = "roleId,#n,#s,#p,#t,#a"
 _ROLE_NAMES = {"#n": "name", "#s": "scope", "#p": "permissions", "#t": "permissionSets", "#a": "active"}
+_SET = "setId,#p,#a"
 _SET_NAMES = {"#p": "permissions", "#a": "active"}
+_TEAM_ROLE = "teamRoleId,#c,#a"
 _TEAM_ROLE_NAMES = {"#c": "capabilities", "#a": "active"}
+_DEFINITIONS = {
+    "OrganisationRole": ("permissions", "roleId", _ROLE, _ROLE_NAMES),
+    "PermissionSet": ("permissions", "setId", _SET, _SET_NAMES),
+    "TeamRoleDefinition": ("teams", "teamRoleId", _TEAM_ROLE, _TEAM_ROLE_NAMES),
+}
 
 
 def read_access(
@@ -36,23 +52,35 @@ def read_access(
     """What a user holds everywhere.
 
     organisations: a hint which are likely to matter; wrong or missing ones cost time, never correctness.
-    Raises DatabaseError.
+    deadline: seconds for all of it
+    Raises DatabaseError: what is not known in time is no answer.
     """
+    database = _Hurried(database, _PATIENCE * database.deadline if deadline is None else deadline)
     read = list(dict.fromkeys(org for org in organisations if is_valid_id(org)))[:_ORGANISATIONS_AT_ONCE]
     calls = _user_calls(settings, user_id)
     for org_id in read:
         calls += organisation_calls(settings, org_id)
-    results = _complete(database, calls, database.parallel(calls, deadline=deadline))
+    results = _complete(database, calls, database.parallel(calls))
     now = now or datetime.now(UTC)
     own, rest = _split_user(settings, results)
     held = _Held(user_id, own, now)
     definitions = _Definitions(settings, read, rest)
-    unread = [org_id for org_id in held.organisations() if org_id not in definitions.organisations]
-    for start in range(0, len(unread), _ORGANISATIONS_AT_ONCE):
-        chunk = unread[start : start + _ORGANISATIONS_AT_ONCE]
-        calls = [call for org_id in chunk for call in organisation_calls(settings, org_id)]
-        definitions.add(settings, chunk, _complete(database, calls, database.parallel(calls, deadline=deadline)))
+    _read_held(database, settings, held, definitions)
     return held.access(definitions)
+
+
+class _Hurried:
+    """A database whose calls have one deadline together, so that several waits take no longer than one may."""
+
+    def __init__(self, database: Database, seconds: float) -> None:
+        self._database = database
+        self._end = time.monotonic() + seconds
+
+    def parallel(self, calls: Iterable[Call]) -> list:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise DatabaseUnavailable("the reads took too long together", "Deadline")
+        return self._database.parallel(calls, deadline=min(left, self._database.deadline))
 
 
 def read_access_in(
@@ -125,14 +153,14 @@ def organisation_calls(settings: Settings, org_id: str) -> list[Query]:
             settings.permissions_table,
             partition("OrganisationRole", orgId=org_id),
             "ROLE#",
-            projection="roleId,#n,#s,#p,#t,#a",
+            projection=_ROLE,
             names=_ROLE_NAMES,
         ),
         Query(
             settings.permissions_table,
             partition("PermissionSet", orgId=org_id),
             "SET#",
-            projection="setId,#p,#a",
+            projection=_SET,
             names=_SET_NAMES,
         ),
     ]
@@ -142,7 +170,7 @@ def organisation_calls(settings: Settings, org_id: str) -> list[Query]:
                 settings.teams_table,
                 partition("TeamRoleDefinition", orgId=org_id),
                 "TEAM_ROLE#",
-                projection="teamRoleId,#c,#a",
+                projection=_TEAM_ROLE,
                 names=_TEAM_ROLE_NAMES,
             )
         )
@@ -171,10 +199,95 @@ def _what_counts(table: str, place: str, prefix: str, columns: Iterable[str]) ->
     return Query(table, place, prefix, projection=",".join(names), names=names)
 
 
-def _complete(database: Database, calls: list[Query], pages: list[Page]) -> list[list[dict]]:
+def _complete(database: Database | _Hurried, calls: Sequence[Query], pages: Sequence[Page]) -> list[list[dict]]:
+    """All items of each query: those of the first pages and of all that follow, page by page of all at once."""
+    results = [page.items for page in pages]
+    unfinished = {n: page.last_key for n, page in enumerate(pages) if page.last_key is not None}
+    while unfinished:
+        more = database.parallel([calls[n]._replace(start_key=last) for n, last in unfinished.items()])
+        for n, page in zip(list(unfinished), more, strict=True):
+            results[n] = results[n] + page.items
+            unfinished[n] = page.last_key
+        unfinished = {n: last for n, last in unfinished.items() if last is not None}
+    return results
+
+
+_Place = tuple[str, str]
+"""The id of an organisation, and of something in it."""
+
+
+def _read_held(database: _Hurried, settings: Settings, held: _Held, definitions: _Definitions) -> None:
+    """What the user has in organisations that were not read as a whole."""
+    away = dict.fromkeys(org_id for org_id in held.organisations() if org_id not in definitions.organisations)
+    if not away:
+        return
+    roles = _places(held.assignments, "roleId", away)
+    team_roles = _places(held.members, "teamRoleId", away)
+    calls = _batches(settings, "OrganisationRole", roles)
+    width = len(calls)
+    calls += _batches(settings, "TeamRoleDefinition", team_roles)
+    found = database.parallel(calls)
+    items = dict(zip(roles, chain.from_iterable(found[:width]), strict=True))
+    sets = _sets_of(items)
+    by_set: list[tuple[_Place, dict]] = []
+    if sets:
+        items, by_set = _read_sets(database, settings, items, sets)
+    definitions.add_held(away, items, dict(zip(team_roles, chain.from_iterable(found[width:]), strict=True)), by_set)
+
+
+def _read_sets(
+    database: _Hurried, settings: Settings, roles: dict[_Place, dict | None], sets: dict[str, dict[str, None]]
+) -> tuple[dict[_Place, dict | None], list[tuple[_Place, dict]]]:
+    """The sets of these roles, and the roles with those that have sets read again beside them.
+
+    Else a role as it was before this wait would count with a set as it is now: with more than it ever granted, where
+    somebody took the set out of the role and then filled it. A set that came in meanwhile grants nothing yet.
+    """
+    # Whoever has that many is asked for all: one organisation costs no more requests than the limits on it say.
+    whole = [org_id for org_id, ids in sets.items() if len(ids) > MOST_IN_BATCH]
+    places = [(org_id, set_id) for org_id, ids in sets.items() if len(ids) <= MOST_IN_BATCH for set_id in ids]
+    carrying = [place for place, role in roles.items() if role is not None and place[0] in sets and _own_sets(role)]
+    queries = [organisation_calls(settings, org_id)[1] for org_id in whole]
+    batches = [_batches(settings, "OrganisationRole", carrying), _batches(settings, "PermissionSet", places)]
+    found = database.parallel([*queries, *batches[0], *batches[1]])
+    ends = len(queries), len(queries) + len(batches[0])
+    pages = _complete(database, queries, found[: ends[0]])
+    again = dict(zip(carrying, chain.from_iterable(found[ends[0] : ends[1]]), strict=True))
+    single = zip(places, chain.from_iterable(found[ends[1] :]), strict=True)
+    by_set = [(place, one) for place, one in single if one is not None]
+    by_set += [((org_id, one["setId"]), one) for org_id, items in zip(whole, pages, strict=True) for one in items]
+    return roles | again, by_set
+
+
+def _sets_of(roles: Mapping[_Place, dict | None]) -> dict[str, dict[str, None]]:
+    """The organisations' own sets that active roles carry."""
+    sets: dict[str, dict[str, None]] = {}
+    for (org_id, _), role in roles.items():
+        if role is not None and role.get("active") is True:
+            for set_id in _own_sets(role):
+                sets.setdefault(org_id, {})[set_id] = None
+    return sets
+
+
+def _own_sets(role: dict) -> list[str]:
+    return [one for one in role.get("permissionSets") or () if one not in platform_sets() and is_valid_id(one)]
+
+
+def _places(records: Iterable[dict], name: str, organisations: Mapping[str, None]) -> list[_Place]:
+    """What the records of a user name in these organisations, each once."""
+    found = ((record["organisationId"], record.get(name)) for record in records)
+    return list(dict.fromkeys(place for place in found if place[0] in organisations and is_valid_id(place[1])))
+
+
+def _batches(settings: Settings, entity: str, places: Sequence[_Place]) -> list[BatchGet]:
+    """Reads of definitions, in their order."""
+    table, name, columns, names = _DEFINITIONS[entity]
+    if not places:
+        return []
+    keys = [key(entity, orgId=org_id, **{name: one}) for org_id, one in places]
     return [
-        page.items if page.last_key is None else database.rest_of(call, page)
-        for call, page in zip(calls, pages, strict=True)
+        BatchGet(settings.table(table), tuple(keys[start : start + MOST_IN_BATCH]), columns, names)
+        for start in range(0, len(keys), MOST_IN_BATCH)
     ]
 
 
@@ -204,13 +317,33 @@ class _Definitions:
             for role in parts[0]:
                 self.roles[org_id, role["roleId"]] = role
             for held in parts[1]:
-                if held.get("active") is True:
-                    self.sets[org_id, held["setId"]] = frozenset(held.get("permissions", ()))
-            if width == 3:
-                for team_role in parts[2]:
-                    if team_role.get("active") is True:
-                        key = org_id, team_role["teamRoleId"]
-                        self.team_roles[key] = frozenset(team_role.get("capabilities", ()))
+                self._add_set((org_id, held["setId"]), held)
+            for team_role in parts[2] if width == 3 else ():
+                self._add_team_role((org_id, team_role["teamRoleId"]), team_role)
+
+    def add_held(
+        self,
+        organisations: Iterable[str],
+        roles: Mapping[_Place, dict | None],
+        team_roles: Mapping[_Place, dict | None],
+        sets: Iterable[tuple[_Place, dict]],
+    ) -> None:
+        """Of organisations only what a user has there, as it was found; None for what was not."""
+        self.organisations.update(organisations)
+        self.roles.update((place, role) for place, role in roles.items() if role is not None)
+        for place, held in sets:
+            self._add_set(place, held)
+        for place, team_role in team_roles.items():
+            if team_role is not None:
+                self._add_team_role(place, team_role)
+
+    def _add_set(self, place: _Place, held: dict) -> None:
+        if held.get("active") is True:
+            self.sets[place] = frozenset(held.get("permissions", ()))
+
+    def _add_team_role(self, place: _Place, team_role: dict) -> None:
+        if team_role.get("active") is True:
+            self.team_roles[place] = frozenset(team_role.get("capabilities", ()))
 
     def permissions_of(self, role: dict, org_id: str) -> tuple[frozenset[str], Mapping[str, tuple[str | None, ...]]]:
         """A role's permissions, and each with its sources: None for the role itself, or the ids of sets."""

@@ -22,6 +22,7 @@ _TARGET = "DynamoDB_20120810."
 _CONTENT_TYPE = "application/x-amz-json-1.0"
 _FIRST_BACKOFF = 0.025
 _LONGEST_BACKOFF = 1.0
+MOST_IN_BATCH = 100  # keys of a BatchGet
 # Each needs a connection, and each new one a TLS handshake; the authorizer asks as many for a token of eleven
 # organisations, all at once.
 _MOST_IN_FLIGHT = 37
@@ -274,7 +275,44 @@ class _Transact(NamedTuple):
         return None
 
 
-Call = Get | Query
+class BatchGet(NamedTuple):
+    """Read up to 100 items of one table by their keys, each once; the result has each item, or None, in their order.
+
+    What DynamoDB leaves unprocessed is asked for again until the deadline, so no result lacks an item that is there.
+    """
+
+    table: str
+    keys: tuple[dict, ...]
+    projection: str | None = None
+    names: dict[str, str] | None = None
+
+    def _request(self) -> tuple[str, dict]:
+        if not 0 < len(self.keys) <= MOST_IN_BATCH:
+            raise ValueError(f"A batch has 1 to {MOST_IN_BATCH} keys, not {len(self.keys)}")
+        return self._of([encode_item(key) for key in self.keys])
+
+    def _of(self, keys: list[dict]) -> tuple[str, dict]:
+        # The keys say which answer is whose.
+        projection = f"PK,SK,{self.projection}" if self.projection else None
+        part = {"Keys": keys, "ConsistentRead": True}
+        _optional(part, ProjectionExpression=projection, ExpressionAttributeNames=self.names)
+        return "BatchGetItem", {"RequestItems": {self.table: part}}
+
+    def _left(self, answer: dict) -> tuple[str, dict] | None:
+        """The request for what the answer leaves unprocessed, as consistent as the first one."""
+        left = answer.get("UnprocessedKeys") or {}
+        keys = [key for part in left.values() for key in part["Keys"]]
+        return self._of(keys) if keys else None
+
+    def _result(self, answer: dict, before: list | None = None) -> list[dict | None]:
+        """What came before, with the items of one more answer."""
+        found = [decode_item(item) for items in answer.get("Responses", {}).values() for item in items]
+        by_key = {(item["PK"], item["SK"]): item for item in found}
+        result = before or [None] * len(self.keys)
+        return [by_key.get((key["PK"], key["SK"]), had) for key, had in zip(self.keys, result, strict=True)]
+
+
+Call = Get | Query | BatchGet
 
 
 class Database:
@@ -296,7 +334,7 @@ class Database:
     ) -> None:
         self._region = region
         self._credentials = credentials
-        self._deadline = deadline
+        self.deadline = deadline
         self._attempt_timeout = attempt_timeout
         self._pool = Pool(endpoint or f"https://{_SERVICE}.{region}.amazonaws.com")
         self._signer = Signer(_SERVICE, region, self._pool.authority, _CONTENT_TYPE)
@@ -350,11 +388,8 @@ class Database:
         self._pool.close()
 
     def _run(self, calls: list, deadline: float | None = None) -> list:
-        end = time.monotonic() + (self._deadline if deadline is None else deadline)
-        requests = []
-        for call in calls:
-            operation, body = call._request()
-            requests.append((operation, json.dumps(body, separators=(",", ":")).encode()))
+        end = time.monotonic() + (self.deadline if deadline is None else deadline)
+        requests = [_encoded(call._request()) for call in calls]
         results: list = [None] * len(calls)
         waiting = list(range(len(calls)))
         attempt = 0
@@ -407,7 +442,14 @@ class Database:
                     continue
                 self._pool.keep(connection)
                 if status == 200:
-                    results[n] = calls[n]._result(json.loads(answer))
+                    body = json.loads(answer)
+                    if isinstance(calls[n], BatchGet):
+                        results[n] = calls[n]._result(body, results[n])
+                        if left := calls[n]._left(body):
+                            requests[n] = _encoded(left)
+                            failures[n] = Throttled("some keys were not processed", "UnprocessedKeys")
+                    else:
+                        results[n] = calls[n]._result(body)
                 else:
                     failures[n] = _retryable(calls[n], status, answer)
         finally:
@@ -485,6 +527,11 @@ def _number(text: str) -> int | float:
         return float(text)
 
 
+def _encoded(request: tuple[str, dict]) -> tuple[str, bytes]:
+    operation, body = request
+    return operation, json.dumps(body, separators=(",", ":")).encode()
+
+
 def _conditioned(body: dict, action: Put | Update | Delete | Check) -> dict:
     return _optional(
         body,
@@ -501,7 +548,7 @@ def _optional(body: dict, **values: object) -> dict:
 
 def _repeatable(call: object) -> bool:
     """Whether sending it again after an unknown outcome changes nothing more."""
-    if isinstance(call, (Get, Query, _Transact)):
+    if isinstance(call, (Get, Query, BatchGet, _Transact)):
         return True
     return isinstance(call, (Put, Delete)) and call.condition is None
 

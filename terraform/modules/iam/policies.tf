@@ -78,8 +78,9 @@ data "aws_iam_policy_document" "scheduler_trust" {
 
 locals {
   # DynamoDB actions that each kind of grant gives on leading keys. Scan is in none: IAM does not evaluate leading
-  # keys for it. TransactWriteItems is no IAM action: each part of a transaction is checked as the action it is.
-  read_actions   = ["dynamodb:GetItem", "dynamodb:Query"]
+  # keys for it. Of BatchGetItem it evaluates all of them: one key of another's refuses the whole batch.
+  # TransactWriteItems is no IAM action: each part of a transaction is checked as the action it is.
+  read_actions   = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"]
   check_actions  = ["dynamodb:ConditionCheckItem"]
   write_actions  = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
   create_actions = ["dynamodb:PutItem"]

@@ -13,6 +13,7 @@ from tests.support.iam import Request, is_allowed
 from tests.support.role_cases import (
     ASSIGNMENTS,
     CASES,
+    CATALOGUE,
     INVITATIONS,
     MEMBERSHIPS,
     PLATFORM_ASSIGNMENTS,
@@ -85,9 +86,12 @@ def test_role_can_do_what_it_must_and_nothing_that_it_must_not(role: str, polici
 DATA_MODEL = json.loads((ROOT / "contract" / "data-model.json").read_text(encoding="utf-8"))
 CONTRACT = json.loads((ROOT / "contract" / "services.json").read_text(encoding="utf-8"))["services"]
 ACTIONS = {
-    "reads": {"dynamodb:GetItem", "dynamodb:Query"},
+    "reads": {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"},
     "creates": {"dynamodb:PutItem"},
-    "writes": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"},
+    "writes": {
+        *("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
+        *("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
+    },
 }
 
 
@@ -174,6 +178,9 @@ def test_one_leading_key_of_another_service_refuses_a_request_for_several(polici
     assert is_allowed(policies["role"], Request("dynamodb:Query", table, {"dynamodb:LeadingKeys": (ROLES, SETS)}))
     write = Request("dynamodb:PutItem", table, {"dynamodb:LeadingKeys": (ROLES, SETS)})
     assert not is_allowed(policies["role"], write)
+    for keys, allowed in (((ROLES, SETS), True), ((ROLES, CATALOGUE), False)):
+        batch = Request("dynamodb:BatchGetItem", table, {"dynamodb:LeadingKeys": keys})
+        assert is_allowed(policies["authorizer"], batch) is allowed, keys
 
 
 # --- Beside the tables ---------------------------------------------------------------------------------------

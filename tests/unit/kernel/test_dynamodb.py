@@ -5,6 +5,7 @@ import uuid
 import pytest
 
 from bbws_access.kernel.dynamodb import (
+    BatchGet,
     Check,
     ConditionFailed,
     Credentials,
@@ -192,3 +193,13 @@ def test_a_server_that_we_do_not_trust_is_not_talked_to(local_aws, monkeypatch):
     database = Database("eu-west-1", local_aws.endpoint, lambda: Credentials("test", "test"), deadline=0.2)
     with pytest.raises(DatabaseUnavailable, match="certificate verify failed"):
         database.get("kernel", {"PK": "a", "SK": "b"})
+
+
+def test_items_by_their_keys_in_one_request(database, table, pk):
+    _fill(database, table, pk, 4)
+    keys = tuple({"PK": pk, "SK": f"B#{n:03d}"} for n in (2, 9, 0))
+    before = database.round_trips
+    whole, part = database.parallel([BatchGet(table, keys), BatchGet(table, keys, "#n", {"#n": "name"})])
+    assert database.round_trips == before + 1
+    assert [item and item["n"] for item in whole] == [2, None, 0]
+    assert part == [{**keys[0], "name": "x"}, None, {**keys[2], "name": "x"}]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from bbws_access.kernel.dynamodb import (
+    BatchGet,
     ConditionFailed,
     Credentials,
     Database,
@@ -289,3 +290,65 @@ def test_endpoints_that_make_no_sense_or_are_not_encrypted(endpoint):
 
 def test_the_endpoint_of_aws_itself():
     assert Database("af-south-1")._pool.authority == "dynamodb.af-south-1.amazonaws.com"
+
+
+def _items(body: bytes) -> list[dict]:
+    """The keys that a batch asks for, each as an item that says which it is."""
+    (part,) = json.loads(body)["RequestItems"].values()
+    assert part["ConsistentRead"] is True
+    assert part["ProjectionExpression"] == "PK,SK,#n"
+    assert part["ExpressionAttributeNames"] == {"#n": "name"}
+    return [{**key, "name": key["PK"]} for key in part["Keys"]]
+
+
+def _batch(count: int) -> BatchGet:
+    return BatchGet("t", tuple({"PK": str(n), "SK": "x"} for n in range(count)), "#n", {"#n": "name"})
+
+
+def test_what_a_batch_leaves_is_asked_for_again_and_nothing_is_lost():
+    """DynamoDB may leave out any of it, answers in any order, and says nothing of what is not there."""
+
+    def answer(number: int, head: str, body: bytes) -> Answer:
+        items = _items(body)
+        there = [item for item in items[::3] if item["PK"]["S"] != "6"]
+        left = {
+            "t": {"Keys": [{name: item[name] for name in ("PK", "SK")} for item in items if item not in items[::3]]}
+        }
+        return http(200, {"Responses": {"t": there[::-1]}, "UnprocessedKeys": left if left["t"]["Keys"] else {}})
+
+    with Loopback(answer) as server:
+        database = _database(server, deadline=30)
+        found, one = database.parallel([_batch(10), _batch(1)])
+        assert [item and item["name"] for item in found] == [None if n == 6 else str(n) for n in range(10)]
+        assert [item["name"] for item in one] == ["0"]
+        # 10, then 6 that were left, 4, 2 and 1: each time a third is answered. The other batch is not sent again.
+        assert [len(_items(body)) for _, body in server.requests if len(_items(body)) > 1] == [10, 6, 4, 2]
+        assert len(server.requests) == 6
+        assert database.round_trips == 5
+
+
+@pytest.mark.parametrize("left", ["all", "refused"])
+def test_a_batch_that_is_never_answered_whole_is_no_answer(left: str):
+    def answer(number: int, head: str, body: bytes) -> Answer:
+        if left == "refused":
+            return error("ProvisionedThroughputExceededException")
+        items = [{name: item[name] for name in ("PK", "SK")} for item in _items(body)]
+        return http(200, {"Responses": {"t": []}, "UnprocessedKeys": {"t": {"Keys": items}}})
+
+    with Loopback(answer) as server, pytest.raises(Throttled):
+        _database(server, deadline=0.5).parallel([_batch(3)])
+
+
+def test_a_batch_whose_connection_breaks_is_sent_again():
+    def answer(number: int, head: str, body: bytes) -> Answer:
+        return None if number == 0 else http(200, {"Responses": {"t": _items(body)}})
+
+    with Loopback(answer) as server:
+        assert len(_database(server, deadline=30).parallel([_batch(100)])[0]) == 100
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("count", [0, 101])
+def test_a_batch_has_as_many_keys_as_dynamodb_takes(count: int):
+    with Loopback(_script(FOUND)) as server, pytest.raises(ValueError, match="1 to 100 keys"):
+        _database(server).parallel([_batch(count)])
