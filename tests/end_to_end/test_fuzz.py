@@ -31,8 +31,16 @@ if TYPE_CHECKING:
     from tests.support.deployment import Deployment
 
 pytestmark = pytest.mark.xdist_group("dev")
-SCHEMA = schemathesis.openapi.from_dict(load_contract().document)
 EXAMPLES = 12  # requests for each operation; more find little and take a minute each
+
+
+# Made when the test runs: the cases of all operations take longer than all other tests take to be collected.
+LATER = schemathesis.pytest.from_fixture("schema")
+
+
+@pytest.fixture(scope="module")
+def schema() -> schemathesis.BaseSchema:
+    return schemathesis.openapi.from_dict(load_contract().document)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +58,7 @@ def inhabitants(dev: Deployment) -> Inhabitants:
     return Inhabitants.settle(dev, "fuzzed.example")
 
 
-@SCHEMA.parametrize()
+@LATER.parametrize()
 @settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -246,12 +246,19 @@ def _suggestion(name: str, known: Iterable[str]) -> str:
 # --- Terraform's language --------------------------------------------------------------------------------------------
 
 
-def _parse(path: Path, text: str) -> Any:
+@lru_cache(maxsize=32)
+def _tree(text: str) -> Any:
+    """What a text says; nobody changes it, so that files that many environments share are parsed once."""
     import hcl2
+
+    return hcl2.parses_to_tree(text)
+
+
+def _parse(path: Path, text: str) -> Any:
     from lark.exceptions import LarkError, UnexpectedInput
 
     try:
-        return hcl2.parses_to_tree(text if text.endswith("\n") else text + "\n")
+        return _tree(text if text.endswith("\n") else text + "\n")
     except UnexpectedInput as error:
         raise UsageError(f"{path}:{error.line}: this is not valid Terraform language.") from error
     except LarkError as error:

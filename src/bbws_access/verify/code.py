@@ -6,6 +6,7 @@ here, whatever their layout and comments.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -39,6 +40,7 @@ class Written:
 def unplanned(project: Project) -> dict[str, Written]:
     """All of it below terraform/stack and terraform/modules, each by folder, kind and name of its block."""
     found: dict[str, Written] = {}
+    of_one_name: Counter[str] = Counter()
     paths = sorted(
         path
         for top in (project.stack, project.modules)
@@ -67,7 +69,8 @@ def unplanned(project: Project) -> dict[str, Written]:
                 continue
             key = f"{here}: {_name(block)}"
             # Terraform refuses two of one name, but for `terraform` itself and what overrides another.
-            number = 1 + sum(name == key or name.startswith(f"{key} #") for name in found)
+            of_one_name[key] += 1
+            number = of_one_name[key]
             found[key if number == 1 else f"{key} #{number}"] = Written(dict(sorted(texts.items())), places)
             for text in texts.values():
                 taken |= resolved(text, local)

@@ -34,7 +34,7 @@ class Part:
     """An argument's expression, or what stands between a block's braces."""
     is_block: bool
 
-    @property
+    @cached_property
     def plain(self) -> str:
         """The text in one line, whatever its layout: equal for what `terraform fmt` would write alike."""
         return _one_line(self.text)
