@@ -78,6 +78,43 @@ class Operation:
         return resolve(document, raw.get("requestBody", {}))
 
 
+class _Place:
+    """A place in the tree of paths: what ends here, and what goes on below a word or below any value."""
+
+    __slots__ = ("any", "operation", "words")
+
+    def __init__(self) -> None:
+        self.operation: Operation | None = None
+        self.words: dict[str, _Place] = {}
+        self.any: _Place | None = None
+
+    def below(self, segment: str) -> _Place:
+        """The place below a segment of a path's template, made where there is none."""
+        if not segment.startswith("{"):
+            return self.words.setdefault(segment, _Place())
+        if self.any is None:
+            self.any = _Place()
+        return self.any
+
+    def find(self, segments: list[str]) -> Operation | None:
+        """What a path leads to. A word goes before a parameter, as API Gateway does it."""
+        # What is left to try, the last first: below a word nothing may end where below a parameter something does.
+        left = [(self, 0)]
+        while left:
+            place, depth = left.pop()
+            if depth == len(segments):
+                if place.operation is not None:
+                    return place.operation
+                continue
+            segment = segments[depth]
+            if place.any is not None and segment:
+                left.append((place.any, depth + 1))
+            word = place.words.get(segment)
+            if word is not None:
+                left.append((word, depth + 1))
+        return None
+
+
 class Contract:
     """The parsed contract. `operations` maps operation ids to operations."""
 
@@ -96,28 +133,22 @@ class Contract:
         self.data_model = data_model or {}
         self.services = services or {}
         self.operations = _operations(document)
-        self._routes: dict[tuple[str, int], list[Operation]] = {}
+        self._routes: dict[str, _Place] = {}
         for operation in self.operations.values():
-            self._routes.setdefault((operation.method, len(operation.segments)), []).append(operation)
-        for candidates in self._routes.values():
-            # A fixed segment goes before a parameter, as API Gateway does it.
-            candidates.sort(key=lambda o: [segment.startswith("{") for segment in o.segments])
+            place = self._routes.setdefault(operation.method, _Place())
+            for segment in operation.segments:
+                place = place.below(segment)
+            place.operation = place.operation or operation
 
     def match(self, method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
         """The operation that a request would reach, and the values of its path parameters."""
+        root = self._routes.get(method.upper())
         segments = path.strip("/").split("/")
-        for operation in self._routes.get((method.upper(), len(segments)), ()):
-            params = {}
-            for template, value in zip(operation.segments, segments, strict=True):
-                if template.startswith("{"):
-                    if not value:
-                        break
-                    params[template[1:-1]] = value
-                elif template != value:
-                    break
-            else:
-                return operation, params
-        return None
+        operation = root.find(segments) if root is not None else None
+        if operation is None:
+            return None
+        pairs = zip(operation.segments, segments, strict=True)
+        return operation, {name[1:-1]: value for name, value in pairs if name.startswith("{")}
 
 
 @lru_cache(maxsize=1)
