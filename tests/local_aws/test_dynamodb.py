@@ -289,3 +289,48 @@ def test_values_of_another_type(aws: Aws, unique: Callable[[str], str]) -> None:
             ConditionExpression="begins_with(a, :v)",
             ExpressionAttributeValues={":v": text},
         )
+
+
+def test_a_transaction_is_known_by_its_token(aws: Aws, table: str) -> None:
+    client = aws.client("dynamodb")
+
+    def add(number: str) -> None:
+        update = {
+            "TableName": table,
+            "Key": key("TOKEN"),
+            "UpdateExpression": "ADD added :n",
+            "ExpressionAttributeValues": {":n": {"N": number}},
+        }
+        client.transact_write_items(TransactItems=[{"Update": update}], ClientRequestToken="a-token")
+
+    add("2")
+    add("2")
+    assert client.get_item(TableName=table, Key=key("TOKEN"))["Item"]["added"] == {"N": "2"}
+    with pytest.raises(ClientError) as refused:
+        add("3")
+    assert refused.value.response["Error"]["Code"] == "IdempotentParameterMismatchException"
+
+
+def test_a_stream_tells_what_an_item_was(aws: Aws, unique: Callable[[str], str]) -> None:
+    client, name = aws.client("dynamodb"), unique("streamed")
+    arn = client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "PK", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    )["TableDescription"]["LatestStreamArn"]
+    for number in ("1", "2"):
+        client.put_item(TableName=name, Item={"PK": {"S": "a"}, "n": {"L": [{"N": number}]}})
+    client.delete_item(TableName=name, Key={"PK": {"S": "a"}})
+    streams = aws.client("dynamodbstreams")
+    [shard] = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+    iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")[
+        "ShardIterator"
+    ]
+    records = streams.get_records(ShardIterator=iterator)["Records"]
+    told = [
+        [one["dynamodb"].get(image, {}).get("n", {}).get("L") for image in ("OldImage", "NewImage")] for one in records
+    ]
+    one, two = [{"N": "1"}], [{"N": "2"}]
+    assert told == [[None, one], [one, two], [two, None]]

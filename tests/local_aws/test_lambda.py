@@ -55,6 +55,33 @@ def handler(event, context):
     assert len(printed) == 300 + 0 + 1 + 3
 
 
+def test_one_stream_of_an_environment(aws: Aws, unique: Callable[[str], str]) -> None:
+    """What an environment writes is one stream, which its context names; another environment has its own."""
+    source = """
+def handler(event, context):
+    print("line", event)
+    if event == 2:
+        raise ValueError("this environment ends")
+    return context.log_stream_name
+"""
+    name = unique("stream")
+    aws.function(name, source)
+    told = [
+        json.loads(aws.client("lambda").invoke(FunctionName=name, Payload=str(n))["Payload"].read()) for n in range(4)
+    ]
+    first, second = told[0], told[3]
+    assert told[1] == first != second
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", first)
+    logs, group = aws.client("logs"), f"/aws/lambda/{name}"
+    assert {one["logStreamName"] for one in logs.describe_log_streams(logGroupName=group)["logStreams"]} == {
+        first,
+        second,
+    }
+    for stream, lines in ((first, ["line 0", "line 1", "line 2"]), (second, ["line 3"])):
+        events = logs.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True)["events"]
+        assert [one["message"] for one in events if one["message"].startswith("line")] == lines
+
+
 FAILING = """
 import json
 class Refused(Exception):

@@ -212,8 +212,15 @@ class _Unpickler(pickle.Unpickler):
     def __init__(self, file: io.BufferedReader, blobs: Path):
         super().__init__(file)
         self._blobs = blobs
+        self._read: dict[str, bytes] = {}
 
     def persistent_load(self, name: str) -> bytes:
+        # A function's package is an object of S3 as well: the same bytes once.
+        if name not in self._read:
+            self._read[name] = self._content(name)
+        return self._read[name]
+
+    def _content(self, name: str) -> bytes:
         content = (self._blobs / name).read_bytes()
         if hashlib.sha256(content).hexdigest() != name:
             raise ValueError(f"blob {name} is damaged")

@@ -26,6 +26,12 @@ _TYPES = frozenset(("S", "N", "B", "SS", "NS", "BS", "M", "L", "BOOL", "NULL"))
 # Functions that are conditions, and how many operands each takes.
 _CONDITIONS = {"attribute_exists": 1, "attribute_not_exists": 1, "attribute_type": 2, "begins_with": 2, "contains": 2}
 
+# What looks at values and not at their types alone: bounds, and the name of a type.
+_BY_VALUE = ("BETWEEN", "ATTRIBUTE_TYPE")
+# A program has few expressions and sends them again and again: what was right is right for other values too.
+_faultless: set[tuple[Any, ...]] = set()
+_MOST_REMEMBERED = 4096
+
 Path = tuple[str | int, ...]
 
 
@@ -53,6 +59,24 @@ class Expressions:
     def check(self, kinds: dict[str, str | None], *, batch: bool = False) -> Iterator[str]:
         """What is wrong with these expressions, by the names of their parameters."""
         there = {kind: text for kind, text in kinds.items() if text is not None}
+        shape = self._shape(there)
+        if shape in _faultless:
+            return
+        found = list(self._check(there))
+        yield from found
+        if not found and shape is not None:
+            if len(_faultless) >= _MOST_REMEMBERED:
+                _faultless.clear()
+            _faultless.add(shape)
+
+    def _shape(self, there: dict[str, str]) -> tuple[Any, ...] | None:
+        """All that decides whether these expressions are right, None where the values themselves do."""
+        if any(word in text.upper() for text in there.values() for word in _BY_VALUE):
+            return None
+        kinds = tuple((name, tuple(value)) for name, value in self._values.items())
+        return tuple(there.items()), self._given, tuple(self._names.items()), kinds
+
+    def _check(self, there: dict[str, str]) -> Iterator[str]:
         for what, given, placeholders, form in (
             ("ExpressionAttributeNames", self._given[0], self._names, r"#[A-Za-z0-9_]+"),
             ("ExpressionAttributeValues", self._given[1], self._values, r":[A-Za-z0-9_]+"),

@@ -32,9 +32,8 @@ import jsonschema_rs
 from ministack.core import iam_evaluator
 from ministack.core.arn import execute_api_arn
 from ministack.services import apigateway_v1 as gateway
-from ministack.services import cloudwatch_logs
 
-from bbws_access.local_aws.shims import velocity
+from bbws_access.local_aws.shims import log_groups, velocity
 from bbws_access.local_aws.shims.apigateway_deployments import serving
 from bbws_access.local_aws.shims.cloudwatch import publish
 from bbws_access.local_aws.shims.permissions import function_permits, role_permits
@@ -521,17 +520,7 @@ def _write_access_log(stage: dict[str, Any], exchange: _Exchange) -> None:
         return _escaped(context.get(name) or context.get(_ALIASES.get(name, ""), "-"))
 
     group = destination.split(":log-group:", 1)[1].removesuffix(":*")
-    message = _VARIABLE.sub(value, template)
-    now = int(time.time() * 1000)
-    if group not in cloudwatch_logs._log_groups:
-        return
-    streams = cloudwatch_logs._log_groups[group]["streams"]
-    stream = f"{context['apiId']}-{exchange.stage_name}"
-    if stream not in streams:
-        cloudwatch_logs._create_log_stream({"logGroupName": group, "logStreamName": stream})
-    cloudwatch_logs._put_log_events(
-        {"logGroupName": group, "logStreamName": stream, "logEvents": [{"timestamp": now, "message": message}]}
-    )
+    log_groups.write(group, f"{context['apiId']}-{exchange.stage_name}", [_VARIABLE.sub(value, template)])
 
 
 def _escaped(text: str) -> str:

@@ -24,7 +24,7 @@ from botocore.model import ServiceModel, Shape
 from ministack.core.responses import request_scope
 from ministack.services import cloudwatch, cloudwatch_logs, lambda_svc
 
-from bbws_access.local_aws.shims import log_patterns, metric_math
+from bbws_access.local_aws.shims import log_groups, log_patterns, metric_math, metric_points
 
 logger = logging.getLogger("local-aws.cloudwatch")
 
@@ -45,6 +45,8 @@ _COMPARISONS = {
 
 def install() -> None:
     """Complete metrics and alarms, and begin to evaluate."""
+    metric_points.install()
+    log_groups.install()
     _bridge_query_protocol()
     _keep_whole_alarms()
     _publish_lambda_metrics()
@@ -262,7 +264,8 @@ def _series(
     namespace: str, name: str, dimensions: list[dict[str, str]] | None, statistic: str, period: int, periods: list[int]
 ) -> metric_math.Series:
     within: dict[int, list[dict[str, Any]]] = {start: [] for start in periods}
-    for point in _points(namespace, name, dimensions):
+    # A copy: points are put meanwhile.
+    for point in list(_points(namespace, name, dimensions)):
         start = math.floor(point["Timestamp"] / period) * period
         if start in within:
             within[start].append(point)
@@ -281,11 +284,13 @@ def _points(namespace: str, name: str, dimensions: list[dict[str, str]] | None) 
     return cloudwatch._metrics.get((namespace, name, wanted)) or []
 
 
-def _grounds(alarm: dict[str, Any], now: float) -> tuple[Any, ...]:
-    """What an alarm's state follows from; while it stays the same, so does the state.
+def _seen(points: list[dict[str, Any]]) -> tuple[Any, ...]:
+    """What differs as soon as a point was added or removed."""
+    return getattr(points, "changes", None), len(points), points[-1]["Timestamp"] if points else None
 
-    Points are only ever added at the end, and after two weeks removed at the beginning.
-    """
+
+def _grounds(alarm: dict[str, Any], now: float) -> tuple[Any, ...]:
+    """What an alarm's state follows from; while it stays the same, so does the state."""
     stats = [query["MetricStat"] for query in alarm.get("Metrics") or () if query.get("MetricStat")]
     watched = [
         (stat["Metric"]["Namespace"], stat["Metric"]["MetricName"], stat["Metric"].get("Dimensions")) for stat in stats
@@ -293,10 +298,7 @@ def _grounds(alarm: dict[str, Any], now: float) -> tuple[Any, ...]:
     if not alarm.get("Metrics"):
         watched.append((alarm.get("Namespace", ""), alarm.get("MetricName", ""), alarm.get("Dimensions")))
     period = min([stat["Period"] for stat in stats] or [alarm.get("Period", 60)])
-    seen = []
-    for one in watched:
-        points = _points(*one)
-        seen.append((len(points), points[-1]["Timestamp"] if points else None))
+    seen = [_seen(_points(*one)) for one in watched]
     return (id(alarm), alarm.get("AlarmConfigurationUpdatedTimestamp"), alarm["StateValue"], now // period, *seen)
 
 

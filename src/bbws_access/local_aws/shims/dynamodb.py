@@ -23,6 +23,8 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import dynamodb
 
+from bbws_access.local_aws.shims import dynamodb_memory
+
 Response = tuple[int, dict[str, Any], bytes]
 
 # How long a transaction has its items to itself.
@@ -100,6 +102,7 @@ def install() -> None:
     _check_expressions()
     _compare_by_type()
     _remember_expressions()
+    dynamodb_memory.install()
 
 
 def _remember_expressions() -> None:

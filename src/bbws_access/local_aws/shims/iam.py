@@ -4,6 +4,9 @@
 |---|---|---|
 | the policies within a role have 10,240 characters together | any number | `test_sizes_of_policies` |
 | `*` and `?` stand for every character | not for a line break | `test_a_wildcard_stands_for_every_character` |
+
+And what costs no answer but time: a policy's text is taken apart once, and who calls is looked up without all of their
+policies where only the name is asked for.
 """
 
 import re
@@ -11,9 +14,12 @@ from functools import lru_cache
 from typing import Any
 
 from ministack.core import iam_evaluator
+from ministack.core.responses import _account_from_sts_session, get_account_id
+from ministack.core.router import extract_access_key_id
 from ministack.services import iam
 
 _MOST = 10_240
+_PRINCIPALS = ("Root", "User", "AssumedRole", "FederatedUser")
 
 
 def install() -> None:
@@ -26,6 +32,8 @@ def install() -> None:
         return re.compile(found.pattern.removeprefix("^").removesuffix("$") + r"\Z", found.flags | re.DOTALL)
 
     iam_evaluator._fnmatch_compile = whole
+    iam_evaluator.parse_policy_document = _remembering(iam_evaluator.parse_policy_document)
+    iam_evaluator.request_caller_arn = caller
     put_role_policy = iam._put_role_policy
 
     def put(parameters: dict[str, Any]) -> tuple:
@@ -38,3 +46,31 @@ def install() -> None:
         return put_role_policy(parameters)
 
     iam._IAM_HANDLERS["PutRolePolicy"] = put
+
+
+def _remembering(parse: Any) -> Any:
+    """Take each text of a policy apart once: MiniStack does it for every request. Who changes a policy has another."""
+    parse_text = lru_cache(maxsize=1024)(parse)
+
+    def parse_document(document: str | dict[str, Any]) -> list[iam_evaluator.ParsedStatement]:
+        return parse_text(document) if isinstance(document, str) else parse(document)
+
+    return parse_document
+
+
+def caller(headers: dict[str, str], query_params: dict[str, Any] | None = None) -> str:
+    """The ARN of whoever sends a request; the account's root where nobody is known by its key.
+
+    MiniStack gathers all policies of the caller to tell its name.
+    """
+    nobody = f"arn:aws:iam::{get_account_id()}:root"
+    try:
+        key = extract_access_key_id(headers or {}, query_params or {})
+        if not key:
+            return nobody
+        found = iam_evaluator.resolve_credential(key, _account_from_sts_session(key) or get_account_id())
+    except Exception:
+        return nobody
+    if isinstance(found, iam_evaluator.CredentialResolutionError) or found.principal_type not in _PRINCIPALS:
+        return nobody
+    return found.principal_arn or nobody

@@ -10,17 +10,22 @@
 """
 
 import json
+import logging
 import queue
 import re
 import threading
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
-from ministack.core import lambda_runtime
-from ministack.services import cloudwatch_logs, lambda_svc
+from ministack.core import lambda_runtime, responses
+from ministack.services import lambda_svc
 
 from bbws_access.local_aws.errors import LocalAwsError
+from bbws_access.local_aws.shims import log_groups
+
+logger = logging.getLogger("local-aws.lambda")
 
 # A line that no function writes: it ends the logs of one invocation.
 _END = "\x1e end of invocation \x1e"
@@ -95,7 +100,7 @@ def install(interpreter: Path) -> None:
     lambda_runtime._detect_runtime_binary = detect_runtime_binary
     lambda_runtime.Worker._drain_stderr_bounded = drain_to_the_end
     _answer_with_the_exception()
-    _write_json_of_the_platform()
+    _write_logs()
 
 
 def _logs_json(config: dict[str, Any]) -> bool:
@@ -140,29 +145,64 @@ def _answer_with_the_exception() -> None:
     lambda_svc._execute_function_warm = execute_with_answer
 
 
-def _write_json_of_the_platform() -> None:
-    emit, append = lambda_svc._emit_lambda_logs, cloudwatch_logs._append_log_events
-    fan_out = cloudwatch_logs._fanout_to_subscription_filters
-    writing = threading.local()
+def _write_logs() -> None:
+    """Write what an invocation leaves in the logs: into the stream of its execution environment, in its format."""
+    emit, invoke, spawn = lambda_svc._emit_lambda_logs, lambda_runtime.Worker.invoke, lambda_runtime.Worker._spawn
+    new_uuid = responses.new_uuid
+    last, spawning = threading.local(), threading.local()
 
-    def emit_in_format(func: dict[str, Any], *arguments: Any, **settings: Any) -> None:
-        writing.json = _logs_json(func.get("config") or func)
+    def spawn_with_stream(worker: Any, *arguments: Any, **settings: Any) -> Any:
+        version = worker.config.get("Version", "$LATEST")
+        worker.log_stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{version}]{uuid.uuid4().hex}"
+        spawning.stream = worker.log_stream
         try:
-            emit(func, *arguments, **settings)
+            return spawn(worker, *arguments, **settings)
         finally:
-            writing.json = False
+            spawning.stream = None
 
-    def in_format(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        if not getattr(writing, "json", False):
-            return events
-        told = [{**event, "message": _platform_line(event["message"], event["timestamp"])} for event in events]
-        return [event for event in told if event["message"]]
+    def remember(worker: Any, *arguments: Any, **settings: Any) -> dict[str, Any]:
+        last.stream = None
+        result = invoke(worker, *arguments, **settings)
+        last.stream = getattr(worker, "log_stream", None)
+        return result
 
-    cloudwatch_logs._append_log_events = lambda stream, events: append(stream, in_format(events))
-    cloudwatch_logs._fanout_to_subscription_filters = lambda group, stream, events: fan_out(
-        group, stream, in_format(events)
-    )
-    lambda_svc._emit_lambda_logs = emit_in_format
+    def write(
+        func: dict[str, Any],
+        request_id: str,
+        log_text: str,
+        error: bool,
+        duration_ms: int,
+        *,
+        log_source: str | None = None,
+    ) -> None:
+        stream, last.stream = getattr(last, "stream", None), None
+        if stream is None or log_source:
+            emit(func, request_id, log_text, error, duration_ms, log_source=log_source)
+            return
+        config = func.get("config") or func
+        try:
+            name = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
+            lines = [
+                f"START RequestId: {request_id} Version: {config.get('Version', '$LATEST')}",
+                *log_text.splitlines(),
+                f"END RequestId: {request_id}",
+                f"REPORT RequestId: {request_id}\tDuration: {duration_ms} ms\tBilled Duration: {duration_ms} ms\t"
+                f"Memory Size: {config.get('MemorySize', 128)} MB\t"
+                f"Max Memory Used: {lambda_svc._probe_peak_memory_mb(func)} MB",
+            ]
+            if _logs_json(config):
+                now = int(time.time() * 1000)
+                lines = [line for line in (_platform_line(line, now) for line in lines) if line]
+            log_groups.write(name, stream, lines, make_group=True)
+        except Exception:
+            # An invocation never fails for its logs.
+            logger.exception("the logs of %s could not be written", config.get("FunctionName"))
+
+    # The environment of a function says what its stream is; MiniStack makes up a name there.
+    responses.new_uuid = lambda: getattr(spawning, "stream", None) or new_uuid()
+    lambda_runtime.Worker._spawn = spawn_with_stream
+    lambda_runtime.Worker.invoke = remember
+    lambda_svc._emit_lambda_logs = write
 
 
 def _platform_line(line: str, milliseconds: int) -> str:

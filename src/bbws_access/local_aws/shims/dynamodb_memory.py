@@ -1,0 +1,92 @@
+"""DynamoDB: what it remembers for a while takes little room.
+
+| AWS | MiniStack | test |
+|---|---|---|
+| a record of a stream is there for a day | with all that it names | `test_dynamodb_memory.py` |
+| a token is known for ten minutes | with the whole request | `test_a_transaction_is_known_...` |
+
+MiniStack keeps each record with the whole item of before and of now, and each token with the whole request. Here a
+record is packed until somebody reads it, and a token has the request's digest, which is all that it is compared by.
+"""
+
+import hashlib
+import json
+import pickle
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Any, SupportsIndex
+
+from ministack.core.responses import AccountRegionScopedDict
+from ministack.services import dynamodb
+
+Record = dict[str, Any]
+
+
+class Packed(list[Any]):
+    """A list of records, each packed; whoever reads one gets a copy."""
+
+    def __init__(self, records: Iterable[Record] = ()):
+        super().__init__(map(_pack, records))
+
+    def append(self, record: Record) -> None:
+        """Pack a record behind the others."""
+        super().append(_pack(record))
+
+    def __iter__(self) -> Iterator[Record]:
+        return map(_unpack, super().__iter__())
+
+    def __getitem__(self, at: SupportsIndex | slice) -> Any:
+        found = super().__getitem__(at)
+        return [_unpack(one) for one in found] if isinstance(at, slice) else _unpack(found)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (list(super().__iter__()),)
+
+
+class Digest:
+    """Stands for a request of which it only matters whether another one is the same."""
+
+    __slots__ = ("_digest",)
+
+    def __init__(self, request: Any):
+        self._digest = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).digest()
+
+    def __eq__(self, other: object) -> bool:
+        return self._digest == (other if isinstance(other, Digest) else Digest(other))._digest
+
+    def __hash__(self) -> int:
+        return hash(self._digest)
+
+
+class _Streams(AccountRegionScopedDict):
+    """The records of each table's stream."""
+
+    __slots__ = ()
+
+    def __setitem__(self, key: Any, records: Iterable[Record]) -> None:
+        super().__setitem__(key, records if isinstance(records, Packed) else Packed(records))
+
+
+def install() -> None:
+    """Keep records and tokens small."""
+    dynamodb._stream_records = _Streams()
+    store = dynamodb._txn_token_store
+
+    def store_digest(token: str, entry: dict[str, Any]) -> None:
+        store(token, {**entry, "signature": Digest(entry["signature"])})
+
+    dynamodb._txn_token_store = store_digest
+
+
+def _pack(record: Record) -> bytes:
+    return zlib.compress(pickle.dumps(record, pickle.HIGHEST_PROTOCOL), 1)
+
+
+def _unpack(packed: bytes) -> Record:
+    return pickle.loads(zlib.decompress(packed))  # noqa: S301 - packed above, in this process or one before
+
+
+def _restored(packed: list[bytes]) -> Packed:
+    found = Packed()
+    list.extend(found, packed)
+    return found
