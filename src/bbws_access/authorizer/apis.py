@@ -177,6 +177,11 @@ def _problems_of_access(operations: Iterable[Operation]) -> Iterator[str]:
 
 def _problems_of_policies(api: Api) -> Iterator[str]:
     """Routes that policies cannot keep apart for what people can hold: the platform's roles are given."""
+    for beginning, other in api.routes.strays():
+        yield (
+            f"{other.method} {other.path} belongs to no organisation, and a request below /{beginning}{{orgId}} may be "
+            f"one for it: a policy that opens all of an organisation would open it as well; move it to another path"
+        )
     platform = [role["permissions"] for role in platform_roles().values()]
     for first, second, parameters in api.routes.inseparable(platform):
         lengths = dict.fromkeys(parameters, _SOME_LENGTH) | api.routes.widths

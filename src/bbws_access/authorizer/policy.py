@@ -195,6 +195,13 @@ class RouteMap:
         stems = {n: _stem(operation.segments, "orgId") for n, operation in enumerate(self.operations)}
         self._beginnings = sorted({"".join(f"{part}/" for part in stem[:-1]) for stem in stems.values() if stem})
         self._beside = self.in_organisation & ~sum(1 << n for n, stem in stems.items() if stem)
+        # With which methods everything below an organisation is opened: a `*` may stand for the beginning of a path,
+        # so it must reach into nothing where the organisation is a second one.
+        self._openings = [
+            f"{method}/{beginning}"
+            for beginning in self._beginnings
+            for method in ((_STAR,) if not self._strays(_STAR, beginning) else self._by_method)
+        ]
 
     def mask(self, permissions: Iterable[str]) -> int:
         """The routes, as bits, that these permissions open, each by itself."""
@@ -841,7 +848,25 @@ class RouteMap:
 
     def _starts(self, org_ids: Iterable[str]) -> list[str]:
         """Everything below each of these organisations."""
-        return [f"*/{beginning}{org_id}/*" for org_id in org_ids for beginning in self._beginnings]
+        return [f"{opening}{org_id}/*" for org_id in org_ids for opening in self._openings]
+
+    def _strays(self, method: str, beginning: str) -> list[int]:
+        """Routes into which what is open below an organisation would reach though their organisation is another."""
+        pattern = [*beginning.split("/")[:-1], "{orgId}", _STAR]
+        return [
+            reach.route
+            for reach in self._reaches(method, pattern, None)
+            if reach.constraint.get("orgId") != ("bound", "orgId") and not self.signed_in >> reach.route & 1
+        ]
+
+    def strays(self) -> list[tuple[str, Operation]]:
+        """Beginnings of paths before an organisation's id, each with a route of none that such a path also leads to."""
+        return [
+            (beginning, self.operations[route])
+            for beginning in self._beginnings
+            for method in self._by_method
+            for route in self._strays(method, beginning)
+        ]
 
     def _own_lists(self, shape: tuple) -> _Lists:
         allow, deny = ([(one, self._owner(one)) for one in kind] for kind in self._compacted(shape))

@@ -107,6 +107,11 @@ def _add(path: str, method: str, access: object) -> Callable[[dict], None]:
             _add("/organisations/{orgId}/sites/{siteId}/teams/{teamId}", "get", [{"capability": "CAN_VIEW_SITES"}]),
             f"GET {ONE} and GET /organisations/{{orgId}}/sites/{{siteId}}/teams/{{teamId}} cannot be told apart",
         ),
+        (
+            _add("/organisations/{siteId}/secrets", "get", [{"permission": "site:read"}]),
+            "GET /organisations/{siteId}/secrets belongs to no organisation, and a request below "
+            "/organisations/{orgId} may be one for it",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(change: Callable[[dict], None], said: str) -> None:
@@ -116,6 +121,15 @@ def test_what_is_wrong_is_named(change: Callable[[dict], None], said: str) -> No
         check_api("sites", document)
     assert said in str(caught.value)
     assert str(caught.value).startswith("The API 'sites' cannot go behind the authorizer:\n- ")
+
+
+def test_a_second_organisation_in_a_path_is_no_obstacle() -> None:
+    """The policies tell it from the first: test_policy_growth."""
+    document = copy.deepcopy(SITES)
+    _add("/organisations/{orgId}/partners/organisations/{partnerId}/sites", "get", [{"permission": "site:read"}])(
+        document
+    )
+    check_api("sites", document)
 
 
 def test_an_organisation_has_no_length_that_could_tell_its_paths_apart() -> None:

@@ -180,6 +180,37 @@ def test_what_begins_elsewhere_shuts_nothing_in_an_open_organisation() -> None:
         assert one == (org != _org(3)), org
 
 
+@pytest.mark.parametrize("count", [1, 150], ids=["organisation", "truncated"])
+@pytest.mark.parametrize(
+    "further",
+    [
+        "/organisations/{orgId}/partners/organisations/{partnerId}/secrets",
+        "/platform/organisations/{id}/secrets",
+        "/partners/{partnerId}/organisations/{id}/secrets/{secretId}",
+    ],
+)
+def test_what_opens_an_organisation_opens_no_path_in_which_it_comes_second(further: str, count: int) -> None:
+    """A `*` for the method also stands for the beginning of a path, up to another organisation's partner."""
+    paths = ("/organisations/{orgId}/teams/{teamId}", further)
+    raw = {"x-bbws-service": "x", "x-bbws-access": [{"permission": "team:read"}]}
+    operations = [
+        Operation({}, path, method, raw | {"operationId": f"{method}{path}"}, [])
+        for path in paths
+        for method in ("get", "put")
+    ]
+    members = [_grant(frozenset({"*"}), k, _team(k, n)) for k in range(count) for n in range(100 if count == 1 else 1)]
+    policy = RouteMap(operations).compile(Access(ME, tuple(members)), PREFIX)
+    assert policy.detail == ("organisation" if count == 1 else "truncated")
+    for method in ("GET", "PUT"):
+        assert is_allowed(policy.document, f"{PREFIX}{method}/organisations/{_org(0)}/teams/{_team(0, 0)}")
+        for own in ("organisations", _org(0)):
+            values = {"orgId": _org(999_999), "partnerId": _org(0), "id": _org(0), "secretId": own}
+            parts = [values[part[1:-1]] if part.startswith("{") else part for part in further[1:].split("/")]
+            assert not is_allowed(policy.document, f"{PREFIX}{method}/{'/'.join(parts)}"), parts
+    # Of our own API, and of all without such a path, an organisation is one pattern still.
+    assert RouteMap(operations[:2])._starts([_org(0)]) == [f"*/organisations/{_org(0)}/*"]
+
+
 def test_no_organisation_is_opened_for_teams_that_cannot_be() -> None:
     """Records whose team is a word of a path, or no id at all, give nothing."""
     strange = (Membership(_org(0), team, frozenset(CAPABILITIES)) for team in ("roles", "BAD", None, 5, "", "a*"))

@@ -66,6 +66,7 @@ APIS = {
     "one length beside others": _sites(
         "/sites", ONE_LENGTH, secrets="site:delete", pages__page__versions="site:read", pages__page="site:update"
     ),
+    "partners": _sites(IN_ORGANISATION, ONE_LENGTH, partners__organisations__page__secrets="site:update"),
     "one length": _sites(IN_ORGANISATION, ONE_LENGTH, pages="site:update", secrets="site:delete"),
 }
 VALUES = {
@@ -79,7 +80,7 @@ VALUES = {
     "invitationId": _ids("inv", "1"),
     "exportId": _ids("exp", "1"),
     "siteId": [_ids("site", "1")[0][:30]],
-    "pageId": ["Page-1", "SECRETS"],
+    "pageId": ["Page-1", "SECRETS", ORGS[0]],
 }
 
 
@@ -216,7 +217,7 @@ def test_no_spelling_opens_what_is_refused(name: str, access: Access) -> None:
 def test_nor_where_a_policy_is_said_in_fewer_words_or_whole_organisations_are_open(access: Access, limit: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bbws_access.authorizer.policy.LARGEST_POLICY", limit)
-        for name in ("full", "lower case", "pages and secrets"):
+        for name in ("full", "lower case", "pages and secrets", "partners"):
             api = APIS[name]
             policy = RouteMap(api.contract.operations.values(), api.routes.widths, api.routes.lower_case).compile(
                 access, PREFIX
