@@ -42,6 +42,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _REST_SECONDS = 20.0
 # The step of a client's ten that deletes what an earlier one made.
 _ROLE_GOES = 9
+_TRIES = 20
 
 
 class Cpu(NamedTuple):
@@ -316,9 +317,13 @@ class _Client:
 
     def _ask(self, connection: http.client.HTTPSConnection, method: str, path: str, body: Any) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-        connection.request(method, self._path + path, json.dumps(body) if body is not None else None, headers)
-        answer = connection.getresponse()
-        content = answer.read()
+        for _ in range(_TRIES):
+            connection.request(method, self._path + path, json.dumps(body) if body is not None else None, headers)
+            answer = connection.getresponse()
+            content = answer.read()
+            # Writers of one organisation at the same moment are told to try again; their waiting counts.
+            if answer.status != http.client.SERVICE_UNAVAILABLE:
+                break
         if answer.status >= http.client.BAD_REQUEST:
             raise RuntimeError(f"{method} {path}: {answer.status} {content[:500]!r}")
         return json.loads(content or b"{}")

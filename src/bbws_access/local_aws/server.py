@@ -25,6 +25,7 @@ ACCOUNT_ID = "000000000000"
 HOST = "127.0.0.1"
 HEALTH_PATH = "/_ministack/health"
 _SETTLE_SECONDS = 2.0
+_IDLE_SECONDS = 75.0
 
 # What the emulator's process may keep of its caller's environment: nothing that names an AWS account, a profile,
 # a proxy or a Python path.
@@ -112,10 +113,9 @@ def run(arguments: list[str]) -> int:
 
 async def _serve(folder: Path, port: int, certificate: Path, key: Path) -> None:
     # MiniStack reads its environment while it is imported, so not before now.
-    from hypercorn.asyncio import serve
-    from hypercorn.config import Config
     from ministack.app import app
 
+    from bbws_access.local_aws import web
     from bbws_access.local_aws.shims import install_shims
     from bbws_access.local_aws.snapshot import Snapshots
 
@@ -136,21 +136,12 @@ async def _serve(folder: Path, port: int, certificate: Path, key: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    config = Config()
-    config.bind = [f"{HOST}:{port}"]
-    config.certfile, config.keyfile = str(certificate), str(key)
-    config.keep_alive_timeout = 75
-    config.loglevel = "WARNING"
     stopped = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, stopped.set)
+    await web.start(watched_app, HOST, port, str(certificate), str(key), _IDLE_SECONDS)
     logging.getLogger("local-aws").info("listening on https://%s:%s", HOST, port)
-    server = asyncio.create_task(serve(watched_app, config, shutdown_trigger=asyncio.Event().wait))
-    stop = asyncio.create_task(stopped.wait())
-    await asyncio.wait((server, stop), return_when=asyncio.FIRST_COMPLETED)
-    if server.done():
-        await server
-        return
+    await stopped.wait()
     await requests.settle(_SETTLE_SECONDS)
     await asyncio.to_thread(snapshots.close)
     logging.getLogger("local-aws").info("stopped, state saved")
