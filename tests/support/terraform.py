@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import json
 import os
@@ -24,6 +25,7 @@ from hcl2 import SerializationOptions
 from bbws_access.cli.project import Project
 from bbws_access.cli.terraform import UNCOLLECTED, find_provider
 from bbws_access.verify import inputs
+from bbws_access.verify.provider import Providers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,15 +96,19 @@ class Workspace:
     def terraform(self, folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> str:
         """Runs Terraform in a folder of the workspace and returns what it printed; the test fails where it fails."""
         command = ["terraform", *arguments]
-        env = environment or self.environment
+        env = environment or self._served(folder, arguments[0])
         result = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
         if result.returncode:
             pytest.fail(f"{' '.join(command)} in {folder.name}:\n{result.stdout}\n{result.stderr}", pytrace=False)
         return result.stdout
 
+    def _served(self, folder: Path, command: str) -> Environment:
+        """The environment in which Terraform finds a provider at work, which `init` is not to find."""
+        return self.environment if command in ("init", "fmt") else self.environment | _providers().settings(folder)
+
     def terraform_lines(self, folder: Path, *arguments: str, environment: Environment | None = None) -> list[str]:
         """What Terraform prints in a folder of the workspace, also where it fails, line by line."""
-        command, env = ["terraform", *arguments], environment or self.environment
+        command, env = ["terraform", *arguments], environment or self._served(folder, arguments[0])
         result = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
         return result.stdout.splitlines()
 
@@ -137,6 +143,14 @@ def _kept_schemas(path: Path) -> dict[str, Any]:
 def _names(block: dict[str, Any]) -> dict[str, Any]:
     inner = {name: _names(one["block"]) for name, one in block.get("block_types", {}).items()}
     return {"attributes": list(block.get("attributes", ())), "blocks": inner}
+
+
+@cache
+def _providers() -> Providers:
+    """Providers at work for as long as the process that runs the tests."""
+    providers = Providers(terraform_environment(ROOT))
+    atexit.register(providers.close)
+    return providers
 
 
 def terraform_environment(folder: Path) -> dict[str, str]:

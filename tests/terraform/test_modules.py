@@ -10,12 +10,10 @@ from pathlib import Path
 import pytest
 
 from bbws_access.verify import inputs
-from bbws_access.verify.provider import has_one_configuration
 from tests.support.terraform import (
     MODULES,
     ROOT,
     STACK,
-    Environment,
     Workspace,
     account,
     blocks,
@@ -69,9 +67,9 @@ def test_files_are_formatted(folder: Path, workspace: Workspace) -> None:
 
 
 @every_configuration
-def test_configuration_is_valid(folder: Path, workspace: Workspace, provider: Environment) -> None:
+def test_configuration_is_valid(folder: Path, workspace: Workspace) -> None:
     copy = workspace.initialised(workspace.copy_of(folder))
-    printed = workspace.terraform(copy, "validate", "-no-color", environment=provider)
+    printed = workspace.terraform(copy, "validate", "-no-color")
     assert "Warning" not in printed, printed
 
 
@@ -94,7 +92,7 @@ def test_native_tests_pass(folder: Path, file: str, native_results: Callable[[Pa
 
 
 @pytest.fixture(scope="session")
-def native_results(workspace: Workspace, provider: Environment) -> Callable[[Path], dict[str, list[str]]]:
+def native_results(workspace: Workspace) -> Callable[[Path], dict[str, list[str]]]:
     """How each run of a folder's native tests ended, by file, and what was wrong; each folder's are run once."""
 
     @cache
@@ -106,8 +104,7 @@ def native_results(workspace: Workspace, provider: Environment) -> Callable[[Pat
             take(said, workspace.terraform_lines(parts[0][0].folder, "test", "-json"))
         if any(planning.runs for _, planning in parts):
             copy = workspace.initialised(parts[0][1].folder)
-            environment = provider if has_one_configuration(copy) else workspace.environment
-            take(said, workspace.terraform_lines(copy, "test", "-json", environment=environment))
+            take(said, workspace.terraform_lines(copy, "test", "-json"))
         return {file: sorted(lines) for file, lines in said.items()}
 
     def take(said: dict[str, list[str]], lines: list[str]) -> None:

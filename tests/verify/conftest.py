@@ -16,6 +16,7 @@ import pytest
 from bbws_access.cli.project import Project
 from bbws_access.verify import engine, jobs, slices
 from bbws_access.verify.dependencies import Graph, read_graph
+from bbws_access.verify.provider import Providers
 from bbws_access.verify.report import COMPLETE, Step
 from bbws_access.verify.rules import Evidence
 from bbws_access.verify.runner import Deadline, Runner
@@ -194,7 +195,7 @@ class Planned:
 
 
 @pytest.fixture(scope="session")
-def planned(tmp_path_factory: pytest.TempPathFactory) -> Planned:
+def planned(tmp_path_factory: pytest.TempPathFactory, providers: Providers) -> Planned:
     """Every module, planned for all environments and for a stranger; the other steps are taken for done."""
     root = tmp_path_factory.mktemp("plans")
     project = copy_project(root / "project")
@@ -214,16 +215,24 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Planned:
         facts.append(
             jobs.Facts(worker, module, steps, {name: plan.resources for name, plan in plans.items()}, taggable)
         )
-    dependencies = read_graph(project, Runner(project, 2), root / "dependencies", Deadline(600))
+    dependencies = read_graph(project, Runner(project, 2), root / "dependencies", Deadline(600), providers)
     return Planned(values, facts, dependencies)
 
 
+@pytest.fixture(scope="session")
+def providers() -> Iterator[Providers]:
+    """At work for all runs of Terraform that the tests start themselves."""
+    with Providers(Runner(Project(ROOT), 1).environment) as providers:
+        yield providers
+
+
 @pytest.fixture
-def job(project: Project) -> Callable[..., jobs.Job]:
+def job(project: Project, providers: Providers) -> Callable[..., jobs.Job]:
     """A worker on the copy, for DEV alone."""
 
     def make(module: str, time_limit: float = 300, runner: Runner | None = None) -> jobs.Job:
         values, _ = engine._values(project, ["dev"])
-        return jobs.Job(f"worker of {module}", module, project, runner or Runner(project, 2), values, time_limit)
+        runner = runner or Runner(project, 2)
+        return jobs.Job(f"worker of {module}", module, project, runner, values, time_limit, providers)
 
     return make

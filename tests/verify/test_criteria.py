@@ -13,6 +13,7 @@ from bbws_access.verify.cache import Cache
 from bbws_access.verify.catalogue import RULES
 from bbws_access.verify.dependencies import read_graph
 from bbws_access.verify.jobs import SUPPORTING, WORKERS, Facts, Job, Planned
+from bbws_access.verify.provider import Providers
 from bbws_access.verify.report import COMPLETE, FAILED, Finding
 from bbws_access.verify.rules import Evidence, judge
 from bbws_access.verify.runner import Deadline, Runner
@@ -469,12 +470,14 @@ def test_an_environment_in_another_region_than_the_tables(planned: Plans, shared
     ],
 )  # fmt: skip
 def test_nothing_with_a_name_is_replaced_first(
-    change: tuple[str, str, str], wanted: set[str], planned: Plans, shared_project: Project, tmp_path: Path
-) -> None:
+    change: tuple[str, str, str], wanted: set[str], planned: Plans, shared_project: Project, providers: Providers,
+    tmp_path: Path,
+) -> None:  # fmt: skip
     with replaced(shared_project, [change]):
         evidence = planned.evidence(shared_project)
         if change[0].startswith("stack/"):
-            evidence.dependencies = read_graph(shared_project, Runner(shared_project, 2), tmp_path, Deadline(600))
+            runner, deadline = Runner(shared_project, 2), Deadline(600)
+            evidence.dependencies = read_graph(shared_project, runner, tmp_path, deadline, providers)
         found = red(evidence, "dev")
     assert found.keys() == {"replacement"}
     assert {item.address for item in found["replacement"]} >= wanted
@@ -500,11 +503,12 @@ WORKER_OF = {module: name for name, (module, _) in WORKERS.items()} | {
 }
 
 
-def work(planned: Plans, project: Project, module: str, root: Path, *left_out: str) -> Evidence:
+def work(planned: Plans, project: Project, providers: Providers, module: str, root: Path, *left_out: str) -> Evidence:
     """What there is to judge when a module's worker has done its checks on the project as it is now, for DEV."""
     evidence = planned.evidence(project)
     known = facts_of(evidence, module)
-    job = Job(WORKER_OF[module], module, project, Runner(project, 2), {"dev": planned.values["dev"]}, 300)
+    values = {"dev": planned.values["dev"]}
+    job = Job(WORKER_OF[module], module, project, Runner(project, 2), values, 300, providers)
     for name in left_out:
         setattr(job, name, lambda *_: None)
     job._tests = lambda folders, root, deadline, step: setattr(step, "status", COMPLETE)
@@ -545,7 +549,7 @@ CROOKED = 'data "aws_partition" "current" {}', 'data   "aws_partition" "current"
 )  # fmt: skip
 def test_what_a_worker_cannot_do_turns_its_criterion_red(
     module: str, change: tuple[str, str], left_out: tuple[str, ...], wanted: set[str], planned: Plans,
-    shared_project: Project, tmp_path: Path,
+    shared_project: Project, providers: Providers, tmp_path: Path,
 ) -> None:  # fmt: skip
     file = next(
         path
@@ -553,7 +557,7 @@ def test_what_a_worker_cannot_do_turns_its_criterion_red(
         if change[0] in path.read_text(encoding="utf-8")
     )
     with replaced(shared_project, [(file.relative_to(shared_project.root / "terraform").as_posix(), *change)]):
-        found = red(work(planned, shared_project, module, tmp_path, *left_out), "dev")
+        found = red(work(planned, shared_project, providers, module, tmp_path, *left_out), "dev")
         assert found.keys() == wanted
         text = file.read_text(encoding="utf-8").splitlines()
     for findings in found.values():

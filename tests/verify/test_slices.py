@@ -8,6 +8,7 @@ import pytest
 
 from bbws_access.cli.project import Project
 from bbws_access.verify import jobs, slices
+from bbws_access.verify.provider import Providers
 from bbws_access.verify.runner import Deadline, Runner
 
 # Where the plans of the slices are made once for all.
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.xdist_group("verify-plans")
 ENVIRONMENT = "prod"
 
 
-def whole_plan(project: Project, root: Path, inputs: dict[str, Any]) -> list[jobs.Planned]:
+def whole_plan(project: Project, providers: Providers, root: Path, inputs: dict[str, Any]) -> list[jobs.Planned]:
     """The plan of all modules at once, made in the way of the slices."""
     runner, deadline = Runner(project, 1), Deadline(600)
     stack = slices.make_slice(project, None, root, {ENVIRONMENT: inputs})
@@ -28,7 +29,10 @@ def whole_plan(project: Project, root: Path, inputs: dict[str, Any]) -> list[job
         if event.get("type") == "test_plan":
             plans.append(jobs.read_plan(event["test_plan"]))
 
-    outcome = runner.terraform(stack, root, deadline, "test", "-json", "-verbose", on_event=take)
+    environment = runner.environment | providers.settings(stack)
+    outcome = runner.terraform(
+        stack, root, deadline, "test", "-json", "-verbose", on_event=take, environment=environment
+    )
     assert outcome.diagnostics == []
     (plan,) = plans
     return plan
@@ -54,10 +58,12 @@ def differences(whole: Any, part: Any, unknown: Any, part_unknown: Any, path: st
         yield f"{path}: {whole!r} in the whole plan, {part!r} in the slice"
 
 
-def test_the_slices_together_are_the_whole_stack(planned, project: Project, tmp_path: Path) -> None:
+def test_the_slices_together_are_the_whole_stack(
+    planned, project: Project, providers: Providers, tmp_path: Path
+) -> None:
     whole = {
         item.address: item
-        for item in whole_plan(project, tmp_path / "whole", planned.values[ENVIRONMENT])
+        for item in whole_plan(project, providers, tmp_path / "whole", planned.values[ENVIRONMENT])
         if item.managed
     }
     parts = [item for facts in planned.facts for item in facts.planned[ENVIRONMENT] if item.managed]

@@ -9,6 +9,7 @@ from bbws_access.cli.project import Project
 from bbws_access.verify import slices
 from bbws_access.verify.hcl import Part, read_blocks
 from bbws_access.verify.inputs import FOLDER as INPUTS
+from bbws_access.verify.provider import Providers
 from bbws_access.verify.runner import CheckError, Deadline, Runner
 
 Graph = dict[str, list[str]]
@@ -18,7 +19,9 @@ _EDGE = re.compile(r'^\s*"([^"]+)"(?: -> "([^"]+)";| \[)', re.MULTILINE)
 """An edge, or a resource, which may have none."""
 
 
-def read_graph(project: Project, runner: Runner, root: Path, deadline: Deadline) -> Graph:
+def read_graph(
+    project: Project, runner: Runner, root: Path, deadline: Deadline, providers: Providers | None = None
+) -> Graph:
     """The dependencies of the stack with all modules real; `root` is a folder to work in.
 
     Raises CheckError where Terraform cannot read the stack, ToolError where its files cannot be read at all.
@@ -26,7 +29,8 @@ def read_graph(project: Project, runner: Runner, root: Path, deadline: Deadline)
     stack = slices.make_slice(project, None, root, {})
     try:
         for arguments in (("init", "-input=false", "-no-color"), ("graph", "-no-color")):
-            outcome = runner.terraform(stack, root, deadline, *arguments)
+            settings = providers.settings(stack) if providers else {}
+            outcome = runner.terraform(stack, root, deadline, *arguments, environment=runner.environment | settings)
             if outcome.status:
                 words = " ".join(outcome.text.split())
                 raise CheckError(f"terraform {arguments[0]} of the whole stack failed: {words[:300]}")

@@ -26,6 +26,7 @@ from bbws_access.verify.catalogue import RULES
 from bbws_access.verify.dependencies import Graph as Dependencies
 from bbws_access.verify.dependencies import read_graph
 from bbws_access.verify.jobs import SCAN, SUPPORTING, WORKERS, Facts, Job
+from bbws_access.verify.provider import Providers
 from bbws_access.verify.report import COMPLETE, FAILED, RUNNING, Graph, Report, Worker
 from bbws_access.verify.rules import Evidence, judge
 from bbws_access.verify.runner import CheckError, Deadline, Runner
@@ -87,7 +88,10 @@ def verify(project: Project, options: Options, watch: Callable[[Run], Any] | Non
     scanners = Scanners(project, runner)
     versions = _versions(project, runner, scanners)
     cache = Cache(project.build / "verify-cache")
-    jobs = [Job(name, module, project, runner, values, options.time_limit) for name, module in chosen.items()]
+    providers = Providers(runner.environment)
+    jobs = [
+        Job(name, module, project, runner, values, options.time_limit, providers) for name, module in chosen.items()
+    ]
     run = Run(jobs)
 
     modules = set(chosen.values())
@@ -99,11 +103,11 @@ def verify(project: Project, options: Options, watch: Callable[[Run], Any] | Non
     work = Path(tempfile.mkdtemp(dir=base))
     stop_watching = watch(run) if watch else None
     try:
-        with ThreadPoolExecutor(len(jobs) + 1) as pool:
+        with providers, ThreadPoolExecutor(len(jobs) + 1) as pool:
             try:
                 needed = any(rule.about_dependencies for rule in rules)
                 depending = (
-                    pool.submit(_dependencies, work / "dependencies", runner, cache, versions, options)
+                    pool.submit(_dependencies, work / "dependencies", runner, cache, versions, options, providers)
                     if needed
                     else None
                 )
@@ -209,15 +213,16 @@ def accept(project: Project, options: Options) -> Path:
     values = {name: one for name, one in _values(project, environments)[0].items() if name != slices.ANOTHER}
     runner = Runner(project, processors() + 1)
     cache = Cache(project.build / "verify-cache")
+    providers, chosen = Providers(runner.environment), _chosen(options.only)
     jobs = [
-        Job(name, module, project, runner, values, options.time_limit) for name, module in _chosen(options.only).items()
+        Job(name, module, project, runner, values, options.time_limit, providers) for name, module in chosen.items()
     ]
     base = project.build / "verify-work"
     base.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=base))
     try:
-        with ThreadPoolExecutor(len(jobs) + 1) as pool:
-            depending = pool.submit(_dependencies, work / "dependencies", runner, cache, {}, options)
+        with providers, ThreadPoolExecutor(len(jobs) + 1) as pool:
+            depending = pool.submit(_dependencies, work / "dependencies", runner, cache, {}, options, providers)
             for planning in [pool.submit(job.plan, work / job.facts.module) for job in jobs]:
                 planning.result()
             dependencies, undecided = depending.result()
@@ -233,7 +238,12 @@ def accept(project: Project, options: Options) -> Path:
 
 
 def _dependencies(
-    work: Path, runner: Runner, cache: Cache, versions: dict[str, str], options: Options
+    work: Path,
+    runner: Runner,
+    cache: Cache,
+    versions: dict[str, str],
+    options: Options,
+    providers: Providers | None = None,
 ) -> tuple[Dependencies | None, str]:
     """What the stack's resources need, or why that is not known."""
     project, here = runner.project, Path(__file__).parent
@@ -243,7 +253,7 @@ def _dependencies(
     if kept is not None:
         return kept, ""
     try:
-        found = read_graph(project, runner, work, Deadline(options.time_limit))
+        found = read_graph(project, runner, work, Deadline(options.time_limit), providers)
     except (CheckError, ToolError, OSError) as error:
         return None, str(error)
     cache.write("dependencies", key, found)

@@ -11,7 +11,7 @@ from typing import Any
 from bbws_access.cli.project import Project
 from bbws_access.verify import slices
 from bbws_access.verify.hcl import read_blocks
-from bbws_access.verify.provider import shared
+from bbws_access.verify.provider import Providers
 from bbws_access.verify.report import COMPLETE, FAILED, RUNNING, SKIPPED, WITH_FAULTS, Output, Step, from_json
 from bbws_access.verify.runner import CheckError, Deadline, Diagnostic, Outcome, Runner
 
@@ -111,12 +111,14 @@ class Job:
         runner: Runner,
         values: dict[str, dict[str, Any]],
         time_limit: float,
+        providers: Providers | None = None,
     ) -> None:
         self.facts = Facts(name, module)
         self.project = project
         self.runner = runner
         self.values = values
         self.time_limit = time_limit
+        self.providers = providers
         self.status = "PENDING"
         self.doing = ""
         self.started = 0.0
@@ -211,8 +213,13 @@ class Job:
         if outcome.status:
             raise CheckError(_first(outcome, "init"))
 
+    def _environment(self, folder: Path) -> dict[str, str]:
+        return self.runner.environment | (self.providers.settings(folder) if self.providers else {})
+
     def _validate(self, folder: Path, root: Path, deadline: Deadline) -> None:
-        outcome = self.runner.terraform(folder, root, deadline, "validate", "-json")
+        outcome = self.runner.terraform(
+            folder, root, deadline, "validate", "-json", environment=self._environment(folder)
+        )
         try:
             answer = json.loads(outcome.text)
         except ValueError as error:
@@ -247,7 +254,9 @@ class Job:
 
         self._init(stack, root, deadline)
         try:
-            outcome = self.runner.terraform(stack, root, deadline, "test", "-json", "-verbose", on_event=take)
+            outcome = self.runner.terraform(
+                stack, root, deadline, "test", "-json", "-verbose", on_event=take, environment=self._environment(stack)
+            )
         finally:
             self.facts.taggable = sorted(taggable)
             self.facts.steps += steps.values()
@@ -274,10 +283,9 @@ class Job:
         for folder in folders:
             if not any((folder / "tests").glob("*.tftest.hcl")):
                 continue
-            with shared(folder, self.runner.environment) as environment:
-                outcome = self.runner.terraform(
-                    folder, root, deadline, "test", "-json", on_event=take, environment=environment
-                )
+            outcome = self.runner.terraform(
+                folder, root, deadline, "test", "-json", on_event=take, environment=self._environment(folder)
+            )
             summaries = [event["test_summary"] for event in outcome.events if event.get("type") == "test_summary"]
             if not summaries:
                 raise CheckError(_first(outcome, "test"))

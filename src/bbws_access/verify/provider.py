@@ -1,55 +1,49 @@
-"""One process of the AWS provider for many runs of Terraform, one after the other.
+"""Processes of the AWS provider that serve many runs of Terraform.
 
-Terraform starts the provider anew for each run of a native test, which takes longer than the run itself. A process that
-is started by hand serves any number of them. Whoever configures it configures it for all, so it serves only what has a
-single provider configuration: a run sets it up, plans, and is done before the next.
+Terraform starts the provider anew for each run, which takes longer than most of the runs themselves. A process that is
+started by hand serves any number of them, one after the other: whoever configures it configures it for all. So each
+connection that Terraform makes, one for every configuration of the provider in a run, is passed on to a process that
+nobody else is connected to.
 """
 
 import contextlib
+import json
 import os
 import re
 import selectors
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-
-from bbws_access.verify.hcl import read_blocks
+from typing import Any
 
 REATTACH = "TF_REATTACH_PROVIDERS"
 # Seconds; a provider that does not answer by then is left out, and Terraform starts its own.
 PATIENCE = 30.0
-# Ends the provider and removes its socket when the pipe is closed, also because whoever opened it was killed.
-_GUARD = '"$0" -debug & read -r _; kill -KILL $!; wait; rm -rf "$TMPDIR"'
+# Ends the provider and removes its socket when the pipe is closed, also because whoever opened it was killed; the last
+# one removes the folder of all.
+_GUARD = '"$0" -debug & read -r _; kill -KILL $!; wait; rm -rf "$TMPDIR"; rmdir "${TMPDIR%/*}" 2> /dev/null'
+_CHUNK = 1 << 18
 
 
-def has_one_configuration(folder: Path) -> bool:
-    """Whether a configuration uses the provider in one way only, the one that its caller gives it."""
-    for path in folder.glob("*.tf"):
-        for block in read_blocks(path):
-            if block.kind == "provider" or re.search(r"\bconfiguration_aliases\b|^\s*providers?\s*=", block.text, re.M):
-                return False
-    return True
+@dataclass
+class _Process:
+    """A provider at work; `said` is what it told of how to reach it."""
 
+    process: subprocess.Popen[bytes]
+    said: dict[str, Any]
 
-@contextlib.contextmanager
-def shared(folder: Path, environment: Mapping[str, str], *, plans: bool = True) -> Iterator[dict[str, str]]:
-    """The environment in which Terraform, one run at a time, finds a provider at work; `folder` is initialised.
-
-    plans: whether a run looks at what the provider plans; where it only sees inputs rejected, the provider's
-    configuration is no part of the answer
-    The environment stays as it is where the provider cannot be shared.
-    """
-    binaries = list((folder / ".terraform" / "providers").glob("*/hashicorp/aws/*/*/terraform-provider-aws_*"))
-    if len(binaries) != 1 or (plans and not has_one_configuration(folder)):
-        yield dict(environment)
-        return
-    # A short path of its own: that of a socket may not be long.
-    with tempfile.TemporaryDirectory(prefix="aws-") as sockets:
+    @classmethod
+    def start(cls, binary: Path, environment: Mapping[str, str], folder: Path) -> "_Process | None":
+        # A short path of its own: that of a socket may not be long.
+        sockets = tempfile.mkdtemp(prefix="p", dir=folder)
         process = subprocess.Popen(  # noqa: S603 - a list of our own, no shell
-            ["/bin/sh", "-c", _GUARD, str(binaries[0].resolve())],
+            ["/bin/sh", "-c", _GUARD, str(binary)],
             # It lives longer than those that Terraform starts, so it collects its garbage, though seldom. It writes
             # down all that it does unless told not to.
             env=dict(environment) | {"GOGC": "400", "GOMEMLIMIT": "512MiB", "TF_LOG": "off", "TMPDIR": sockets},
@@ -58,28 +52,158 @@ def shared(folder: Path, environment: Mapping[str, str], *, plans: bool = True) 
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        said = _said(process)
+        started = cls(process, said)
+        if said:
+            return started
+        started.end()
+        return None
+
+    @property
+    def address(self) -> str:
+        (told,) = self.said.values()
+        return told["Addr"]["String"]
+
+    @property
+    def works(self) -> bool:
+        return self.process.poll() is None
+
+    def end(self) -> None:
         try:
-            address = _address(process)
-            yield dict(environment) | ({REATTACH: address} if address else {})
-        finally:
+            self.process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+
+class Providers:
+    """Providers at work, and a socket at which Terraform finds one that is free; more are started as they are needed.
+
+    environment: what they run in
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = dict(environment)
+        self._folder = tempfile.TemporaryDirectory(prefix="aws-")
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._free: list[_Process] = []
+        self._all: list[_Process] = []
+        self._lock = threading.Lock()
+        self._opening = threading.Lock()
+        self._closed = False
+        self._addresses: dict[Path, str | None] = {}
+
+    def __enter__(self) -> "Providers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End them all."""
+        with self._lock:
+            self._closed = True
+        # Wakes up who waits for a connection.
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        for process in self._all:
+            process.end()
+        self._folder.cleanup()
+
+    def settings(self, folder: Path) -> dict[str, str]:
+        """The settings with which Terraform finds them; `folder` is initialised, and says which provider it takes.
+
+        None where they cannot be started, or are of another version than those at work: Terraform starts its own.
+        """
+        binaries = list((folder / ".terraform" / "providers").glob("*/hashicorp/aws/*/*/terraform-provider-aws_*"))
+        if len(binaries) != 1:
+            return {}
+        binary = binaries[0].resolve()
+        with self._opening:
+            if not self._addresses:
+                self._addresses[binary] = self._open(binary)
+        address = self._addresses.get(binary)
+        return {REATTACH: address} if address else {}
+
+    def _open(self, binary: Path) -> str | None:
+        self._binary = binary
+        first = self._start()
+        if first is None:
+            return None
+        path = str(Path(first.address).with_name("s"))
+        self._socket.bind(path)
+        self._socket.listen(64)
+        self._free.append(first)
+        threading.Thread(target=self._accept, daemon=True).start()
+        ((name, told),) = first.said.items()
+        return json.dumps({name: told | {"Addr": told["Addr"] | {"String": path}}})
+
+    def _start(self) -> _Process | None:
+        process = _Process.start(self._binary, self._environment, Path(self._folder.name))
+        with self._lock:
+            if process and self._closed:
+                process.end()
+                return None
+            if process:
+                self._all.append(process)
+        return process
+
+    def _take(self) -> _Process | None:
+        while True:
+            with self._lock:
+                process = self._free.pop() if self._free else None
+            if process is None:
+                return self._start()
+            if process.works:
+                return process
+
+    def _accept(self) -> None:
+        while True:
             try:
-                process.communicate(timeout=PATIENCE)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+                asking, _ = self._socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(asking,), daemon=True).start()
+
+    def _serve(self, asking: socket.socket) -> None:
+        process = self._take()
+        with asking, socket.socket(socket.AF_UNIX) as answering:
+            if process is None:
+                return
+            try:
+                answering.connect(process.address)
+            except OSError:
+                return
+            back = threading.Thread(target=_pass_on, args=(answering, asking), daemon=True)
+            back.start()
+            _pass_on(asking, answering)
+            back.join()
+        with self._lock:
+            self._free.append(process)
 
 
-def _address(process: subprocess.Popen[bytes]) -> str | None:
-    """What the provider says that Terraform must know to find it."""
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    """Everything that comes, until either side has closed; then both are."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(_CHUNK):
+            target.sendall(data)
+    for one in (source, target):
+        with contextlib.suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)
+
+
+def _said(process: subprocess.Popen[bytes]) -> dict[str, Any]:
+    """What the provider says that Terraform must know to find it; nothing where it does not."""
     said, until = b"", time.monotonic() + PATIENCE
     if process.stdout is None:
-        return None
+        return {}
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         while selector.select(max(until - time.monotonic(), 0)):
             part = os.read(process.stdout.fileno(), 65536)
             said += part
             if found := re.search(rb"TF_REATTACH_PROVIDERS='([^'\n]+)'", said):
-                return found[1].decode()
+                return json.loads(found[1])
             if not part:
                 break
-    return None
+    return {}
