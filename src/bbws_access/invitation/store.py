@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -12,6 +13,10 @@ from bbws_access.kernel.keys import index_key, key, partition, sort_prefix
 from bbws_access.kernel.records import Change, Stale, Step, commit, put_over, timestamp
 
 _BY_STATUS, _BY_EMAIL, _BY_EXPIRY = "invitations-by-status", "invitations-by-email", "invitations-by-expiry"
+# One partition of an index takes 1,000 units a second: with one for all, 500 invitations on the whole platform.
+_SHARDS = "0123456789abcdef"
+# What the end of an expired invitation is written by, and the keys of its next version are made from.
+_OF_AN_END = ("status", "active", "version", "organisationId", "invitationId", "email", "expiresAt", "dateCreated")
 
 
 # Reads
@@ -65,10 +70,23 @@ def invitations(table: str, org_id: str, query: dict, now: datetime, size: int) 
     return [under(status)]
 
 
-def overdue(table: str, now: datetime, most: int) -> Query:
-    """Pending invitations that have expired, the longest expired first."""
-    name = partition("Invitation", index=_BY_EXPIRY)
-    return Query(table, name, index=_BY_EXPIRY, sort_range=_until(timestamp(now)), limit=most)
+def overdue(table: str, now: datetime, most: int) -> list[Query]:
+    """Pending invitations that have expired, the longest expired first: a query for each part of the platform.
+
+    All of an organisation are in one part. Of each invitation there is as much as `expire` needs.
+    most: how many of each part
+    """
+    names = {f"#{name}": name for name in _OF_AN_END}
+    asked = Query(
+        table,
+        "",
+        index=_BY_EXPIRY,
+        sort_range=_until(timestamp(now)),
+        limit=most,
+        projection=",".join(["PK", "SK", "GSI1PK", "GSI1SK", "GSI2PK", "GSI2SK", "GSI3PK", "GSI3SK", *names]),
+        names=names,
+    )
+    return [asked._replace(partition=partition("Invitation", index=_BY_EXPIRY, shard=shard)) for shard in _SHARDS]
 
 
 def _until(moment: str) -> tuple[str, str]:
@@ -119,15 +137,37 @@ def end(database: Database, table: str, stored: dict, record: dict, steps: Itera
 
     Raises Stale where the invitation is not as it was read, and what the steps raise.
     """
-    place = key("PendingInvitation", orgId=record["organisationId"], email=record["email"])
-    owner = {":id": record["invitationId"]}
-    free = Delete(table, place, "attribute_not_exists(PK) OR #id = :id", {"#id": "invitationId"}, owner)
     needed = [(put_over(table, _item(record), stored), Stale()), *steps]
     try:
-        commit(database, [*needed, (free, _AddressTaken())])
+        commit(database, [*needed, (_free_address(table, record), _AddressTaken())])
     except _AddressTaken:
         # The invitation had expired, and another one has the address by now: that one keeps it.
         commit(database, needed)
+
+
+def _free_address(table: str, record: dict) -> Delete:
+    place = key("PendingInvitation", orgId=record["organisationId"], email=record["email"])
+    owner = {":id": record["invitationId"]}
+    return Delete(table, place, "attribute_not_exists(PK) OR #id = :id", {"#id": "invitationId"}, owner)
+
+
+def expire(table: str, stored: dict, record: dict) -> tuple[Update, Delete]:
+    """The actions that store the end of an invitation, of which `overdue` found a part, and free its address.
+
+    The first fails where the invitation is not as it was found, the second where another one has the address by now.
+    """
+    item = _item(record)
+    changed = {name: value for name, value in item.items() if stored.get(name) != value}
+    gone = sorted(stored.keys() - item.keys())
+    update = Update(
+        table,
+        {name: stored[name] for name in ("PK", "SK")},
+        f"SET {', '.join(f'#{name} = :{name}' for name in changed)} REMOVE {', '.join(gone)}",
+        "#version = :before",
+        {f"#{name}": name for name in changed},
+        {":before": stored["version"], **{f":{name}": value for name, value in changed.items()}},
+    )
+    return update, _free_address(table, record)
 
 
 class _AddressTaken(ServiceError):
@@ -191,6 +231,7 @@ def _item(record: dict) -> dict:
         "expiresAt": record["expiresAt"],
         "email": record["email"],
         "dateCreated": record["dateCreated"],
+        "shard": _SHARDS[hashlib.sha256(record["organisationId"].encode()).digest()[0] % len(_SHARDS)],
     }
     found = {**record, **key("Invitation", **parts)}
     for index in (_BY_STATUS, _BY_EMAIL, _BY_EXPIRY):

@@ -266,6 +266,7 @@ class Check(NamedTuple):
 class _Transact(NamedTuple):
     actions: list
     token: str
+    alone: bool = False  # what becomes of it is its result, and no matter of what is sent beside it
 
     def _request(self) -> tuple[str, dict]:
         actions = [dict([action._action()]) for action in self.actions]
@@ -383,6 +384,15 @@ class Database:
         """
         self._run([_Transact(list(actions), token or os.urandom(16).hex())])
 
+    def transact_each(
+        self, transactions: Iterable[list[Put | Update | Delete | Check]]
+    ) -> list[TransactionCancelled | DatabaseUnavailable | None]:
+        """Carry out transactions that have nothing to do with each other, up to 37 at the same time.
+
+        Of each in their order: None where it happened, or why it did not; after DatabaseUnavailable that is unknown.
+        """
+        return self._run([_Transact(actions, os.urandom(16).hex(), alone=True) for actions in transactions])
+
     def close(self) -> None:
         """Close the kept connections."""
         self._pool.close()
@@ -400,9 +410,10 @@ class Database:
             attempt += 1
             # Full jitter: callers that failed together do not come back together.
             pause = random.uniform(0, min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2**attempt))  # noqa: S311 - spreads retries, guards no secret
-            worst = next(iter(failures.values()))
             if time.monotonic() + pause >= end:
-                raise worst
+                for n, failure in failures.items():
+                    results[n] = _unless_alone(calls[n], failure)
+                return results
             time.sleep(pause)
             waiting = list(failures)
 
@@ -451,7 +462,10 @@ class Database:
                     else:
                         results[n] = calls[n]._result(body)
                 else:
-                    failures[n] = _retryable(calls[n], status, answer)
+                    try:
+                        failures[n] = _retryable(calls[n], status, answer)
+                    except TransactionCancelled as cancelled:
+                        results[n] = _unless_alone(calls[n], cancelled)
         finally:
             for _, connection in sent:
                 connection.close()
@@ -551,6 +565,13 @@ def _repeatable(call: object) -> bool:
     if isinstance(call, (Get, Query, BatchGet, _Transact)):
         return True
     return isinstance(call, (Put, Delete)) and call.condition is None
+
+
+def _unless_alone(call: object, failure: DatabaseError) -> DatabaseError:
+    """The failure as the result of a transaction that stands alone; raises that of any other call."""
+    if isinstance(call, _Transact) and call.alone:
+        return failure
+    raise failure
 
 
 def _retryable(call: object, status: int, answer: bytes) -> DatabaseError:

@@ -202,7 +202,7 @@ class TestExpiring:
         assert rules.status_at(stored, now - timedelta(milliseconds=1)) == "PENDING"
 
     def test_the_sweep_writes_it_down(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sweep, "_AT_ONCE", 2)
+        monkeypatch.setattr(sweep, "_OF_EACH_PART", 2)
         gone, stays = [desk.invite() for _ in range(5)], desk.invite()
         for one in gone:
             desk.expire(one.invitation)
@@ -233,8 +233,8 @@ class TestExpiring:
         query = desk.api.database.parallel
 
         def behind(calls: list) -> list:
-            [page] = query(calls)
-            return [page._replace(items=[{**each, "version": 1} for each in page.items])]
+            pages = query(calls)
+            return [page._replace(items=[{**each, "version": 1} for each in page.items]) for page in pages]
 
         desk.api.database.parallel = behind
         desk.api.deliver("InvitationSweep")
