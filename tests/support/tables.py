@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import boto3
 import pytest
@@ -117,7 +118,20 @@ def patient_aws(endpoint: str) -> Aws:
 
 
 class StrictDatabase(Database):
-    """Refuses what DynamoDB refuses and the local AWS lets pass: reserved words, and keys in a filter."""
+    """Refuses what DynamoDB refuses and the local AWS lets pass: reserved words, and keys in a filter.
+
+    All of one process share their connections: each test has instances of its own, and most would connect for a
+    request or two.
+    """
+
+    _kept: ClassVar[dict[str, list]] = {}
+
+    def __init__(self, region: str, endpoint: str, **options: float) -> None:
+        super().__init__(region, endpoint, **options)
+        self._pool._idle = self._kept.setdefault(endpoint, [])
+
+    def close(self) -> None:
+        """Leave the connections to the others."""
 
     def _run(self, calls: list, deadline: float | None = None) -> list:
         for call in calls:

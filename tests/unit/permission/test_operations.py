@@ -47,7 +47,7 @@ class TestHealth:
 
         instance = start_instance(service, "permissions")
         instance.database._deadline = 0.2
-        instance.database._pool._address = ("127.0.0.1", 9)
+        instance.database._pool._address, instance.database._pool._idle = ("127.0.0.1", 9), []
         instance.call("GET", "/health").expect(503, "SERVICE_UNAVAILABLE")
 
 
