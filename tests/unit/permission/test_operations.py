@@ -46,7 +46,7 @@ class TestHealth:
         from bbws_access.permission.handler import service
 
         instance = start_instance(service, "permissions")
-        instance.database._deadline = 0.2
+        instance.database.deadline = 0.2
         instance.database._pool._address, instance.database._pool._idle = ("127.0.0.1", 9), []
         instance.call("GET", "/health").expect(503, "SERVICE_UNAVAILABLE")
 
