@@ -102,6 +102,55 @@ def test_kills_at_any_moment_never_leave_half_a_state(emulator: LocalAws) -> Non
             assert len(s3.get_object(Bucket=bucket["Name"], Key=item["Key"])["Body"].read()) == item["Size"]
 
 
+def test_kills_never_tear_a_transaction_apart(emulator: LocalAws) -> None:
+    """Two tables are written together for as long as the emulator lives; after each kill both say the same."""
+    emulator.start()
+    client = Aws(emulator).client("dynamodb")
+    for table in ("one", "two"):
+        client.create_table(
+            TableName=table,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "PK", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}],
+        )
+
+    def write_until_killed(after: float) -> None:
+        deadline = time.monotonic() + after
+        while time.monotonic() < deadline:
+            item = {"PK": {"S": str(time.monotonic_ns() % 20)}, "at": {"N": str(time.monotonic_ns())}}
+            puts = [{"Put": {"TableName": table, "Item": item}} for table in ("one", "two")]
+            client.transact_write_items(TransactItems=puts)
+        os.kill(pid_of(emulator), signal.SIGKILL)
+
+    written = 0
+    for seconds in (2.2, 1.35, 1.0):
+        write_until_killed(seconds)
+        emulator.start()
+        one, two = (client.scan(TableName=table)["Items"] for table in ("one", "two"))
+        by_key = [{item["PK"]["S"]: item["at"]["N"] for item in items} for items in (one, two)]
+        assert by_key[0] == by_key[1]
+        assert len(one) >= written
+        written = len(one)
+    assert written > 0
+
+
+def test_reads_write_nothing(emulator: LocalAws) -> None:
+    emulator.start()
+    aws = Aws(emulator)
+    aws.client("sqs").create_queue(QueueName="there")
+    snapshot_stands(emulator, b"there")
+    # What went on behind the last change is saved once more.
+    time.sleep(7)
+    files = {file: file.stat().st_mtime_ns for file in (emulator.folder / "state").rglob("*")}
+    for _ in range(3):
+        aws.client("sqs").list_queues()
+        aws.client("iam").list_roles()
+        aws.client("s3").list_buckets()
+        aws.client("dynamodb").list_tables()
+        time.sleep(1)
+    assert {file: file.stat().st_mtime_ns for file in (emulator.folder / "state").rglob("*")} == files
+
+
 def test_a_damaged_state_is_refused_in_words(emulator: LocalAws) -> None:
     emulator.start()
     emulator.stop()

@@ -80,3 +80,130 @@ def test_an_unchanged_state_is_not_written_again_and_old_blobs_go(tmp_path: Path
         """,
     )
     assert output.splitlines()[-2:] == ["True 1", "1"]
+
+
+TABLE = """
+        from collections import defaultdict
+        from bbws_access.local_aws import parts
+        from ministack.services import cloudwatch, cloudwatch_logs, dynamodb
+        def written():
+            return {file.name: file.stat().st_mtime_ns for file in Path("state").rglob("*") if file.is_file()}
+        key = ("0", "r", "t")
+        def table():
+            return dynamodb._tables._data[key]
+        if not dynamodb._tables._data and not Path("state").exists():
+            dynamodb._tables._data[key] = {"TableName": "t", "TableArn": "a", "items": defaultdict(dict)}
+            for number in range(5000):
+                dynamodb._set_item(table(), f"p{number % 50}", str(number), {"n": {"N": str(number)}})
+            snapshots.save()
+"""
+
+
+def test_only_items_that_changed_are_written(tmp_path: Path) -> None:
+    output = run(
+        tmp_path,
+        TABLE
+        + """
+        before = written()
+        dynamodb._set_item(table(), "p1", "1", {"n": {"N": "changed"}})
+        dynamodb._remove_item(table(), "p2", "2")
+        snapshots.save()
+        after = written()
+        new = [Path("state/blobs", name).stat().st_size for name in after.keys() - before.keys()]
+        print(len(new), sum(new) < 300, all(after[name] == before[name] for name in before if name != "state.pickle"))
+        snapshots.save()
+        print(written() == after)
+        """,
+    )
+    assert output.splitlines()[-2:] == ["1 True True", "True"]
+    restored = (
+        TABLE
+        + """
+        snapshots.restore()
+        print(sum(map(len, table()["items"].values())), table()["items"]["p1"]["1"], "2" in table()["items"]["p2"])
+        before = written()
+        snapshots.save()
+        print(written().keys() == before.keys(), type(table()["items"]).__name__)
+        dynamodb._set_item(table(), "new", "1", {"n": {"N": "new"}})
+        snapshots.save()
+        print(len(written()) - len(before))
+        """
+    )
+    assert run(tmp_path, restored).splitlines()[-3:] == [
+        "4999 {'n': {'N': 'changed'}} False",
+        "True defaultdict",
+        "1",
+    ]
+
+
+def test_logs_and_metrics_are_saved_with_the_rest_at_the_end(tmp_path: Path) -> None:
+    run(
+        tmp_path,
+        TABLE
+        + """
+        events = [{"timestamp": 1, "message": "a line", "ingestionTime": 1}]
+        stream = {"events": events, "lastIngestionTime": 1, "uploadSequenceToken": "1"}
+        cloudwatch_logs._log_groups._data["0", "r", "group"] = {"arn": "x", "streams": {"s": stream}}
+        cloudwatch.record_metric("space", "name", 3.0)
+        dynamodb._stream_records._data[key] = [{"eventID": str(number)} for number in range(600)]
+        dynamodb._txn_token_store("token", {"signature": 1, "response": {}, "sizes": {}})
+        snapshots.start()
+        snapshots.close()
+        """,
+    )
+    restored = """
+        from ministack.services import cloudwatch, cloudwatch_logs, dynamodb
+        snapshots.restore()
+        print(cloudwatch_logs._log_groups._data["0", "r", "group"]["streams"]["s"]["events"][0]["message"])
+        print([one["Value"] for points in cloudwatch._metrics._data.values() for one in points])
+        print([one["eventID"] for one in dynamodb._stream_records._data["0", "r", "t"]] == [str(n) for n in range(600)])
+        print(dynamodb._txn_token_lookup("token")["signature"])
+    """
+    assert run(tmp_path, restored).splitlines()[-4:] == ["a line", "[3.0]", "True", "1"]
+
+
+def test_a_state_of_the_version_before_is_read(tmp_path: Path) -> None:
+    output = run(
+        tmp_path,
+        """
+        import pickle
+        from collections import defaultdict
+        from ministack.services import cloudwatch, cloudwatch_logs, dynamodb
+        key, name = ("0", "r", "t"), ("0", "r", ("space", "name", ""))
+        stores = {
+            "dynamodb": {
+                "_tables": {key: {"TableName": "t", "items": defaultdict(dict, {"p": {"s": {"n": {"N": "1"}}}})}},
+                "_stream_records": {key: [{"eventID": "1"}]},
+            },
+            "cloudwatch": {"_metrics": {name: [{"Value": 2.0, "Timestamp": 1, "Dimensions": {}}]}},
+            "cloudwatch_logs": {"_log_groups": {key: {"streams": {"s": {"events": [{"message": "line"}]}}}}},
+        }
+        Path("state").mkdir()
+        Path("state/state.pickle").write_bytes(pickle.dumps({"format": 1, "stores": stores, "own": {}}))
+        snapshots.restore()
+        print(dynamodb._tables._data[key]["items"]["p"]["s"], list(dynamodb._stream_records._data[key]))
+        print(cloudwatch._metrics._data[name][0]["Value"])
+        print(cloudwatch_logs._log_groups._data[key]["streams"]["s"]["events"])
+        """,
+    )
+    assert output.splitlines()[-3:] == ["{'n': {'N': '1'}} [{'eventID': '1'}]", "2.0", "[{'message': 'line'}]"]
+
+
+def test_what_goes_on_behind_the_last_request_is_saved_as_well(tmp_path: Path) -> None:
+    output = run(
+        tmp_path,
+        """
+        from bbws_access.local_aws import snapshot
+        snapshot._BEHIND_SECONDS = 0.3
+        snapshots.start()
+        snapshots.mark_changed()
+        deadline = time.monotonic() + 10
+        while not Path("state/state.pickle").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        sqs._queues["delivered-later"] = {}
+        while b"delivered-later" not in Path("state/state.pickle").read_bytes() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        print(b"delivered-later" in Path("state/state.pickle").read_bytes())
+        """,
+    )
+    assert output.splitlines()[-1] == "True"

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import concurrent.futures
 import contextlib
 import logging
 import os
@@ -12,10 +13,11 @@ import signal
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bbws_access.local_aws import changes
 from bbws_access.local_aws.errors import LocalAwsError
 
 if TYPE_CHECKING:
@@ -120,7 +122,22 @@ async def _serve(folder: Path, port: int, certificate: Path, key: Path) -> None:
     from bbws_access.local_aws.snapshot import Snapshots
 
     install_shims(function_interpreter=_function_interpreter(folder))
-    snapshots = Snapshots(folder / "state")
+    loop = asyncio.get_running_loop()
+
+    def run_at_once(collect: Callable[[], bytes]) -> bytes:
+        # Requests are served by this loop: between two steps of it, none is half done.
+        collected: concurrent.futures.Future[bytes] = concurrent.futures.Future()
+
+        def run() -> None:
+            try:
+                collected.set_result(collect())
+            except BaseException as error:
+                collected.set_exception(error)
+
+        loop.call_soon_threadsafe(run)
+        return collected.result()
+
+    snapshots = Snapshots(folder / "state", run_at_once=run_at_once)
     snapshots.restore()
     snapshots.start()
 
@@ -161,11 +178,14 @@ class _Requests:
     def one(self, path: str) -> Iterator[None]:
         """Count a request while it is served, and have what it changed saved."""
         self._count += 1
+        changes.asked.set("")
         try:
             yield
         finally:
             self._count -= 1
-            if path != HEALTH_PATH:
+            if changes.of_an_api(path):
+                self._snapshots.mark_seen()
+            elif path != HEALTH_PATH and not changes.only_reads(changes.asked.get()):
                 self._snapshots.mark_changed()
 
     async def settle(self, seconds: float) -> None:

@@ -13,6 +13,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import re
 from contextvars import ContextVar
@@ -24,6 +25,8 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import dynamodb
 
 from bbws_access.local_aws.shims import dynamodb_memory
+
+logger = logging.getLogger("local-aws.dynamodb")
 
 Response = tuple[int, dict[str, Any], bytes]
 
@@ -106,10 +109,37 @@ def install() -> None:
 
 
 def _remember_expressions() -> None:
-    """Take each expression apart once: MiniStack does it again for each item that a filter looks at."""
+    """Take each expression apart and check it once: MiniStack does it again for each item that a filter looks at."""
     tokenize = lru_cache(maxsize=4096)(dynamodb._tokenize)
     dynamodb._tokenize = lambda expression: list(tokenize(expression))
     dynamodb._condition_syntax_error = lru_cache(maxsize=4096)(dynamodb._condition_syntax_error)
+    evaluate_condition = dynamodb._evaluate_condition
+
+    @lru_cache(maxsize=4096)
+    def faultless(expression: str, slot: str) -> list[tuple[str, str]] | None:
+        """The tokens of an expression that has no fault whatever the item; None where that depends on values."""
+        tokens = tokenize(expression)
+        if (
+            not expression.strip()
+            or any(kind == "IDENT" and text.upper() == "BETWEEN" for kind, text in tokens)
+            or dynamodb._check_redundant_parens(tokens, slot)
+            or dynamodb._check_reserved_keyword_usage(tokens)
+            or dynamodb._condition_syntax_error(expression, slot)
+        ):
+            return None
+        return tokens
+
+    def evaluate(expression: str, item: Any, values: Any, names: Any, slot: str = "ConditionExpression") -> Any:
+        tokens = faultless(expression, slot) if isinstance(expression, str) else None
+        if tokens is not None:
+            try:
+                return dynamodb._ExprEval(tokens, item, values, names).evaluate()
+            except Exception as error:
+                # MiniStack has words for it.
+                logger.debug("evaluated again: %s", error)
+        return evaluate_condition(expression, item, values, names, slot)
+
+    dynamodb._evaluate_condition = evaluate
 
 
 def _compare_by_type() -> None:

@@ -86,7 +86,14 @@ def _unpack(packed: bytes) -> Record:
     return pickle.loads(zlib.decompress(packed))  # noqa: S301 - packed above, in this process or one before
 
 
-def _restored(packed: list[bytes]) -> Packed:
+def _restored(entries: list[bytes]) -> Packed:
     found = Packed()
-    list.extend(found, packed)
+    list.extend(found, entries)
     return found
+
+
+def packed(records: list[Any]) -> Packed:
+    """Records as they were saved: packed, or by a version that did not pack them."""
+    if isinstance(records, Packed):
+        return records
+    return _restored(records) if all(isinstance(one, bytes) for one in records) else Packed(records)

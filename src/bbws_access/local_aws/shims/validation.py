@@ -22,7 +22,7 @@ from ministack import app
 from ministack.core.responses import error_response_json, new_uuid
 from ministack.services import cloudwatch, s3, ses_v2
 
-from bbws_access.local_aws import recorder
+from bbws_access.local_aws import changes, recorder
 from bbws_access.local_aws.judge import LIMIT, REQUIRED, TYPE, UNION, UNKNOWN, Violation, by_the_model
 from bbws_access.local_aws.rules import by_the_rules
 from bbws_access.local_aws.wire import Call, NotUnderstood, Request, Unreadable, read
@@ -114,6 +114,7 @@ def _judge(request: Request, notes: recorder.Recorder | None) -> tuple[Response 
         found, name = [Violation("not understood", "", str(problem))], f"{request.method} {request.path}"
     except Unreadable as problem:
         found, name = [Violation("unreadable", "", str(problem))], str(problem.operation)
+    changes.asked.set(name)
     if notes:
         notes.note(recorder.caller(request.headers), name, found, call.values if call else request.body[:500])
     return refused, readable
