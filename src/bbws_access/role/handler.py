@@ -231,7 +231,7 @@ def _preview_reads(request: Request) -> list[Call]:
     return [
         *_existing_reads(request),
         store.permission_sets(table, org_id),
-        from_cursor(request, store.assignments_of_role(table, org_id, role_id, True, timestamp(request.now), size)),
+        _page_of_role(request, store.assignments_of_role(table, org_id, role_id, True, timestamp(request.now), size)),
     ]
 
 
@@ -278,8 +278,16 @@ def _role_users(request: Request) -> list[Call]:
     active, now, size = request.query["active"], timestamp(request.now), page_size(request.query)
     return [
         *_existing_reads(request),
-        from_cursor(request, store.assignments_of_role(table, org_id, role_id, active, now, size)),
+        _page_of_role(request, store.assignments_of_role(table, org_id, role_id, active, now, size)),
     ]
+
+
+def _page_of_role(request: Request, query: Query) -> Query:
+    """A page of a role's assignments, from the request's cursor on: what it stood at may have expired meanwhile."""
+    first, last = query.sort_range
+    found = from_cursor(request, query._replace(sort_range=("", last)))
+    at = found.start_key and found.start_key[query.key_attributes()[1]]
+    return query._replace(start_key=found.start_key if at and at >= first else None)
 
 
 @service.operation("listRoleUsers", prefetch=_role_users)

@@ -32,6 +32,8 @@ ROLES = Named("OrganisationRole", "OrganisationRoleName", "roleId")
 _ENDED_AT_ONCE = 50  # each with its role's count at worst: a transaction has room for 100
 LONGEST_SORT_KEY = 1000  # bytes; DynamoDB takes 1024
 _PLACES_OF_THE_ASSIGNED = ("GSI2PK", "GSI2SK", "GSI3PK", "GSI3SK")
+# In the place of the moment at which an assignment ends, among those of its role.
+_ENDED, _LASTING = "-", "NEVER"
 
 
 # Reads
@@ -140,18 +142,22 @@ def assignments_of_user(table: str, org_id: str, user_id: str) -> Query:
 def assignments_of_role(
     table: str, org_id: str, role_id: str, active: bool, now: str, size: int | None = None
 ) -> Query:
-    """The assignments of a role, by user: those in force, or those that are not. A moment behind the writes.
+    """The assignments of a role: those in force, or those that are not. A moment behind the writes.
 
+    Those that somebody ended lie before all others, and the others in the order of their ends, so both lists are one
+    stretch of the index, and cost what they return.
     size: how many are wanted, None for all
     """
     asked = Query(
         table,
         partition("UserRoleAssignment", index="assignments-by-role", orgId=org_id, roleId=role_id),
         index="assignments-by-role",
+        limit=None if size is None else size + 1,
     )
-    # Of a role that many have, most assignments are in force; of those that are not, there are few among many.
-    limit = 2 * size + 1 if active and size is not None else None
-    return _in_force(asked._replace(limit=limit), active, now)
+    now_sorts = f"{now}#~"  # behind all that ends at this moment, which is not in force any more
+    if not active:
+        return asked._replace(sort_range=(_ENDED, now_sorts))
+    return _in_force(asked._replace(sort_range=(now_sorts, "~")), now)
 
 
 def assignments_of_user_anywhere(table: str, user_id: str) -> Query:
@@ -200,13 +206,12 @@ def team_role_grants(table: str, org_id: str) -> Query:
 def _by_user(query: Query, after: str | None, now: str) -> Query:
     # What a sort key goes on with is no sign before "#", and none begins with "USER$".
     place = {"sort_prefix": "USER#"} if after is None else {"sort_range": (f"{after}!", "USER$")}
-    return _in_force(query._replace(**place), True, now)
+    return _in_force(query._replace(**place), now)
 
 
-def _in_force(query: Query, active: bool, now: str) -> Query:
-    condition = "#active = :active AND (attribute_not_exists(expiresAt) OR expiresAt > :now)"
+def _in_force(query: Query, now: str) -> Query:
     return query._replace(
-        filter=condition if active else f"NOT ({condition})",
+        filter="#active = :active AND (attribute_not_exists(expiresAt) OR expiresAt > :now)",
         names={"#active": "active"},
         values={":active": True, ":now": now},
     )
@@ -262,6 +267,7 @@ def _assignment_item(record: dict) -> dict:
         "roleId": record["roleId"],
         "userId": record["userId"],
         "teamId": rules.key_team(record.get("teamId")),
+        "ends": record.get("expiresAt", _LASTING) if record["active"] else _ENDED,
     }
     indexes = ["assignments-by-role", "assignments-by-organisation"]
     if "teamId" in record:
@@ -269,7 +275,7 @@ def _assignment_item(record: dict) -> dict:
     item = key("UserRoleAssignment", **parts)
     for index in indexes:
         item |= index_key("UserRoleAssignment", index, **parts)
-    return item | record
+    return {**record, **item}
 
 
 def put_platform_assignments(
@@ -287,7 +293,7 @@ def end(database: Database, table: str, stored: list[dict], change: Change) -> N
     """End assignments, at most 50, all of them or none. Raises Stale where one was changed since it was read."""
     steps: list[Step] = []
     for assignment in stored:
-        ended = rules.ended_assignment(assignment, change)
+        ended = _assignment_item(rules.ended_assignment(assignment, change))
         # What has ended is found by its user and its role only: the lists of what there is stay short.
         left = {name: value for name, value in ended.items() if name not in _PLACES_OF_THE_ASSIGNED}
         steps.append((put_over(table, left, assignment), Stale()))
@@ -338,8 +344,7 @@ def end_expired(database: Database, table: str, org_id: str, role_id: str, chang
     Raises Stale where one was changed since it was read.
     """
     query = assignments_of_role(table, org_id, role_id, False, timestamp(change.now))
-    names = {**query.names, "#counted": "active"}
-    query = query._replace(filter=f"#counted = :active AND ({query.filter})", names=names)
+    query = where(query, {"active": True})._replace(sort_range=("0", query.sort_range[1]))
     found = database.rest_of(query, database.parallel([query])[0])
     ended = False
     for start in range(0, len(found), _ENDED_AT_ONCE):

@@ -76,11 +76,11 @@ def test_what_is_no_user_id(text):
 
 
 def test_keys_follow_the_data_model():
-    parts = {"userId": "u", "orgId": "o", "roleId": "r", "teamId": "-"}
+    parts = {"userId": "u", "orgId": "o", "roleId": "r", "teamId": "-", "ends": "NEVER"}
     assert key("UserRoleAssignment", **parts) == {"PK": "ASSIGNMENT#USER#u", "SK": "ORG#o#ROLE#r#TEAM#-"}
     assert index_key("UserRoleAssignment", "assignments-by-role", **parts) == {
         "GSI1PK": "ASSIGNMENT#ORG#o#ROLE#r",
-        "GSI1SK": "USER#u#TEAM#-",
+        "GSI1SK": "NEVER#USER#u#TEAM#-",
     }
     assert partition("OrganisationRole", orgId="o") == "ROLE#ORG#o"
     assert (
@@ -88,7 +88,7 @@ def test_keys_follow_the_data_model():
     )
     assert sort_prefix("OrganisationRole") == "ROLE#"
     assert sort_prefix("UserRoleAssignment", orgId="o") == "ORG#o#ROLE#"
-    assert sort_prefix("UserRoleAssignment", index="assignments-by-role", userId="u") == "USER#u#TEAM#"
+    assert sort_prefix("UserRoleAssignment", index="assignments-by-role", ends="e", userId="u") == "e#USER#u#TEAM#"
 
 
 @pytest.mark.parametrize("value", ["", "a#b", None, 5])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from unittest.mock import patch
 
 import pytest
 
 from bbws_access.kernel.dynamodb import Database
 from bbws_access.kernel.keys import key
+from bbws_access.role import store
+from bbws_access.service import runtime
 from tests.support.services import Answer, Instance, World, at_once, moment
 from tests.support.tables import query_all
 
@@ -49,6 +53,16 @@ def usage(database: Database, seeded_tables: dict[str, str], org: str) -> Callab
         return (stored["count"] if stored else 0), sum(one["active"] for one in found)
 
     return count
+
+
+class _Clock:
+    """Takes the place of the class `datetime` where a service asks for the time."""
+
+    def __init__(self, moment: datetime) -> None:
+        self._moment = moment
+
+    def now(self, zone: object) -> datetime:
+        return self._moment
 
 
 def later(**span: int) -> str:
@@ -387,13 +401,87 @@ class TestLists:
         assert [one["userId"] for one in pages(api, path, admin, 2)] == users
         preview = api.call("POST", f"{ROLE.format(org, role_id)}/preview?pageSize=2", admin, {"permissions": []})
         assert [one["userId"] for one in preview.expect(200)["items"]] == users[:2]
-        assert max(count for partition, count in items_read if partition == place) == 5
-        # Where most of what comes first has ended, a page still takes few waits.
+        assert max(count for partition, count in items_read if partition == place) == 3
+        # What has ended is not among them.
         for user in users[:11]:
             api.call("DELETE", USER_ROLE.format(org, user, role_id), admin).expect(204)
         answer = api.call("GET", path, admin, query={"pageSize": "2"})
         assert [one["userId"] for one in answer.expect(200)["items"]] == users[11:13]
-        assert answer.round_trips == 2
+        assert answer.round_trips == 1
+        assert max(count for partition, count in items_read if partition == place) == 3
+
+    def test_those_who_had_a_role_cost_no_more_for_all_who_have_it(
+        self,
+        api: Instance,
+        world: World,
+        org: str,
+        admin: str,
+        roles: dict[str, str],
+        items_read: list[tuple[str, int]],
+    ) -> None:
+        """It waited once for each megabyte of everybody who has the role."""
+        role_id, path = roles["ORG_MANAGER"], ROLE_USERS.format(org, roles["ORG_MANAGER"])
+        place = f"ASSIGNMENT#ORG#{org}#ROLE#{role_id}"
+        record = world.assign(world.user(), "ORG_MANAGER", org)
+        for n in range(24):  # more than DynamoDB reads at once, with an end and without
+            ends = {"expiresAt": f"29{n:02d}-01-01T00:00:00.000Z"} if n % 2 else {}
+            world.put(store._assignment_item({**record, "userId": world.user(), "padding": "x" * 60_000, **ends}))
+        gone = sorted(world.member(org, "ORG_MANAGER") for _ in range(3))
+        for user in gone:
+            api.call("DELETE", USER_ROLE.format(org, user, role_id), admin).expect(204)
+        expired = world.member(org, "ORG_MANAGER", now=THEN, expires_at="2020-01-02T00:00:00Z")
+        for query in ({}, {"pageSize": "4"}):
+            answer = api.call("GET", path, admin, query={"active": "false", **query})
+            assert [one["userId"] for one in answer.expect(200)["items"]] == [*gone, expired]
+            assert answer.round_trips == 1
+        assert max(count for partition, count in items_read if partition == place) == 4
+
+    def test_whoever_expires_between_two_pages_ends_no_list(
+        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]
+    ) -> None:
+        soon = [world.member(org, "ORG_MANAGER", expires_at=f"2999-01-0{n}T00:00:00Z") for n in range(1, 4)]
+        lasting = sorted(world.member(org, "ORG_MANAGER") for _ in range(2))
+        path = ROLE_USERS.format(org, roles["ORG_MANAGER"])
+        page = api.call("GET", path, admin, query={"pageSize": "2"}).expect(200)
+        assert [one["userId"] for one in page["items"]] == soon[:2]
+        query = {"pageSize": "50", "startAt": page["startAt"]}
+        for clock, left in (
+            ("2999-01-01T12:00:00+00:00", [soon[2]]),
+            ("2999-01-02T12:00:00+00:00", [soon[2]]),
+            ("2999-01-09T00:00:00+00:00", []),
+        ):
+            with patch.object(runtime, "datetime", _Clock(datetime.fromisoformat(clock))):
+                rest = api.call("GET", path, admin, query=query).expect(200)
+            assert [one["userId"] for one in rest["items"]] == [*left, *lasting], clock
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_whoever_has_or_had_a_role_is_in_one_list_once(
+        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str], seed: int
+    ) -> None:
+        """Given and taken and given again, for a time and for good, in teams and not: each is in its list."""
+        chance = random.Random(seed)
+        role_id = roles["SITE_VIEWER"]
+        users, teams = [world.user() for _ in range(3)], ["team-1", "team-2"]
+        now = {"team-1": {}, "team-2": {}}
+        for _ in range(25):
+            user, team = chance.choice(users), chance.choice(teams)
+            if now[team].get(user) == "lasting":
+                path = USER_ROLE.format(org, user, role_id)
+                api.call("DELETE", path, admin, query={"teamId": team}).expect(204)
+                now[team][user] = "ended"
+            else:
+                past = chance.random() < 0.3
+                more = {"now": THEN, "expires_at": "2020-01-02T00:00:00Z"} if past else {}
+                if not past and chance.random() < 0.5:
+                    more = {"expires_at": f"29{chance.randrange(10, 99)}-01-01T00:00:00Z"}
+                world.assign(user, "SITE_VIEWER", org, team_id=team, **more)
+                now[team][user] = "ended" if past else "lasting"
+            path = ROLE_USERS.format(org, role_id)
+            for active, wanted in (("true", "lasting"), ("false", "ended")):
+                found = pages(api, path, admin, chance.choice([1, 2, 50]), active=active)
+                model = {(one, team) for team, held in now.items() for one, state in held.items() if state == wanted}
+                assert len(found) == len(model)
+                assert {(one["userId"], one["teamId"]) for one in found} == model
 
     def test_users_read_their_own_and_no_one_elses(self, api: Instance, world: World, org: str, admin: str) -> None:
         viewer = world.member(org, "SITE_VIEWER", team_id="team-1")
