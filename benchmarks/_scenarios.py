@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import boto3
 from tests.support.invitations import create_mail_queue, create_user_pool, new_address, settings_of_invitation
@@ -76,7 +76,8 @@ class Measured(Instance):
 
     def __init__(self, service: Service, settings: Settings, endpoint: str) -> None:
         counting = _CountingDatabase(endpoint)
-        super().__init__(service, settings, endpoint, database=counting)
+        self._lines = Lines()
+        super().__init__(service, settings, endpoint, log=self._lines, database=counting)
         handle, call, others = self._handle, self.aws._call, []
 
         def counted(*arguments: object, **named: object) -> dict:
@@ -97,6 +98,23 @@ class Measured(Instance):
 
         self.aws._call = counted
         self._handle = timed
+
+    def log_to(self, stream: TextIO) -> None:
+        """Keep what it logs from now on."""
+        self._lines.stream = stream
+
+
+class Lines:
+    """Where an instance logs to: nowhere, until a stream is given."""
+
+    stream: TextIO | None = None
+
+    def write(self, text: str) -> None:
+        if self.stream is not None:
+            self.stream.write(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
 
 
 class Asked(NamedTuple):

@@ -10,7 +10,7 @@ from typer.exceptions import TyperException
 
 from bbws_access.cli.console import show_error
 from bbws_access.cli.errors import FAILURE, InterruptedByUserError, ToolError
-from bbws_access.commands import environments, failures, local, people, proof
+from bbws_access.commands import bill, environments, failures, local, people, proof
 from bbws_access.commands.options import with_options
 from bbws_access.local_aws import LocalAwsError
 from bbws_access.packaging import PackagingError
@@ -46,6 +46,7 @@ for command in (
     proof.verify,
     proof.drift,
     proof.diff,
+    bill.cost,
     environments.seed,
     people.token,
     local.mail,

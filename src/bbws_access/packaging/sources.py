@@ -10,7 +10,7 @@ from bbws_access.packaging.errors import PackagingError
 
 PROJECT = "bbws_access"
 NEVER_IN_AWS = tuple(
-    f"{PROJECT}.{name}" for name in ("cli", "commands", "local_aws", "packaging", "reference_page", "verify")
+    f"{PROJECT}.{name}" for name in ("cli", "commands", "cost", "local_aws", "packaging", "reference_page", "verify")
 )
 
 

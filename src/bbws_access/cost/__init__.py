@@ -1,0 +1,1 @@
+"""What an environment costs a month: prices, usage, and what the project itself says."""
