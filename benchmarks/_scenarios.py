@@ -14,13 +14,14 @@ from tests.support.invitations import create_mail_queue, create_user_pool, new_a
 from tests.support.services import ENGINEER, EVENT_BUS, Answer, Instance, World
 from tests.support.tables import REGION, create_tables, patient_database, query_all
 from tests.support.teams import Organisation
+from tests.support.units import units_of
 
 from bbws_access.invitation import rules as invitation_rules
 from bbws_access.invitation import store as invitation_store
 from bbws_access.invitation import tokens
 from bbws_access.invitation.handler import service as invitation_service
 from bbws_access.kernel.contract import Operation
-from bbws_access.kernel.dynamodb import Database, Get, Put, Query
+from bbws_access.kernel.dynamodb import Database, Put
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.keys import key
 from bbws_access.kernel.records import Change, count
@@ -43,6 +44,9 @@ SERVICES: dict[str, tuple[Service, tuple[str, ...]]] = {
     "invitation": (invitation_service, ("permissions", "teams", "invitations")),
 }
 """Each service, and the tables that it may use."""
+
+
+_READS = ("Get", "BatchGet", "_Together", "Query")
 
 
 class Cost(NamedTuple):
@@ -90,7 +94,7 @@ class Measured(Instance):
             began = time.process_time()
             answer = handle(event, context)
             cpu = (time.process_time() - began) * 1000
-            kinds = [{isinstance(one, (Get, Query)) for one in calls} for calls in counting.asked]
+            kinds = [{type(one).__name__ in _READS for one in calls} for calls in counting.asked]
             reads, writes = (sum(reading in kind for kind in kinds) for reading in (True, False))
             self.cost = Cost(cpu, reads, writes, sum(map(len, counting.asked)), len(others))
             self.event = event
@@ -102,6 +106,10 @@ class Measured(Instance):
     def log_to(self, stream: TextIO) -> None:
         """Keep what it logs from now on."""
         self._lines.stream = stream
+
+    def units(self) -> float:
+        """What the last request read, in units of DynamoDB."""
+        return units_of(self.database, [call for calls in list(self.database.asked) for call in calls])
 
 
 class Lines:

@@ -104,9 +104,9 @@ def _measure(endpoint: str, key: rsa.RSAPrivateKey, org_id: str, users: list[str
     accesses = [read_access(database, settings, user, [org_id]) for user in users]
     identities = [verifier.verify(event["authorizationToken"]) for event in events]
     assert all(authorizer.authorize(event)["policyDocument"]["Statement"][0]["Effect"] == "Allow" for event in events)
-    trips = database.round_trips
+    trips, requests = database.round_trips, database.requests
     authorizer.authorize(events[0])
-    depth = database.round_trips - trips
+    depth, requests = database.round_trips - trips, database.requests - requests
 
     message, _, signature = tokens[0].rpartition(".")
     raw = _unpadded(signature)
@@ -126,7 +126,7 @@ def _measure(endpoint: str, key: rsa.RSAPrivateKey, org_id: str, users: list[str
         "rsa_verify_alone_us": rsa_us,
         "times_rsa": round(decision_us / rsa_us, 1),
         "round_trips_in_depth": depth,
-        "requests": 7,
+        "requests": requests,
         "policy_bytes": routes.compile(accesses[0], prefix, org_id).size,
     }
 
@@ -177,7 +177,7 @@ def _table(figures: dict) -> str:
 
 
 def _answers(org_id: str, users: list[str], key: rsa.RSAPrivateKey) -> dict[str, bytes]:
-    """Bodies by partition key, and the key set under "jwks"."""
+    """Bodies by partition key, single definitions by sort key, and the key set under "jwks"."""
     defaults = load_roles()
     roles = [
         {
@@ -243,6 +243,11 @@ def _answers(org_id: str, users: list[str], key: rsa.RSAPrivateKey) -> dict[str,
         partition: json.dumps({"Items": [encode_item(item) for item in items], "Count": len(items)}).encode()
         for partition, items in pages.items()
     }
+    defined = [(roles, "ROLE#", "roleId"), (team_roles, "TEAM_ROLE#", "teamRoleId")]
+    for items, prefix, name in defined:
+        for one in items:
+            place = {"PK": f"{prefix}ORG#{org_id}", "SK": prefix + one[name]}
+            bodies[place["SK"]] = json.dumps(encode_item({**audit, **place, **one})).encode()
     numbers = key.public_key().public_numbers()
     entry = {
         "kid": "one",
@@ -276,9 +281,19 @@ def _converse(context: ssl.SSLContext, raw: socket.socket, answers: dict[str, by
                 if header.lower().startswith(b"content-length:"):
                     length = int(header.split(b":")[1])
             request = reader.read(length)
-            partition = "jwks" if is_get else json.loads(request)["ExpressionAttributeValues"][":pk"]["S"]
-            body = answers[partition]
+            body = answers["jwks"] if is_get else _answer(answers, json.loads(request))
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+
+def _answer(answers: dict[str, bytes], request: dict) -> bytes:
+    if "Key" in request:
+        return b"{}"
+    if "RequestItems" not in request:
+        return answers[request["ExpressionAttributeValues"][":pk"]["S"]]
+    [(table, part)] = request["RequestItems"].items()
+    places = [(key["PK"]["S"], key["SK"]["S"]) for key in part["Keys"]]
+    found = [answers[sort_key] for _, sort_key in places if sort_key in answers]
+    return b'{"Responses":{"%b":[%b]},"UnprocessedKeys":{}}' % (table.encode(), b",".join(found))
 
 
 def _certificate(folder: Path) -> Path:

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from bbws_access.access.grants import in_force
-from bbws_access.kernel.dynamodb import Check, Database, Page, Query, Throttled
+from bbws_access.kernel.dynamodb import Check, Database, Get, Throttled
 from bbws_access.kernel.errors import Conflict
-from bbws_access.kernel.keys import key, partition
+from bbws_access.kernel.keys import key
 from bbws_access.kernel.records import Change, Stale, Step, commit, put_over, timestamp, until_fresh
 
 ENTITY = "Departures"
@@ -27,11 +27,6 @@ class Departures(NamedTuple):
 
     user_id: str
     record: dict | None = None
-
-    @classmethod
-    def of(cls, user_id: str, page: Page) -> Departures:
-        """From the result of `departures_read`."""
-        return cls(user_id, page.items[0] if page.items else None)
 
     def count(self, org_id: str | None) -> int:
         """How often the person has left an organisation (None: none) or everything."""
@@ -64,9 +59,9 @@ class Departures(NamedTuple):
         return Check(table, place, "#version = :version", names, values), Stale()
 
 
-def departures_read(table: str, user_id: str) -> Query:
-    """The read of somebody's departures, in the table `permissions`: a page of one record at most."""
-    return Query(table, partition(ENTITY, userId=user_id), ENTITY.upper())
+def departures_read(table: str, user_id: str) -> Get:
+    """The read of somebody's departures, in the table `permissions`: with the user's id they make `Departures`."""
+    return Get(table, key(ENTITY, userId=user_id))
 
 
 def record_departure(
@@ -81,7 +76,7 @@ def record_departure(
     told = f"{place}#{departure_id}"
 
     def attempt(reads: list) -> Departures:
-        found = Departures.of(user_id, reads[0]).record
+        [found] = reads
         if found is not None and told in found["told"]:
             return Departures(user_id, found)
         before = {"places": {}, "told": []} if found is None else found

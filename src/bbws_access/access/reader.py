@@ -1,8 +1,9 @@
-"""Reads what a user holds from the tables: one round trip in depth when the organisations are known beforehand.
+"""Reads what a user holds from the tables: one wait where it is known beforehand which roles that are.
 
-Of organisations that were not known, only what the user has there is read, by its ids: one wait more for their roles
-and team roles, and one for the sets of those roles, however many organisations there are
-(docs/decisions/0036-two-ways-to-read-definitions.md).
+What is read grows with what the person holds, not with what the organisation has defined: of an organisation's roles,
+permission sets and team roles, those by id that the person's records name. Which these are is remembered from the
+last time, or the organisation's first ones are read, its default roles among them. Where that was not enough, all is
+read again, now with the right ids: whatever decides has been read in one wait (docs/decisions/0036).
 """
 
 from __future__ import annotations
@@ -11,33 +12,35 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import chain
 
 from bbws_access.access.departures import Departures, departures_read
 from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership
+from bbws_access.access.remembered import Definition, Remembered
 from bbws_access.kernel.contract import platform_roles, platform_sets
-from bbws_access.kernel.dynamodb import MOST_IN_BATCH, BatchGet, Call, Database, DatabaseUnavailable, Page, Query
+from bbws_access.kernel.dynamodb import MOST_IN_BATCH, Call, Database, DatabaseUnavailable, Get, Page, Query
 from bbws_access.kernel.ids import is_valid_id
 from bbws_access.kernel.keys import key, partition
 from bbws_access.kernel.settings import Settings
 
 _ORGANISATIONS_AT_ONCE = 11  # the default one and ten hinted
+_FIRST = 6  # of an organisation's definitions of a kind: those that it started with are the oldest
 _PATIENCE = 2  # times a database's own deadline, for all waits together: a function must live to say that it failed
+_MOST_WAITS = 10  # for definitions that name others while somebody keeps changing them
 
+_ROLE, _SET, _TEAM_ROLE = "OrganisationRole", "PermissionSet", "TeamRoleDefinition"
+_ID_NAMES = {_ROLE: "roleId", _SET: "setId", _TEAM_ROLE: "teamRoleId"}
+_PREFIXES = {_ROLE: "ROLE#", _SET: "SET#", _TEAM_ROLE: "TEAM_ROLE#"}
+_SAYS = {
+    _ROLE: {"#i": "roleId", "#n": "name", "#s": "scope", "#p": "permissions", "#t": "permissionSets", "#a": "active"},
+    _SET: {"#i": "setId", "#p": "permissions", "#a": "active"},
+    _TEAM_ROLE: {"#i": "teamRoleId", "#c": "capabilities", "#a": "active"},
+}
 _GIVEN = ("organisationId", "teamId", "active", "expiresAt", "departures")
 _ASSIGNED = (*_GIVEN, "roleId", "scope", "assignedAt", "assignedBy")
 _JOINED = (*_GIVEN, "teamRoleId")
-_ROLE = "roleId,#n,#s,#p,#t,#a"
-_ROLE_NAMES = {"#n": "name", "#s": "scope", "#p": "permissions", "#t": "permissionSets", "#a": "active"}
-_SET = "setId,#p,#a"
-_SET_NAMES = {"#p": "permissions", "#a": "active"}
-_TEAM_ROLE = "teamRoleId,#c,#a"
-_TEAM_ROLE_NAMES = {"#c": "capabilities", "#a": "active"}
-_DEFINITIONS = {
-    "OrganisationRole": ("permissions", "roleId", _ROLE, _ROLE_NAMES),
-    "PermissionSet": ("permissions", "setId", _SET, _SET_NAMES),
-    "TeamRoleDefinition": ("teams", "teamRoleId", _TEAM_ROLE, _TEAM_ROLE_NAMES),
-}
+
+REMEMBERED = Remembered()
+"""What people needed of whom this function was asked before."""
 
 
 def read_access(
@@ -55,32 +58,16 @@ def read_access(
     deadline: seconds for all of it
     Raises DatabaseError: what is not known in time is no answer.
     """
-    database = _Hurried(database, _PATIENCE * database.deadline if deadline is None else deadline)
-    read = list(dict.fromkeys(org for org in organisations if is_valid_id(org)))[:_ORGANISATIONS_AT_ONCE]
-    calls = _user_calls(settings, user_id)
-    for org_id in read:
-        calls += organisation_calls(settings, org_id)
-    results = _complete(database, calls, database.parallel(calls))
-    now = now or datetime.now(UTC)
-    own, rest = _split_user(settings, results)
-    held = _Held(user_id, own, now)
-    definitions = _Definitions(settings, read, rest)
-    _read_held(database, settings, held, definitions)
-    return held.access(definitions)
-
-
-class _Hurried:
-    """A database whose calls have one deadline together, so that several waits take no longer than one may."""
-
-    def __init__(self, database: Database, seconds: float) -> None:
-        self._database = database
-        self._end = time.monotonic() + seconds
-
-    def parallel(self, calls: Iterable[Call]) -> list:
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise DatabaseUnavailable("the reads took too long together", "Deadline")
-        return self._database.parallel(calls, deadline=min(left, self._database.deadline))
+    database = _Hurried(database, deadline)
+    known = REMEMBERED.of(user_id)
+    entities = _entities(settings)
+    hinted = list(dict.fromkeys(org for org in organisations if is_valid_id(org)))[:_ORGANISATIONS_AT_ONCE]
+    person = _user_calls(settings, user_id)
+    first = _First(settings, [org_id for org_id in hinted if org_id not in known])
+    needed = _ById(settings, (one for definitions in known.values() for one in definitions if one[0] in entities))
+    results = database.parallel([*person, *first.calls, *needed.calls])
+    reading = _Reading(database, settings, user_id, None, now or datetime.now(UTC), hinted)
+    return reading.finish(person, first, needed, results)
 
 
 def read_access_in(
@@ -94,43 +81,43 @@ def read_access_in(
 ) -> tuple[Access, list]:
     """What a user holds in one organisation (None: PLATFORM roles only), and the results of the reads alongside.
 
-    All in one round trip. A service that may not read the teams table sees no memberships: it has no route that
-    a membership alone opens. Raises DatabaseError.
+    All in one wait, or those reads in the first. A service that may not read the teams table sees no memberships: it
+    has no route that a membership alone opens. Raises DatabaseError.
     """
-    calls = calls_in(settings, user_id, org_id)
+    database = _Hurried(database)
+    known = None if org_id is None else REMEMBERED.of(user_id).get(org_id)
+    entities = _entities(settings)
+    needed = _ById(settings, (one for one in known or () if one[0] in entities))
+    person = _user_calls(settings, user_id)
+    first = _First(settings, [] if org_id is None or known is not None else [org_id])
+    calls = [*person, *first.calls, *needed.calls]
     results = database.parallel([*calls, *alongside])
-    own = len(calls)
-    return access_in(database, settings, user_id, org_id, calls, results[:own], now=now), results[own:]
+    reading = _Reading(database, settings, user_id, [org_id], now or datetime.now(UTC))
+    access = reading.finish(person, first, needed, results[: len(calls)])
+    return access, results[len(calls) :]
 
 
-def calls_in(settings: Settings, user_id: str, org_id: str | None) -> list[Query]:
-    """The reads that `access_in` needs, for those who send them along with others of their own."""
-    calls = _user_calls(settings, user_id)
-    if org_id is not None:
-        calls += organisation_calls(settings, org_id)
-    return calls
+def calls_in(settings: Settings, user_id: str, org_id: str) -> list[Call]:
+    """The reads that `access_in` begins with, for those who send them along with others of their own."""
+    return [*_user_calls(settings, user_id), *_First(settings, [org_id]).calls]
 
 
 def access_in(
-    database: Database,
-    settings: Settings,
-    user_id: str,
-    org_id: str | None,
-    calls: Sequence[Query],
-    pages: Sequence[Page],
-    *,
-    now: datetime | None = None,
+    database: Database, settings: Settings, user_id: str, org_id: str, results: Sequence, *, now: datetime
 ) -> Access:
-    """What a user holds in one organisation, from the answers to `calls_in`. Raises DatabaseError."""
-    own, rest = _split_user(settings, _complete(database, calls, pages))
-    held = _Held(user_id, own, now or datetime.now(UTC))
-    return held.access(_Definitions(settings, [] if org_id is None else [org_id], rest))
+    """What a user holds in one organisation, from the answers to `calls_in`, and from more where these do not tell.
+
+    Raises DatabaseError.
+    """
+    reading = _Reading(_Hurried(database), settings, user_id, [org_id], now)
+    first = _First(settings, [org_id])
+    return reading.finish(_user_calls(settings, user_id), first, _ById(settings, ()), results)
 
 
 def read_others_in(
     database: Database, settings: Settings, user_ids: Iterable[str], org_id: str, *, now: datetime
 ) -> dict[str, Access]:
-    """What several users hold in one organisation, by user. Raises DatabaseError."""
+    """What several users hold in one organisation, by user. Reads all its definitions. Raises DatabaseError."""
     users = list(dict.fromkeys(user_ids))
     if not users:
         return {}
@@ -138,50 +125,81 @@ def read_others_in(
     width = len(calls) // len(users)
     shared = organisation_calls(settings, org_id)
     results = _complete(database, [*calls, *shared], database.parallel([*calls, *shared]))
-    definitions = _Definitions(settings, [org_id], results[len(calls) :])
-    found: dict[str, Access] = {}
-    for n, user_id in enumerate(users):
-        own, _ = _split_user(settings, results[n * width : (n + 1) * width])
-        found[user_id] = _Held(user_id, own, now).access(definitions)
-    return found
+    definitions = _Definitions([org_id])
+    for entity, found in zip(_entities(settings), results[len(calls) :], strict=True):
+        definitions.add(entity, org_id, found, whole=True)
+    return {
+        user_id: _Held(user_id, results[n * width : (n + 1) * width], now).access(definitions)
+        for n, user_id in enumerate(users)
+    }
 
 
 def organisation_calls(settings: Settings, org_id: str) -> list[Query]:
     """The reads of an organisation's roles, permission sets and, where the service may, team roles."""
-    calls = [
-        Query(
-            settings.permissions_table,
-            partition("OrganisationRole", orgId=org_id),
-            "ROLE#",
-            projection=_ROLE,
-            names=_ROLE_NAMES,
-        ),
-        Query(
-            settings.permissions_table,
-            partition("PermissionSet", orgId=org_id),
-            "SET#",
-            projection=_SET,
-            names=_SET_NAMES,
-        ),
-    ]
-    if settings.has_table("teams"):
-        calls.append(
-            Query(
-                settings.teams_table,
-                partition("TeamRoleDefinition", orgId=org_id),
-                "TEAM_ROLE#",
-                projection=_TEAM_ROLE,
-                names=_TEAM_ROLE_NAMES,
-            )
-        )
-    return calls
+    return [_definitions_read(settings, entity, org_id) for entity in _entities(settings)]
 
 
-def _user_calls(settings: Settings, user_id: str) -> list[Query]:
+def _entities(settings: Settings) -> tuple[str, ...]:
+    return (_ROLE, _SET, _TEAM_ROLE) if settings.has_table("teams") else (_ROLE, _SET)
+
+
+def _table_of(settings: Settings, entity: str) -> str:
+    return settings.teams_table if entity == _TEAM_ROLE else settings.permissions_table
+
+
+def _definitions_read(settings: Settings, entity: str, org_id: str, limit: int | None = None) -> Query:
+    """The read of an organisation's definitions of a kind, the oldest first."""
+    names = _SAYS[entity]
+    return Query(
+        _table_of(settings, entity),
+        partition(entity, orgId=org_id),
+        _PREFIXES[entity],
+        limit=limit,
+        projection=",".join(names),
+        names=names,
+    )
+
+
+class _ById:
+    """The reads of some definitions."""
+
+    def __init__(self, settings: Settings, definitions: Iterable[Definition]) -> None:
+        places: dict[tuple[str, str], list[Definition]] = {}
+        for one in definitions:
+            places.setdefault(one[:2], []).append(one)
+        # Of whoever needs that many, all: one by one they cost more units, and requests that nothing limits.
+        self._whole = [place for place, some in places.items() if len(some) > MOST_IN_BATCH]
+        self._single = [one for some in places.values() if len(some) <= MOST_IN_BATCH for one in some]
+        self.calls: list[Call] = [_definitions_read(settings, *place) for place in self._whole]
+        for entity, org_id, one in self._single:
+            place = key(entity, orgId=org_id, **{_ID_NAMES[entity]: one})
+            self.calls.append(Get(_table_of(settings, entity), place))
+
+    def add_to(self, definitions: _Definitions, found: Sequence) -> None:
+        """found: all items of each call that is a query, and the item of any other"""
+        for (entity, org_id), records in zip(self._whole, found, strict=False):
+            definitions.add(entity, org_id, records, whole=True)
+        definitions.add_read(self._single, found[len(self._whole) :])
+
+
+class _First:
+    """The reads of some organisations' first definitions, of which nobody knows yet what will be needed."""
+
+    def __init__(self, settings: Settings, organisations: Iterable[str]) -> None:
+        entities = _entities(settings)
+        self._places = [(entity, org_id) for org_id in organisations for entity in entities]
+        self.calls = [_definitions_read(settings, *place, _FIRST) for place in self._places]
+
+    def add_to(self, definitions: _Definitions, pages: Sequence[Page]) -> None:
+        for (entity, org_id), page in zip(self._places, pages, strict=True):
+            definitions.add(entity, org_id, page.items, whole=page.last_key is None)
+
+
+def _user_calls(settings: Settings, user_id: str) -> list[Call]:
     if not is_valid_id(user_id):
         raise ValueError(f"{user_id!r} is no user id")
     # What reaches every organisation lies where no service writes (docs/decisions/0011-platform-assignments.md).
-    calls = [
+    calls: list[Call] = [
         departures_read(settings.permissions_table, user_id),
         _what_counts(settings.permissions_table, partition("UserRoleAssignment", userId=user_id), "ORG#", _ASSIGNED),
         _what_counts(
@@ -199,151 +217,134 @@ def _what_counts(table: str, place: str, prefix: str, columns: Iterable[str]) ->
     return Query(table, place, prefix, projection=",".join(names), names=names)
 
 
-def _complete(database: Database | _Hurried, calls: Sequence[Query], pages: Sequence[Page]) -> list[list[dict]]:
-    """All items of each query: those of the first pages and of all that follow, page by page of all at once."""
-    results = [page.items for page in pages]
-    unfinished = {n: page.last_key for n, page in enumerate(pages) if page.last_key is not None}
+def _complete(database: Database | _Hurried, calls: Sequence[Call], results: Sequence) -> list:
+    """The results, with all items in the place of a query's first page: the next pages of all of them come together."""
+    found = [result.items if isinstance(result, Page) else result for result in results]
+    unfinished = {n: page.last_key for n, page in enumerate(results) if isinstance(page, Page) and page.last_key}
     while unfinished:
         more = database.parallel([calls[n]._replace(start_key=last) for n, last in unfinished.items()])
         for n, page in zip(list(unfinished), more, strict=True):
-            results[n] = results[n] + page.items
+            found[n] = found[n] + page.items
             unfinished[n] = page.last_key
         unfinished = {n: last for n, last in unfinished.items() if last is not None}
-    return results
+    return found
 
 
-_Place = tuple[str, str]
-"""The id of an organisation, and of something in it."""
+class _Hurried:
+    """A database whose calls have one deadline together, so that several waits take no longer than one may."""
+
+    def __init__(self, database: Database, seconds: float | None = None) -> None:
+        self._database = database
+        self._end = time.monotonic() + (_PATIENCE * database.deadline if seconds is None else seconds)
+
+    def parallel(self, calls: Iterable[Call]) -> list:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise DatabaseUnavailable("the reads took too long together", "Deadline")
+        return self._database.parallel(calls, deadline=min(left, self._database.deadline))
 
 
-def _read_held(database: _Hurried, settings: Settings, held: _Held, definitions: _Definitions) -> None:
-    """What the user has in organisations that were not read as a whole."""
-    away = dict.fromkeys(org_id for org_id in held.organisations() if org_id not in definitions.organisations)
-    if not away:
-        return
-    roles = _places(held.assignments, "roleId", away)
-    team_roles = _places(held.members, "teamRoleId", away)
-    calls = _batches(settings, "OrganisationRole", roles)
-    width = len(calls)
-    calls += _batches(settings, "TeamRoleDefinition", team_roles)
-    found = database.parallel(calls)
-    items = dict(zip(roles, chain.from_iterable(found[:width]), strict=True))
-    sets = _sets_of(items)
-    by_set: list[tuple[_Place, dict]] = []
-    if sets:
-        items, by_set = _read_sets(database, settings, items, sets)
-    definitions.add_held(away, items, dict(zip(team_roles, chain.from_iterable(found[width:]), strict=True)), by_set)
+class _Reading:
+    """One user's access, in some organisations (None: all that the user is active in) or in none ([None])."""
 
+    def __init__(
+        self,
+        database: _Hurried,
+        settings: Settings,
+        user_id: str,
+        organisations: Sequence[str | None] | None,
+        now: datetime,
+        hinted: Sequence[str] = (),
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._user_id = user_id
+        self._organisations = organisations
+        self._now = now
+        self._hinted = hinted
 
-def _read_sets(
-    database: _Hurried, settings: Settings, roles: dict[_Place, dict | None], sets: dict[str, dict[str, None]]
-) -> tuple[dict[_Place, dict | None], list[tuple[_Place, dict]]]:
-    """The sets of these roles, and the roles with those that have sets read again beside them.
+    def finish(self, person: Sequence[Call], first: _First, needed: _ById, results: Sequence) -> Access:
+        """What the user holds, from the first wait's results of all these reads in this order, and from more waits.
 
-    Else a role as it was before this wait would count with a set as it is now: with more than it ever granted, where
-    somebody took the set out of the role and then filled it. A set that came in meanwhile grants nothing yet.
-    """
-    # Whoever has that many is asked for all: one organisation costs no more requests than the limits on it say.
-    whole = [org_id for org_id, ids in sets.items() if len(ids) > MOST_IN_BATCH]
-    places = [(org_id, set_id) for org_id, ids in sets.items() if len(ids) <= MOST_IN_BATCH for set_id in ids]
-    carrying = [place for place, role in roles.items() if role is not None and place[0] in sets and _own_sets(role)]
-    queries = [organisation_calls(settings, org_id)[1] for org_id in whole]
-    batches = [_batches(settings, "OrganisationRole", carrying), _batches(settings, "PermissionSet", places)]
-    found = database.parallel([*queries, *batches[0], *batches[1]])
-    ends = len(queries), len(queries) + len(batches[0])
-    pages = _complete(database, queries, found[: ends[0]])
-    again = dict(zip(carrying, chain.from_iterable(found[ends[0] : ends[1]]), strict=True))
-    single = zip(places, chain.from_iterable(found[ends[1] :]), strict=True)
-    by_set = [(place, one) for place, one in single if one is not None]
-    by_set += [((org_id, one["setId"]), one) for org_id, items in zip(whole, pages, strict=True) for one in items]
-    return roles | again, by_set
+        Each of them reads again what decides, so nothing counts that was taken away before the role that it names was
+        changed. What the person did not have at first is not asked for again: it counts from the next request on.
+        """
+        definitions = _Definitions(self._organisations)
+        begin, end = len(person), len(person) + len(first.calls)
+        first.add_to(definitions, results[begin:end])
+        calls = [*person, *needed.calls]
+        found = _complete(self._database, calls, [*results[:begin], *results[end:]])
+        records = found[:begin]
+        needed.add_to(definitions, found[begin:])
+        access = _Held(self._user_id, records, self._now).access(definitions)
+        # Departures come first, and can begin at any moment.
+        again = [n for n, found in enumerate(records) if n == 0 or found]
+        for _ in range(_MOST_WAITS):
+            if not definitions.missing:
+                break
+            needed = _ById(self._settings, definitions.asked)
+            calls = [*(person[n] for n in again), *needed.calls]
+            found = _complete(self._database, calls, self._database.parallel(calls))
+            for n, record in zip(again, found, strict=False):
+                records[n] = record
+            definitions = _Definitions(self._organisations)
+            needed.add_to(definitions, found[len(again) :])
+            access = _Held(self._user_id, records, self._now).access(definitions)
+        self._remember(definitions)
+        return access
 
-
-def _sets_of(roles: Mapping[_Place, dict | None]) -> dict[str, dict[str, None]]:
-    """The organisations' own sets that active roles carry."""
-    sets: dict[str, dict[str, None]] = {}
-    for (org_id, _), role in roles.items():
-        if role is not None and role.get("active") is True:
-            for set_id in _own_sets(role):
-                sets.setdefault(org_id, {})[set_id] = None
-    return sets
-
-
-def _own_sets(role: dict) -> list[str]:
-    return [one for one in role.get("permissionSets") or () if one not in platform_sets() and is_valid_id(one)]
-
-
-def _places(records: Iterable[dict], name: str, organisations: Mapping[str, None]) -> list[_Place]:
-    """What the records of a user name in these organisations, each once."""
-    found = ((record["organisationId"], record.get(name)) for record in records)
-    return list(dict.fromkeys(place for place in found if place[0] in organisations and is_valid_id(place[1])))
-
-
-def _batches(settings: Settings, entity: str, places: Sequence[_Place]) -> list[BatchGet]:
-    """Reads of definitions, in their order."""
-    table, name, columns, names = _DEFINITIONS[entity]
-    if not places:
-        return []
-    keys = [key(entity, orgId=org_id, **{name: one}) for org_id, one in places]
-    return [
-        BatchGet(settings.table(table), tuple(keys[start : start + MOST_IN_BATCH]), columns, names)
-        for start in range(0, len(keys), MOST_IN_BATCH)
-    ]
-
-
-def _split_user(settings: Settings, results: list[list[dict]]) -> tuple[list[list[dict]], list[list[dict]]]:
-    """Departures, assignments, platform assignments and memberships of the user; and what was read of organisations."""
-    if settings.has_table("teams"):
-        return results[:4], results[4:]
-    return [*results[:3], []], results[3:]
+    def _remember(self, definitions: _Definitions) -> None:
+        places = [*self._hinted, *(self._organisations or ())]
+        found: dict[str, list[Definition]] = {org_id: [] for org_id in places if org_id is not None}
+        for one in definitions.asked:
+            found.setdefault(one[1], []).append(one)
+        needed = {org_id: tuple(definitions) for org_id, definitions in found.items()}
+        REMEMBERED.note(self._user_id, needed, everywhere=self._organisations is None)
 
 
 class _Definitions:
-    """Roles, sets and team roles of the organisations read so far; and those of the platform."""
+    """Roles, sets and team roles of some organisations (None: of any), as far as they were read; and the platform's.
 
-    def __init__(self, settings: Settings, organisations: list[str], results: list[list[dict]]) -> None:
-        self.organisations: set[str] = set()
-        self.roles: dict[tuple[str, str], dict] = {}
-        self.sets: dict[tuple[str, str], frozenset[str]] = {}
-        self.team_roles: dict[tuple[str, str], frozenset[str]] = {}
+    asked: those that somebody's records, and the roles named there, name      missing: whether any of them is unread
+    """
+
+    def __init__(self, organisations: Iterable[str | None] | None = None) -> None:
+        self._organisations = None if organisations is None else frozenset(organisations)
+        self._found: dict[Definition, dict | None] = {}
+        self._whole: set[tuple[str, str]] = set()
+        self._capabilities: dict[Definition, frozenset[str]] = {}
         self._permissions: dict[tuple[str, str], tuple[frozenset[str], _Sources]] = {}
-        self.add(settings, organisations, results)
+        self.asked: dict[Definition, None] = {}
+        self.missing = False
 
-    def add(self, settings: Settings, organisations: list[str], results: list[list[dict]]) -> None:
-        width = 3 if settings.has_table("teams") else 2
-        for n, org_id in enumerate(organisations):
-            self.organisations.add(org_id)
-            parts = results[n * width : (n + 1) * width]
-            for role in parts[0]:
-                self.roles[org_id, role["roleId"]] = role
-            for held in parts[1]:
-                self._add_set((org_id, held["setId"]), held)
-            for team_role in parts[2] if width == 3 else ():
-                self._add_team_role((org_id, team_role["teamRoleId"]), team_role)
+    def add(self, entity: str, org_id: str, records: Iterable[dict], *, whole: bool) -> None:
+        """Take definitions of a kind. whole: the organisation has no others"""
+        name = _ID_NAMES[entity]
+        self._found.update(((entity, org_id, record[name]), record) for record in records)
+        if whole:
+            self._whole.add((entity, org_id))
 
-    def add_held(
-        self,
-        organisations: Iterable[str],
-        roles: Mapping[_Place, dict | None],
-        team_roles: Mapping[_Place, dict | None],
-        sets: Iterable[tuple[_Place, dict]],
-    ) -> None:
-        """Of organisations only what a user has there, as it was found; None for what was not."""
-        self.organisations.update(organisations)
-        self.roles.update((place, role) for place, role in roles.items() if role is not None)
-        for place, held in sets:
-            self._add_set(place, held)
-        for place, team_role in team_roles.items():
-            if team_role is not None:
-                self._add_team_role(place, team_role)
+    def add_read(self, definitions: Sequence[Definition], records: Sequence[dict | None]) -> None:
+        """Take what was found of some definitions."""
+        self._found.update(zip(definitions, records, strict=True))
 
-    def _add_set(self, place: _Place, held: dict) -> None:
-        if held.get("active") is True:
-            self.sets[place] = frozenset(held.get("permissions", ()))
+    def counts(self, org_id: str) -> bool:
+        """Whether it is asked what somebody holds in an organisation."""
+        return self._organisations is None or org_id in self._organisations
 
-    def _add_team_role(self, place: _Place, team_role: dict) -> None:
-        if team_role.get("active") is True:
-            self.team_roles[place] = frozenset(team_role.get("capabilities", ()))
+    def role(self, org_id: str, role_id: object) -> dict | None:
+        """An active role."""
+        return self._active((_ROLE, org_id, role_id))
+
+    def capabilities(self, org_id: str, team_role_id: object) -> frozenset[str]:
+        """The capabilities of an active team role; none of another one."""
+        place = _TEAM_ROLE, org_id, team_role_id
+        found = self._capabilities.get(place)
+        if found is None:
+            record = self._active(place)
+            found = frozenset(record.get("capabilities", ()) if record is not None else ())
+            self._capabilities[place] = found
+        return found
 
     def permissions_of(self, role: dict, org_id: str) -> tuple[frozenset[str], Mapping[str, tuple[str | None, ...]]]:
         """A role's permissions, and each with its sources: None for the role itself, or the ids of sets."""
@@ -356,8 +357,21 @@ class _Definitions:
         return found
 
     def _permissions_of_set(self, org_id: str, set_id: str) -> Iterable[str]:
-        held = self.sets.get((org_id, set_id))
-        return platform_sets().get(set_id, {"permissions": ()})["permissions"] if held is None else held
+        place = _SET, org_id, set_id
+        if set_id in platform_sets() and self._found.get(place) is None:
+            return platform_sets()[set_id]["permissions"]
+        held = self._active(place)
+        return () if held is None else held.get("permissions", ())
+
+    def _active(self, place: Definition) -> dict | None:
+        """A definition that is active; None for any other, and for one that was not read."""
+        found = self._found.get(place)
+        if not is_valid_id(place[2]):
+            return None
+        self.asked[place] = None
+        if found is None and place not in self._found and place[:2] not in self._whole:
+            self.missing = True
+        return found if found is not None and found.get("active") is True else None
 
 
 class _Sources(Mapping):
@@ -388,38 +402,36 @@ class _Sources(Mapping):
 class _Held:
     """The records of one user that are in force: those that the user has not left since."""
 
-    def __init__(self, user_id: str, records: list[list[dict]], now: datetime) -> None:
+    def __init__(self, user_id: str, records: Sequence, now: datetime) -> None:
+        """records: departures (None: none), assignments, platform assignments and, where they were read, memberships"""
         left, *given = records
         self.user_id = user_id
-        self.departures = Departures(user_id, left[0] if left else None)
+        self.departures = Departures(user_id, left)
         self.known = any(given)
         counts = self.departures.in_force
-        assignments, platform, members = ([record for record in kind if counts(record, now)] for kind in given)
+        assignments, platform, *members = ([record for record in kind if counts(record, now)] for kind in given)
         self.platform = platform
         self.assignments = [assignment for assignment in assignments if is_valid_id(assignment.get("organisationId"))]
-        self.members = [member for member in members if is_valid_id(member.get("organisationId"))]
-
-    def organisations(self) -> list[str]:
-        return list(dict.fromkeys(record["organisationId"] for record in (*self.assignments, *self.members)))
+        self.members = [one for kind in members for one in kind if is_valid_id(one.get("organisationId"))]
 
     def access(self, definitions: _Definitions) -> Access:
         memberships, elsewhere = [], False
         grants = [_platform_grant(assignment) for assignment in self.platform]
         for assignment in self.assignments:
             org_id = assignment["organisationId"]
-            if org_id in definitions.organisations:
+            if definitions.counts(org_id):
                 grants.append(_grant(assignment, org_id, definitions))
             else:
                 elsewhere = True
         for member in self.members:
             org_id = member["organisationId"]
-            if org_id not in definitions.organisations:
+            if not definitions.counts(org_id):
                 elsewhere = True
                 continue
             if not is_valid_id(member.get("teamId")):
                 continue
             role_id = member.get("teamRoleId", "")
-            capabilities = definitions.team_roles.get((org_id, role_id), frozenset())
+            capabilities = definitions.capabilities(org_id, role_id)
             memberships.append(Membership(org_id, member["teamId"], capabilities, role_id))
         held = tuple(grant for grant in grants if grant is not None)
         return Access(
@@ -434,8 +446,8 @@ class _Held:
 
 def _grant(assignment: dict, org_id: str, definitions: _Definitions) -> Grant | None:
     """A grant never reaches further than the assignment nor than the role."""
-    role = definitions.roles.get((org_id, assignment["roleId"]))
-    if role is None or role.get("active") is not True:
+    role = definitions.role(org_id, assignment["roleId"])
+    if role is None:
         return None
     scope, team_id = assignment.get("scope"), assignment.get("teamId")
     if scope == TEAM:

@@ -168,7 +168,7 @@ def _is_known(tables: Any, outputs: Mapping[str, Any], user_id: str) -> bool:
     from bbws_access.team import store as teams
 
     permissions = outputs["table_names"]["permissions"]
-    pages = tables.parallel(
+    left, *pages = tables.parallel(
         [
             departures_read(permissions, user_id),
             roles.assignments_of_user_anywhere(permissions, user_id),
@@ -176,7 +176,7 @@ def _is_known(tables: Any, outputs: Mapping[str, Any], user_id: str) -> bool:
             teams.memberships(outputs["table_names"]["teams"], user_id),
         ]
     )
-    return any(page.items for page in pages)
+    return left is not None or any(page.items for page in pages)
 
 
 def _shut_out(target: Target, outputs: Mapping[str, Any], user_id: str) -> None:

@@ -111,7 +111,7 @@ def accept(request: Request) -> tuple[dict, Account]:
 
 
 # What `_held` would find of an account that was made just now.
-_NOTHING_HELD = (Page([], None, 0), Page([], None, 0), None, Page([], None, 0))
+_NOTHING_HELD = (Page([], None, 0), Page([], None, 0), None, None)
 
 
 def _held(request: Request, stored: dict, user_id: str) -> list[Call]:
@@ -153,7 +153,6 @@ class _Offered:
             request.settings,
             stored["sentBy"],
             stored["organisationId"],
-            self._inviter,
             results[:width],
             now=request.now,
         )
@@ -175,7 +174,7 @@ class _Held:
 
     def __init__(self, request: Request, stored: dict, user_id: str, calls: list[Call], results: list) -> None:
         self.assigned, self.joined, self.pointer, left = results
-        self.departures = Departures.of(user_id, left)
+        self.departures = Departures(user_id, left)
         self._now = request.now
         self.assignments = request.database.rest_of(calls[0], self.assigned)
         self.memberships = request.database.rest_of(calls[1], self.joined)

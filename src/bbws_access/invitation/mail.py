@@ -84,7 +84,7 @@ def send(message: Message) -> None:
         log.info("The mail is not needed, or was sent already")
         return
     [left] = message.database.parallel([departures_read(settings.permissions_table, invitation["sentBy"])])
-    if rules.sender_left(invitation, Departures.of(invitation["sentBy"], left)):
+    if rules.sender_left(invitation, Departures(invitation["sentBy"], left)):
         log.info("The mail is on behalf of somebody who left, or to them")
         return
     if body["kind"] == INVITATION:

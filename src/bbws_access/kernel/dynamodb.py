@@ -316,6 +316,90 @@ class BatchGet(NamedTuple):
 Call = Get | Query | BatchGet
 
 
+class _Together(NamedTuple):
+    """Batches of several tables, up to 100 keys, as one request; the result has theirs."""
+
+    parts: tuple[BatchGet, ...]
+
+    def _request(self) -> tuple[str, dict]:
+        return self._of([part._request() for part in self.parts])
+
+    def _of(self, requests: Iterable[tuple[str, dict]]) -> tuple[str, dict]:
+        tables: dict[str, dict] = {}
+        for _, body in requests:
+            tables.update(body["RequestItems"])
+        return "BatchGetItem", {"RequestItems": tables}
+
+    def _left(self, answer: dict) -> tuple[str, dict] | None:
+        requests = [part._left(_of_table(answer, part.table)) for part in self.parts]
+        left = [request for request in requests if request is not None]
+        return self._of(left) if left else None
+
+    def _result(self, answer: dict, before: list | None = None) -> list[list[dict | None]]:
+        had = before or [None] * len(self.parts)
+        return [part._result(_of_table(answer, part.table), found) for part, found in zip(self.parts, had, strict=True)]
+
+
+def _of_table(answer: dict, table: str) -> dict:
+    """What of the answer to a batch is about one table."""
+    return {
+        name: {table: answer[name][table]} for name in ("Responses", "UnprocessedKeys") if table in answer.get(name, {})
+    }
+
+
+class _Plan:
+    """Which requests carry some calls: single items travel together, up to 100 in one request."""
+
+    def __init__(self, calls: list, *, apart: bool) -> None:
+        """apart: each table's items in requests of their own"""
+        self._calls = calls
+        self._others = [n for n, call in enumerate(calls) if not _is_single(call)]
+        places: dict[tuple[str, ...], list[int]] = {}
+        for n, call in enumerate(calls):
+            if _is_single(call):
+                # DynamoDB refuses a key that comes twice.
+                places.setdefault((call.table, *call.key.values()), []).append(n)
+        tables: dict[str, list[list[int]]] = {}
+        for (table, *_), positions in places.items():
+            tables.setdefault(table, []).append(positions)
+        # In each request, by table, the positions of the results of each of its keys.
+        self._gathered: list[dict[str, list[list[int]]]] = []
+        room = 0
+        for table, wanted in tables.items():
+            for positions in wanted:
+                if not room or (apart and table not in self._gathered[-1]):
+                    self._gathered.append({})
+                    room = MOST_IN_BATCH
+                self._gathered[-1].setdefault(table, []).append(positions)
+                room -= 1
+        self.sent = [*map(self._request, self._gathered), *(calls[n] for n in self._others)]
+        self.mixes = any(len(gathered) > 1 for gathered in self._gathered)
+
+    def _request(self, gathered: dict[str, list[list[int]]]) -> Get | BatchGet | _Together:
+        keys = {table: [self._calls[one[0]].key for one in wanted] for table, wanted in gathered.items()}
+        parts = [BatchGet(table, tuple(some)) for table, some in keys.items()]
+        if len(parts) > 1:
+            return _Together(tuple(parts))
+        return parts[0] if len(parts[0].keys) > 1 else Get(parts[0].table, parts[0].keys[0])
+
+    def results(self, found: list) -> list:
+        """The results of the calls, from those of what was sent."""
+        results: list = [None] * len(self._calls)
+        for n, result in zip(self._others, found[len(self._gathered) :], strict=True):
+            results[n] = result
+        for gathered, sent, items in zip(self._gathered, self.sent, found, strict=False):
+            by_table = items if type(sent) is _Together else [items if type(sent) is BatchGet else [items]]
+            for wanted, some in zip(gathered.values(), by_table, strict=True):
+                for positions, item in zip(wanted, some, strict=True):
+                    for n in positions:
+                        results[n] = item if item is None or n == positions[0] else dict(item)
+        return results
+
+
+def _is_single(call: object) -> bool:
+    return type(call) is Get and call.consistent and call.projection is None
+
+
 class Database:
     """DynamoDB in one region.
 
@@ -340,6 +424,8 @@ class Database:
         self._pool = Pool(endpoint or f"https://{_SERVICE}.{region}.amazonaws.com")
         self._signer = Signer(_SERVICE, region, self._pool.authority, _CONTENT_TYPE)
         self.round_trips = 0  # waits for the database, one after another; as many as may be in flight count once
+        self.requests = 0  # sent to the database
+        self._apart = False  # whether one request may not read items of several tables
 
     def get(self, table: str, key: dict, *, consistent: bool = True) -> dict | None:
         """One item, or None."""
@@ -360,10 +446,21 @@ class Database:
     def parallel(self, calls: Iterable[Call | Update], *, deadline: float | None = None) -> list:
         """The results of several calls that are in flight at the same time, up to 37, in the order of the calls.
 
-        Reads, and updates that need nothing of what is read. Raises ConditionFailed of an update.
+        Reads, and updates that need nothing of what is read. Single items travel together, up to 100 in one request.
+        Raises ConditionFailed of an update.
         """
         calls = list(calls)
-        return self._run(calls, deadline) if calls else []
+        if not calls:
+            return []
+        plan = _Plan(calls, apart=self._apart)
+        try:
+            return plan.results(self._run(plan.sent, deadline))
+        except DatabaseError as error:
+            if error.code != "AccessDeniedException" or not plan.mixes:
+                raise
+            # How IAM sees the partition keys of a request for several tables is written nowhere.
+            self._apart = True
+            return self.parallel(calls, deadline=deadline)
 
     def put(self, table: str, item: dict, *, condition=None, names=None, values=None) -> None:
         """Write an item. Raises ConditionFailed."""
@@ -427,6 +524,7 @@ class Database:
         sent: list[tuple[int, Connection]] = []
         unsent = list(reversed(waiting))
         self.round_trips += -(-len(waiting) // _MOST_IN_FLIGHT)
+        self.requests += len(waiting)
         try:
             while unsent or sent:
                 while unsent and len(sent) < _MOST_IN_FLIGHT:
@@ -454,7 +552,7 @@ class Database:
                 self._pool.keep(connection)
                 if status == 200:
                     body = json.loads(answer)
-                    if isinstance(calls[n], BatchGet):
+                    if isinstance(calls[n], (BatchGet, _Together)):
                         results[n] = calls[n]._result(body, results[n])
                         if left := calls[n]._left(body):
                             requests[n] = _encoded(left)
@@ -562,7 +660,7 @@ def _optional(body: dict, **values: object) -> dict:
 
 def _repeatable(call: object) -> bool:
     """Whether sending it again after an unknown outcome changes nothing more."""
-    if isinstance(call, (Get, Query, BatchGet, _Transact)):
+    if isinstance(call, (Get, Query, BatchGet, _Together, _Transact)):
         return True
     return isinstance(call, (Put, Delete)) and call.condition is None
 

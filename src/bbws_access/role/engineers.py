@@ -36,7 +36,7 @@ def assign_role(
     """
     _check_user_id(user_id)
     left = departures_read(table, user_id)
-    before = Departures.of(user_id, database.parallel([left])[0]).count(organisation_id)
+    before = Departures(user_id, database.parallel([left])[0]).count(organisation_id)
 
     def attempt(_: list) -> dict:
         found = find_role(database, table, role, organisation_id)
@@ -45,8 +45,8 @@ def assign_role(
         else:
             place = store.assignment(table, organisation_id, user_id, found["roleId"], None)
         rules.check_team(found, None)
-        stored, page = database.parallel([place, left])
-        departures = Departures.of(user_id, page)
+        stored, record = database.parallel([place, left])
+        departures = Departures(user_id, record)
         if departures.count(organisation_id) != before:
             raise user_left(user_id)
         if stored is not None and departures.in_force(stored, change.now):

@@ -156,14 +156,15 @@ def _existing_reads(request: Request) -> list[Call]:
 
 
 def _role_reads(request: Request) -> list[Call]:
-    """The reads of a role that changes; how many there are and how large, where it may grow."""
+    """The reads of a role that changes; the sets that it may carry, how many roles there are and how large."""
+    table, org_id = request.settings.permissions_table, request.path["orgId"]
+    return [*_end_reads(request), store.permission_sets(table, org_id), store.size_of_roles(table, org_id)]
+
+
+def _end_reads(request: Request) -> list[Call]:
+    """The reads of a role that ends, and whether anybody has it."""
     table, org_id, role_id = request.settings.permissions_table, request.path["orgId"], request.path["roleId"]
-    return [
-        *_existing_reads(request),
-        store.permission_sets(table, org_id),
-        store.usage(table, org_id, role_id),
-        *([store.size_of_roles(table, org_id)] if request.body else []),
-    ]
+    return [*_existing_reads(request), store.usage(table, org_id, role_id)]
 
 
 @service.operation("getRole", prefetch=_existing_reads)
@@ -181,7 +182,7 @@ def replace_role_permissions(request: Request) -> Response:
     return _replace_role(request, lambda stored: rules.regranted_role(stored, request.body, change_of(request)))
 
 
-@service.operation("deleteRole", prefetch=_role_reads)
+@service.operation("deleteRole", prefetch=_end_reads)
 def delete_role(request: Request) -> Response:
     rules.check_changeable(request.path["roleId"])
 
@@ -190,7 +191,7 @@ def delete_role(request: Request) -> Response:
         if stored["active"]:
             _store_role(request, stored, {**stored, "active": False, **change_of(request).next(stored)}, reads)
 
-    settle(request, _role_reads, deactivate)
+    settle(request, _end_reads, deactivate)
     return Response(204)
 
 
@@ -201,7 +202,7 @@ def _replace_role(request: Request, next_version: Callable[[dict], dict]) -> Res
         stored = _existing(request, reads)
         record = next_version(stored)
         check_switch(request, stored, record, **_SWITCHED_BY)
-        rules.check_grants(stored, record, _sets(request, reads[3], stored, record), request.access)
+        rules.check_grants(stored, record, _sets(request, reads[4], stored, record), request.access)
         if record["active"] and not stored["active"]:
             check_room(reads[-1], rules.MOST_ROLES, "active roles")
         if record["active"]:
@@ -220,7 +221,7 @@ def _store_role(request: Request, stored: dict, record: dict, reads: list) -> No
         *store.sets_stay_active(table, org_id, added),
     ]
     if stored["active"] and not record["active"]:
-        store.check_unused(request.database, table, org_id, role_id, reads[4], change_of(request))
+        store.check_unused(request.database, table, org_id, role_id, reads[3], change_of(request))
         steps.append(store.unused(table, org_id, role_id))
     commit(request.database, steps)
 
@@ -313,7 +314,7 @@ def _user_roles(request: Request) -> list[Call]:
 def list_user_roles(request: Request) -> dict:
     check_organisation(request, request.prefetched[0])
     _, names_query, query, _ = _user_roles(request)
-    departures = Departures.of(request.path["userId"], request.prefetched[3])
+    departures = Departures(request.path["userId"], request.prefetched[3])
     roles = request.database.rest_of(names_query, request.prefetched[1])
     names = {role["roleId"]: role["name"] for role in roles}
     first, wanted = request.prefetched[2], request.query["active"]
@@ -393,7 +394,7 @@ def remove_role(request: Request) -> Response:
     def remove(reads: list) -> None:
         role, stored = _existing(request, reads), reads[3]
         rules.check_team(role, request.query.get("teamId"))
-        if stored is None or not Departures.of(request.path["userId"], reads[4]).in_force(stored, request.now):
+        if stored is None or not Departures(request.path["userId"], reads[4]).in_force(stored, request.now):
             raise NotFound("The user does not have this role.", code="ASSIGNMENT_NOT_FOUND")
         store.end(request.database, request.settings.permissions_table, [stored], change_of(request))
 
@@ -404,7 +405,7 @@ def remove_role(request: Request) -> Response:
 # What a user may do
 
 
-def _other_user_reads(request: Request, user_id: str) -> list[Query]:
+def _other_user_reads(request: Request, user_id: str) -> list[Call]:
     """The reads of what another user holds. What the caller holds is read by the second access check anyway."""
     if user_id == request.caller.user_id:
         return []
@@ -414,8 +415,8 @@ def _other_user_reads(request: Request, user_id: str) -> list[Query]:
 def _access_of(request: Request, user_id: str, pages: list) -> Access:
     if user_id == request.caller.user_id:
         return request.access
-    org_id, calls = request.path["orgId"], _other_user_reads(request, user_id)
-    return access_in(request.database, request.settings, user_id, org_id, calls, pages, now=request.now)
+    org_id = request.path["orgId"]
+    return access_in(request.database, request.settings, user_id, org_id, pages, now=request.now)
 
 
 def _permissions_reads(request: Request) -> list[Call]:

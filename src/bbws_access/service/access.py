@@ -28,12 +28,17 @@ class CallersDatabase:
         self._database = database
         self._request = request
 
-    def parallel(self, calls: Iterable[Call]) -> list:
+    @property
+    def deadline(self) -> float:
+        """Seconds for a call with all its retries."""
+        return self._database.deadline
+
+    def parallel(self, calls: Iterable[Call], *, deadline: float | None = None) -> list:
         """The results of reads that are in flight at the same time, in the order of the calls."""
         calls = list(calls)
         if any(isinstance(call, Update) for call in calls):
             raise TypeError("What a caller writes goes into a transaction")
-        return self._database.parallel(calls)
+        return self._database.parallel(calls, deadline=deadline)
 
     def rest_of(self, query: Query, page: Page) -> list[dict]:
         """The items of a first page and of all that follow it."""
@@ -89,9 +94,9 @@ class Receiver:
         self._user_id = user_id
         self._first: int | None = None
 
-    def find(self, page: Page) -> Departures:
+    def find(self, record: dict | None) -> Departures:
         """The receiver's departures, from the result of `departures_read`. Raises USER_LEFT, Stale."""
-        found = Departures.of(self._user_id, page)
+        found = Departures(self._user_id, record)
         count = found.count(self._request.path["orgId"])
         if self._first is None:
             self._first = count

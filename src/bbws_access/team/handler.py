@@ -294,11 +294,28 @@ def _member_reads(request: Request) -> list[Call]:
     ]
 
 
-@service.operation("getTeamMember", prefetch=lambda request: _member_reads(request)[:5])
+def _one_member_reads(request: Request) -> list[Call]:
+    """The reads of a membership alone."""
+    table, org_id, team_id = request.settings.teams_table, request.path["orgId"], request.path["teamId"]
+    return [
+        _organisation(request),
+        team_read(table, org_id, team_id),
+        store.member(table, org_id, team_id, request.path["userId"]),
+        departures_read(request.settings.permissions_table, request.path["userId"]),
+    ]
+
+
+def _get_reads(request: Request) -> list[Call]:
+    names = store.team_role_names(request.settings.teams_table, request.path["orgId"])
+    return [*_one_member_reads(request), names]
+
+
+@service.operation("getTeamMember", prefetch=_get_reads)
 def get_team_member(request: Request) -> dict:
+    _, _, stored, left, names = request.prefetched
     _existing_team(request, request.prefetched)
-    stored = _existing_member(request, request.prefetched)
-    return _membership(Links(request.access), stored, _role_names(request, request.prefetched[2]))
+    stored = _member_in_force(request, stored, left)
+    return _membership(Links(request.access), stored, _role_names(request, names))
 
 
 def _add_reads(request: Request) -> list[Call]:
@@ -392,17 +409,17 @@ def update_team_member(request: Request) -> dict:
     return _membership(Links(request.access), record, names)
 
 
-@service.operation("removeTeamMember", prefetch=lambda request: _member_reads(request)[:5])
+@service.operation("removeTeamMember", prefetch=_one_member_reads)
 def remove_team_member(request: Request) -> Response:
     table = request.settings.teams_table
 
     def remove(reads: list) -> None:
         team = _existing_team(request, reads)
-        stored = _existing_member(request, reads)
+        stored = _member_in_force(request, *reads[2:])
         # A team that is being deleted loses its leads with all the others.
         commit(request.database, memberships.end(table, [stored], change_of(request), keep_leads=team["active"]))
 
-    settle(request, lambda again: _member_reads(again)[:5], remove)
+    settle(request, _one_member_reads, remove)
     return Response(204)
 
 
@@ -469,7 +486,7 @@ def _user_teams(request: Request) -> list[Call]:
 def list_user_teams(request: Request) -> dict:
     check_organisation(request, request.prefetched[0])
     names = _role_names(request, request.prefetched[1])
-    departures = Departures.of(request.path["userId"], request.prefetched[3])
+    departures = Departures(request.path["userId"], request.prefetched[3])
     first, wanted = request.prefetched[2], request.query["active"]
     shown = [one for one in first.items if departures.in_force(one, request.now) is wanted]
     found, cursor = page_of(request, _user_teams(request)[2], first._replace(items=shown))
@@ -524,9 +541,13 @@ def _existing_team_role(request: Request, reads: list) -> dict:
 
 
 def _existing_member(request: Request, reads: list) -> dict:
-    """The path's membership among those of its user. Raises MEMBER_NOT_FOUND where there is none in force."""
-    stored = rules.of_team(reads[3].items, request.path["teamId"])
-    departures = Departures.of(request.path["userId"], reads[4])
+    """The path's membership among those of its user, from the results of `_member_reads`. Raises MEMBER_NOT_FOUND."""
+    return _member_in_force(request, rules.of_team(reads[3].items, request.path["teamId"]), reads[4])
+
+
+def _member_in_force(request: Request, stored: dict | None, left: dict | None) -> dict:
+    """The path's membership. left: its user's departures. Raises MEMBER_NOT_FOUND where there is none in force."""
+    departures = Departures(request.path["userId"], left)
     if stored is None or not departures.in_force(stored, request.now):
         raise rules.no_member(request.path["userId"])
     return stored

@@ -15,7 +15,6 @@ from bbws_access.access.grants import Access, Grant, Membership
 from bbws_access.access.reader import _Definitions, _Held
 from bbws_access.authorizer.policy import LARGEST_POLICY, LONGEST_RESOURCE, RouteMap
 from bbws_access.kernel.contract import load_contract, load_permissions, load_roles
-from bbws_access.kernel.settings import Settings
 from tests.unit.authorizer.full_contract import full_contract
 from tests.unit.authorizer.iam_evaluator import is_allowed
 
@@ -36,7 +35,7 @@ ORGS = [_MADE, "org-customer", "org-1", _ids("org", "11")[0], "org-10", "org", "
 STRANGE_ORGS = [_ids("org", "999")[0], "org-walk-and-sons-card", "a-b"]
 TEAMS = _ids("team", "1", "2", "3", "11")
 OTHER_TEAM = _ids("team", "999")[0]
-TABLES = Settings(region="eu-west-1", tables={"permissions": "p", "teams": "t"})
+KINDS = {"roles": "OrganisationRole", "sets": "PermissionSet", "team_roles": "TeamRoleDefinition"}
 
 _CATALOGUE = [permission["name"] for permission in load_permissions()]
 _WILDCARDS = sorted({f"{permission.split(':')[0]}:*" for permission in _CATALOGUE})
@@ -140,12 +139,12 @@ def _world(draw) -> dict:
 
 
 def _access(world: dict):
-    results = []
-    for content in world["organisations"].values():
-        results += [content["roles"], content["sets"], content["team_roles"]]
-    definitions = _Definitions(TABLES, list(world["organisations"]), results)
+    definitions = _Definitions(world["organisations"])
+    for org, content in world["organisations"].items():
+        for kind, entity in KINDS.items():
+            definitions.add(entity, org, content[kind], whole=True)
     places = {place: {"count": count, "leftAt": "2025-01-01T00:00:00.000Z"} for place, count in world["left"].items()}
-    departures = [{"places": places}] if any(world["left"].values()) else []
+    departures = {"places": places} if any(world["left"].values()) else None
     records = [departures, world["assignments"], world["platform"], world["members"]]
     return _Held(ME, records, NOW).access(definitions)
 

@@ -53,9 +53,9 @@ def outage(code: str = "InternalFailure") -> AwsUnavailable:
 
 
 ACCEPTING = [
-    "Get",  # token and invitation; with them, the attempt is counted
+    "BatchGet",  # token and invitation; with them, the attempt is counted
     "cognito AdminGetUser",
-    "Query",  # what is offered and by whom, and what the person has
+    "_Together",  # what is offered and by whom, and what the person has
     *("cognito AdminCreateUser", "sqs SendMessage"),
     "_Transact",  # everything at once
 ]
@@ -158,7 +158,7 @@ def told(desk: Desk, email: str) -> list:
 
 
 class TestCreating:
-    NAMES = ("Query", "cognito AdminGetUser", "sqs SendMessage", "_Transact")
+    NAMES = ("_Together", "cognito AdminGetUser", "sqs SendMessage", "_Transact")
 
     @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
     @pytest.mark.parametrize("at", range(4), ids=NAMES)
@@ -202,7 +202,7 @@ class TestCreating:
 
 
 class TestTheWorker:
-    NAMES = ("Get", "Query", "Put", "ses None", "Get", "_Transact")  # the query asks whether the sender has left
+    NAMES = ("Get", "Get", "Put", "ses None", "Get", "_Transact")  # the second asks whether the sender has left
 
     @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
     @pytest.mark.parametrize("at", range(6), ids=NAMES)

@@ -16,6 +16,7 @@ from bbws_access.kernel.dynamodb import (
     DatabaseUnavailable,
     Get,
     Put,
+    Query,
     Throttled,
     TransactionCancelled,
 )
@@ -206,55 +207,159 @@ def test_what_follows_an_answer_in_its_tls_record_is_never_taken_for_the_next_an
         assert database.get("t", KEY) == {"n": 7}
 
 
+def _asked(body: bytes) -> str:
+    """The partition that a query asks for."""
+    return json.loads(body)["ExpressionAttributeValues"][":pk"]["S"]
+
+
+def _queries(count: int) -> list[Query]:
+    return [Query("t", str(n)) for n in range(count)]
+
+
+def _page(key: str) -> Answer:
+    return http(200, {"Items": [{"key": {"S": key}}], "Count": 1})
+
+
+def _keys(pages: list) -> list[str]:
+    return [item["key"] for page in pages for item in page.items]
+
+
 def test_parallel_requests_are_all_sent_before_the_first_answer():
     everybody = threading.Barrier(5, timeout=60)
 
     def answer(number: int, head: str, body: bytes) -> Answer:
         everybody.wait()
-        return http(200, {"Item": {"key": json.loads(body)["Key"]["PK"]}})
+        return _page(_asked(body))
 
     with Loopback(answer) as server:
         database = _database(server)
-        results = database.parallel([Get("t", {"PK": str(n), "SK": "x"}) for n in range(5)])
-        assert results == [{"key": str(n)} for n in range(5)]
-        assert database.round_trips == 1
+        assert _keys(database.parallel(_queries(5))) == [str(n) for n in range(5)]
+        assert (database.round_trips, database.requests) == (1, 5)
 
 
 def test_many_requests_share_few_connections():
-    def answer(number: int, head: str, body: bytes) -> Answer:
-        return http(200, {"Item": {"key": json.loads(body)["Key"]["PK"]}})
-
-    with Loopback(answer) as server:
+    with Loopback(lambda number, head, body: _page(_asked(body))) as server:
         database = _database(server)
-        assert database.parallel([Get("t", {"PK": str(n), "SK": "x"}) for n in range(100)]) == [
-            {"key": str(n)} for n in range(100)
-        ]
-        assert (server.connections, database.round_trips) == (37, 3)
+        assert _keys(database.parallel(_queries(100))) == [str(n) for n in range(100)]
+        assert (server.connections, database.round_trips, database.requests) == (37, 3, 100)
 
 
 def test_only_the_parts_that_failed_are_sent_again():
     def answer(number: int, head: str, body: bytes) -> Answer:
-        key = json.loads(body)["Key"]["PK"]["S"]
-        seen = sum(json.loads(one)["Key"]["PK"]["S"] == key for _, one in server.requests)
-        return error("ThrottlingException") if key == "1" and seen == 1 else http(200, {"Item": {"key": {"S": key}}})
+        key = _asked(body)
+        seen = sum(_asked(one) == key for _, one in server.requests)
+        return error("ThrottlingException") if key == "1" and seen == 1 else _page(key)
 
     with Loopback(answer) as server:
-        results = _database(server).parallel([Get("t", {"PK": str(n), "SK": "x"}) for n in range(3)])
-        assert [result["key"] for result in results] == ["0", "1", "2"]
+        assert _keys(_database(server).parallel(_queries(3))) == ["0", "1", "2"]
         assert len(server.requests) == 4
 
 
 def test_one_refused_request_does_not_mix_up_the_answers_of_the_others():
     def answer(number: int, head: str, body: bytes) -> Answer:
-        key = json.loads(body)["Key"]["PK"]["S"]
-        return error("ValidationException") if key == "0" else http(200, {"Item": {"key": {"S": key}}})
+        key = _asked(body)
+        return error("ValidationException") if key == "0" else _page(key)
 
     with Loopback(answer) as server:
         database = _database(server)
         with pytest.raises(DatabaseError, match="ValidationException"):
-            database.parallel([Get("t", {"PK": str(n), "SK": "x"}) for n in range(3)])
+            database.parallel(_queries(3))
         for key in ("8", "9"):
-            assert database.get("t", {"PK": key, "SK": "x"}) == {"key": key}
+            assert _keys([database.query("t", key)]) == [key]
+
+
+def _gets(*numbers: int, table: str = "t") -> list[Get]:
+    return [Get(table, {"PK": f"p{n}", "SK": "x"}) for n in numbers]
+
+
+def _gathered(body: bytes) -> dict[str, list[dict]]:
+    """The keys that a request for several items names, by table."""
+    tables = json.loads(body)["RequestItems"]
+    assert all(one["ConsistentRead"] is True for one in tables.values())
+    return {table: one["Keys"] for table, one in tables.items()}
+
+
+def _answered(body: bytes, *, left: int = 0) -> Answer:
+    """All that is asked for but `left` keys, in another order; an item that has an odd number is not there."""
+    told: dict[str, dict] = {"Responses": {}, "UnprocessedKeys": {}}
+    asked = [(table, key) for table, keys in _gathered(body).items() for key in keys]
+    for table, key in reversed(asked[: len(asked) - left]):
+        found = told["Responses"].setdefault(table, [])
+        if int(key["PK"]["S"][1:]) % 2 == 0:
+            found.append({**key, "text": {"S": table + key["PK"]["S"][1:]}})
+    for table, key in asked[len(asked) - left :]:
+        rest = told["UnprocessedKeys"].setdefault(table, {"Keys": [], "ConsistentRead": True})
+        rest["Keys"].append(key)
+    return http(200, told)
+
+
+def _texts(items: list) -> list[str | None]:
+    return [None if item is None else item["text"] for item in items]
+
+
+def test_items_travel_together_and_come_back_in_their_order():
+    def answer(number: int, head: str, body: bytes) -> Answer:
+        return _page("q") if b"KeyCondition" in body else _answered(body)
+
+    with Loopback(answer) as server:
+        database = _database(server)
+        calls = [*_gets(4), Query("t", "q"), *_gets(2, 3, table="u"), *_gets(3, 4, 0)]
+        first, page, *more = database.parallel(calls)
+        assert _texts([first, *more]) == ["t4", "u2", None, None, "t4", "t0"]
+        assert _keys([page]) == ["q"]
+        assert (database.round_trips, database.requests) == (1, 2)
+        first["text"] = "changed"
+        assert more[3]["text"] == "t4"  # each caller's own
+        [asked] = [_gathered(body) for _, body in server.requests if b"RequestItems" in body]
+        named = {table: [key["PK"]["S"] for key in keys] for table, keys in asked.items()}
+        assert named == {"t": ["p4", "p3", "p0"], "u": ["p2", "p3"]}
+
+
+def test_a_hundred_items_in_each_request():
+    with Loopback(lambda number, head, body: _answered(body)) as server:
+        database = _database(server)
+        calls = [*_gets(*range(0, 406, 2)), *_gets(6, 8, table="u")]
+        assert _texts(database.parallel(calls)) == [call.table + call.key["PK"][1:] for call in calls]
+        sizes = [{table: len(keys) for table, keys in _gathered(body).items()} for _, body in server.requests]
+        assert sorted(sizes, key=str) == [{"t": 100}, {"t": 100}, {"t": 3, "u": 2}]
+
+
+def test_what_a_request_for_several_tables_leaves_is_asked_for_again():
+    def answer(number: int, head: str, body: bytes) -> Answer:
+        return _answered(body, left=3 if number == 0 else 1 if number == 1 else 0)
+
+    with Loopback(answer) as server:
+        database = _database(server)
+        found = database.parallel([*_gets(*range(5)), *_gets(0, 1, table="u")])
+        assert _texts(found) == ["t0", None, "t2", None, "t4", "u0", None]
+        sizes = [{table: len(keys) for table, keys in _gathered(body).items()} for _, body in server.requests]
+        assert sizes == [{"t": 5, "u": 2}, {"t": 1, "u": 2}, {"u": 1}]
+
+
+def test_whoever_may_not_ask_several_tables_at_once_asks_one_by_one():
+    """As if IAM compared the partition keys of all tables with what is allowed in each."""
+
+    def answer(number: int, head: str, body: bytes) -> Answer:
+        if b"RequestItems" in body:
+            return error("AccessDeniedException") if len(_gathered(body)) > 1 else _answered(body)
+        return http(200, {"Item": {"text": {"S": "one"}}})
+
+    with Loopback(answer) as server:
+        database = _database(server)
+        for requests in (1 + 2, 2):  # the first refusal is remembered
+            before = len(server.requests)
+            assert _texts(database.parallel([*_gets(0, 2), *_gets(4, 6, table="u")])) == ["t0", "t2", "u4", "u6"]
+            assert len(server.requests) - before == requests
+        assert _texts(database.parallel([*_gets(0, 2), *_gets(4, table="u")])) == ["t0", "t2", "one"]
+
+
+def test_whoever_may_not_ask_at_all_is_refused():
+    with Loopback(_script(error("AccessDeniedException"))) as server:
+        database = _database(server)
+        for calls in ([*_gets(0, 2), *_gets(4, 6, table="u")], _gets(0, 2)):
+            with pytest.raises(DatabaseError, match="AccessDenied"):
+                database.parallel(calls)
+        assert len(server.requests) == 1 + 2 + 1
 
 
 def test_rotated_credentials_are_used_at_once(monkeypatch):

@@ -1,0 +1,435 @@
+"""What a user holds, as the reader finds it out, against a model that looks at everything there is.
+
+On tables in memory: each wait sees one state of all of them, and another change can come between any two waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bbws_access.access.reader import REMEMBERED, access_in, calls_in, read_access, read_access_in, read_others_in
+from bbws_access.kernel.contract import platform_roles, platform_sets
+from bbws_access.kernel.dynamodb import Get, Page, Query
+from bbws_access.kernel.keys import key
+from bbws_access.kernel.settings import Settings
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+PAST, FUTURE = "2026-05-31T23:59:59.000Z", "2026-06-01T00:00:01.000Z"
+SETTINGS = Settings(region="eu-west-1", tables={"permissions": "permissions", "teams": "teams"})
+WITHOUT_TEAMS = Settings(region="eu-west-1", tables={"permissions": "permissions"})
+USERS = ("11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222")
+ORGS = ("org-a", "org-b")
+# More than what is read of an organisation at first sight.
+ROLES = tuple(f"role-{n:02}" for n in range(9))
+SETS = ("set-0", "set-1", "set-viewer")  # the last is the platform's
+TEAM_ROLES = tuple(f"trole-{n:02}" for n in range(8))
+TEAMS = ("team-0", "team-1")
+PERMISSIONS = ("org:read", "role:read", "role:*", "site:read", "*")
+CAPABILITIES = ("CAN_VIEW_MEMBERS", "CAN_EDIT_SITES")
+PLATFORM = "role-support-agent"
+
+State = dict[tuple[str, str, str], dict]
+"""Items by table, partition key and sort key."""
+Change = Callable[[State], None]
+
+
+class Tables:
+    """Tables of which each wait sees one state. `between` are the changes that come after each wait in turn."""
+
+    def __init__(self, state: State, between: Iterable[list[Change]] = ()) -> None:
+        self.state = state
+        self.between = list(between)
+        self.seen: list[State] = []
+        self.calls: list[list] = []
+        self.deadline = 4.0
+
+    def parallel(self, calls: Iterable[Get | Query], *, deadline: float | None = None) -> list:
+        self.calls.append(list(calls))
+        self.seen.append(dict(self.state))
+        results = [self._found(call) for call in self.calls[-1]]
+        if self.between:
+            for change in self.between.pop(0):
+                change(self.state)
+        return results
+
+    def _found(self, call: Get | Query) -> Page | dict | None:
+        assert call.consistent
+        if isinstance(call, Get):
+            return self.state.get((call.table, *call.key.values()))
+        start = (call.start_key or {"SK": ""})["SK"]
+        inside = sorted(
+            (place[2], item)
+            for place, item in self.state.items()
+            if place[:2] == (call.table, call.partition) and place[2].startswith(call.sort_prefix) and place[2] > start
+        )
+        some = inside[: call.limit]
+        last = {"PK": call.partition, "SK": some[-1][0]} if call.limit and len(some) == call.limit else None
+        names = call.names.values()
+        return Page([{name: item[name] for name in names if name in item} for _, item in some], last, len(some))
+
+
+def place(table: str, entity: str, **parts: str) -> tuple[str, str, str]:
+    return (table, *key(entity, **parts).values())
+
+
+class Held(NamedTuple):
+    """What a user holds, to be compared: each grant and membership as a whole."""
+
+    grants: frozenset
+    memberships: frozenset
+    known: bool
+    elsewhere: bool
+
+
+def model(state: State, user: str, orgs: Iterable[str] | None, teams: bool = True) -> Held:
+    """The rules, from all items: orgs are those asked about, None for all."""
+    left = state.get(place("permissions", "Departures", userId=user), {"places": {}})["places"]
+
+    def counts(record: dict) -> bool:
+        times = sum(left.get(one, {"count": 0})["count"] for one in (record.get("organisationId"), "EVERYWHERE") if one)
+        ends = record.get("expiresAt")
+        return record["active"] and (ends is None or ends > "2026-06-01") and record.get("departures", 0) == times
+
+    def of(table: str, beginning: str) -> list[dict]:
+        return [item for at, item in state.items() if at[0] == table and at[1] == f"{beginning}#USER#{user}"]
+
+    def active(table: str, entity: str, **parts: str) -> dict | None:
+        found = state.get(place(table, entity, **parts))
+        return found if found is not None and found["active"] else None
+
+    grants, memberships, elsewhere = set(), set(), False
+    assigned, platform = of("permissions", "ASSIGNMENT"), of("permissions", "PLATFORM_ASSIGNMENT")
+    joined = of("teams", "MEMBER") if teams else []
+    for record in filter(counts, platform):
+        if record["roleId"] in platform_roles():
+            granted = frozenset(platform_roles()[record["roleId"]]["permissions"])
+            grants.add((record["roleId"], "PLATFORM", None, None, granted))
+    for record in filter(counts, assigned):
+        org = record["organisationId"]
+        if orgs is not None and org not in orgs:
+            elsewhere = True
+            continue
+        role = active("permissions", "OrganisationRole", orgId=org, roleId=record["roleId"])
+        reach = ("ORGANISATION", "TEAM") if record["scope"] == "TEAM" else ("ORGANISATION",)
+        if role is None or role["scope"] not in reach:
+            continue
+        granted = set(role["permissions"])
+        for one in role["permissionSets"]:
+            own = active("permissions", "PermissionSet", orgId=org, setId=one)
+            granted |= set((own or platform_sets().get(one) or {"permissions": ()})["permissions"])
+        grants.add((role["roleId"], record["scope"], org, record.get("teamId"), frozenset(granted)))
+    for member in filter(counts, joined):
+        org = member["organisationId"]
+        if orgs is not None and org not in orgs:
+            elsewhere = True
+            continue
+        role = active("teams", "TeamRoleDefinition", orgId=org, teamRoleId=member["teamRoleId"])
+        memberships.add((org, member["teamId"], frozenset(role["capabilities"] if role else ())))
+    return Held(frozenset(grants), frozenset(memberships), bool(assigned or platform or joined), elsewhere)
+
+
+def held(access) -> Held:
+    return Held(
+        frozenset((one.role_id, one.scope, one.org_id, one.team_id, one.permissions) for one in access.grants),
+        frozenset((one.org_id, one.team_id, one.capabilities) for one in access.memberships),
+        access.known,
+        access.active_elsewhere,
+    )
+
+
+# What can happen
+
+
+def _stored(at: tuple[str, str, str], item: dict | None) -> Change:
+    def change(state: State) -> None:
+        if item is None:
+            state.pop(at, None)
+        else:
+            state[at] = item
+
+    return change
+
+
+_org, _team = st.sampled_from(ORGS), st.sampled_from(TEAMS)
+_active = st.sampled_from([True, True, True, False])
+_sometimes = st.integers(0, 4).map(lambda n: n == 0)
+
+
+@st.composite
+def role_changed(draw) -> Change:
+    org, role = draw(_org), draw(st.sampled_from(ROLES))
+    item = {
+        "roleId": role,
+        "name": role.upper(),
+        "scope": draw(st.sampled_from(["ORGANISATION", "ORGANISATION", "TEAM"])),
+        "permissions": draw(st.lists(st.sampled_from(PERMISSIONS), max_size=2, unique=True)),
+        "permissionSets": draw(st.lists(st.sampled_from(SETS), max_size=2, unique=True)),
+        "active": draw(_active),
+    }
+    return _stored(place("permissions", "OrganisationRole", orgId=org, roleId=role), None if draw(_sometimes) else item)
+
+
+@st.composite
+def set_changed(draw) -> Change:
+    org, one = draw(_org), draw(st.sampled_from(SETS[:2]))
+    item = {"setId": one, "permissions": draw(st.lists(st.sampled_from(PERMISSIONS), max_size=2)), "active": True}
+    item["active"] = draw(_active)
+    return _stored(place("permissions", "PermissionSet", orgId=org, setId=one), None if draw(_sometimes) else item)
+
+
+@st.composite
+def team_role_changed(draw) -> Change:
+    org, one = draw(_org), draw(st.sampled_from(TEAM_ROLES))
+    item = {"teamRoleId": one, "capabilities": draw(st.lists(st.sampled_from(CAPABILITIES), max_size=2))}
+    item["active"] = draw(_active)
+    return _stored(place("teams", "TeamRoleDefinition", orgId=org, teamRoleId=one), None if draw(_sometimes) else item)
+
+
+@st.composite
+def assigned(draw) -> Change:
+    user, org, role = draw(st.sampled_from(USERS)), draw(_org), draw(st.sampled_from([*ROLES, "role-never"]))
+    team = draw(st.sampled_from([None, None, *TEAMS]))
+    item = {"userId": user, "organisationId": org, "roleId": role, "scope": "TEAM" if team else "ORGANISATION"}
+    item |= {"active": draw(_active), "departures": draw(st.sampled_from([0, 0, 0, 1]))}
+    if team:
+        item["teamId"] = team
+    ends = draw(st.sampled_from([None, None, PAST, FUTURE]))
+    if ends:
+        item["expiresAt"] = ends
+    at = place("permissions", "UserRoleAssignment", userId=user, orgId=org, roleId=role, teamId=team or "-")
+    return _stored(at, None if draw(_sometimes) else item)
+
+
+@st.composite
+def platform_assigned(draw) -> Change:
+    user, role = draw(st.sampled_from(USERS)), draw(st.sampled_from([PLATFORM, "role-00"]))
+    item = {"userId": user, "roleId": role, "scope": "PLATFORM", "active": draw(_active)}
+    at = place("permissions", "PlatformRoleAssignment", userId=user, roleId=role)
+    return _stored(at, None if draw(st.booleans()) else item)
+
+
+@st.composite
+def joined(draw) -> Change:
+    user, org, team = draw(st.sampled_from(USERS)), draw(_org), draw(_team)
+    item = {"userId": user, "organisationId": org, "teamId": team, "teamRoleId": draw(st.sampled_from(TEAM_ROLES))}
+    item |= {"active": draw(_active), "departures": draw(st.sampled_from([0, 0, 0, 1]))}
+    return _stored(
+        place("teams", "TeamMember", userId=user, orgId=org, teamId=team), None if draw(_sometimes) else item
+    )
+
+
+@st.composite
+def left(draw) -> Change:
+    user, where = draw(st.sampled_from(USERS)), draw(st.sampled_from([*ORGS, "EVERYWHERE"]))
+    at = place("permissions", "Departures", userId=user)
+
+    def change(state: State) -> None:
+        before = state.get(at, {"places": {}})["places"]
+        count = before.get(where, {"count": 0})["count"] + 1
+        state[at] = {"userId": user, "places": {**before, where: {"count": count, "leftAt": PAST}}}
+
+    return change
+
+
+change = (
+    st.one_of(
+        role_changed(),
+        role_changed(),
+        set_changed(),
+        team_role_changed(),
+        assigned(),
+        assigned(),
+        joined(),
+        joined(),
+        left(),
+    )
+    | platform_assigned()
+)
+changes = st.lists(change, max_size=40)
+
+
+class Question(NamedTuple):
+    """A way to ask, and about whom and where."""
+
+    way: str
+    user: str
+    org: str
+    hint: tuple[str, ...]
+    teams: bool
+
+    def scope(self) -> list[str] | None:
+        return None if self.way == "everywhere" else [self.org]
+
+    def asked(self, tables: Tables) -> Held:
+        where = SETTINGS if self.teams else WITHOUT_TEAMS
+        if self.way == "everywhere":
+            return held(read_access(tables, where, self.user, self.hint, now=NOW))
+        if self.way == "in":
+            return held(read_access_in(tables, where, self.user, self.org, now=NOW)[0])
+        if self.way == "with others' reads":
+            results = tables.parallel(calls_in(where, self.user, self.org))
+            return held(access_in(tables, where, self.user, self.org, results, now=NOW))
+        return held(read_others_in(tables, where, [*USERS], self.org, now=NOW)[self.user])
+
+
+question = st.builds(
+    Question,
+    st.sampled_from(["everywhere", "in", "in", "with others' reads", "several"]),
+    st.sampled_from(USERS),
+    _org,
+    st.lists(st.sampled_from([*ORGS, "org-never"]), max_size=2).map(tuple),
+    st.sampled_from([True, True, True, False]),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(changes, st.lists(st.tuples(st.lists(change, max_size=4), question), min_size=1, max_size=8))
+def test_it_is_what_everything_together_says(before: list[Change], steps: list[tuple[list[Change], Question]]) -> None:
+    """Whatever was changed since somebody was asked about last, and in whichever way one asks."""
+    REMEMBERED.clear()
+    tables = Tables({})
+    for one in before:
+        one(tables.state)
+    for since, asked in steps:
+        for one in since:
+            one(tables.state)
+        assert asked.asked(tables) == model(tables.state, asked.user, asked.scope(), asked.teams)
+
+
+def _without(state: State, user: str, kinds: set[str]) -> State:
+    """The state without those kinds of a user's records."""
+    return {at: item for at, item in state.items() if at[1] not in {f"{kind}#USER#{user}" for kind in kinds}}
+
+
+@settings(max_examples=150, deadline=None)
+@given(changes, question, st.lists(change, max_size=4), st.lists(st.lists(change, max_size=4), min_size=1, max_size=6))
+def test_what_decides_was_all_there_at_one_moment(
+    before: list[Change], asked: Question, since: list[Change], between: list[list[Change]]
+) -> None:
+    """Changes come between the waits of one question: an assignment goes, then its role grants more.
+
+    The answer is what one moment held. Only a kind of record of which the person had none at first is left out.
+    """
+    REMEMBERED.clear()
+    tables = Tables({})
+    for one in before:
+        one(tables.state)
+    asked.asked(tables)
+    for one in since:
+        one(tables.state)
+    tables.seen.clear()
+    tables.between = list(between)
+    found = asked.asked(tables)
+    first, last = tables.seen[0], tables.seen[-1]
+    kinds = {"ASSIGNMENT", "PLATFORM_ASSIGNMENT", "MEMBER"}
+    had = {kind for kind in kinds if any(at[1] == f"{kind}#USER#{asked.user}" for at in first)}
+    if len(tables.seen) == 1:
+        had = kinds
+    assert found == model(_without(last, asked.user, kinds - had), asked.user, asked.scope(), asked.teams)
+
+
+# How much is asked
+
+
+def _organisation(roles: int, sets: int = 0, team_roles: int = 4) -> State:
+    """One where everything is defined; each role carries a set of its own as far as there are any."""
+    state: State = {}
+    for n in range(roles):
+        item = {"roleId": f"role-{n:03}", "name": f"R{n}", "scope": "ORGANISATION", "permissions": ["org:read"]}
+        item |= {"permissionSets": [f"set-{n:03}"] if n < sets else [], "active": True}
+        state[place("permissions", "OrganisationRole", orgId="org-a", roleId=item["roleId"])] = item
+    for n in range(sets):
+        item = {"setId": f"set-{n:03}", "permissions": ["site:read"], "active": True}
+        state[place("permissions", "PermissionSet", orgId="org-a", setId=item["setId"])] = item
+    for n in range(team_roles):
+        item = {"teamRoleId": f"trole-{n:03}", "capabilities": ["CAN_VIEW_MEMBERS"], "active": True}
+        state[place("teams", "TeamRoleDefinition", orgId="org-a", teamRoleId=item["teamRoleId"])] = item
+    return state
+
+
+def _give(state: State, role: int | None, team_role: int | None = None, user: str = USERS[0]) -> None:
+    if role is not None:
+        item = {"userId": user, "organisationId": "org-a", "roleId": f"role-{role:03}", "scope": "ORGANISATION"}
+        at = place("permissions", "UserRoleAssignment", userId=user, orgId="org-a", roleId=item["roleId"], teamId="-")
+        state[at] = {**item, "active": True}
+    if team_role is not None:
+        item = {"userId": user, "organisationId": "org-a", "teamId": "team-0", "teamRoleId": f"trole-{team_role:03}"}
+        state[place("teams", "TeamMember", userId=user, orgId="org-a", teamId="team-0")] = {**item, "active": True}
+
+
+def _read(tables: Tables) -> tuple[int, int, int]:
+    """Waits, items by their keys, and queries, of one question."""
+    tables.calls.clear()
+    read_access_in(tables, SETTINGS, USERS[0], "org-a", now=NOW)
+    asked = [call for calls in tables.calls for call in calls]
+    return (
+        len(tables.calls),
+        sum(isinstance(call, Get) for call in asked),
+        sum(isinstance(call, Query) for call in asked),
+    )
+
+
+class TestHowMuchIsAsked:
+    @pytest.mark.parametrize("roles", [5, 500])
+    def test_of_who_has_a_default_role_and_is_in_a_team(self, roles: int) -> None:
+        tables = Tables(_organisation(roles, team_roles=4 if roles == 5 else 100))
+        _give(tables.state, 4, 3)
+        assert _read(tables) == (1, 1, 6)  # departures; what the person has, and the first definitions
+        assert _read(tables) == (1, 3, 3)
+
+    def test_of_who_has_one_role_of_five_hundred(self) -> None:
+        tables = Tables(_organisation(500))
+        _give(tables.state, 499)
+        assert _read(tables) == (2, 1 + 2, 6 + 1)  # a second wait asks again for what the person has, as far as it is
+        assert _read(tables) == (1, 2, 3)
+
+    def test_of_who_has_a_role_that_carries_a_set(self) -> None:
+        tables = Tables(_organisation(500, sets=500))
+        _give(tables.state, 499)
+        assert _read(tables) == (3, 1 + 2 + 3, 6 + 1 + 1)
+        assert _read(tables) == (1, 3, 3)
+
+    def test_of_a_stranger_as_little_as_of_anybody(self) -> None:
+        tables = Tables(_organisation(500, sets=500))
+        assert _read(tables) == (1, 1, 6)
+        assert _read(tables) == (1, 1, 3)
+
+    def test_a_role_that_is_gone_is_looked_for_once(self) -> None:
+        tables = Tables(_organisation(500))
+        _give(tables.state, 600)
+        assert [_read(tables)[0] for _ in range(2)] == [2, 1]
+
+    def test_many_organisations_in_as_many_waits_as_one(self) -> None:
+        tables = Tables({})
+        for n in range(200):
+            org, role = f"org-{n:03}", "role-500"
+            given = {"userId": USERS[0], "organisationId": org, "roleId": role, "scope": "ORGANISATION", "active": True}
+            at = place("permissions", "UserRoleAssignment", userId=USERS[0], orgId=org, roleId=role, teamId="-")
+            tables.state[at] = given
+            defined = {"roleId": role, "scope": "ORGANISATION", "permissions": ["org:read"], "active": True}
+            tables.state[place("permissions", "OrganisationRole", orgId=org, roleId=role)] = defined
+        for waits in (2, 1):
+            tables.calls.clear()
+            assert len(read_access(tables, SETTINGS, USERS[0], now=NOW).organisations()) == 200
+            assert len(tables.calls) == waits
+
+    def test_changes_without_an_end_are_not_waited_for(self) -> None:
+        """A role that names another set each time that it is looked at: those not read grant nothing."""
+        tables = Tables(_organisation(500, sets=1))
+        _give(tables.state, 499)
+        at = place("permissions", "OrganisationRole", orgId="org-a", roleId="role-499")
+
+        def another(state: State) -> None:
+            number = int((state[at]["permissionSets"] or ["set-1000"])[0][4:]) + 1
+            state[at] = {**state[at], "permissionSets": [f"set-{number}"]}
+
+        tables.between = [[another] for _ in range(100)]
+        access, _ = read_access_in(tables, SETTINGS, USERS[0], "org-a", now=NOW)
+        assert access.permissions_in("org-a") == {"org:read"}
+        assert len(tables.calls) < 15
