@@ -17,12 +17,22 @@ class Granted:
         self._values: dict[int, dict[tuple[str, ...], set[tuple[str, ...]]]] = {}
         # The same for some of those parameters alone, once somebody asked.
         self._parts: dict[tuple[int, tuple[str, ...], tuple[str, ...]], set[tuple[str, ...]]] = {}
+        self._kinds: dict[str, int] = {}
+        self.answers: dict[tuple, bool] = {}  # to questions of others about these grants alone
 
     def add(self, route: int, binding: Binding) -> None:
         """Grant a route. All of it comes before the first question."""
         self._bindings.setdefault(route, []).append(binding)
         names = tuple(binding)
         self._values.setdefault(route, {}).setdefault(names, set()).add(tuple(binding.values()))
+
+    def alike(self, value: str, kind: int) -> None:
+        """Say what kind of organisation, or of team in it, a value is: of two of a kind, the same is granted."""
+        self._kinds[value] = kind
+
+    def kind(self, binding: Binding) -> tuple[tuple[str, str | int], ...]:
+        """The same for bindings in which the same is granted: what is right for one is right for the other."""
+        return tuple([(name, self._kinds.get(value, value)) for name, value in binding.items()])
 
     def __iter__(self) -> Iterator[tuple[int, list[Binding]]]:
         return iter(self._bindings.items())

@@ -96,15 +96,18 @@ class _Organisation(NamedTuple):
     own: tuple[tuple[str, int], ...]
     teams: list[tuple[int, str]]
 
-    def least(self, prefix: str) -> int:
-        """Bytes that a policy needs at least: each team is named in a pattern of its own, and so is the rest."""
-        places = len(self.teams) + bool(self.bits or any(bits for _, bits in self.own))
+    def least(self, prefix: str, patterns: int) -> int:
+        """Bytes that a policy needs at least: each team is named in a pattern of its own, and so is the rest.
+
+        patterns: how many it takes to say what is held in the organisation itself
+        """
+        places = len(self.teams) + (patterns or any(bits for _, bits in self.own))
         return places * (len(prefix) + len(self.id) + 3) + sum([len(team_id) for _, team_id in self.teams])
 
-    def has(self, routes: int) -> bool:
-        """Whether some of these routes are held."""
-        found = [self.bits, *(bits for _, bits in self.own), *(bits for bits, _ in self.teams)]
-        return any(bits & routes for bits in found)
+    def held(self) -> int:
+        """All routes of which something is held."""
+        found = reduce(or_, [bits for bits, _ in self.teams], self.bits)
+        return reduce(or_, [bits for _, bits in self.own], found)
 
 
 class _Held(NamedTuple):
@@ -120,12 +123,26 @@ _Owned = tuple[str, int | None]
 """A pattern, and the organisation below which all lies that it matches."""
 
 
-class _Lists(NamedTuple):
+class _OwnedLists(NamedTuple):
     """What is allowed and denied, and how long the patterns of each organisation are."""
 
     allow: list[_Owned]
     deny: list[_Owned]
     lengths: dict[int, int]
+
+
+class _Lists(NamedTuple):
+    """The same with the names of a user's organisations: of those that are open as a whole, and of those in the lists.
+
+    allow, deny: each pattern with names, and as the compiler made it
+    order: the organisations whose lists are to be opened instead, by their place in `listed`, the longest first
+    """
+
+    opened: list[str]
+    listed: list[str]
+    allow: list[tuple[str, _Owned]]
+    deny: list[tuple[str, _Owned]]
+    order: list[int]
 
 
 class RouteMap:
@@ -180,11 +197,14 @@ class RouteMap:
         for n, operation in enumerate(self.operations):
             self._by_method.setdefault(operation.method, []).append(n)
         self._overlaps: dict[tuple, list[_Reach]] = {}
+        self._blurs: dict[tuple, tuple[str, ...]] = {}
         self._compiled = lru_cache(maxsize=512)(self._compile_shape)
         self._compacted = lru_cache(maxsize=128)(self._compact)
         self._owned = lru_cache(maxsize=128)(self._own_lists)
+        self._patterns_at_least = lru_cache(maxsize=32768)(self._fewest_patterns)
         self._is_safe_team = lru_cache(maxsize=32768)(self._is_safe)
         self._mask_of_all = lru_cache(maxsize=4096)(self.mask)
+        self._parts_of_all = lru_cache(maxsize=4096)(self._parts_of)
         # The permissions that those routes take, as bits, and which of them a held one covers.
         self._parts = list(dict.fromkeys(name for _, ways in self._several for way in ways for name in way))
         self._covered: dict[str, int] = {}
@@ -193,6 +213,7 @@ class RouteMap:
         self._stems: dict[tuple[str, str], list[tuple[tuple[str, ...], list[_Reach]]]] = {}
         # Beginnings of paths before an organisation's id, and the routes of organisations that have none of them.
         stems = {n: _stem(operation.segments, "orgId") for n, operation in enumerate(self.operations)}
+        self._paths = self._paths_below([n for n, stem in stems.items() if stem])
         self._beginnings = sorted({"".join(f"{part}/" for part in stem[:-1]) for stem in stems.values() if stem})
         self._beside = self.in_organisation & ~sum(1 << n for n, stem in stems.items() if stem)
         # With which methods everything below an organisation is opened: a `*` may stand for the beginning of a path,
@@ -202,6 +223,15 @@ class RouteMap:
             for beginning in self._beginnings
             for method in ((_STAR,) if not self._strays(_STAR, beginning) else self._by_method)
         ]
+
+    def _paths_below(self, routes: list[int]) -> list[tuple[int, list[tuple[int, int]]]]:
+        """The paths of some routes that have several methods: its routes, and each with its method, all as bits."""
+        bits = {method: 1 << n for n, method in enumerate(self._by_method)}
+        paths: dict[str, list[tuple[int, int]]] = {}
+        for n in routes:
+            operation = self.operations[n]
+            paths.setdefault(operation.path, []).append((1 << n, bits[operation.method]))
+        return [(sum(route for route, _ in found), found) for found in paths.values() if len(found) > 1]
 
     def mask(self, permissions: Iterable[str]) -> int:
         """The routes, as bits, that these permissions open, each by itself."""
@@ -249,10 +279,10 @@ class RouteMap:
         held: dict[tuple[str | None, str | None], int] = {}
         for grant in access.grants:
             if grant.scope == PLATFORM:
-                wide |= self._parts_of(grant.permissions)
+                wide |= self._parts_of_all(grant.permissions)
             else:
                 place = grant.org_id, grant.team_id if grant.scope == TEAM else None
-                held[place] = held.get(place, 0) | self._parts_of(grant.permissions)
+                held[place] = held.get(place, 0) | self._parts_of_all(grant.permissions)
         everywhere |= self._mask_of_parts(wide)
         for org_id in {org_id for org_id, _ in held}:
             here = wide | held.get((org_id, None), 0)
@@ -271,14 +301,47 @@ class RouteMap:
         held = self._held(access, preferred)
         # The gateway holds the policy against requests to this API alone, so region and account need no repeating.
         short = _without_region_and_account(arn_prefix)
-        if sum(one.least(short) for one in held.organisations) <= LARGEST_POLICY:
+        least = self._least(held, short)
+        if _always(short) + sum(least.values()) <= LARGEST_POLICY:
             shape, names = self._shape(held, held.organisations)
             for prefix, lists in ((arn_prefix, self._compiled), (short, self._compacted)):
                 allow, deny = lists(shape)
                 document, size = _document(prefix, _filled(allow, names), _filled(deny, names))
                 if size <= LARGEST_POLICY:
                     return Policy(document, "exact", size)
-        return self._open_organisations(held, short)
+        return self._open_organisations(held, short, least)
+
+    def _least(self, held: _Held, prefix: str) -> dict[str, int]:
+        """Bytes that a policy needs at least for each organisation."""
+        anywhere = held.everywhere
+        for one in held.organisations:
+            anywhere |= one.held()
+        return {
+            one.id: one.least(prefix, self._patterns_at_least(one.bits, anywhere & ~held.everywhere & ~one.bits))
+            for one in held.organisations
+        }
+
+    def _fewest_patterns(self, bits: int, refused: int) -> int:
+        """How many patterns that name an organisation it takes at least to allow routes there and refuse others.
+
+        refused: those that are granted elsewhere, so that no Deny without a name may refuse them
+        Of a path with some methods allowed and others refused, each allowed method needs an Allow of its own, or each
+        refused one a Deny, beside an Allow of all methods.
+        """
+        if not bits:
+            return 0
+        clauses = {
+            (allowed, denied)
+            for path, methods in self._paths
+            if (allowed := _methods(bits & path, methods)) and (denied := _methods(refused & path, methods))
+        }
+        if not clauses:
+            return 1
+        fewest = []
+        for allows in range(1 << len(self._by_method)):
+            denies = reduce(or_, [denied for allowed, denied in clauses if allowed & ~allows], 0)
+            fewest.append(allows.bit_count() + denies.bit_count() + (denies > 0))
+        return min(fewest)
 
     def inseparable(
         self, platform: Iterable[Collection[str]] | None = None
@@ -413,12 +476,17 @@ class RouteMap:
         add(everywhere, {})
         for parameter, bits in own_outside:
             add(bits, {parameter: "\0u"})
-        for k, (bits, own, teams) in enumerate((*organisations, *others)):
+        kinds: dict[tuple, int] = {}
+        for k, one in enumerate((*organisations, *others)):
+            bits, own, teams = one
             org = {"orgId": f"\0o{k}" if k < len(organisations) else _OTHERS}
+            if k < len(organisations):
+                grants.alike(org["orgId"], kinds.setdefault(one, len(kinds)))
             add(bits, org)
             for parameter, own_bits in own:
                 add(own_bits, {**org, parameter: "\0u"})
             for j, team_bits in enumerate(teams):
+                grants.alike(f"\0t{k}.{j}", kinds.setdefault((one, team_bits), len(kinds)))
                 add(team_bits, {**org, "teamId": f"\0t{k}.{j}"})
         return grants
 
@@ -428,14 +496,18 @@ class RouteMap:
         opened = {f"\0o{k}" for k in range(len(organisations) - aside, len(organisations))}
         allow: list[str] = []
         deny: dict[str, None] = {}
+        ways: dict[tuple, tuple[dict[str, str], _Way]] = {}  # of the first of those that are alike
         for route, bindings in grants:
             for binding in bindings:
                 org = binding.get("orgId")
                 if org == _OTHERS or (org in opened and not self._beside >> route & 1):
                     continue
-                way = self._way(route, binding, grants)
+                key = route, grants.kind(binding)
+                if key not in ways:
+                    ways[key] = binding, self._way(route, binding, grants)
+                first, way = ways[key]
                 allow.append(self._pattern(route, binding, exact=way.exact))
-                deny.update(dict.fromkeys(way.denied))
+                deny.update(dict.fromkeys(_renamed(way.denied, first, binding)))
         return tuple(allow), tuple(deny)
 
     def _way(self, route: int, binding: dict[str, str], grants: Granted) -> _Way:
@@ -609,39 +681,58 @@ class RouteMap:
         grants = self._grants(shape)
         results = []
         small, large = (*self.own, "teamId"), ("orgId", "")
+        wider: dict[tuple, tuple[dict[str, str], tuple[str, ...] | None]] = {}
         for levels in ((*small, _COLLECTION, *large), (*large, _COLLECTION, *small)):
-            allow, deny = map(dict.fromkeys, self._compiled(shape))
+            single, denied = self._compiled(shape)
+            allow, deny = {one: one.split("/") for one in single}, dict.fromkeys(denied)
             for level in levels:
                 for method in (_STAR, *self._by_method):
-                    self._widen(method, level, shape, grants, allow, deny)
+                    self._widen(method, level, shape, grants, allow, deny, wider)
             results.append((tuple(allow), tuple(deny)))
         return min(results, key=lambda lists: sum(map(_weight, (*lists[0], *lists[1]))))
 
     def _widen(
-        self, method: str, level: str, shape: tuple, grants: Granted, allow: dict[str, None], deny: dict[str, None]
+        self,
+        method: str,
+        level: str,
+        shape: tuple,
+        grants: Granted,
+        allow: dict[str, list[str]],
+        deny: dict[str, None],
+        wider: dict[tuple, tuple[dict[str, str], tuple[str, ...] | None]],
     ) -> None:
         """Allow everything of a method (`*`: of all) below each place of a level, and deny what is not granted of it,
         wherever this shuts nothing and is shorter.
 
         Those who are alike share their denials, so they are weighed together.
+
+        allow: the patterns with their segments
+        wider: what must be denied beside such a pattern, or that it cannot be, for the first of those that are alike
         """
         alike: dict[tuple[str, ...], list[tuple[str, list[str]]]] = {}
-        for stem, reached in self._stems_of(method, level):
-            below: dict[tuple[str, ...], list[str]] = {}
-            for one in allow:
-                parts = one.split("/")
-                if method in (_STAR, parts[0]) and len(parts) > len(stem) + 1:
-                    below.setdefault(tuple(parts[1 : len(stem) + 1]), []).append(one)
+        stems = self._stems_of(method, level)
+        below: dict[tuple[str, ...], list[str]] = {}
+        lengths = {len(stem) + 1 for stem, _ in stems}
+        for one, parts in allow.items():
+            if method in (_STAR, parts[0]):
+                for length in lengths:
+                    if length < len(parts):
+                        below.setdefault((method, *parts[1:length]), []).append(one)
+        for stem, reached in stems:
             for binding in self._places(shape, level):
-                place = tuple(binding[part[1:-1]] if part.startswith("{") else part for part in stem)
+                place = (method, *[binding[part[1:-1]] if part[0] == "{" else part for part in stem])
+                # One pattern is not said in fewer by another.
                 if place not in below:
                     continue
-                needed = self._needed(reached, binding, grants)
-                if any(self._shuts(one.route, one.constraint, grants) for one in needed):
-                    continue
-                denied = self._widely(needed, grants)
+                key = method, stem, grants.kind(binding)
+                if key not in wider:
+                    needed = self._needed(reached, binding, grants)
+                    shuts = any(self._shuts(one.route, one.constraint, grants) for one in needed)
+                    wider[key] = binding, None if shuts else self._widely(needed, grants)
+                first, denied = wider[key]
                 if denied is not None:
-                    alike.setdefault(denied, []).append(("/".join([method, *place, ""]), below[place]))
+                    denied = tuple(_renamed(denied, first, binding))
+                    alike.setdefault(denied, []).append(("/".join([*place, ""]), below[place]))
         for denied, starts in alike.items():
             saved = sum(map(_weight, {one for _, replaced in starts for one in replaced if one in allow}))
             added = sum(_weight(f"{start}*") for start, _ in starts)
@@ -650,7 +741,7 @@ class RouteMap:
                 for start, replaced in starts:
                     for one in replaced:
                         allow.pop(one, None)
-                    allow[f"{start}*"] = None
+                    allow[f"{start}*"] = [*start.split("/")[:-1], _STAR]
                 deny.update(dict.fromkeys(denied))
 
     def _widely(self, needed: list[_Reach], grants: Granted) -> tuple[str, ...] | None:
@@ -679,10 +770,12 @@ class RouteMap:
         operation = self.operations[one.route]
         for names in ((), ("orgId",), tuple(one.constraint)):
             binding = {name: value for name, value in one.constraint.items() if name in names}
-            pattern = tuple(
-                _STAR if part in one.words or (part[:1] == "{" and part[1:-1] not in binding) else part
-                for part in operation.segments
-            )
+            pattern = self._blurs.get(key := (one.route, one.words, *binding))
+            if pattern is None:
+                pattern = self._blurs[key] = tuple(
+                    _STAR if part in one.words or (part[:1] == "{" and part[1:-1] not in binding) else part
+                    for part in operation.segments
+                )
             plain = one.route if binding == one.constraint else None
             if not self._shuts_more(plain, operation.method, pattern, binding, grants):
                 parts = (binding[part[1:-1]] if part[:1] == "{" else part for part in pattern)
@@ -693,15 +786,19 @@ class RouteMap:
         self, route: int | None, method: str, pattern: tuple[str, ...], binding: Mapping[str, str], grants: Granted
     ) -> bool:
         """Whether a wide pattern would refuse something granted, other than what is denied with that route anyway."""
-        reached = self._overlaps.get((method, pattern))
-        if reached is None:
-            reached = self._overlaps[method, pattern] = self._reaches(method, list(pattern), None)
-        itself = {name: ("bound", name) for name in binding}
-        return any(
-            self._is_granted(reach, binding, grants)
-            for reach in reached
-            if reach.route != route or reach.constraint != itself
-        )
+        key = route, method, pattern, *binding.items()
+        known = grants.answers.get(key)
+        if known is None:
+            reached = self._overlaps.get((method, pattern))
+            if reached is None:
+                reached = self._overlaps[method, pattern] = self._reaches(method, list(pattern), None)
+            itself = {name: ("bound", name) for name in binding}
+            known = grants.answers[key] = any(
+                self._is_granted(reach, binding, grants)
+                for reach in reached
+                if reach.route != route or reach.constraint != itself
+            )
+        return known
 
     def _framed(self, route: int, constraint: dict[str, str], words: frozenset[str], grants: Granted) -> str:
         """A denial of words under a wildcard with whatever stands around them, as far as that shuts nothing: a tab, a
@@ -711,14 +808,16 @@ class RouteMap:
         """
         operation = self.operations[route]
         for frame in ("*{}*", "*{}", "{}") if words else ():
-            pattern = tuple(
-                f"{_FRAMED}{frame.format(_MANIFOLD.sub(_ONE, part))}"
-                if part in words
-                else _STAR
-                if part.startswith("{") and part[1:-1] not in constraint
-                else part
-                for part in operation.segments
-            )
+            pattern = self._blurs.get(key := (frame, route, words, *constraint))
+            if pattern is None:
+                pattern = self._blurs[key] = tuple(
+                    f"{_FRAMED}{frame.format(_MANIFOLD.sub(_ONE, part))}"
+                    if part in words
+                    else _STAR
+                    if part.startswith("{") and part[1:-1] not in constraint
+                    else part
+                    for part in operation.segments
+                )
             if not self._shuts_more(route, operation.method, pattern, constraint, grants):
                 parts = (constraint[part[1:-1]] if part[:1] == "{" else part.lstrip(_FRAMED) for part in pattern)
                 return "/".join((operation.method, *parts))
@@ -761,79 +860,82 @@ class RouteMap:
                 places.append({**org, level: "\0u"} if level in self.own else org)
         return places
 
-    def _open_organisations(self, held: _Held, prefix: str) -> Policy:
+    def _open_organisations(self, held: _Held, prefix: str, least: dict[str, int]) -> Policy:
         """Whole organisations in which the user is active; the services decide there.
 
         As few as it takes, those with the longest lists first: many teams in one must not open another. If not
         even all of them are enough, as many as fit. A list that cannot fit, however it is said, is not made.
         """
-        least = {one.id: one.least(prefix) for one in held.organisations}
         open_costs = {
             one.id: sum(_cost(prefix, start) for start in self._starts([one.id])) for one in held.organisations
         }
         closed = sorted(held.organisations, key=lambda one: least[one.id])
-        size = sum(least.values())
-        always = _document(prefix, [_STAR], [])[1] - _cost(prefix, _STAR)
+        always = _always(prefix)
+        size = always + sum(least.values())
         if always + sum(min(least[one], open_costs[one]) for one in least) > LARGEST_POLICY:
             closed = []
         while size > LARGEST_POLICY and closed:
             size += open_costs[closed[-1].id] - least[closed.pop().id]
-        kept = {one.id for one in closed}
-        opened = [one for one in held.organisations if least[one.id] and one.id not in kept]
-        aside = [one for one in opened if one.has(self._beside)]
-        listed = [one for one in held.organisations if one.id in kept]
-        closed_count = len(listed)
+        lists = self._lists(held, {one.id for one in closed})
+        policy = self._as_few_as_it_takes(prefix, lists)
+        if policy is None and closed:
+            # Denials that lists share take room, and are none where nothing is listed.
+            lists = self._lists(held, set())
+            policy = self._as_few_as_it_takes(prefix, lists)
+        return policy or self._as_many_as_fit(held, prefix, lists)
+
+    def _lists(self, held: _Held, closed: set[str]) -> _Lists:
+        """What is allowed and denied where these organisations are listed, and all others open."""
+        opened = [one for one in held.organisations if one.id not in closed and one.held()]
+        listed = [one for one in held.organisations if one.id in closed]
+        aside = [one for one in opened if one.held() & self._beside]
         shape, names = self._shape(held, listed, opened, aside)
-        listed += aside
-        lists = self._owned(shape)
-        allow = list(zip(_filled((one for one, _ in lists.allow), names), lists.allow, strict=True))
-        deny = list(zip(_filled((one for one, _ in lists.deny), names), lists.deny, strict=True))
+        owned = self._owned(shape)
+        allow, deny = (
+            list(zip(_filled((one for one, _ in kind), names), kind, strict=True)) for kind in (owned.allow, owned.deny)
+        )
+        order = [k for k in owned.lengths if k < len(listed)]
+        order.sort(key=lambda k: (-owned.lengths[k], -k))
+        return _Lists([one.id for one in opened], [one.id for one in (*listed, *aside)], allow, deny, order)
+
+    def _as_few_as_it_takes(self, prefix: str, lists: _Lists) -> Policy | None:
+        """Whole organisations instead of the longest lists; None where that is not enough."""
         costs: dict[int | None, int] = {}
-        for filled, (_, owner) in (*allow, *deny):
+        for filled, (_, owner) in (*lists.allow, *lists.deny):
             costs[owner] = costs.get(owner, 0) + _cost(prefix, filled)
-        starts = self._starts([one.id for one in opened])
-        size = always + sum(costs.values()) + sum(_cost(prefix, one) for one in starts)
-        order = sorted((k for k in lists.lengths if k < closed_count), key=lambda k: (-lists.lengths[k], -k))
-        for n, k in enumerate((None, *order)):
+        starts = self._starts(lists.opened)
+        size = _always(prefix) + sum(costs.values()) + sum(_cost(prefix, one) for one in starts)
+        for n, k in enumerate((None, *lists.order)):
             if k is not None:
-                more = self._starts([listed[k].id])
+                more = self._starts([lists.listed[k]])
                 starts += more
                 size += sum(_cost(prefix, one) for one in more) - costs[k]
             if size <= LARGEST_POLICY:
                 # Denials that concern an open organisation leave with the patterns that needed them.
-                away = set(order[:n])
-                left = [[filled for filled, (_, owner) in kind if owner not in away] for kind in (allow, deny)]
+                away = set(lists.order[:n])
+                kinds = lists.allow, lists.deny
+                left = [[filled for filled, (_, owner) in kind if owner not in away] for kind in kinds]
                 document, size = _document(prefix, [*left[0], *starts], left[1])
                 return Policy(document, "organisation", size)
-        return self._as_many_as_fit(held, prefix, {one.id for one in opened}, listed, allow, deny)
+        return None
 
-    def _as_many_as_fit(
-        self,
-        held: _Held,
-        prefix: str,
-        whole: set[str],
-        listed: list[_Organisation],
-        allow: list[tuple[str, _Owned]],
-        deny: list[tuple[str, _Owned]],
-    ) -> Policy:
-        """What concerns no organisation, then one organisation after the other.
-
-        whole: the ids of those that hold more than the lists say
-        """
-        kept = [filled for filled, (one, _) in allow if "\0o" not in one]
-        denied = [filled for filled, (one, _) in deny if "\0o" not in one]
+    def _as_many_as_fit(self, held: _Held, prefix: str, lists: _Lists) -> Policy:
+        """What concerns no organisation, then one organisation after the other."""
+        kept = [filled for filled, (one, _) in lists.allow if "\0o" not in one]
+        denied = [filled for filled, (one, _) in lists.deny if "\0o" not in one]
         document, size = _document(prefix, kept, denied)
         while size > LARGEST_POLICY:
             if not kept:
                 return deny_all(prefix)._replace(detail="truncated")
             kept.pop()
             document, size = _document(prefix, kept, denied)
+        whole = set(lists.opened)
         beside: dict[str, list[str]] = {}
-        for filled, (one, owner) in allow:
+        for filled, (one, owner) in lists.allow:
             if owner is not None:
-                whole.add(listed[owner].id)
+                whole.add(lists.listed[owner])
             elif found := _ORGANISATION.search(one):
-                beside.setdefault(listed[int(found[1])].id, []).append(filled)
+                beside.setdefault(lists.listed[int(found[1])], []).append(filled)
         for org in held.organisations:
             starts = self._starts([org.id]) if org.id in whole else []
             if _document(prefix, [*kept, *starts], denied)[1] > LARGEST_POLICY:
@@ -868,13 +970,13 @@ class RouteMap:
             for route in self._strays(method, beginning)
         ]
 
-    def _own_lists(self, shape: tuple) -> _Lists:
+    def _own_lists(self, shape: tuple) -> _OwnedLists:
         allow, deny = ([(one, self._owner(one)) for one in kind] for kind in self._compacted(shape))
         lengths: dict[int, int] = {}
         for one, owner in (*allow, *deny):
             if owner is not None:
                 lengths[owner] = lengths.get(owner, 0) + len(one)
-        return _Lists(allow, deny, lengths)
+        return _OwnedLists(allow, deny, lengths)
 
     def _owner(self, pattern: str) -> int | None:
         path = pattern.partition("/")[2]
@@ -882,6 +984,11 @@ class RouteMap:
         if found is None or path[: found.start()] not in self._beginnings or path[found.end() :][:1] != "/":
             return None
         return int(found[1])
+
+
+def _methods(routes: int, methods: list[tuple[int, int]]) -> int:
+    """The methods of some routes, as bits."""
+    return reduce(or_, [method for route, method in methods if routes & route], 0)
 
 
 def _without_region_and_account(arn_prefix: str) -> str:
@@ -950,6 +1057,12 @@ def _cost(prefix: str, pattern: str) -> int:
     return len(prefix) + len(pattern) + 3
 
 
+@lru_cache(maxsize=64)
+def _always(prefix: str) -> int:
+    """Bytes of a document beside its own patterns."""
+    return _document(prefix, [_STAR], [])[1] - _cost(prefix, _STAR)
+
+
 @lru_cache(maxsize=4)
 def _unusual(any_api: str) -> tuple[list[str], int]:
     """What every policy refuses, and how much longer than its characters JSON makes it."""
@@ -965,6 +1078,14 @@ def _filled(patterns: Iterable[str], names: Mapping[str, str]) -> list[str]:
         else pattern
         for pattern in patterns
     ]
+
+
+def _renamed(patterns: Collection[str], first: Mapping[str, str], binding: Mapping[str, str]) -> Collection[str]:
+    """Patterns made for some values of parameters, for others. A symbol is a whole segment."""
+    if first == binding:
+        return patterns
+    names = {first[name]: value for name, value in binding.items()}
+    return ["/".join([names.get(part, part) for part in one.split("/")]) if "\0" in one else one for one in patterns]
 
 
 def _within(one: str, other: str) -> bool:
