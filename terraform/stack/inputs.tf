@@ -30,6 +30,7 @@ module "inputs" {
   invitation_sender                  = var.invitation_sender
   ses_sandbox                        = var.ses_sandbox
   invitation_link                    = var.invitation_link
+  api_detailed_metrics_enabled       = var.api_detailed_metrics_enabled
   xray_sampling_rules_enabled        = var.xray_sampling_rules_enabled
   web_acl                            = var.web_acl
   custom_domain                      = var.custom_domain

@@ -1,6 +1,10 @@
 locals {
   # Keyed by a static name, so that for_each decides by it whether there is anything in the failover region.
   failover = toset(var.cross_region_replication ? ["failover"] : [])
+
+  # Lambda's own lines say of every invocation that it began and ended. Each is charged for, so they are there where DEBUG asks for all;
+  # elsewhere those remain of invocations that failed or took too long.
+  system_log_level = var.log_level == "DEBUG" ? "INFO" : "WARN"
 }
 
 # --- Keys ---------------------------------------------------------------------------------------------
@@ -384,7 +388,8 @@ module "functions" {
   region        = var.region
   tags          = { Component = "services" }
 
-  kms_key_arn = module.keys.key_arns["functions"]
+  kms_key_arn      = module.keys.key_arns["functions"]
+  system_log_level = local.system_log_level
 
   functions = {
     for service in local.api_services : service => {
@@ -424,7 +429,8 @@ module "authorizer" {
   region        = var.region
   tags          = { Component = "services" }
 
-  kms_key_arn = module.keys.key_arns["functions"]
+  kms_key_arn      = module.keys.key_arns["functions"]
+  system_log_level = local.system_log_level
 
   functions = {
     authorizer = {
@@ -483,7 +489,8 @@ module "token_claims" {
   region        = var.region
   tags          = { Component = "sign-in" }
 
-  kms_key_arn = module.keys.key_arns["functions"]
+  kms_key_arn      = module.keys.key_arns["functions"]
+  system_log_level = local.system_log_level
 
   functions = {
     token-claims = {
@@ -618,6 +625,7 @@ module "api_gateway" {
   web_acl              = module.inputs.web_acl
   custom_domain        = module.inputs.custom_domain
 
+  detailed_metrics_enabled = var.api_detailed_metrics_enabled
   untraced_path_parameters = var.xray_sampling_rules_enabled ? ["token"] : []
 
   disable_execute_api_endpoint = module.inputs.custom_domain != null
@@ -667,7 +675,7 @@ module "cloudwatch" {
       log_kind      = lookup(local.log_kinds, name, "service")
     }
   }
-  api = { name = "${local.name_prefix}-apigw", stage = "v1" }
+  api = { name = "${local.name_prefix}-apigw", stage = "v1", detailed_metrics = var.api_detailed_metrics_enabled }
   tables = {
     for table, definition in local.tables : table => {
       name           = local.table_names[table]

@@ -216,6 +216,13 @@ variable "invitation_link" {
   default     = null
 }
 
+variable "api_detailed_metrics_enabled" {
+  description = "Whether API Gateway publishes its metrics for each method too: CloudWatch charges for five of each, about 77 USD a month. No alarm and no dashboard reads them; the access log says what happened to which route."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "xray_sampling_rules_enabled" {
   description = "Keeps requests whose path holds an invitation's token out of X-Ray. To be switched off only where there is no X-Ray."
   type        = bool

@@ -125,6 +125,29 @@ def test_an_exception_is_one_line(aws: Aws, unique: Callable[[str], str], tmp_pa
     assert "Variables" not in configuration.get("Environment", {}) or configuration["Environment"]["Variables"] == {}
 
 
+@pytest.mark.parametrize(
+    ("level", "failed", "kinds"),
+    [
+        ("INFO", False, ["platform.start", "platform.report"]),
+        ("WARN", False, []),
+        ("WARN", True, ["platform.report"]),
+    ],
+)
+def test_lambdas_own_lines_by_the_system_log_level(
+    aws: Aws, unique: Callable[[str], str], level: str, failed: bool, kinds: list[str]
+) -> None:
+    name = unique("own-lines")
+    code = 'def handler(event, context):\n    print("{\\"level\\": \\"INFO\\", \\"message\\": \\"mine\\"}")\n'
+    code += "    return 1 / event['by']\n"
+    aws.function(name, code, LoggingConfig={"LogFormat": "JSON", "SystemLogLevel": level})
+    aws.client("lambda").invoke(FunctionName=name, Payload=json.dumps({"by": 0 if failed else 1}))
+    events = aws.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+    lines = [json.loads(event["message"]) for event in events]
+    assert [line["type"] for line in lines if "type" in line] == kinds
+    assert [line["message"] for line in lines if line.get("message") == "mine"] == ["mine"]
+    assert any(line.get("errorType") == "ZeroDivisionError" for line in lines) == failed
+
+
 @pytest.mark.parametrize("log_format", ["Text", "JSON"])
 def test_an_exception_says_so_in_either_format(
     aws: Aws, unique: Callable[[str], str], tmp_path: Path, log_format: str

@@ -327,6 +327,12 @@ def alarm(metric: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
     return {"description": "Orders fail", "severity": "warning", "metrics": metrics, "threshold": 1} | more
 
 
+def of_method(api: str) -> dict[str, Any]:
+    """A metric that API Gateway publishes only where it is told to."""
+    dimensions = {"ApiName": api, "Stage": "v1", "Method": "GET", "Resource": "/orders"}
+    return {"namespace": "AWS/ApiGateway", "name": "5XXError", "dimensions": dimensions}
+
+
 def of_two(**expressions: str) -> dict[str, Any]:
     one = {"namespace": "Shop", "name": "Orders"}
     return alarm(metrics={"failed": one, "placed": one}, expressions=expressions)
@@ -514,6 +520,11 @@ WRONG: dict[str, list[tuple[str, Any, str]]] = {
                 (alarm({"period": 10, "namespace": "AWS/SQS"}), "period"),
                 (alarm({"period": 60}, periods=1441), "a day"),
                 (alarm({"period": 3600}, periods=169), "a week"),
+                (alarm(of_method("any API")), "detailed_metrics"),
+                (
+                    alarm({"namespace": "AWS/ApiGateway", "dimensions": {"ApiName": "any API", "Resource": "/"}}),
+                    "silent",
+                ),
                 (alarm(label="Orders"), "no label"),
                 (of_two(), "result"),
                 (of_two(sum="failed + placed"), "result"),
@@ -840,6 +851,8 @@ RIGHT: dict[str, list[tuple[str, Any]]] = {
                 ),
                 alarm({"period": 60}, periods=1440),
                 alarm({"period": 3600}, periods=168),
+                alarm(of_method("another API")),
+                alarm({"namespace": "AWS/ApiGateway", "dimensions": {"ApiName": "any API", "Stage": "v1"}}),
                 of_two(result="100 * failed / placed"),
                 of_two(all="SUM([failed, placed])", result="IF(all >= 20, 100 * failed / all, 0)"),
                 of_two(retries="FILL(failed, REPEAT)", result="retries + placed"),

@@ -176,7 +176,7 @@ DEFECTS = [
     D("api-stage", STAGE, "access_log_settings.0.format", ("$context.resourcePath", "$context.path")),
     D("api-stage", STAGE, "xray_tracing_enabled", False),
     D("api-stage", SETTINGS, "settings.0.data_trace_enabled", True),
-    D("api-stage", SETTINGS, "settings.0.metrics_enabled", False),
+    D("api-stage", SETTINGS, "settings.0.metrics_enabled", True),
     D("api-stage", SETTINGS, "settings.0.logging_level", "INFO"),
     D("api-stage", "aws_xray_sampling_rule.untraced", "fixed_rate", 1),
     D("api-stage", API, "endpoint_configuration.0.types", ["EDGE"]),

@@ -342,7 +342,9 @@ def _api_stage(evidence: Evidence, environment: str, look: Look) -> None:
         expect(item, "canary_settings", not item.values.get("canary_settings"), "leads some callers elsewhere")
     for item in evidence.planned(environment, "aws_api_gateway_method_settings"):
         settings = item.values["settings"][0]
-        expect(item, "metrics_enabled", settings.get("metrics_enabled") is True, "measures nothing")
+        detailed = settings.get("metrics_enabled")
+        expect(item, "metrics_enabled", detailed is values["api_detailed_metrics_enabled"],
+               f"{'measures each method' if detailed else 'measures no method'} and is told otherwise")  # fmt: skip
         expect(item, "data_trace_enabled", settings.get("data_trace_enabled") is False, "logs whole requests")
         expect(item, "caching_enabled", settings.get("caching_enabled") is False, "caches answers")
         expect(item, "logging_level", settings.get("logging_level") == "OFF",

@@ -62,8 +62,9 @@ def _functions(evidence: Evidence, environment: str, look: Look) -> None:
         expect(item, "logging_config", logging.get("log_format") == "JSON", "logs no JSON")
         expect(item, "logging_config", logging.get("application_log_level") == "TRACE",
                "loses lines before its own log level is asked")  # fmt: skip
-        expect(item, "logging_config", logging.get("system_log_level") == "INFO",
-               "does not log its timeouts and reports")  # fmt: skip
+        wanted = "INFO" if evidence.values[environment]["log_level"] == "DEBUG" else "WARN"
+        expect(item, "logging_config", logging.get("system_log_level") == wanted,
+               f"keeps Lambda's own lines of {logging.get('system_log_level')} and not of {wanted}")  # fmt: skip
         role = str(values.get("role")).rpartition(f"role/{evidence.prefix(environment)}-role-")[2]
         expect(item, "role", role in (f"{name}-service", name), f"has the role {role}")
         for variable, value in variables(item).items():

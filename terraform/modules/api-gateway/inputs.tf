@@ -20,6 +20,7 @@ module "inputs" {
   stage_after                      = var.stage_after
   access_log_group_arn             = var.access_log_group_arn
   execution_logging                = var.execution_logging
+  detailed_metrics_enabled         = var.detailed_metrics_enabled
   xray_tracing_enabled             = var.xray_tracing_enabled
   untraced_path_parameters         = var.untraced_path_parameters
   throttle                         = var.throttle

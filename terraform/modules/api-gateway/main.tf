@@ -43,37 +43,23 @@ locals {
 
   # One JSON line for every request; API Gateway takes at most 3 KB of format. All values are quoted: a variable without a value is
   # rendered as a bare hyphen, which is no JSON. The route and not the path, which may hold a secret, such as a token in a link: so the
-  # organisation of the path is not here. What the authorizer says is kept with its policy and tells of the token.
+  # organisation of the path is not here. What the authorizer says is kept with its policy and tells of the token. CloudWatch charges for
+  # each byte of each request, so nothing stands here twice, and nothing that the service's line or the trace has under the same requestId.
   access_log_fields = {
-    requestId            = "$context.requestId"
-    extendedRequestId    = "$context.extendedRequestId"
-    requestTime          = "$context.requestTime"
-    requestTimeEpoch     = "$context.requestTimeEpoch"
-    ip                   = "$context.identity.sourceIp"
-    userAgent            = "$context.identity.userAgent"
-    principal            = "$context.authorizer.principalId"
-    userId               = "$context.authorizer.userId"
-    defaultOrganisation  = "$context.authorizer.orgId"
-    method               = "$context.httpMethod"
-    route                = "$context.resourcePath"
-    protocol             = "$context.protocol"
-    stage                = "$context.stage"
-    domain               = "$context.domainName"
-    status               = "$context.status"
-    responseLength       = "$context.responseLength"
-    responseLatency      = "$context.responseLatency"
-    integrationStatus    = "$context.integration.status"
-    integrationLatency   = "$context.integration.latency"
-    integrationError     = "$context.integration.error"
-    integrationRequestId = "$context.integration.requestId"
-    authorizerStatus     = "$context.authorizer.status"
-    authorizerLatency    = "$context.authorizer.latency"
-    authorizerError      = "$context.authorizer.error"
-    authorizerRequestId  = "$context.authorizer.requestId"
-    errorType            = "$context.error.responseType"
-    errorMessage         = "$context.error.message"
-    wafStatus            = "$context.wafResponseCode"
-    traceId              = "$context.xrayTraceId"
+    requestId           = "$context.requestId"
+    requestTimeEpoch    = "$context.requestTimeEpoch"
+    ip                  = "$context.identity.sourceIp"
+    userAgent           = "$context.identity.userAgent"
+    principal           = "$context.authorizer.principalId"
+    defaultOrganisation = "$context.authorizer.orgId"
+    method              = "$context.httpMethod"
+    route               = "$context.resourcePath"
+    status              = "$context.status"
+    responseLatency     = "$context.responseLatency"
+    integrationError    = "$context.integration.error"
+    authorizerError     = "$context.authorizer.error"
+    errorType           = "$context.error.responseType"
+    errorMessage        = "$context.error.message"
   }
   access_log_format = jsonencode(local.access_log_fields)
 }
@@ -202,7 +188,7 @@ resource "aws_api_gateway_method_settings" "all" {
   method_path = "*/*"
 
   settings {
-    metrics_enabled        = true
+    metrics_enabled        = var.detailed_metrics_enabled
     logging_level          = module.inputs.execution_logging.level
     data_trace_enabled     = false
     caching_enabled        = false

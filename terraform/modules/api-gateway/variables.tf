@@ -169,6 +169,13 @@ variable "execution_logging" {
   }
 }
 
+variable "detailed_metrics_enabled" {
+  description = "Whether API Gateway publishes its metrics for each method as well, each of which CloudWatch charges for: five for each method. Those of the API and its stage are always there, and alarms and dashboard read no others."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "xray_tracing_enabled" {
   description = "Whether requests are traced with X-Ray."
   type        = bool

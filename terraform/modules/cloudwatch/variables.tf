@@ -5,7 +5,7 @@
 locals {
   known_keys = {
     "functions.*"                            = ["function_name", "log_kind", "errors_per_minute", "p95_milliseconds"]
-    "api"                                    = ["name", "stage", "execution_logging", "id"]
+    "api"                                    = ["name", "stage", "execution_logging", "detailed_metrics", "id"]
     "log_groups.*"                           = ["name", "kind"]
     "log_retention_days"                     = ["service", "audit"]
     "tables.*"                               = ["name", "indexes", "replica_region"]
@@ -95,7 +95,7 @@ variable "functions" {
 }
 
 variable "api" {
-  description = "REST API: the name and the stage that its metrics carry. id, where the stage's execution logging is on, adds the log group that API Gateway then writes to; execution_logging must say so, because an id may be unknown before the API exists. null for no API."
+  description = "REST API: the name and the stage that its metrics carry, and whether API Gateway publishes them for each method too (detailed_metrics), without which no alarm may read those. id, where the stage's execution logging is on, adds the log group that API Gateway then writes to; execution_logging must say so, because an id may be unknown before the API exists. null for no API."
   type        = any
   default     = null
 

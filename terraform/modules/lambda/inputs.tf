@@ -14,6 +14,7 @@ module "inputs" {
   kms_key_arn                   = var.kms_key_arn
   tracing_enabled               = var.tracing_enabled
   log_format                    = var.log_format
+  system_log_level              = var.system_log_level
   dead_letter_retention_days    = var.dead_letter_retention_days
   dead_letter_policy_statements = var.dead_letter_policy_statements
 }

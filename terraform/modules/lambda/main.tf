@@ -78,7 +78,7 @@ resource "aws_lambda_function" "this" {
 
     # What a function logs is its own LOG_LEVEL's to say; Lambda's filter would drop more.
     application_log_level = var.log_format == "JSON" ? "TRACE" : null
-    system_log_level      = var.log_format == "JSON" ? "INFO" : null
+    system_log_level      = var.log_format == "JSON" ? var.system_log_level : null
   }
 
   tracing_config {

@@ -120,6 +120,13 @@ variable "log_format" {
   nullable    = false
 }
 
+variable "system_log_level" {
+  description = "Which of Lambda's own lines are kept, with log_format JSON: WARN those of invocations that failed or took too long, INFO two more for every invocation, DEBUG all."
+  type        = string
+  default     = "WARN"
+  nullable    = false
+}
+
 variable "dead_letter_retention_days" {
   description = "Days that dead letters are kept."
   type        = number

@@ -192,7 +192,8 @@ def _write_logs() -> None:
             ]
             if _logs_json(config):
                 now = int(time.time() * 1000)
-                lines = [line for line in (_platform_line(line, now) for line in lines) if line]
+                kept = _logs_its_own(config, error)
+                lines = [line for line in (_platform_line(line, now, kept=kept) for line in lines) if line]
             log_groups.write(name, stream, lines, make_group=True)
         except Exception:
             # An invocation never fails for its logs.
@@ -205,7 +206,16 @@ def _write_logs() -> None:
     lambda_svc._emit_lambda_logs = write
 
 
-def _platform_line(line: str, milliseconds: int) -> str:
+def _logs_its_own(config: dict[str, Any], error: bool) -> frozenset[str]:
+    """Which of Lambda's own lines of an invocation pass the function's system log level."""
+    if ((config.get("LoggingConfig") or {}).get("SystemLogLevel") or "INFO") != "WARN":
+        return frozenset(("platform.start", "platform.report"))
+    # The report of an invocation that failed is a warning.
+    return frozenset(("platform.report",)) if error else frozenset()
+
+
+def _platform_line(line: str, milliseconds: int, *, kept: frozenset[str]) -> str:
+    """A line as it stands in a log in JSON, "" for one that is none of it."""
     start, report = _START.fullmatch(line), _REPORT.fullmatch(line)
     if line.startswith("END RequestId: "):
         return ""
@@ -221,6 +231,8 @@ def _platform_line(line: str, milliseconds: int) -> str:
         kind, record = "platform.report", {"requestId": report[1], "metrics": metrics}
     else:
         return line
+    if kind not in kept:
+        return ""
     seconds, fraction = divmod(milliseconds, 1000)
     moment = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{fraction:03d}Z"
     return json.dumps({"time": moment, "type": kind, "record": record})

@@ -278,10 +278,15 @@ run "dev" {
 
   assert {
     condition = alltrue([
-      for field in ["requestId", "principal", "userId", "defaultOrganisation", "route", "method", "status", "authorizerError", "authorizerLatency", "responseLatency", "traceId"] :
+      for field in ["requestId", "requestTimeEpoch", "ip", "userAgent", "principal", "defaultOrganisation", "route", "method", "status", "authorizerError", "integrationError", "errorType", "errorMessage", "responseLatency"] :
       contains(keys(output.access_log_fields), field)
     ])
-    error_message = "The access log must hold who, of which organisation, what, with which result and how long it took."
+    error_message = "The access log must hold who, from where, of which organisation, what, when, with which result and why, and how long it took."
+  }
+
+  assert {
+    condition     = length(values(output.access_log_fields)) == length(distinct(values(output.access_log_fields))) && length(aws_api_gateway_stage.this.access_log_settings[0].format) <= 600
+    error_message = "CloudWatch charges for each byte of each request: nothing may stand in its line twice, nor what its other lines have."
   }
 
   assert {
@@ -304,12 +309,12 @@ run "dev" {
       aws_api_gateway_method_settings.all.method_path == "*/*"
       && aws_api_gateway_method_settings.all.settings[0].throttling_rate_limit == 100
       && aws_api_gateway_method_settings.all.settings[0].throttling_burst_limit == 50
-      && aws_api_gateway_method_settings.all.settings[0].metrics_enabled
+      && !aws_api_gateway_method_settings.all.settings[0].metrics_enabled
       && aws_api_gateway_method_settings.all.settings[0].logging_level == "INFO"
       && !aws_api_gateway_method_settings.all.settings[0].data_trace_enabled
       && !aws_api_gateway_method_settings.all.settings[0].caching_enabled
     )
-    error_message = "Every method must be throttled and measured, and no request or answer traced into a log."
+    error_message = "Every method must be throttled, measured with the stage and not by itself, and no request or answer traced into a log."
   }
 
   assert {

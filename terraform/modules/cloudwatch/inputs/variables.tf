@@ -144,11 +144,12 @@ variable "functions" {
 }
 
 variable "api" {
-  description = "REST API: the name and the stage that its metrics carry. id, where the stage's execution logging is on, adds the log group that API Gateway then writes to; execution_logging must say so, because an id may be unknown before the API exists. null for no API."
+  description = "REST API: the name and the stage that its metrics carry, and whether API Gateway publishes them for each method too (detailed_metrics), without which no alarm may read those. id, where the stage's execution logging is on, adds the log group that API Gateway then writes to; execution_logging must say so, because an id may be unknown before the API exists. null for no API."
   type = object({
     name              = string
     stage             = string
     execution_logging = optional(bool, false)
+    detailed_metrics  = optional(bool, false)
     id                = optional(string)
   })
   default = null
@@ -450,6 +451,15 @@ variable "alarms" {
   validation {
     condition     = alltrue([for alarm in values(var.alarms) : length(trimspace(alarm.description)) > 0 && length(alarm.description) <= 1024])
     error_message = "alarms[*].description must say, in 1 to 1,024 characters, what happened and what to look at: whoever is woken reads it."
+  }
+
+  validation {
+    condition = try(var.api.detailed_metrics, true) || alltrue(flatten([
+      for alarm in values(var.alarms) : [
+        for metric in values(alarm.metrics) : metric.namespace != "AWS/ApiGateway" || lookup(metric.dimensions, "ApiName", "") != try(var.api.name, "") || !contains(keys(metric.dimensions), "Method") && !contains(keys(metric.dimensions), "Resource")
+      ]
+    ]))
+    error_message = "alarms: API Gateway publishes metrics of a method only where api.detailed_metrics says so, so an alarm on one would stay silent."
   }
 
   validation {

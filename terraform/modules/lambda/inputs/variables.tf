@@ -281,6 +281,18 @@ variable "log_format" {
   }
 }
 
+variable "system_log_level" {
+  description = "Which of Lambda's own lines are kept, with log_format JSON: WARN those of invocations that failed or took too long, INFO two more for every invocation, DEBUG all."
+  type        = string
+  default     = "WARN"
+  nullable    = false
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARN"], var.system_log_level)
+    error_message = "system_log_level must be DEBUG, INFO or WARN."
+  }
+}
+
 variable "dead_letter_retention_days" {
   description = "Days that dead letters are kept."
   type        = number

@@ -39,7 +39,7 @@ run "dev" {
   }
 
   assert {
-    condition     = aws_lambda_function.this["authorizer"].logging_config[0].log_group == "/aws/lambda/bbws-access-dev-lambda-authorizer" && aws_lambda_function.this["authorizer"].logging_config[0].log_format == "JSON" && aws_lambda_function.this["authorizer"].logging_config[0].application_log_level == "TRACE"
+    condition     = aws_lambda_function.this["authorizer"].logging_config[0].log_group == "/aws/lambda/bbws-access-dev-lambda-authorizer" && aws_lambda_function.this["authorizer"].logging_config[0].log_format == "JSON" && aws_lambda_function.this["authorizer"].logging_config[0].application_log_level == "TRACE" && aws_lambda_function.this["authorizer"].logging_config[0].system_log_level == "WARN"
     error_message = "A function logs to the given group, in JSON, and Lambda drops none of its lines."
   }
 
@@ -115,7 +115,7 @@ run "sit" {
   }
 
   assert {
-    condition     = aws_lambda_function.this["audit"].logging_config[0].log_format == "Text" && aws_lambda_function.this["audit"].logging_config[0].application_log_level == null
+    condition     = aws_lambda_function.this["audit"].logging_config[0].log_format == "Text" && aws_lambda_function.this["audit"].logging_config[0].application_log_level == null && aws_lambda_function.this["audit"].logging_config[0].system_log_level == null
     error_message = "Lambda takes log levels with JSON only."
   }
 }

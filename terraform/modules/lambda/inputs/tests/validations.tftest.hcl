@@ -48,6 +48,16 @@ run "rejects_log_format" {
   expect_failures = [var.log_format]
 }
 
+run "rejects_system_log_level" {
+  command = plan
+
+  variables {
+    system_log_level = "ERROR"
+  }
+
+  expect_failures = [var.system_log_level]
+}
+
 run "rejects_dead_letter_retention" {
   command = plan
 
