@@ -39,6 +39,7 @@ _THROTTLES = frozenset(
     )
 )
 _TRANSIENT = frozenset(("InternalServerError", "ServiceUnavailable", "TransactionInProgressException"))
+_ENCODER = json.JSONEncoder(separators=(",", ":"))  # made once: `json.dumps` with options makes one for each call
 _PASSING_REASONS = frozenset(("TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"))
 
 
@@ -641,7 +642,7 @@ def _number(text: str) -> int | float:
 
 def _encoded(request: tuple[str, dict]) -> tuple[str, bytes]:
     operation, body = request
-    return operation, json.dumps(body, separators=(",", ":")).encode()
+    return operation, _ENCODER.encode(body).encode()
 
 
 def _conditioned(body: dict, action: Put | Update | Delete | Check) -> dict:
