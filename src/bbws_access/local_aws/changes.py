@@ -2,6 +2,7 @@
 
 import re
 from contextvars import ContextVar
+from functools import lru_cache
 
 # What the request at hand asks for, such as dynamodb:Query; empty where no model has such a request.
 asked: ContextVar[str] = ContextVar("asked", default="")
@@ -33,6 +34,7 @@ _READS = {
 _OF_AN_API = "/_aws/execute-api/"
 
 
+@lru_cache(maxsize=4096)
 def only_reads(operation: str) -> bool:
     """Whether an operation, such as dynamodb:Query, changes nothing."""
     service, _, name = operation.partition(":")

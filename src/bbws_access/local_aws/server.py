@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import concurrent.futures
 import contextlib
+import gc
 import logging
 import os
 import resource
@@ -156,6 +157,7 @@ async def _serve(folder: Path, port: int, certificate: Path, key: Path) -> None:
     stopped = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, stopped.set)
+    _collect_seldom()
     await web.start(watched_app, HOST, port, str(certificate), str(key), _IDLE_SECONDS)
     logging.getLogger("local-aws").info("listening on https://%s:%s", HOST, port)
     await stopped.wait()
@@ -165,6 +167,17 @@ async def _serve(folder: Path, port: int, certificate: Path, key: Path) -> None:
     logging.shutdown()
     # Closing the kept-alive TLS connections of clients politely can take half a minute, and nothing is left to save.
     os._exit(0)
+
+
+def _collect_seldom() -> None:
+    """Let the collector of garbage look at what there is from now on, and at all of it seldom.
+
+    What a local AWS holds is never garbage by a cycle: it was parsed from JSON. To go through a million dictionaries
+    again and again takes up to a second each time, in which nobody is answered.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
 
 
 class _Requests:

@@ -43,6 +43,7 @@ def install_shims(function_interpreter: Path) -> None:
         lambda_functions,
         s3,
         ses,
+        shortcuts,
         sqs,
         validation,
         waf,
@@ -62,6 +63,7 @@ def install_shims(function_interpreter: Path) -> None:
     kms.install()
     s3.install()
     ses.install()
+    shortcuts.install()
     sqs.install()
     waf.install()
     validation.install()

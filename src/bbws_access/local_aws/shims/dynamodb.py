@@ -140,6 +140,38 @@ def _remember_expressions() -> None:
         return evaluate_condition(expression, item, values, names, slot)
 
     dynamodb._evaluate_condition = evaluate
+    _remember_keys()
+
+
+def _remember_keys() -> None:
+    """Find once which placeholder a key condition gives to a key: MiniStack makes its patterns for each query."""
+    extract, bound = dynamodb._extract_pk_from_condition, dynamodb._key_condition_av
+
+    @lru_cache(maxsize=4096)
+    def equal_to(
+        condition: str, placeholders: tuple[str, ...], names: tuple[tuple[str, str], ...], key: str
+    ) -> str | None:
+        return extract(condition, {one: {"S": one} for one in placeholders}, dict(names), key)
+
+    @lru_cache(maxsize=4096)
+    def bound_to(
+        condition: str, placeholders: tuple[str, ...], names: tuple[tuple[str, str], ...], key: str
+    ) -> str | None:
+        return bound(condition, None, {one: one for one in placeholders}, dict(names), key)
+
+    def extract_once(condition: Any, values: Any, names: Any, key: str) -> Any:
+        if not condition:
+            return None
+        placeholder = equal_to(condition, tuple(values), tuple(names.items()), key)
+        return None if placeholder is None else dynamodb._extract_key_val(values[placeholder])
+
+    def bound_once(condition: Any, key_conditions: Any, values: Any, names: Any, key: str) -> Any:
+        if key_conditions or not condition:
+            return bound(condition, key_conditions, values, names, key)
+        placeholder = bound_to(condition, tuple(values), tuple(names.items()), key)
+        return None if placeholder is None else values[placeholder]
+
+    dynamodb._extract_pk_from_condition, dynamodb._key_condition_av = extract_once, bound_once
 
 
 def _compare_by_type() -> None:
