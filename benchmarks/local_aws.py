@@ -16,6 +16,7 @@ import io
 import json
 import os
 import shutil
+import socket
 import ssl
 import statistics
 import subprocess
@@ -24,7 +25,7 @@ import tarfile
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,10 +39,10 @@ ONLY_BY_NAME = True
 MEMORY_GOAL = 1.3
 THROUGHPUT_GOAL = 3.0
 _MANY = 8
+# So many requests are sent to one build before it is another one's turn.
+_SLICE = 200
 _TICKS = os.sysconf("SC_CLK_TCK")
 _REST_SECONDS = 20.0
-# The step of a client's ten that deletes what an earlier one made.
-_ROLE_GOES = 9
 _TRIES = 20
 
 
@@ -68,12 +69,9 @@ def main(arguments: list[str] | None = None) -> int:
             trees[options.against] = _checked_out(options.against, Path(scratch) / "tree")
         runs: dict[str, list[dict[str, float]]] = {name: [] for name in trees}
         for number in range(options.runs):
-            for name, tree in trees.items():
-                copy = Path(scratch) / f"{name}-{number}"
-                shutil.copytree(options.folder, copy, ignore=shutil.ignore_patterns("*.log", "process.json", "lock"))
-                runs[name].append(_run(copy, tree, options.requests, options.burst))
-                print(f"{name}, run {number + 1}: {json.dumps(runs[name][-1])}", file=sys.stderr)
-                shutil.rmtree(copy)
+            for name, figures in _run(Path(scratch), options.folder, trees, options.requests, options.burst).items():
+                runs[name].append(figures)
+                print(f"{name}, run {number + 1}: {json.dumps(figures)}", file=sys.stderr)
     figures = {
         name: {key: statistics.median(run[key] for run in found) for key in found[0]} for name, found in runs.items()
     }
@@ -131,39 +129,82 @@ def _serving(folder: Path, tree: Path) -> Iterator[int]:
         process.wait(60)
 
 
-def _run(folder: Path, tree: Path, requests: int, burst: int) -> dict[str, float]:
-    with _serving(folder, tree) as pid:
-        client = _Client(folder, int((folder / "port").read_text()))
-        client.open_wide()
-        figures: dict[str, float] = {}
-        # Functions are started, and everything that is only loaded once is loaded.
-        client.send(_MANY * 20, _MANY)
+def _run(
+    scratch: Path, deployed: Path, trees: dict[str, Path], requests: int, burst: int
+) -> dict[str, dict[str, float]]:
+    """One run of all trees at the same time: they are asked in turns, a slice each, so that what else the machine does
+    falls on all of them."""
+    with contextlib.ExitStack() as stack:
+        served = {}
+        for name, tree in trees.items():
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=scratch))) / "folder"
+            shutil.copytree(deployed, folder, ignore=shutil.ignore_patterns("*.log", "process.json", "lock"))
+            (folder / "port").write_text(str(_free_port()))
+            pid = stack.enter_context(_serving(folder, tree))
+            served[name] = _Served(pid, _Client(folder, int((folder / "port").read_text())))
+        for one in served.values():
+            one.client.open_wide()
+            # Functions are started, and everything that is only loaded once is loaded.
+            one.client.send(_MANY * 20, _MANY)
         time.sleep(3)
-        begun = _memory(pid)
-        first = client.send(burst, 1)
-        one = _measured(pid, lambda: client.send(burst, 1))
-        many = _measured(pid, lambda: client.send(burst, _MANY))
-        rest = requests - 3 * burst
-        client.send(max(rest, 0), _MANY)
-        last = client.send(burst, 1)
-        time.sleep(3)
-        figures["requests a second, 1 connection"] = burst / one[1]
-        figures[f"requests a second, {_MANY} connections"] = burst / many[1]
-        figures["own CPU of a request, ms"] = one[0].own / burst * 1000
-        figures[f"own CPU of a request at {_MANY}, ms"] = many[0].own / burst * 1000
-        figures["functions' CPU of a request, ms"] = one[0].functions / burst * 1000
-        figures[f"functions' CPU of a request at {_MANY}, ms"] = many[0].functions / burst * 1000
-        figures["memory after start, MB"] = begun
-        figures["memory at the end, MB"] = _memory(pid)
-        figures["memory, times that after start"] = _memory(pid) / begun
-        figures["median at first, ms"], figures["p99 at first, ms"] = _median(first), _p99(first)
-        figures["median at the end, ms"], figures["p99 at the end, ms"] = _median(last), _p99(last)
-        figures["p99, times that at first"] = _p99(last) / _p99(first)
-        time.sleep(_REST_SECONDS / 2)
-        before = _cpu(pid)
+        for one in served.values():
+            one.figures["memory after start, MB"] = _memory(one.pid)
+        _in_turns(served, "first", burst, 1)
+        _in_turns(served, "many", burst, _MANY)
+        _in_turns(served, "rest", max(requests - 3 * burst, 0), _MANY)
+        _in_turns(served, "last", burst, 1)
         time.sleep(_REST_SECONDS)
-        figures["CPU while idle, ms a second"] = (_cpu(pid).own - before.own) / _REST_SECONDS * 1000
-    return figures
+        before = {name: _cpu(one.pid).own for name, one in served.items()}
+        time.sleep(_REST_SECONDS)
+        for name, one in served.items():
+            one.figures["CPU while idle, ms a second"] = (_cpu(one.pid).own - before[name]) / _REST_SECONDS * 1000
+            one.figures["memory at the end, MB"] = _memory(one.pid)
+        return {name: one.told() for name, one in served.items()}
+
+
+class _Phase(NamedTuple):
+    """What one build did in a phase: its CPU, how long it took, how long each request took."""
+
+    cpu: Cpu
+    seconds: float
+    times: list[float]
+
+
+class _Served:
+    """One build that serves, and what was found about it."""
+
+    def __init__(self, pid: int, client: _Client):
+        self.pid, self.client = pid, client
+        self.phases: dict[str, _Phase] = {}
+        self.figures: dict[str, float] = {}
+
+    def told(self) -> dict[str, float]:
+        """The figures of a run."""
+        first, many, last = (self.phases[name] for name in ("first", "many", "last"))
+        figures = self.figures
+        for phase, how in ((first, "1 connection"), (many, f"{_MANY} connections")):
+            count = len(phase.times)
+            figures[f"requests a second, {how}"] = count / phase.seconds
+            figures[f"own CPU, {how}, ms"] = phase.cpu.own / count * 1000
+            figures[f"functions' CPU, {how}, ms"] = phase.cpu.functions / count * 1000
+        figures["memory, times that after start"] = figures["memory at the end, MB"] / figures["memory after start, MB"]
+        for phase, when in ((first, "at first"), (last, "at the end")):
+            figures[f"median {when}, ms"], figures[f"p99 {when}, ms"] = _median(phase.times), _p99(phase.times)
+        figures["p99, times that at first"] = figures["p99 at the end, ms"] / figures["p99 at first, ms"]
+        return figures
+
+
+def _in_turns(served: dict[str, _Served], phase: str, requests: int, connections: int) -> None:
+    for one in served.values():
+        one.phases[phase] = _Phase(Cpu(0.0, 0.0), 0.0, [])
+    for begun in range(0, requests, _SLICE):
+        for one in served.values():
+            known = one.phases[phase]
+            before, began = _cpu(one.pid), time.perf_counter()
+            times = one.client.send(min(_SLICE, requests - begun), connections)
+            seconds, after = time.perf_counter() - began, _cpu(one.pid)
+            cpu = Cpu(known.cpu.own + after.own - before.own, known.cpu.functions + after.functions - before.functions)
+            one.phases[phase] = _Phase(cpu, known.seconds + seconds, known.times + times)
 
 
 def _median(times: list[float]) -> float:
@@ -174,12 +215,10 @@ def _p99(times: list[float]) -> float:
     return sorted(times)[int(len(times) * 0.99)] * 1000
 
 
-def _measured(pid: int, work: Callable[[], Any]) -> tuple[Cpu, float]:
-    before, began = _cpu(pid), time.perf_counter()
-    work()
-    seconds = time.perf_counter() - began
-    after = _cpu(pid)
-    return Cpu(after.own - before.own, after.functions - before.functions), seconds
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _cpu(pid: int) -> Cpu:
@@ -290,10 +329,9 @@ class _Client:
         role: dict[str, Any] = {}
         times = []
         for number in range(requests):
-            name = f"LOAD_{uuid.uuid4().hex[:12].upper()}"
             steps: list[tuple[str, str, Any]] = [
                 ("GET", "/roles", None),
-                ("POST", "/roles", {"name": name, "displayName": name, "permissions": ["site:read"]}),
+                ("POST", "/roles", _new_role),
                 ("GET", f"/users/{self._user}/permissions", None),
                 ("GET", "/teams", None),
                 ("GET", f"/teams/{team['teamId']}", None),
@@ -309,7 +347,9 @@ class _Client:
             times.append(time.perf_counter() - began)
             if step[:2] == ("POST", "/roles"):
                 role = answer
-        if role and requests % len(steps) < _ROLE_GOES:
+            elif step[0] == "DELETE":
+                role = {}
+        if role:
             self._ask(connection, "DELETE", f"/roles/{role['roleId']}", None)
         self._ask(connection, "DELETE", f"/teams/{team['teamId']}", None)
         connection.close()
@@ -318,7 +358,9 @@ class _Client:
     def _ask(self, connection: http.client.HTTPSConnection, method: str, path: str, body: Any) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         for _ in range(_TRIES):
-            connection.request(method, self._path + path, json.dumps(body) if body is not None else None, headers)
+            # Another try makes another thing: the one before may have been made all the same.
+            said = body() if callable(body) else body
+            connection.request(method, self._path + path, json.dumps(said) if said is not None else None, headers)
             answer = connection.getresponse()
             content = answer.read()
             # Writers of one organisation at the same moment are told to try again; their waiting counts.
@@ -327,6 +369,11 @@ class _Client:
         if answer.status >= http.client.BAD_REQUEST:
             raise RuntimeError(f"{method} {path}: {answer.status} {content[:500]!r}")
         return json.loads(content or b"{}")
+
+
+def _new_role() -> dict[str, Any]:
+    name = f"LOAD_{uuid.uuid4().hex[:12].upper()}"
+    return {"name": name, "displayName": name, "permissions": ["site:read"]}
 
 
 if __name__ == "__main__":
