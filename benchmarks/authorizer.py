@@ -290,10 +290,11 @@ def _answer(answers: dict[str, bytes], request: dict) -> bytes:
         return b"{}"
     if "RequestItems" not in request:
         return answers[request["ExpressionAttributeValues"][":pk"]["S"]]
-    [(table, part)] = request["RequestItems"].items()
-    places = [(key["PK"]["S"], key["SK"]["S"]) for key in part["Keys"]]
-    found = [answers[sort_key] for _, sort_key in places if sort_key in answers]
-    return b'{"Responses":{"%b":[%b]},"UnprocessedKeys":{}}' % (table.encode(), b",".join(found))
+    tables = []
+    for table, part in request["RequestItems"].items():
+        found = [answers[key["SK"]["S"]] for key in part["Keys"] if key["SK"]["S"] in answers]
+        tables.append(b'"%b":[%b]' % (table.encode(), b",".join(found)))
+    return b'{"Responses":{%b},"UnprocessedKeys":{}}' % b",".join(tables)
 
 
 def _certificate(folder: Path) -> Path:
