@@ -26,16 +26,13 @@ from typing import NamedTuple
 from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership
 from bbws_access.access.permissions import covers
 from bbws_access.authorizer.granted import Granted
+from bbws_access.authorizer.reach import FRAMED, ONE, STAR, WILDCARDS, Reach, RouteTree
 from bbws_access.kernel.contract import Operation
 from bbws_access.kernel.ids import BEGINNINGS, PATH_IDS, WIDTHS, is_valid_id
 
 LARGEST_POLICY = 8192  # bytes
 LONGEST_RESOURCE = 512  # characters
 
-_STAR = "*"
-_ONE = "?"
-_WILDCARDS = (_STAR, _ONE)
-_FRAMED = "\2"  # begins a word with wildcards in it
 # Letters that are also the capital or the small letter of another than their own: U+0131, U+212A, U+017F.
 _MANIFOLD = re.compile("[iks]")
 _ANY_API = "\1"  # begins a pattern that is held against the whole resource: `{api}/{stage}/{METHOD}/{path}`
@@ -44,6 +41,7 @@ _ANY_API = "\1"  # begins a pattern that is held against the whole resource: `{a
 # and spaces.
 UNUSUAL = tuple(_ANY_API + one for one in ("*//*", "*/", "*/.*", "*./*", "*.", "*%*", "*;*", "*\\*", "* *"))
 _COLLECTION = "/"  # no name of a parameter
+_EVERYWHERE = "*/"  # nor is this
 _OTHERS = "\0o"  # stands for all organisations that are not listed
 _ORGANISATION = re.compile("\0o(\\d+)")
 
@@ -59,18 +57,6 @@ class Policy(NamedTuple):
     document: dict
     detail: str
     size: int
-
-
-class _Reach(NamedTuple):
-    """A route into which a pattern reaches: what its parameters then are, and which of its words a wildcard covers.
-
-    A parameter is ("text", the text) or ("bound", the pattern's parameter whose value it has); once the pattern's
-    parameters have values, each is a value alone.
-    """
-
-    route: int
-    constraint: dict
-    words: frozenset[str]
 
 
 class _Way(NamedTuple):
@@ -196,7 +182,12 @@ class RouteMap:
         self._by_method: dict[str, list[int]] = {}
         for n, operation in enumerate(self.operations):
             self._by_method.setdefault(operation.method, []).append(n)
-        self._overlaps: dict[tuple, list[_Reach]] = {}
+        # Of each method, and of all: there the method is the first segment.
+        trees = {
+            method: {n: self.operations[n].segments for n in found} for method, found in self._by_method.items()
+        } | {STAR: {n: (operation.method, *operation.segments) for n, operation in enumerate(self.operations)}}
+        self._trees = {method: RouteTree(routes, self.widths, self._can_be) for method, routes in trees.items()}
+        self._overlaps: dict[tuple, list[Reach]] = {}
         self._blurs: dict[tuple, tuple[str, ...]] = {}
         self._compiled = lru_cache(maxsize=512)(self._compile_shape)
         self._compacted = lru_cache(maxsize=128)(self._compact)
@@ -210,7 +201,7 @@ class RouteMap:
         self._covered: dict[str, int] = {}
         self._mask_of_parts = lru_cache(maxsize=4096)(self._several_mask)
         self._mask_of_capabilities = lru_cache(maxsize=4096)(self._capabilities_mask)
-        self._stems: dict[tuple[str, str], list[tuple[tuple[str, ...], list[_Reach]]]] = {}
+        self._stems: dict[tuple[str, str], list[tuple[tuple[str, ...], list[Reach]]]] = {}
         # Beginnings of paths before an organisation's id, and the routes of organisations that have none of them.
         stems = {n: _stem(operation.segments, "orgId") for n, operation in enumerate(self.operations)}
         self._paths = self._paths_below([n for n, stem in stems.items() if stem])
@@ -221,7 +212,7 @@ class RouteMap:
         self._openings = [
             f"{method}/{beginning}"
             for beginning in self._beginnings
-            for method in ((_STAR,) if not self._strays(_STAR, beginning) else self._by_method)
+            for method in ((STAR,) if not self._strays(STAR, beginning) else self._by_method)
         ]
 
     def _paths_below(self, routes: list[int]) -> list[tuple[int, list[tuple[int, int]]]]:
@@ -526,7 +517,7 @@ class RouteMap:
         return min(ways, key=lambda way: (len(way.shut), not way.in_any_case))
 
     def _denials(
-        self, route: int, binding: dict[str, str], grants: Granted, needed: list[_Reach], *, exact: bool
+        self, route: int, binding: dict[str, str], grants: Granted, needed: list[Reach], *, exact: bool
     ) -> tuple[list[str], bool]:
         """What must be denied beside a pattern, and whether that denies the words under its wildcards in any case."""
         denied: list[str] = []
@@ -538,7 +529,7 @@ class RouteMap:
             needed = [one for one in needed if one.route not in deep]
             denied.append(below)
             deeper = []
-        spelt: list[_Reach] = []
+        spelt: list[Reach] = []
         for one in needed:
             pattern = self._blurred(one, grants)
             if pattern is None:
@@ -549,12 +540,12 @@ class RouteMap:
         in_any_case = not self._may_be_upper or bool(letters) or not any(one.words for one in spelt)
         return [*denied, *letters, *self._other_case(spelt)], in_any_case
 
-    def _needed(self, overlaps: list[_Reach], binding: dict[str, str], grants: Granted) -> list[_Reach]:
+    def _needed(self, overlaps: list[Reach], binding: dict[str, str], grants: Granted) -> list[Reach]:
         needed = []
         for other, constraint, words in overlaps:
             bound = {name: value if kind == "text" else binding[value] for name, (kind, value) in constraint.items()}
             if not grants.covers(other, bound):
-                needed.append(_Reach(other, bound, words))
+                needed.append(Reach(other, bound, words))
         return needed
 
     def _shuts(self, route: int, constraint: dict[str, str], grants: Granted) -> bool:
@@ -565,14 +556,14 @@ class RouteMap:
             self._is_granted(reach, constraint, grants) for reach in self._overlaps_of(route, frozenset(constraint))
         )
 
-    def _is_granted(self, reach: _Reach, binding: Mapping[str, str], grants: Granted) -> bool:
+    def _is_granted(self, reach: Reach, binding: Mapping[str, str], grants: Granted) -> bool:
         """Whether something granted is among the paths of a route that a pattern reaches into."""
         bound = {name: value if kind == "text" else binding[value] for name, (kind, value) in reach.constraint.items()}
         return grants.meets(reach.route, bound)
 
     # Paths are compared letter by letter, though nobody has seen that all that reads them does so.
 
-    def _other_case(self, needed: Iterable[_Reach]) -> list[str]:
+    def _other_case(self, needed: Iterable[Reach]) -> list[str]:
         """Denies the words under a wildcard in any other case: no path of this API has upper-case letters at all."""
         if self._may_be_upper:
             return []
@@ -582,8 +573,8 @@ class RouteMap:
         self,
         below: str,
         route: int,
-        needed: list[_Reach],
-        deeper: list[_Reach],
+        needed: list[Reach],
+        deeper: list[Reach],
         binding: dict[str, str],
         grants: Granted,
     ) -> list[str]:
@@ -596,13 +587,13 @@ class RouteMap:
             return []
         return [f"{below}{letter}*" for letter in _capitals(needed)]
 
-    def _deeper(self, route: int, bound: frozenset[str], *, exact: bool) -> list[_Reach]:
+    def _deeper(self, route: int, bound: frozenset[str], *, exact: bool) -> list[Reach]:
         """Routes into which a route's pattern reaches below its last parameter; none where a word ends it."""
         key = route, bound, exact, "deeper"
         found = self._overlaps.get(key)
         if found is None:
             pattern = self._path_pattern(route, bound, exact=exact)
-            deeper = [*pattern, _STAR] if pattern[-1][0] in _WILDCARDS else []
+            deeper = [*pattern, STAR] if pattern[-1][0] in WILDCARDS else []
             found = self._reaches(self.operations[route].method, deeper, None) if deeper else []
             self._overlaps[key] = found
         return found
@@ -612,7 +603,7 @@ class RouteMap:
         names = (part[1:-1] for part in self.operations[route].segments if part.startswith("{"))
         return any(name in self.widths and name not in binding for name in names)
 
-    def _overlaps_of(self, route: int, bound: frozenset[str], *, exact: bool = False) -> list[_Reach]:
+    def _overlaps_of(self, route: int, bound: frozenset[str], *, exact: bool = False) -> list[Reach]:
         """Other routes of the same method that a route's pattern reaches into, given which parameters are bound."""
         key = route, bound, exact
         found = self._overlaps.get(key)
@@ -622,40 +613,26 @@ class RouteMap:
         return found
 
     def _path_pattern(self, route: int, bound: frozenset[str], *, exact: bool) -> list[str]:
-        """The segments of a route with wildcards for free parameters, as _alignments reads them."""
+        """The segments of a route with wildcards for free parameters, as RouteTree reads them."""
         parts = []
         for segment in self.operations[route].segments:
             name = segment[1:-1]
             if not segment.startswith("{") or name in bound:
                 parts.append(segment)
             else:
-                parts.append(_ONE * self.widths[name] if exact and name in self.widths else _STAR)
+                parts.append(ONE * self.widths[name] if exact and name in self.widths else STAR)
         return parts
 
-    def _reaches(self, method: str, pattern: list[str], skip: int | None) -> list[_Reach]:
-        found: dict[tuple, _Reach] = {}
-        for other in range(len(self.operations)) if method == _STAR else self._by_method.get(method, ()):
-            if other != skip:
-                operation = self.operations[other]
-                if method == _STAR:
-                    route = (operation.method, *operation.segments)
-                    alignments = _alignments([_STAR, *pattern], route, self.widths)
-                else:
-                    alignments = _alignments(pattern, operation.segments, self.widths)
-                for constraint, words in alignments:
-                    if self._can_be(constraint):
-                        key = other, frozenset(constraint.items())
-                        before = found[key].words if key in found else frozenset()
-                        found[key] = _Reach(other, constraint, before | words - {operation.method})
-        return list(found.values())
+    def _reaches(self, method: str, pattern: list[str], skip: int | None) -> list[Reach]:
+        if method != STAR:
+            tree = self._trees.get(method)
+            return [one for one in tree.reaches(pattern) if one.route != skip] if tree is not None else []
+        found = self._trees[STAR].reaches([STAR, *pattern])
+        return [one._replace(words=one.words - {self.operations[one.route].method}) for one in found]
 
-    def _can_be(self, constraint: dict[str, tuple[str, str]]) -> bool:
-        """Whether a parameter that must equal a fixed segment of the other route can do so at all."""
-        return all(
-            kind != "text"
-            or (self.widths.get(name, len(text)) == len(text) and text.startswith(BEGINNINGS.get(name, "")))
-            for name, (kind, text) in constraint.items()
-        )
+    def _can_be(self, name: str, text: str) -> bool:
+        """Whether a parameter can have a text for its value that is a word of a path."""
+        return self.widths.get(name, len(text)) == len(text) and text.startswith(BEGINNINGS.get(name, ""))
 
     def _pattern(self, route: int, binding: Mapping[str, str], *, exact: bool = False) -> str:
         operation = self.operations[route]
@@ -667,7 +644,7 @@ class RouteMap:
                 parts.append(binding[segment[1:-1]])
             else:
                 name = segment[1:-1]
-                parts.append(_ONE * self.widths[name] if exact and name in self.widths else _STAR)
+                parts.append(ONE * self.widths[name] if exact and name in self.widths else STAR)
         return "/".join(parts)
 
     # When the list of single routes is too long.
@@ -682,11 +659,11 @@ class RouteMap:
         results = []
         small, large = (*self.own, "teamId"), ("orgId", "")
         wider: dict[tuple, tuple[dict[str, str], tuple[str, ...] | None]] = {}
-        for levels in ((*small, _COLLECTION, *large), (*large, _COLLECTION, *small)):
+        for levels in ((*small, _COLLECTION, _EVERYWHERE, *large), (*large, _COLLECTION, _EVERYWHERE, *small)):
             single, denied = self._compiled(shape)
             allow, deny = {one: one.split("/") for one in single}, dict.fromkeys(denied)
             for level in levels:
-                for method in (_STAR, *self._by_method):
+                for method in (STAR, *self._by_method):
                     self._widen(method, level, shape, grants, allow, deny, wider)
             results.append((tuple(allow), tuple(deny)))
         return min(results, key=lambda lists: sum(map(_weight, (*lists[0], *lists[1]))))
@@ -714,7 +691,7 @@ class RouteMap:
         below: dict[tuple[str, ...], list[str]] = {}
         lengths = {len(stem) + 1 for stem, _ in stems}
         for one, parts in allow.items():
-            if method in (_STAR, parts[0]):
+            if method in (STAR, parts[0]):
                 for length in lengths:
                     if length < len(parts):
                         below.setdefault((method, *parts[1:length]), []).append(one)
@@ -741,15 +718,15 @@ class RouteMap:
                 for start, replaced in starts:
                     for one in replaced:
                         allow.pop(one, None)
-                    allow[f"{start}*"] = [*start.split("/")[:-1], _STAR]
+                    allow[f"{start}*"] = [*start.split("/")[:-1], STAR]
                 deny.update(dict.fromkeys(denied))
 
-    def _widely(self, needed: list[_Reach], grants: Granted) -> tuple[str, ...] | None:
+    def _widely(self, needed: list[Reach], grants: Granted) -> tuple[str, ...] | None:
         """Denials as wide as they shut nothing, so that many places share them; None where another case of a word
         under a wildcard could not be denied.
         """
         patterns: dict[str, None] = {}
-        spelt: list[_Reach] = []
+        spelt: list[Reach] = []
         for one in needed:
             pattern = self._blurred(one, grants)
             if pattern is None:
@@ -761,7 +738,7 @@ class RouteMap:
         wide = [one for one in patterns if not any(other != one and _within(one, other) for other in patterns)]
         return (*wide, *self._other_case(spelt))
 
-    def _blurred(self, one: _Reach, grants: Granted) -> str | None:
+    def _blurred(self, one: Reach, grants: Granted) -> str | None:
         """A denial with wildcards for the words under a wildcard, which leaves no other spelling of them; None where
         that would shut something granted, or none are.
         """
@@ -773,7 +750,7 @@ class RouteMap:
             pattern = self._blurs.get(key := (one.route, one.words, *binding))
             if pattern is None:
                 pattern = self._blurs[key] = tuple(
-                    _STAR if part in one.words or (part[:1] == "{" and part[1:-1] not in binding) else part
+                    STAR if part in one.words or (part[:1] == "{" and part[1:-1] not in binding) else part
                     for part in operation.segments
                 )
             plain = one.route if binding == one.constraint else None
@@ -811,15 +788,15 @@ class RouteMap:
             pattern = self._blurs.get(key := (frame, route, words, *constraint))
             if pattern is None:
                 pattern = self._blurs[key] = tuple(
-                    f"{_FRAMED}{frame.format(_MANIFOLD.sub(_ONE, part))}"
+                    f"{FRAMED}{frame.format(_MANIFOLD.sub(ONE, part))}"
                     if part in words
-                    else _STAR
+                    else STAR
                     if part.startswith("{") and part[1:-1] not in constraint
                     else part
                     for part in operation.segments
                 )
             if not self._shuts_more(route, operation.method, pattern, constraint, grants):
-                parts = (constraint[part[1:-1]] if part[:1] == "{" else part.lstrip(_FRAMED) for part in pattern)
+                parts = (constraint[part[1:-1]] if part[:1] == "{" else part.lstrip(FRAMED) for part in pattern)
                 return "/".join((operation.method, *parts))
         return self._pattern(route, constraint)
 
@@ -832,25 +809,30 @@ class RouteMap:
         return route, constraint
 
     # A level is a path parameter: {orgId}, {teamId} below it, or one of `own` below it; or _COLLECTION, a word below
-    # {orgId}; or "", the very beginning.
+    # {orgId}; or _EVERYWHERE, such a word below any; or "", the very beginning.
 
-    def _stems_of(self, method: str, level: str) -> list[tuple[tuple[str, ...], list[_Reach]]]:
+    def _stems_of(self, method: str, level: str) -> list[tuple[tuple[str, ...], list[Reach]]]:
         """Beginnings of paths down to a level, each with the routes that lie below it.
 
         A `*` for the method may also stand for the beginning of a path, so it is aligned with the routes as well.
         """
         found = self._stems.get((method, level))
         if found is None:
-            operations = self.operations if method == _STAR else [self.operations[n] for n in self._by_method[method]]
-            stems = {_stem(operation.segments, level): None for operation in operations}
-            found = [(stem, self._reaches(method, [*stem, _STAR], None)) for stem in stems if stem is not None]
+            operations = self.operations if method == STAR else [self.operations[n] for n in self._by_method[method]]
+            place = _COLLECTION if level == _EVERYWHERE else level
+            stems = {_stem(operation.segments, place): None for operation in operations}
+            if level == _EVERYWHERE:
+                stems = {tuple(STAR if part == "{orgId}" else part for part in stem): None for stem in stems if stem}
+            found = [(stem, self._reaches(method, [*stem, STAR], None)) for stem in stems if stem is not None]
             self._stems[method, level] = found
         return found
 
     def _places(self, shape: tuple, level: str) -> list[dict[str, str]]:
         """The values of the parameters above a level, for everything of a shape that lies there."""
-        if not level:
+        if not level or (level == _EVERYWHERE and shape[0]):
             return [{}]
+        if level == _EVERYWHERE:
+            return []
         places: list[dict[str, str]] = []
         for k, (_, _, teams) in enumerate(shape[2]):
             org = {"orgId": f"\0o{k}"}
@@ -954,7 +936,7 @@ class RouteMap:
 
     def _strays(self, method: str, beginning: str) -> list[int]:
         """Routes into which what is open below an organisation would reach though their organisation is another."""
-        pattern = [*beginning.split("/")[:-1], "{orgId}", _STAR]
+        pattern = [*beginning.split("/")[:-1], "{orgId}", STAR]
         return [
             reach.route
             for reach in self._reaches(method, pattern, None)
@@ -993,7 +975,7 @@ def _methods(routes: int, methods: list[tuple[int, int]]) -> int:
 
 def _without_region_and_account(arn_prefix: str) -> str:
     parts = arn_prefix.split(":")
-    return ":".join([*parts[:3], _STAR, _STAR, *parts[5:]])
+    return ":".join([*parts[:3], STAR, STAR, *parts[5:]])
 
 
 def _stem(segments: tuple[str, ...], level: str) -> tuple[str, ...] | None:
@@ -1060,7 +1042,7 @@ def _cost(prefix: str, pattern: str) -> int:
 @lru_cache(maxsize=64)
 def _always(prefix: str) -> int:
     """Bytes of a document beside its own patterns."""
-    return _document(prefix, [_STAR], [])[1] - _cost(prefix, _STAR)
+    return _document(prefix, [STAR], [])[1] - _cost(prefix, STAR)
 
 
 @lru_cache(maxsize=4)
@@ -1090,7 +1072,7 @@ def _renamed(patterns: Collection[str], first: Mapping[str, str], binding: Mappi
 
 def _within(one: str, other: str) -> bool:
     """Whether another pattern without `?` matches all that one matches."""
-    first, *rest = other.split(_STAR)
+    first, *rest = other.split(STAR)
     if not rest:
         return one == other
     if not one.startswith(first):
@@ -1105,66 +1087,6 @@ def _within(one: str, other: str) -> bool:
     return len(one) - len(last) >= at and one.endswith(last)
 
 
-def _capitals(needed: Iterable[_Reach]) -> list[str]:
+def _capitals(needed: Iterable[Reach]) -> list[str]:
     """The letters of the words under a wildcard, in upper case."""
     return sorted({letter.upper() for one in needed for word in one.words for letter in word if letter.isalpha()})
-
-
-@lru_cache(maxsize=4096)
-def _can_hold(pattern: str, segments: tuple[str, ...]) -> bool:
-    """Whether a word with wildcards can match segments of a route. A parameter can be anything."""
-    if any(segment.startswith("{") for segment in segments):
-        return True
-    wanted = "".join(".*" if one == _STAR else "." if one == _ONE else re.escape(one) for one in pattern)
-    return re.fullmatch(wanted, "/".join(segments)) is not None
-
-
-def _can_be_so_long(length: int, segments: tuple[str, ...], widths: Mapping[str, int]) -> bool:
-    """Whether segments of a route can be so many characters, slashes between them included."""
-    least, varies = len(segments) - 1, False
-    for segment in segments:
-        if not segment.startswith("{"):
-            least += len(segment)
-        elif segment[1:-1] in widths:
-            least += widths[segment[1:-1]]
-        else:
-            least, varies = least + 1, True
-    return least <= length if varies else least == length
-
-
-def _alignments(
-    pattern: list[str], route: tuple[str, ...], widths: Mapping[str, int]
-) -> list[tuple[dict[str, tuple[str, str]], frozenset[str]]]:
-    """The ways in which a pattern matches paths of a route: what each way asks of the route's parameters, and the
-    words of the route that it covers with a wildcard.
-
-    In a pattern `{name}` is a bound parameter, `*` any text of at least one segment, `???` one of three characters,
-    `\2*word*` one with a word in it.
-    """
-    results: list[tuple[dict[str, tuple[str, str]], frozenset[str]]] = []
-
-    def walk(i: int, j: int, constraint: dict[str, tuple[str, str]], words: frozenset[str]) -> None:
-        if i == len(pattern) or j == len(route):
-            if i == len(pattern) and j == len(route):
-                results.append((constraint, words))
-            return
-        part, segment = pattern[i], route[j]
-        if part[0] in _WILDCARDS or part[0] == _FRAMED:
-            for end in range(j + 1, len(route) + 1):
-                if part[0] == _ONE and not _can_be_so_long(len(part), route[j:end], widths):
-                    continue
-                if part[0] == _FRAMED and not _can_hold(part[1:], route[j:end]):
-                    continue
-                covered = frozenset(one for one in route[j:end] if not one.startswith("{"))
-                walk(i + 1, end, constraint, words | covered)
-        elif part.startswith("{"):
-            if segment.startswith("{"):
-                walk(i + 1, j + 1, {**constraint, segment[1:-1]: ("bound", part[1:-1])}, words)
-            # An id that equals a fixed segment is never bound, see RouteMap._shape.
-        elif segment == part:
-            walk(i + 1, j + 1, constraint, words)
-        elif segment.startswith("{"):
-            walk(i + 1, j + 1, {**constraint, segment[1:-1]: ("text", part)}, words)
-
-    walk(0, 0, {}, frozenset())
-    return results

@@ -8,6 +8,8 @@ _ROUTES = (
     ("get post", "/organisations/{orgId}/KINDs/{KINDId}/parts"),
     ("get put delete", "/organisations/{orgId}/KINDs/{KINDId}/parts/{partId}"),
 )
+# The ids of things and parts have one length, without which such routes cannot be told apart.
+WIDTHS = {f"kind{n}Id": 27 for n in range(100)} | {"partId": 27}
 _PERMISSIONS = [one["name"] for one in load_permissions()]
 
 
