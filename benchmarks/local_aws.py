@@ -363,8 +363,9 @@ class _Client:
             connection.request(method, self._path + path, json.dumps(said) if said is not None else None, headers)
             answer = connection.getresponse()
             content = answer.read()
-            # Writers of one organisation at the same moment are told to try again; their waiting counts.
-            if answer.status != http.client.SERVICE_UNAVAILABLE:
+            # Writers of one organisation at the same moment are told to try again, and so is whoever waits too long on
+            # a machine that others use; their waiting counts.
+            if answer.status < http.client.INTERNAL_SERVER_ERROR:
                 break
         if answer.status >= http.client.BAD_REQUEST:
             raise RuntimeError(f"{method} {path}: {answer.status} {content[:500]!r}")

@@ -1,0 +1,67 @@
+"""What is remembered of DynamoDB's expressions changes no answer of MiniStack's own functions."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ministack.services import dynamodb
+
+from bbws_access.local_aws.shims import dynamodb as shim
+
+REPLACED = (
+    "_tokenize",
+    "_condition_syntax_error",
+    "_evaluate_condition",
+    "_extract_pk_from_condition",
+    "_key_condition_av",
+)
+ORIGINAL = {name: getattr(dynamodb, name) for name in REPLACED}
+CONDITIONS = (
+    "#a = :v", "a = :v", "a <> :v AND b < :w", "a = :v OR NOT b = :w", "begins_with(#a, :v)", "a BETWEEN :v AND :w",
+    "attribute_exists(a)", "attribute_not_exists(#b)", "attribute_type(a, :v)", "contains(a, :v)", "size(a) > :v",
+    "a IN (:v, :w)", "(a = :v)", "((a = :v))", "total = :v", "a =", "", " ", "a.c = :v", "a[0] = :v", "contains(a, a)",
+    ":v = a", "#b = :v AND a = :w", "a = :v AND begins_with(b, :w)", "a = :v AND b BETWEEN :v AND :w",
+)  # fmt: skip
+values = st.sampled_from(
+    [{"S": "a"}, {"S": "ab"}, {"S": "S"}, {"N": "1"}, {"N": "1.0"}, {"BOOL": True}, {"L": [{"S": "a"}]}, {"SS": ["a"]}]
+)
+items = st.dictionaries(st.sampled_from(["a", "b", "total"]), values)
+given_values = st.dictionaries(st.sampled_from([":v", ":w"]), values)
+names = st.dictionaries(st.sampled_from(["#a", "#b"]), st.sampled_from(["a", "b"]))
+slots = st.sampled_from(["ConditionExpression", "FilterExpression", "KeyConditionExpression"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def remembering() -> Iterator[dict[str, Any]]:
+    shim._remember_expressions()
+    yield {name: getattr(dynamodb, name) for name in REPLACED}
+    for name, function in ORIGINAL.items():
+        setattr(dynamodb, name, function)
+
+
+def told(function: Any, *arguments: Any, **settings: Any) -> Any:
+    try:
+        return function(*arguments, **settings)
+    except Exception as error:
+        return type(error), str(error)
+
+
+@given(st.sampled_from(CONDITIONS), items, given_values, names, slots)
+def test_conditions(condition: str, item: Any, valued: Any, named: Any, slot: str) -> None:
+    expected = told(ORIGINAL["_evaluate_condition"], condition, item, valued, named, slot=slot)
+    for _ in range(2):
+        assert told(dynamodb._evaluate_condition, condition, item, valued, named, slot=slot) == expected
+
+
+@given(st.sampled_from(CONDITIONS), given_values, names, st.sampled_from(["a", "b"]))
+def test_keys_of_conditions(condition: str, valued: Any, named: Any, key: str) -> None:
+    for name, arguments in (
+        ("_extract_pk_from_condition", (condition, valued, named, key)),
+        ("_key_condition_av", (condition, None, valued, named, key)),
+        ("_key_condition_av", (condition, {key: {"AttributeValueList": [{"S": "x"}]}}, valued, named, key)),
+    ):
+        expected = told(ORIGINAL[name], *arguments)
+        for _ in range(2):
+            assert told(getattr(dynamodb, name), *arguments) == expected
