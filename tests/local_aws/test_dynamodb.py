@@ -123,6 +123,34 @@ def test_leading_keys(restricted: Any, table: str, name: str) -> None:
     assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
 
 
+def test_a_batch_of_two_tables_is_judged_table_by_table(aws: Aws, table: str) -> None:
+    """As the parts of a transaction are. AWS does not say; whoever is refused asks table by table."""
+    second = f"{table}-second"
+    aws.client("dynamodb").create_table(
+        TableName=second,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
+        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+    )
+    statements = [
+        {
+            "Effect": "Allow",
+            "Action": ["dynamodb:BatchGetItem"],
+            "Resource": [f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"],
+            "Condition": {
+                "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys]},
+                "Null": {"dynamodb:LeadingKeys": "false"},
+            },
+        }
+        for name, keys in ((table, "OWN#*"), (second, "OTHER#*"))
+    ]
+    client = aws.assumed(aws.role("two-tables", statements), "dynamodb")
+    client.batch_get_item(RequestItems={table: {"Keys": [key("OWN#1")]}, second: {"Keys": [key("OTHER#1")]}})
+    for first, other in (("OTHER#1", "OTHER#1"), ("OWN#1", "OWN#1"), ("OTHER#1", "OWN#1")):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            client.batch_get_item(RequestItems={table: {"Keys": [key(first)]}, second: {"Keys": [key(other)]}})
+
+
 def test_a_wildcard_stands_for_every_character(restricted: Any, table: str) -> None:
     restricted.put_item(TableName=table, Item=key("OWN#1\n2"))
     with pytest.raises(ClientError, match="AccessDenied"):
