@@ -31,7 +31,6 @@ from bbws_access.authorizer.handler import Authorizer
 from bbws_access.authorizer.tokens import Identity
 from bbws_access.cost.items import item_bytes, read_units, write_units
 from bbws_access.kernel.contract import Operation, load_contract, load_data_model
-from bbws_access.kernel.dynamodb import BatchGet, Get, Query
 from bbws_access.kernel.logs import Logger
 from bbws_access.kernel.settings import Settings
 from bbws_access.local_aws import LocalAws
@@ -40,6 +39,7 @@ from benchmarks._scenarios import SCENARIOS, Asked, Place
 MEASURED = Path(__file__).resolve().parents[1] / "src" / "bbws_access" / "cost" / "measured.json"
 ONLY_BY_NAME = True
 TIMES = 5
+_READS = ("GetItem", "BatchGetItem", "Query")
 
 
 class Meter:
@@ -75,9 +75,9 @@ class Meter:
         database._run = counted
 
     def _actions(self, call: object) -> list[tuple[str, str, dict, int]]:
-        if isinstance(call, (Get, Query, BatchGet)):
-            return []
         name, body = call._request()
+        if name in _READS:
+            return []
         if name == "TransactWriteItems":
             parts = [next(iter(action.items())) for action in body["TransactItems"]]
             return [(kind, part["TableName"], _key_of(part), 2) for kind, part in parts]
@@ -87,15 +87,15 @@ class Meter:
         return self._client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
 
     def _read(self, call: object) -> float:
-        if not isinstance(call, (Get, Query, BatchGet)):
-            return 0.0
         name, body = call._request()
+        if name not in _READS:
+            return 0.0
         if name == "GetItem":
             item = self._item(body["TableName"], body["Key"])
             return read_units(item_bytes(item or {}), consistent=body["ConsistentRead"])
         if name == "BatchGetItem":
             return sum(
-                read_units(item_bytes(self._item(table, key) or {}), consistent=True)
+                read_units(item_bytes(self._item(table, key) or {}), consistent=part.get("ConsistentRead", False))
                 for table, part in body["RequestItems"].items()
                 for key in part["Keys"]
             )

@@ -61,7 +61,7 @@ def _differences(
             counts["unchanged"] += 1
         else:
             counts["updated"] += 1
-            kept = {name: old[name] for name in ("PK", "SK", *_COLUMNS)}
+            kept = {name: old[name] for name in ("PK", "SK", *_COLUMNS) if name in old}
             puts.append(_next(table, old, {**kept, **wanted}, change))
     for old in stored.values():
         if old["active"]:

@@ -36,7 +36,7 @@ _SAYS = {
     _TEAM_ROLE: {"#i": "teamRoleId", "#c": "capabilities", "#a": "active"},
 }
 _GIVEN = ("organisationId", "teamId", "active", "expiresAt", "departures")
-_ASSIGNED = (*_GIVEN, "roleId", "scope", "assignedAt", "assignedBy")
+_ASSIGNED = (*_GIVEN, "roleId", "scope", "assignedAt", "assignedBy", "dateCreated", "createdBy")
 _JOINED = (*_GIVEN, "teamRoleId")
 
 REMEMBERED = Remembered()

@@ -49,13 +49,10 @@ class Change(NamedTuple):
         return cls(actor, os.urandom(16).hex(), datetime.now(UTC))
 
     def first(self) -> dict[str, object]:
-        """The columns of a new record."""
-        moment = timestamp(self.now)
+        """The columns of a new record. Its last change is its creation until there is another: none says so twice."""
         return {
-            "dateCreated": moment,
-            "dateLastUpdated": moment,
+            "dateCreated": timestamp(self.now),
             "createdBy": self.actor,
-            "lastUpdatedBy": self.actor,
             "requestId": self.request_id,
             "version": 1,
         }
@@ -77,8 +74,17 @@ def timestamp(moment: datetime) -> str:
 
 def audit_columns(record: dict) -> dict[str, str]:
     """Who created and last changed a record, and when, as answers show it."""
-    columns = {name: record[name] for name in AUDIT_COLUMNS}
-    return {**columns, **{name: shown_actor(columns[name]) for name in ("createdBy", "lastUpdatedBy")}}
+    created, creator = record["dateCreated"], record["createdBy"]
+    return {
+        "dateCreated": created,
+        "dateLastUpdated": record.get("dateLastUpdated", created),
+        "createdBy": shown_actor(creator),
+        "lastUpdatedBy": shown_actor(record.get("lastUpdatedBy", creator)),
+    }
+
+
+def _given(record: dict, names: Iterable[str]) -> dict:
+    return {name: record[name] for name in names if name in record}
 
 
 def shown_actor(actor: str) -> str:
@@ -382,7 +388,7 @@ class Named(NamedTuple):
 
     def _take_name(self, table: str, item: dict) -> Put:
         kept = ("organisationId", self.id_name, "name", *AUDIT_COLUMNS, "requestId", "version", "active")
-        record = {**self._name_key(item), "entityType": self.name_entity, **{name: item[name] for name in kept}}
+        record = {**self._name_key(item), "entityType": self.name_entity, **_given(item, kept)}
         return put_over(table, record, None)
 
     def _name_key(self, item: dict) -> dict[str, str]:

@@ -8,6 +8,7 @@ from bbws_access.kernel.contract import Contract, Operation
 from bbws_access.kernel.errors import BadRequest
 from bbws_access.kernel.ids import is_valid_id
 from bbws_access.kernel.records import shown_actor
+from bbws_access.role.rules import assigned_at, assigned_by
 
 _MESSAGES = {
     Reason.PUBLIC: "Anybody may do this.",
@@ -126,10 +127,13 @@ def _source(grant: Grant, written: str, set_id: str | None) -> dict:
         source["teamId"] = grant.team_id
     if set_id is not None:
         source["permissionSetId"] = set_id
-    names = ("assignedAt", "expiresAt")
-    source |= {name: grant.assignment[name] for name in names if name in grant.assignment}
-    if grant.scope != PLATFORM and "assignedBy" in grant.assignment:
-        source["assignedBy"] = shown_actor(grant.assignment["assignedBy"])
+    since, giver = assigned_at(grant.assignment), assigned_by(grant.assignment)
+    if since is not None:
+        source["assignedAt"] = since
+    if "expiresAt" in grant.assignment:
+        source["expiresAt"] = grant.assignment["expiresAt"]
+    if grant.scope != PLATFORM and giver is not None:
+        source["assignedBy"] = shown_actor(giver)
     return source
 
 

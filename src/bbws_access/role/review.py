@@ -60,6 +60,8 @@ class Definitions:
         else:
             role_id, known = stored["roleId"], self._roles
             kind, name, since, giver = _ROLE, "roleName", "assignedAt", "assignedBy"
+        # A record says these only where they are not its own.
+        stored = {since: stored.get("dateCreated"), giver: stored.get("createdBy")} | stored
         role_name, grants = known.get(role_id, (stored[name], []))
         return {
             "userId": stored["userId"],

@@ -322,8 +322,6 @@ def new_assignment(
         "roleName": role["name"],
         "scope": role["scope"],
         "departures": departures,
-        "assignedBy": change.actor,
-        "assignedAt": timestamp(change.now),
         "active": True,
         **change.first(),
     }
@@ -334,6 +332,16 @@ def new_assignment(
     if replaced is not None:
         record["version"] = replaced["version"] + 1
     return record
+
+
+def assigned_at(stored: dict) -> str | None:
+    """Since when there is an assignment: since its record is there, whose only copy is smaller than two would be."""
+    return stored.get("assignedAt") or stored.get("dateCreated")
+
+
+def assigned_by(stored: dict) -> str | None:
+    """Who gave it: who made its record, unless that names another, as after an invitation."""
+    return stored.get("assignedBy") or stored.get("createdBy")
 
 
 def ended_assignment(stored: dict, change: Change) -> dict:
@@ -351,14 +359,15 @@ def already_assigned(stored: dict) -> Conflict:
     return Conflict(
         "The user has this role already. To change when it ends, take it away first.",
         code="ALREADY_ASSIGNED",
-        details={"assignedAt": stored["assignedAt"], "expiresAt": stored.get("expiresAt")},
+        details={"assignedAt": assigned_at(stored), "expiresAt": stored.get("expiresAt")},
     )
 
 
 def assignment_answer(stored: dict, role_name: str, now: datetime, links: dict) -> dict:
     """An assignment as answers show it, under the role's present name."""
-    names = ("organisationId", "userId", "roleId", "scope", "assignedAt", "version")
-    answer = {**{name: stored[name] for name in names}, "assignedBy": shown_actor(stored["assignedBy"])}
+    names = ("organisationId", "userId", "roleId", "scope", "version")
+    answer = {name: stored[name] for name in names}
+    answer |= {"assignedAt": assigned_at(stored), "assignedBy": shown_actor(assigned_by(stored))}
     answer.update((name, stored[name]) for name in ("teamId", "expiresAt") if name in stored)
     return {
         **answer,

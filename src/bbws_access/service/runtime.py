@@ -221,9 +221,10 @@ class Service:
             text = _rendered(response)
         request.log.record(
             "Request",
+            # The contract says which method and route an operation has.
             operation=operation.operation_id if operation else None,
-            method=event.get("httpMethod"),
-            resource=event.get("resource"),
+            method=None if operation else event.get("httpMethod"),
+            resource=None if operation else event.get("resource"),
             status=response.status,
             errorCode=_code_of(response),
             latencyMs=_since(started),

@@ -9,7 +9,7 @@ from bbws_access.access import identity
 from bbws_access.access.granting import check_team_role_ceiling
 from bbws_access.access.grants import Access
 from bbws_access.kernel.errors import Conflict, Forbidden, NotFound
-from bbws_access.kernel.records import Change, audit_columns, check_version, shown_actor, timestamp
+from bbws_access.kernel.records import Change, audit_columns, check_version, shown_actor
 
 LEADS = "CAN_MANAGE_MEMBERS"  # who has it is a lead
 DEFAULT_SORT_ORDER = 500
@@ -193,8 +193,6 @@ def new_membership(
         **{name: body[name] for name in ("firstName", "lastName") if name in body},
         "isPrimary": primary,
         "departures": departures,
-        "joinedAt": timestamp(change.now),
-        "addedBy": change.actor,
         "active": True,
         **change.first(),
     }
@@ -211,6 +209,16 @@ def with_team_role(record: dict, role: dict) -> dict:
         "teamRoleName": role["name"],
         "isLead": LEADS in role["capabilities"],
     }
+
+
+def joined_at(stored: dict) -> str:
+    """Since when there is a membership: since its record is there, whose only copy is smaller than two would be."""
+    return stored.get("joinedAt") or stored["dateCreated"]
+
+
+def added_by(stored: dict) -> str:
+    """Who gave a membership: who made its record, unless that names another, as after an invitation."""
+    return stored.get("addedBy") or stored["createdBy"]
 
 
 def ended_membership(stored: dict, change: Change) -> dict:
@@ -253,7 +261,7 @@ def already_member(stored: dict) -> Conflict:
     return Conflict(
         "The user is a member of this team already. To change the team role, change the member.",
         code="ALREADY_MEMBER",
-        details={"joinedAt": stored["joinedAt"], "teamRoleId": stored["teamRoleId"]},
+        details={"joinedAt": joined_at(stored), "teamRoleId": stored["teamRoleId"]},
     )
 
 
@@ -279,12 +287,12 @@ def membership_answer(stored: dict, team_role_name: str, links: dict) -> dict:
         "teamRoleId",
         "isLead",
         "isPrimary",
-        "joinedAt",
         "active",
         "version",
     )
     answer = {name: stored[name] for name in names}
     answer.update((name, stored[name]) for name in ("firstName", "lastName") if name in stored)
     answer["emailSource"] = stored.get("emailSource", identity.TYPED)
-    answer |= {"addedBy": shown_actor(stored["addedBy"]), "teamRoleName": team_role_name}
+    answer |= {"joinedAt": joined_at(stored), "addedBy": shown_actor(added_by(stored))}
+    answer["teamRoleName"] = team_role_name
     return {**answer, **audit_columns(stored), "_links": links}

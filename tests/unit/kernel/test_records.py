@@ -10,7 +10,16 @@ import pytest
 from bbws_access.kernel.dynamodb import Delete, Put, Query
 from bbws_access.kernel.errors import BadRequest, Conflict
 from bbws_access.kernel.paging import encode_cursor
-from bbws_access.kernel.records import Change, Named, Stale, check_version, start_key, timestamp, until_fresh
+from bbws_access.kernel.records import (
+    Change,
+    Named,
+    Stale,
+    audit_columns,
+    check_version,
+    start_key,
+    timestamp,
+    until_fresh,
+)
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
 CHANGE = Change("me", "request-1", NOW)
@@ -36,9 +45,7 @@ def test_columns_of_first_and_next_version() -> None:
     first = CHANGE.first()
     assert first == {
         "dateCreated": "2026-01-02T03:04:05.678Z",
-        "dateLastUpdated": "2026-01-02T03:04:05.678Z",
         "createdBy": "me",
-        "lastUpdatedBy": "me",
         "requestId": "request-1",
         "version": 1,
     }
@@ -46,6 +53,24 @@ def test_columns_of_first_and_next_version() -> None:
     assert (following["createdBy"], following["dateCreated"]) == ("me", first["dateCreated"])
     assert (following["lastUpdatedBy"], following["requestId"], following["version"]) == ("you", "request-2", 2)
     assert following["dateLastUpdated"] == "2026-01-03T03:04:05.678Z"
+
+
+def test_the_last_change_of_what_never_changed_is_its_creation() -> None:
+    first = CHANGE.first()
+    assert audit_columns(first) == {
+        "dateCreated": first["dateCreated"],
+        "dateLastUpdated": first["dateCreated"],
+        "createdBy": "me",
+        "lastUpdatedBy": "me",
+    }
+    later = {**first, **Change("you", "request-2", NOW + timedelta(days=1)).next(first)}
+    assert (audit_columns(later)["dateLastUpdated"], audit_columns(later)["lastUpdatedBy"]) == (
+        "2026-01-03T03:04:05.678Z",
+        "you",
+    )
+    # Records of before say it twice.
+    old = {**first, "dateLastUpdated": first["dateCreated"], "lastUpdatedBy": "me"}
+    assert audit_columns(old) == audit_columns(first)
 
 
 def test_versions() -> None:

@@ -143,7 +143,7 @@ class TestCreate:
             database.get(seeded_tables["permissions"], key("PermissionSet", orgId=org, setId=made["setId"])),
             database.get(seeded_tables["permissions"], key("PermissionSetName", orgId=org, name="editors")),
         ):
-            assert stored["lastUpdatedBy"] == admin
+            assert stored["createdBy"] == admin
             assert len(stored["requestId"]) == 36
             assert stored["entityType"] in ("PermissionSet", "PermissionSetName")
 

@@ -29,7 +29,7 @@ class TestAssignRole:
         org_id, user = world.organisation(), world.user()
         more = {"user_id": user, "change": CHANGE, "organisation_id": org_id}
         first = assign_role(database, table, role="ORG_ADMIN", **more)
-        assert (first["created"], first["assignment"]["assignedBy"]) == (True, ENGINEER)
+        assert (first["created"], first["assignment"]["createdBy"]) == (True, ENGINEER)
         again = assign_role(database, table, role=first["assignment"]["roleId"], **more)
         assert again == {"created": False, "assignment": first["assignment"]}
         counted = database.get(table, key("RoleUsage", orgId=org_id, roleId=first["assignment"]["roleId"]))
@@ -86,5 +86,5 @@ def test_what_the_tool_writes_says_who_and_has_an_id_of_its_own(world: World, da
     role = world.assign(world.user(), "ORG_ADMIN", org_id)
     organisation = database.get(table, key("Organisation", orgId=org_id))
     for stored in (role, organisation):
-        assert (stored["lastUpdatedBy"], len(stored["requestId"])) == (ENGINEER, 32)
+        assert (stored["createdBy"], len(stored["requestId"])) == (ENGINEER, 32)
     assert role["requestId"] != organisation["requestId"]

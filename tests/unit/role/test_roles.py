@@ -536,7 +536,7 @@ class TestRecords:
             ("OrganisationRoleName", {"name": "editor"}),
         ):
             stored = database.get(seeded_tables["permissions"], key(entity, orgId=org, **parts))
-            assert (stored["entityType"], stored["lastUpdatedBy"]) == (entity, admin)
+            assert (stored["entityType"], stored["createdBy"]) == (entity, admin)
             assert len(stored["requestId"]) == 36
 
 
