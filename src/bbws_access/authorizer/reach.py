@@ -6,10 +6,11 @@ In a pattern `{name}` is a bound parameter, `*` any text of at least one segment
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
+
+from bbws_access.kernel.ids import LETTERS, WIDTHS
 
 STAR = "*"
 ONE = "?"
@@ -183,11 +184,53 @@ class RouteTree:
 
 @lru_cache(maxsize=4096)
 def _can_hold(pattern: str, segments: tuple[str, ...]) -> bool:
-    """Whether a word with wildcards can match segments of a route. A parameter can be anything."""
-    if any(segment.startswith("{") for segment in segments):
+    """Whether a word with wildcards can match segments of a route. A parameter can be anything, but for the platform's
+    ids that hold certain letters alone.
+    """
+    free = [one[0] == "{" and one[1:-1] not in LETTERS for one in segments]
+    if pattern[:1] == STAR and (free[-1] or (pattern[-1:] == STAR and any(free))):
         return True
-    wanted = "".join(".*" if one == STAR else "." if one == ONE else re.escape(one) for one in pattern)
-    return re.fullmatch(wanted, "/".join(segments)) is not None
+    letters = _letters(segments)
+    # The places in the segments up to which the pattern may have come: each is tried once for each of its letters.
+    reached = _skipped({0}, letters)
+    for one in pattern:
+        if one == STAR:
+            reached = set(range(min(reached, default=len(letters) + 1), len(letters) + 1))
+            continue
+        after = set()
+        for place in reached:
+            if place < len(letters):
+                allowed, repeated = letters[place]
+                if one == ONE or allowed is None or one in allowed:
+                    after.add(place if repeated else place + 1)
+        reached = _skipped(after, letters)
+    return len(letters) in reached
+
+
+_Letters = list[tuple[str | None, bool]]
+"""For each place of a text the letters that can be there (None: any), and whether there may be any number of them."""
+
+
+def _letters(segments: tuple[str, ...]) -> _Letters:
+    found: _Letters = []
+    for segment in segments:
+        name = segment[1:-1] if segment[0] == "{" else None
+        if found:
+            found.append(("/", False))
+        if name is None:
+            found += [(letter, False) for letter in segment]
+        elif name in LETTERS:
+            beginning, letters = LETTERS[name]
+            found += [(letter, False) for letter in beginning]
+            found += [(letters, False)] * (WIDTHS[name] - len(beginning))
+        else:
+            found += [(None, False), (None, True)]
+    return found
+
+
+def _skipped(places: set[int], letters: _Letters) -> set[int]:
+    """These places, and those behind them where there may be no letter."""
+    return places | {place + 1 for place in places if place < len(letters) and letters[place][1]}
 
 
 def _can_be_so_long(length: int, segments: tuple[str, ...], widths: Mapping[str, int]) -> bool:

@@ -22,6 +22,13 @@ PATH_IDS = frozenset({"orgId", "roleId", "setId", "permissionId", "teamId", "inv
 WIDTHS = {"teamId": 31, "invitationId": 30, "teamRoleId": 32, "userId": 36}
 # How the others begin, except those that can be chosen.
 BEGINNINGS = {"roleId": "role-", "setId": "set-", "permissionId": "perm-"}
+# Their beginnings, and the letters of the rest.
+LETTERS = {
+    "teamId": ("team-", _ALPHABET),
+    "invitationId": ("inv-", _ALPHABET),
+    "teamRoleId": ("trole-", _ALPHABET),
+    "userId": ("", "0123456789abcdef-"),
+}
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _LONGEST_ID = 64

@@ -378,3 +378,25 @@ def test_a_parameter_says_that_it_has_no_upper_case_letters(schema: dict, lower:
     document = copy.deepcopy(SITES)
     document["components"]["parameters"]["SiteId"]["schema"] = schema
     assert ("siteId" in read_api("sites", document).routes.lower_case) is lower
+
+
+@pytest.mark.parametrize("limit", [2500, 8192])
+def test_a_word_is_refused_with_all_around_it_beside_a_deeper_route_whose_ids_cannot_hold_it(limit: int) -> None:
+    """The report of a team, beside the transfer of any member: no id of a user has the letters of `report`."""
+    members = [Membership(org, TEAMS[0], frozenset({"CAN_MANAGE_MEMBERS"})) for org in ORGS[:2]]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bbws_access.authorizer.policy.LARGEST_POLICY", limit)
+        routes = RouteMap(APIS["full"].contract.operations.values())
+        policy = routes.compile(Access(ME, (_everywhere("org:*"),), tuple(members)), PREFIX)
+    team = f"{PREFIX}POST/organisations/{ORGS[0]}/teams/{TEAMS[0]}"
+    assert policy.detail == "exact"
+    assert is_allowed(policy.document, f"{team}/members")
+    assert is_allowed(policy.document, f"{team}/members/{OTHER}/transfer")
+    for written in (
+        "report",
+        *(f"report{end}" for end in DECODED_ENDS),
+        "\treport",
+        "\0report",
+        "repor\u0442"[:5] + "T",
+    ):
+        assert not is_allowed(policy.document, f"{team}/{written}"), written

@@ -1,14 +1,16 @@
 """The tree of routes finds every route that a pattern reaches into, as holding it against each one does."""
 
-import re
+import uuid
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bbws_access.authorizer.policy import RouteMap
-from bbws_access.authorizer.reach import FRAMED, Reach, RouteTree
+from bbws_access.authorizer.reach import FRAMED, Reach, RouteTree, _can_hold
 from bbws_access.kernel.contract import load_contract
+from bbws_access.kernel.ids import LETTERS, new_id
+from bbws_access.kernel.ids import WIDTHS as WIDTHS_OF_IDS
 from tests.unit.authorizer.full_contract import full_contract
 from tests.unit.authorizer.wide_contract import wide_contract
 
@@ -33,9 +35,8 @@ def _one_by_one(routes: list[tuple[str, ...]], pattern: list[str]) -> list[Reach
             free = [one for one in segments if one[0] == "{" and one[1:-1] not in WIDTHS]
             sure = sum(WIDTHS.get(one[1:-1], 1) if one[0] == "{" else len(one) for one in segments) + len(segments) - 1
             return sure <= len(part) if free else sure == len(part)
-        if part[0] == FRAMED and not any(one[0] == "{" for one in segments):
-            wanted = part[1:].replace("*", ".*").replace("?", ".")
-            return re.fullmatch(wanted, "/".join(segments)) is not None
+        if part[0] == FRAMED:
+            return _can_hold(part[1:], segments)
         return True
 
     def walk(route: int, parts: list[str], segments: tuple[str, ...], constraint: dict, words: frozenset) -> None:
@@ -101,3 +102,39 @@ def test_a_pattern_of_every_route_reaches_into_the_same_routes(contract) -> None
                 if all(kind != "text" or routes._can_be(name, text) for name, (kind, text) in one.constraint.items())
             }
             assert found == plain, pattern
+
+
+@pytest.mark.parametrize(
+    ("pattern", "segments", "expected"),
+    [
+        ("*report*", ("members", "{userId}", "transfer"), False),
+        ("*report*", ("members", "{roleId}", "transfer"), True),
+        ("*rt", ("{roleId}", "transfer"), False),
+        ("me*", ("{teamId}", "members"), False),
+        ("t?am-*s", ("{teamId}", "members"), True),
+        ("*aff*", ("{userId}",), True),
+        ("*ag*", ("{userId}",), False),
+        ("?" * 36, ("{userId}",), True),
+        ("?" * 37, ("{userId}",), False),
+        ("?", ("{roleId}",), True),
+        ("", ("{roleId}",), False),
+        ("*", ("a", "{x}"), True),
+        ("a/?*", ("a", "{x}"), True),
+        ("*ecret?", ("secrets",), True),
+        ("*ecret?", ("secret",), False),
+    ],
+)
+def test_what_a_framed_word_can_be(pattern: str, segments: tuple[str, ...], expected: bool) -> None:
+    assert _can_hold(pattern, segments) is expected
+
+
+def test_ids_hold_the_letters_that_are_said_of_them() -> None:
+    kinds = {"teamId": "team", "invitationId": "invitation", "teamRoleId": "team-role"}
+    made = {name: [new_id(kind) for _ in range(50)] for name, kind in kinds.items()}
+    made["userId"] = [str(uuid.uuid4()) for _ in range(50)]
+    assert made.keys() == LETTERS.keys() == WIDTHS_OF_IDS.keys()
+    for name, (beginning, letters) in LETTERS.items():
+        for one in made[name]:
+            assert one.startswith(beginning)
+            assert set(one[len(beginning) :]) <= set(letters)
+            assert len(one) == WIDTHS_OF_IDS[name]
