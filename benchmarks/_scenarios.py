@@ -24,7 +24,7 @@ from bbws_access.kernel.contract import Operation
 from bbws_access.kernel.dynamodb import Database, Put
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.keys import key
-from bbws_access.kernel.records import Change, count
+from bbws_access.kernel.records import Change
 from bbws_access.kernel.settings import Settings
 from bbws_access.permission.handler import service as permission_service
 from bbws_access.reference_data import seed_reference_data
@@ -434,7 +434,7 @@ class Crowd:
             record = role_rules.new_assignment(
                 role, user, team_id if in_team else None, None, None, change, departures=0
             )
-            assignments.append(role_store.assign_steps(permissions, record, None, change)[0][0])
+            assignments.append(role_store.assign_steps(permissions, record, role, None, change)[0][0])
             body = {"userId": user, "userEmail": f"{user[:8]}@example.org"}
             member = team_rules.new_membership(
                 org_id, team_id, body, team_role, None, change, primary=False, departures=0
@@ -442,14 +442,11 @@ class Crowd:
             members.append(Put(teams, team_store.member_item(member)))
         self.assignments += self._written(assignments)
         self.members += self._written(members)
-        uses = {"organisationId": org_id, "roleId": role["roleId"]}
-        counted = memberships.counted(teams, [(members[0].item, len(users))], change, keep_leads=False)
-        place.world.database.transact(
-            [
-                count(permissions, "RoleUsage", uses, {"count": len(users)}, change),
-                *(action for action, _ in counted),
-            ]
+        used = role_store.USES.counted(
+            permissions, [(one.item, 1) for one in assignments], {role["roleId"]: role["version"]}, change
         )
+        counted = memberships.counted(teams, [(one.item, 1) for one in members], change, team_role, keep_leads=False)
+        place.world.database.transact([action for action, _ in [*used, *counted]])
 
     def _found_teams(self, size: int) -> list[dict]:
         table, change, org_id = self._place.tables["teams"], self._change, self.organisation.id

@@ -50,6 +50,7 @@ TEAMS_BY_DIVISION = f"TEAM#ORG#{ORGANISATION}#DIVISION#division-1"
 MEMBERS_BY_TEAM = f"MEMBER#ORG#{ORGANISATION}#TEAM#{TEAM}"
 MEMBERS_BY_ORG = f"MEMBER#ORG#{ORGANISATION}"
 INVITATIONS = f"INVITATION#ORG#{ORGANISATION}"
+INVITATION_ADDRESSES = f"INVITATION_ADDRESS#ORG#{ORGANISATION}#EMAIL#a@b.example"
 INVITATION_RATE = f"INVITATION_RATE#ORG#{ORGANISATION}"
 TOKEN_RATE = "TOKEN_RATE#ADDRESS#192.0.2.1"
 INVITATIONS_BY_EXPIRY = "INVITATION#PENDING#0"
@@ -71,7 +72,7 @@ PARTITIONS = {
         PLATFORM_ASSIGNMENTS,
     ),
     "teams": (TEAMS, TEAM_USAGE, TEAM_ROLES, TEAM_ROLE_USAGE, MEMBERSHIPS),
-    "invitations": (INVITATIONS, TOKENS, INVITATION_RATE, TOKEN_RATE),
+    "invitations": (INVITATIONS, INVITATION_ADDRESSES, TOKENS, INVITATION_RATE, TOKEN_RATE),
     "audit": (EVENTS,),
 }
 
@@ -261,7 +262,7 @@ TEAM_SERVICE = [
 ]
 
 INVITATION_SERVICE = [
-    *_may("invitation", (*READ, *CHANGE), "table/invitations", INVITATIONS, TOKENS, INVITATION_RATE, TOKEN_RATE),
+    *_may("invitation", (*READ, *CHANGE), "table/invitations", *PARTITIONS["invitations"]),
     *_may("invitation", ("dynamodb:Query",), "table/invitations/index/invitations-by-expiry", INVITATIONS_BY_EXPIRY),
     *_may("invitation", ("dynamodb:Query",), "table/invitations/index/invitations-by-email", INVITATIONS_BY_EMAIL),
     # What the caller and the inviter hold, and what the invited person has already.

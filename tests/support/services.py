@@ -24,7 +24,7 @@ from bbws_access.kernel.dynamodb import Database
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.keys import key, partition
 from bbws_access.kernel.logs import Logger
-from bbws_access.kernel.records import Change, commit
+from bbws_access.kernel.records import Change, Stale, commit, put_over
 from bbws_access.kernel.settings import Settings
 from bbws_access.local_aws import LocalAws
 from bbws_access.reference_data import seed_reference_data
@@ -243,7 +243,7 @@ class World:
         count = Departures(user, left).count(org_id)
         record = rules.new_assignment(found, user, team_id, ends, stored, change, departures=count)
         record |= {} if email is None else identity.proven(email)
-        return store.assign(self.database, self.table, record, stored, change)
+        return store.assign(self.database, self.table, record, found, stored, change)
 
     def member(self, org_id: str, role: str = "ORG_ADMIN", **more: object) -> str:
         """A new user who has a role in an organisation."""
@@ -284,11 +284,17 @@ class World:
         change = Change.outside_a_request("somebody")
         store.end_found(self.database, self.table, store.all_assignments_of_user(self.table, user, org_id), change)
 
-    def touch_role(self, org_id: str, role_id: str) -> None:
+    def touch_role(self, org_id: str, role_id: str, **changes: object) -> None:
         """Somebody else stores the next version of a role."""
         read = store.role(self.table, org_id, role_id)
         [stored] = self.database.parallel([read])
-        self.put({**stored, "version": stored["version"] + 1})
+        record = {**stored, **changes, "version": stored["version"] + 1}
+        change = Change.outside_a_request("somebody")
+        steps = [
+            (put_over(self.table, record, stored), Stale()),
+            *store.USES.renewed(self.table, record, change, unused=False),
+        ]
+        commit(self.database, steps)
 
     def team(self, org_id: str, team_id: str | None = None, *, active: bool = True) -> str:
         """A team of an organisation; its id."""

@@ -12,6 +12,7 @@ from bbws_access.kernel.records import Change, commit
 from bbws_access.kernel.settings import Settings
 from bbws_access.role import rules as role_rules
 from bbws_access.role import store as role_store
+from bbws_access.team import store as team_store
 from tests.support.services import Answer, Instance, World
 from tests.support.tables import REGION
 
@@ -121,8 +122,8 @@ class Organisation:
 
     def uses(self, role: str) -> int:
         """How many members have a team role, as stored."""
-        usage = self.stored("TeamRoleUsage", teamRoleId=self.roles.get(role, role))
-        return 0 if usage is None else usage["count"]
+        read = team_store.USES.read(self.tables["teams"], self.id, self.roles.get(role, role))
+        return team_store.USES.total(self.database.parallel([read])[0])
 
     def stored(self, entity: str, **parts: str) -> dict | None:
         """A record as it is stored."""

@@ -98,7 +98,6 @@ def accept(request: Request) -> tuple[dict, Account]:
         record = rules.with_role_end(record, ends)
         steps = [
             *(one.stays(request.settings.permissions_table) for one in people.values()),
-            stays(request.settings.permissions_table, offer.role),
             *given,
             *_join(request, found, offer, change, held),
             *held.stays_member(request, found),
@@ -232,7 +231,7 @@ def _assign(
     team_id = stored.get("teamId") if offer.role["scope"] == TEAM else None
     found = held.assignment(offer.role["roleId"], team_id)
     if found is not None and held.in_force(found):
-        return [stays(table, found)], found.get("expiresAt")
+        return [stays(table, found), role_store.USES.stays(table, offer.role)], found.get("expiresAt")
     if found is None:
         check_room(held.assigned, role_rules.MOST_ASSIGNMENTS, role_rules.COUNTED_ASSIGNMENTS)
     count = held.departures.count(stored["organisationId"])
@@ -240,7 +239,7 @@ def _assign(
     record |= {**identity.proven(stored["email"]), "assignedBy": stored["sentBy"]}
     if team_id is not None:
         record |= role_rules.in_team(offer.team)
-    return role_store.assign_steps(table, record, found, change), offer.until
+    return role_store.assign_steps(table, record, offer.role, found, change), offer.until
 
 
 def _join(request: Request, stored: dict, offer: offers.Offer, change: Change, held: _Held) -> list[Step]:

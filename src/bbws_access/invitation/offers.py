@@ -10,7 +10,7 @@ from bbws_access.invitation import rules
 from bbws_access.kernel.dynamodb import Call, Database
 from bbws_access.kernel.errors import Forbidden, NotFound
 from bbws_access.kernel.keys import key
-from bbws_access.kernel.records import Step, organisation_read, stays, stays_active, team_read
+from bbws_access.kernel.records import Step, organisation_read, stays_active, team_read
 from bbws_access.kernel.settings import Settings
 from bbws_access.role import rules as role_rules
 from bbws_access.role import store as role_store
@@ -155,7 +155,7 @@ def still_offered(access: Access, offer: Offer, *, to: str) -> Offer | None:
 
 def stay(settings: Settings, offer: Offer) -> list[Step]:
     """Steps that fail where what is offered is not as it was read."""
-    return [stays(settings.permissions_table, offer.role), *team_stays(settings, offer)]
+    return [role_store.USES.stays(settings.permissions_table, offer.role), *team_stays(settings, offer)]
 
 
 def team_stays(settings: Settings, offer: Offer) -> list[Step]:
@@ -167,5 +167,5 @@ def team_stays(settings: Settings, offer: Offer) -> list[Step]:
         return []
     return [
         stays_active(settings.teams_table, offer.team, name=offer.team["name"]),
-        stays(settings.teams_table, offer.team_role),
+        team_store.USES.stays(settings.teams_table, offer.team_role),
     ]

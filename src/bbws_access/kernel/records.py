@@ -19,6 +19,7 @@ TOOL = "bbws-access"  # what stands before the login of an engineer who used the
 _PLATFORM = "platform"
 AUDIT_COLUMNS = ("dateCreated", "dateLastUpdated", "createdBy", "lastUpdatedBy")
 _ATTEMPTS = 10
+_PATIENCE = 4  # times a database's own deadline
 LARGEST_DEFINITIONS = 100_000  # bytes of an organisation's roles, or sets, that it may define
 _TEXTS = ("name", "displayName", "description")
 _LISTS = ("permissions", "permissionSets")
@@ -113,6 +114,18 @@ def commit(database: Database, steps: Iterable[Step]) -> None:
         for position in cancelled.failed():
             raise steps[position][1] from cancelled
         raise Unavailable("Too many changes at the same moment. Try again.") from cancelled
+
+
+def commit_patiently(database: Database, steps: Iterable[Step]) -> None:
+    """As `commit`, with steps that need many items, each of them often in use, free at the same moment."""
+    steps = list(steps)
+    for left in range(_PATIENCE - 1, -1, -1):
+        try:
+            return commit(database, steps)
+        except Unavailable:
+            if not left:
+                raise
+    return None
 
 
 def until_fresh(first: list, read: Callable[[], list], attempt: Callable[[list], Result]) -> Result:

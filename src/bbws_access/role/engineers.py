@@ -59,7 +59,7 @@ def assign_role(
             item = {**place.key, **record}
             store.put_platform_assignments(database, table, [(item, stored)], stays)
         else:
-            item = store.assign(database, table, record, stored, change, stays)
+            item = store.assign(database, table, record, found, stored, change, stays)
         return {"created": True, "assignment": item}
 
     return until_fresh([], list, attempt)

@@ -20,6 +20,7 @@ from bbws_access.kernel.records import (
     check_room,
     check_size,
     commit,
+    commit_patiently,
     organisation_read,
     stays_active,
     team_read,
@@ -164,7 +165,7 @@ def _role_reads(request: Request) -> list[Call]:
 def _end_reads(request: Request) -> list[Call]:
     """The reads of a role that ends, and whether anybody has it."""
     table, org_id, role_id = request.settings.permissions_table, request.path["orgId"], request.path["roleId"]
-    return [*_existing_reads(request), store.usage(table, org_id, role_id)]
+    return [*_existing_reads(request), store.USES.read(table, org_id, role_id)]
 
 
 @service.operation("getRole", prefetch=_existing_reads)
@@ -220,10 +221,10 @@ def _store_role(request: Request, stored: dict, record: dict, reads: list) -> No
         *store.ROLES.replace(table, stored, record),
         *store.sets_stay_active(table, org_id, added),
     ]
-    if stored["active"] and not record["active"]:
+    ends = stored["active"] and not record["active"]
+    if ends:
         store.check_unused(request.database, table, org_id, role_id, reads[3], change_of(request))
-        steps.append(store.unused(table, org_id, role_id))
-    commit(request.database, steps)
+    commit_patiently(request.database, [*steps, *store.USES.renewed(table, record, change_of(request), unused=ends)])
 
 
 def _preview_reads(request: Request) -> list[Call]:
@@ -371,7 +372,7 @@ def assign_role(request: Request) -> Response:
         for team in teams:
             record |= rules.in_team(team)
         checks = [*receiver.stays(departures), *(stays_active(request.settings.teams_table, team) for team in teams)]
-        return store.assign(request.database, table, record, stored, change, checks), role["name"]
+        return store.assign(request.database, table, record, role, stored, change, checks), role["name"]
 
     record, name = settle(request, _assign_reads, assign)
     answer = _assignment(request, Links(request.access), record, name)

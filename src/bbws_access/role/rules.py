@@ -12,6 +12,7 @@ from bbws_access.access.permissions import missing, obsolete
 from bbws_access.kernel.contract import platform_roles, platform_sets
 from bbws_access.kernel.errors import BadRequest, Conflict, Forbidden, NotFound
 from bbws_access.kernel.records import Change, audit_columns, check_version, shown_actor, timestamp
+from bbws_access.kernel.uses import PART, part_of
 
 DEFAULT_PRIORITY = 500
 # Every decision about somebody reads all of these, so nobody may pile them up for a stranger.
@@ -322,6 +323,7 @@ def new_assignment(
         "roleName": role["name"],
         "scope": role["scope"],
         "departures": departures,
+        **({} if of_platform else {PART: part_of(user_id)}),
         "active": True,
         **change.first(),
     }

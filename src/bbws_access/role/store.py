@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 
 from bbws_access.access.grants import in_force
 from bbws_access.kernel.contract import load_roles, platform_sets
-from bbws_access.kernel.dynamodb import Check, Database, Get, Page, Query
-from bbws_access.kernel.errors import Conflict
+from bbws_access.kernel.dynamodb import Database, Get, Page, Query
 from bbws_access.kernel.keys import index_key, key, partition, sort_prefix
 from bbws_access.kernel.records import (
     Change,
@@ -16,7 +14,6 @@ from bbws_access.kernel.records import (
     Stale,
     Step,
     commit,
-    count,
     definitions,
     put_over,
     size_of,
@@ -26,8 +23,10 @@ from bbws_access.kernel.records import (
     where,
 )
 from bbws_access.kernel.texts import skeleton
+from bbws_access.kernel.uses import Uses
 from bbws_access.role import rules
 
+USES = Uses("RoleUsagePart", "RoleUsage", "roleId")
 ROLES = Named("OrganisationRole", "OrganisationRoleName", "roleId")
 _ENDED_AT_ONCE = 50  # each with its role's count at worst: a transaction has room for 100
 LONGEST_SORT_KEY = 1000  # bytes; DynamoDB takes 1024
@@ -45,10 +44,6 @@ def role(table: str, org_id: str, role_id: str) -> Get:
 
 def platform_role(table: str, role_id: str) -> Get:
     return Get(table, key("PlatformRole", roleId=role_id))
-
-
-def usage(table: str, org_id: str, role_id: str) -> Get:
-    return Get(table, key("RoleUsage", orgId=org_id, roleId=role_id))
 
 
 def assignment(table: str, org_id: str, user_id: str, role_id: str, team_id: str | None) -> Get:
@@ -226,39 +221,33 @@ def sets_stay_active(table: str, org_id: str, set_ids: Iterable[str]) -> list[St
     return [stays_active(table, key("PermissionSet", orgId=org_id, setId=set_id)) for set_id in own]
 
 
-def unused(table: str, org_id: str, role_id: str) -> Step:
-    """A step that fails where anybody has the role."""
-    action = Check(
-        table,
-        key("RoleUsage", orgId=org_id, roleId=role_id),
-        "attribute_not_exists(PK) OR #count <= :none",
-        {"#count": "count"},
-        {":none": 0},
-    )
-    return action, Stale()
-
-
 def assign(
-    database: Database, table: str, record: dict, replaced: dict | None, change: Change, checks: Iterable[Step] = ()
+    database: Database,
+    table: str,
+    record: dict,
+    role: dict,
+    replaced: dict | None,
+    change: Change,
+    checks: Iterable[Step] = (),
 ) -> dict:
     """Store an assignment; returns it. Raises Stale where its role or its place is not as it was read.
 
+    role: as it was read
     replaced: the record that is in its place: removed, or expired but still counted; None for none
     checks: steps of what else must hold
     """
-    item = _assignment_item(record)
-    role_key = key("OrganisationRole", orgId=item["organisationId"], roleId=item["roleId"])
-    commit(database, [*assign_steps(table, item, replaced, change), *checks, stays_active(table, role_key)])
-    return item
+    commit(database, [*assign_steps(table, record, role, replaced, change), *checks])
+    return _assignment_item(record)
 
 
-def assign_steps(table: str, record: dict, replaced: dict | None, change: Change) -> list[Step]:
-    """The steps that store an assignment and count it; that its role stays active is for others to check."""
-    item = _assignment_item(record)
-    steps: list[Step] = [(put_over(table, item, replaced), Stale())]
-    if replaced is None or not replaced["active"]:
-        steps.append(_count(table, item["organisationId"], item["roleId"], 1, change))
-    return steps
+def assign_steps(table: str, record: dict, role: dict, replaced: dict | None, change: Change) -> list[Step]:
+    """The steps that store an assignment and count it; they fail as stale where its role changed since it was read."""
+    moves = [(record, 1), *([(replaced, -1)] if replaced is not None and replaced["active"] else [])]
+    versions = {role["roleId"]: role["version"]}
+    return [
+        (put_over(table, _assignment_item(record), replaced), Stale()),
+        *USES.counted(table, moves, versions, change),
+    ]
 
 
 def _assignment_item(record: dict) -> dict:
@@ -297,8 +286,7 @@ def end(database: Database, table: str, stored: list[dict], change: Change) -> N
         # What has ended is found by its user and its role only: the lists of what there is stay short.
         left = {name: value for name, value in ended.items() if name not in _PLACES_OF_THE_ASSIGNED}
         steps.append((put_over(table, left, assignment), Stale()))
-    uses = Counter((assignment["organisationId"], assignment["roleId"]) for assignment in stored)
-    commit(database, [*steps, *(_count(table, *role, -uses[role], change) for role in uses)])
+    commit(database, [*steps, *USES.counted(table, [(one, -1) for one in stored], {}, change)])
 
 
 def end_found(
@@ -356,17 +344,13 @@ def end_expired(database: Database, table: str, org_id: str, role_id: str, chang
     return ended
 
 
-def check_unused(database: Database, table: str, org_id: str, role_id: str, usage: dict | None, change: Change) -> None:
-    """Raises ROLE_IN_USE with the number of assignments in force. Expired ones are ended and then Stale is raised."""
-    count = usage["count"] if usage is not None else 0
+def check_unused(database: Database, table: str, org_id: str, role_id: str, usage: Page, change: Change) -> None:
+    """Raises ROLE_IN_USE with the number of assignments in force. Expired ones are ended and then Stale is raised.
+
+    usage: the result of `USES.read`
+    """
+    count = USES.total(usage)
     if count > 0:
         if end_expired(database, table, org_id, role_id, change):
             raise Stale
         raise rules.in_use(count)
-
-
-def _count(table: str, org_id: str, role_id: str, difference: int, change: Change) -> Step:
-    """A step that changes how often a role is assigned. It has no condition: taking a role away must always work."""
-    ids = {"organisationId": org_id, "roleId": role_id}
-    action = count(table, "RoleUsage", ids, {"count": difference}, change)
-    return action, Conflict("The use of the role could not be counted.")

@@ -8,12 +8,12 @@ from bbws_access.access import identity
 from bbws_access.access.departures import Departures, departures_read
 from bbws_access.access.granting import check_membership_ceiling
 from bbws_access.kernel.aws import AwsError
-from bbws_access.kernel.dynamodb import Call, Put, Query
+from bbws_access.kernel.dynamodb import Call, Page, Put, Query
 from bbws_access.kernel.errors import BadRequest, Forbidden, Unavailable
 from bbws_access.kernel.events import Event
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.paging import list_response, page_size
-from bbws_access.kernel.records import Step, check_room, commit, organisation_read, team_read
+from bbws_access.kernel.records import Step, check_room, commit, commit_patiently, organisation_read, team_read
 from bbws_access.service.access import Receiver
 from bbws_access.service.links import Links, link, page_links
 from bbws_access.service.operations import (
@@ -209,7 +209,7 @@ def _team_role_reads(request: Request) -> list[Call]:
     return [
         _organisation(request),
         *store.TEAM_ROLES.reads(table, org_id, role_id),
-        store.team_role_usage(table, org_id, role_id),
+        store.USES.read(table, org_id, role_id),
         *([store.size_of_team_roles(table, org_id)] if request.body.get("active") else []),
     ]
 
@@ -246,14 +246,13 @@ def delete_team_role(request: Request) -> Response:
     return Response(204)
 
 
-def _store_team_role(request: Request, stored: dict, record: dict, usage: dict | None) -> None:
+def _store_team_role(request: Request, stored: dict, record: dict, usage: Page) -> None:
     table = request.settings.teams_table
     steps = store.TEAM_ROLES.replace(table, stored, record)
-    if rules.must_be_unused(stored, record):
-        if usage is not None and usage["count"] > 0:
-            raise rules.in_use(usage["count"])
-        steps.append(store.team_role_unused(table, stored["organisationId"], stored["teamRoleId"]))
-    commit(request.database, steps)
+    unused = rules.must_be_unused(stored, record)
+    if unused and (count := store.USES.total(usage)) > 0:
+        raise rules.in_use(count)
+    commit_patiently(request.database, [*steps, *store.USES.renewed(table, record, change_of(request), unused=unused)])
 
 
 # Members

@@ -21,11 +21,11 @@ from bbws_access.kernel.records import (
     commit,
     count,
     put_over,
-    stays,
     stays_active,
     timestamp,
     until_fresh,
 )
+from bbws_access.kernel.uses import PART
 from bbws_access.service.access import CallerLeft
 from bbws_access.team import rules, store
 
@@ -44,22 +44,22 @@ def begin(table: str, record: dict, role: dict, replaced: dict | None, change: C
     replaced: the one in whose place it comes: ended, or still counted although its user left since; None for none
     """
     moves = [(record, 1), *_still_counted(replaced)]
-    return [*_stored(table, record, role, replaced), *counted(table, moves, change, keep_leads=False)]
+    return [*_stored(table, record, replaced), *counted(table, moves, change, role, keep_leads=False)]
 
 
 def alter(table: str, old: dict, new: dict, role: dict | None, change: Change) -> list[Step]:
     """The steps that store a membership's next version; role: the team role that it gets, None for the same."""
     if role is None:
         return [(put_over(table, store.member_item(new), old), Stale())]
-    return [*_stored(table, new, role, old), *counted(table, [(old, -1), (new, 1)], change, keep_leads=True)]
+    return [*_stored(table, new, old), *counted(table, [(old, -1), (new, 1)], change, role, keep_leads=True)]
 
 
 def move(table: str, old: dict, new: dict, role: dict, replaced: dict | None, change: Change) -> list[Step]:
     """The steps that end one membership and store another."""
     return [
         (put_over(table, store.member_item(rules.ended_membership(old, change)), old), Stale()),
-        *_stored(table, new, role, replaced),
-        *counted(table, [(old, -1), (new, 1), *_still_counted(replaced)], change, keep_leads=True),
+        *_stored(table, new, replaced),
+        *counted(table, [(old, -1), (new, 1), *_still_counted(replaced)], change, role, keep_leads=True),
     ]
 
 
@@ -77,7 +77,7 @@ def end(table: str, stored: Iterable[dict], change: Change, *, keep_leads: bool,
         if membership["isPrimary"]:
             steps.append(no_primary(table, membership))
     moves = [(membership, -1) for membership in stored]
-    return [*steps, *counted(table, moves, change, keep_leads=keep_leads, are_all=are_all)]
+    return [*steps, *counted(table, moves, change, None, keep_leads=keep_leads, are_all=are_all)]
 
 
 def end_with_team(table: str, usage: dict | None, found: Page, change: Change) -> list[Step] | None:
@@ -100,11 +100,10 @@ def _still_counted(replaced: dict | None) -> list[tuple[dict, int]]:
     return [(replaced, -1)] if replaced is not None and replaced["active"] else []
 
 
-def _stored(table: str, record: dict, role: dict, replaced: dict | None) -> list[Step]:
+def _stored(table: str, record: dict, replaced: dict | None) -> list[Step]:
     return [
         (put_over(table, store.member_item(record), replaced), Stale()),
         stays_active(table, key("Team", orgId=record["organisationId"], teamId=record["teamId"])),
-        stays(table, role),
     ]
 
 
@@ -117,18 +116,25 @@ def no_members(table: str, team: dict, change: Change) -> Step:
 
 
 def counted(
-    table: str, moves: Iterable[tuple[dict, int]], change: Change, *, keep_leads: bool, are_all: bool = False
+    table: str,
+    moves: Iterable[tuple[dict, int]],
+    change: Change,
+    role: dict | None,
+    *,
+    keep_leads: bool,
+    are_all: bool = False,
 ) -> list[Step]:
-    """The steps that count memberships which begin (1) or end (-1)."""
+    """The steps that count memberships which begin (1) or end (-1).
+
+    role: the team role of those that begin, as it was read; None where none does
+    """
+    moves = list(moves)
     teams: dict[tuple[str, str], dict[str, int]] = {}
-    roles: dict[tuple[str, str], int] = {}
     for record, difference in moves:
         org_id = record["organisationId"]
         numbers = teams.setdefault((org_id, record["teamId"]), {"memberCount": 0, "leadCount": 0})
         numbers["memberCount"] += difference
         numbers["leadCount"] += difference if record["isLead"] else 0
-        role = org_id, record["teamRoleId"]
-        roles[role] = roles.get(role, 0) + difference
     steps: list[Step] = []
     for (org_id, team_id), numbers in teams.items():
         changed = {name: difference for name, difference in numbers.items() if difference}
@@ -139,12 +145,8 @@ def counted(
             exactly = {"memberCount": -numbers["memberCount"]} if are_all else None
             action = count(table, "TeamUsage", ids, changed, change, least, exactly)
             steps.append((action, last_lead() if least else Stale()))
-    for (org_id, role_id), difference in roles.items():
-        if difference:
-            ids = {"organisationId": org_id, "teamRoleId": role_id}
-            action = count(table, "TeamRoleUsage", ids, {"count": difference}, change)
-            steps.append((action, Conflict("The use of the team role could not be counted.")))
-    return steps
+    versions = {} if role is None else {role["teamRoleId"]: role["version"]}
+    return [*steps, *store.USES.counted(table, moves, versions, change)]
 
 
 # At most one primary team: a record of the user's says which
@@ -245,10 +247,11 @@ def end_all_of_user(database: Database, table: str, departures: Departures, org_
 def _transactions(held: Iterable[dict]) -> Iterator[list[dict]]:
     """Memberships in as few groups as their ends have room in transactions: 1,000 in one organisation are 21."""
     together: list[dict] = []
-    touched: set[tuple[str, ...]] = set()
+    touched: set[tuple[str | None, ...]] = set()
     for membership in held:
         org_id, team_id = membership["organisationId"], membership["teamId"]
-        needs = {(org_id, team_id), (org_id, team_id, "TeamUsage"), (org_id, membership["teamRoleId"], "TeamRoleUsage")}
+        counted_in = membership["teamRoleId"], membership.get(PART)
+        needs = {(org_id, team_id), (org_id, team_id, "TeamUsage"), (org_id, *counted_in, "TeamRoleUsage")}
         if membership["isPrimary"]:
             needs.add((org_id, "PrimaryTeam"))
         if together and len(touched | needs) > _MOST_ACTIONS:

@@ -10,6 +10,7 @@ from bbws_access.access.granting import check_team_role_ceiling
 from bbws_access.access.grants import Access
 from bbws_access.kernel.errors import Conflict, Forbidden, NotFound
 from bbws_access.kernel.records import Change, audit_columns, check_version, shown_actor
+from bbws_access.kernel.uses import PART, part_of
 
 LEADS = "CAN_MANAGE_MEMBERS"  # who has it is a lead
 DEFAULT_SORT_ORDER = 500
@@ -206,6 +207,7 @@ def with_team_role(record: dict, role: dict) -> dict:
     return {
         **record,
         "teamRoleId": role["teamRoleId"],
+        PART: part_of(record["userId"]),
         "teamRoleName": role["name"],
         "isLead": LEADS in role["capabilities"],
     }

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bbws_access.kernel.contract import load_roles
-from bbws_access.kernel.dynamodb import Check, Get, Query
+from bbws_access.kernel.dynamodb import Get, Query
 from bbws_access.kernel.keys import index_key, key, partition, sort_prefix
 from bbws_access.kernel.records import Change, Named, Stale, Step, put_over, size_of, where
 from bbws_access.kernel.texts import skeleton
+from bbws_access.kernel.uses import Uses
 
 TEAMS = Named("Team", "TeamName", "teamId")
+USES = Uses("TeamRoleUsagePart", "TeamRoleUsage", "teamRoleId")
 TEAM_ROLES = Named("TeamRoleDefinition", "TeamRoleName", "teamRoleId")
 _DIVISIONS = "teams-by-division"
 _MEMBERS = "members-by-team"
@@ -62,10 +64,6 @@ def team_role(table: str, org_id: str, team_role_id: str) -> Get:
     return Get(table, key("TeamRoleDefinition", orgId=org_id, teamRoleId=team_role_id))
 
 
-def team_role_usage(table: str, org_id: str, team_role_id: str) -> Get:
-    return Get(table, key("TeamRoleUsage", orgId=org_id, teamRoleId=team_role_id))
-
-
 def team_roles(table: str, org_id: str, query: dict) -> Query:
     """The team roles of an organisation in the order asked for: ids begin with the time of their making."""
     prefix = sort_prefix("TeamRoleDefinition", active=query["active"])
@@ -109,13 +107,6 @@ def default_names(table: str, org_id: str) -> list[Get]:
     """The names of the default team roles, where an active team role of the organisation has them."""
     names = (skeleton(role["name"]) for role in load_roles()["defaultTeamRoles"])
     return [Get(table, key("TeamRoleName", orgId=org_id, name=name)) for name in names]
-
-
-def team_role_unused(table: str, org_id: str, team_role_id: str) -> Step:
-    """A step that fails where any member has a team role."""
-    place = key("TeamRoleUsage", orgId=org_id, teamRoleId=team_role_id)
-    names, values = {"#count": "count"}, {":none": 0}
-    return Check(table, place, "attribute_not_exists(PK) OR #count <= :none", names, values), Stale()
 
 
 # Members

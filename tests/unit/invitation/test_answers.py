@@ -9,6 +9,7 @@ from bbws_access.invitation import rules, tokens
 from bbws_access.kernel.keys import key
 from bbws_access.kernel.records import Change
 from bbws_access.role import store as role_store
+from bbws_access.team import store as team_store
 from tests.support.services import World
 from tests.support.tables import query_all
 from tests.unit.invitation.conftest import INVITER, Desk, Invited, unknown_token
@@ -25,8 +26,7 @@ def assignments(world: World, user: str) -> list[dict]:
 
 
 def usage(world: World, org: str, role: str) -> int:
-    found = world.database.get(world.table, key("RoleUsage", orgId=org, roleId=role))
-    return found["count"] if found else 0
+    return role_store.USES.total(world.database.parallel([role_store.USES.read(world.table, org, role)])[0])
 
 
 def memberships(world: World, user: str) -> list[dict]:
@@ -206,10 +206,8 @@ class TestAccepting:
         assert member["emailSource"] == "VERIFIED"
         assert "lastName" not in member
         assert team_usage(world, desk.org, team) == (1, 1)
-        used = world.database.get(
-            world.teams_table, key("TeamRoleUsage", orgId=desk.org, teamRoleId=team_roles["TEAM_LEAD"])
-        )
-        assert used["count"] == 1
+        read = team_store.USES.read(world.teams_table, desk.org, team_roles["TEAM_LEAD"])
+        assert team_store.USES.total(world.database.parallel([read])[0]) == 1
 
     def test_a_second_team_is_not_the_primary_one(self, desk: Desk, world: World, team: str) -> None:
         first = desk.invite(teamId=team)

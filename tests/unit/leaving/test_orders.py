@@ -13,6 +13,7 @@ from benchmarks._scenarios import Place
 
 from bbws_access.kernel.contract import load_events
 from bbws_access.kernel.keys import key, partition
+from bbws_access.role import store
 from bbws_access.role.handler import service as role_service
 from bbws_access.team.handler import service as team_service
 from tests.support.services import Instance, at_once
@@ -154,14 +155,14 @@ def test_what_is_given_before_anything_is_tidied_up_stays_and_is_counted_once(pl
         assert (page["count"], [one["active"] for one in page["items"]]) == (count, [active == "true"] * count)
     teams = organisation.get("/organisations/{}/users/{}/teams", person.id)
     assert teams["count"] == 0
-    uses = partial(place.world.database.get, place.world.table)
-    usage = key("RoleUsage", orgId=person.org_id, roleId=place.ids["roleId"])
-    before = uses(usage)["count"]
+    uses = store.USES.read(place.world.table, person.org_id, place.ids["roleId"])
+    before = store.USES.total(place.world.database.parallel([uses])[0])
+    assert before
     assert person.assign(person.id, place.admin) == 201
     assert person.join(person.id, place.admin) == 201
     member = organisation.get("/organisations/{}/teams/{}/members/{}", person.team, person.id)
     assert member["isPrimary"], "The team that they left was their primary one no more"
-    assert uses(usage)["count"] == before
+    assert store.USES.total(place.world.database.parallel([uses])[0]) == before
     assert organisation.numbers(person.team) == (1, 1, 1)
     event = Departure(place, person.id, person.org_id)
     # As if the first departure had been told only now: whoever tidies up leaves what came after.

@@ -47,10 +47,10 @@ def usage(database: Database, seeded_tables: dict[str, str], org: str) -> Callab
 
     def count(role_id: str) -> tuple[int, int]:
         table = seeded_tables["permissions"]
-        stored = database.get(table, key("RoleUsage", orgId=org, roleId=role_id))
+        [counts] = database.parallel([store.USES.read(table, org, role_id)])
         index = f"ASSIGNMENT#ORG#{org}#ROLE#{role_id}"
         found = query_all(database, table, index, index="assignments-by-role", consistent=False)
-        return (stored["count"] if stored else 0), sum(one["active"] for one in found)
+        return store.USES.total(counts), sum(one["active"] for one in found)
 
     return count
 

@@ -12,6 +12,7 @@ from bbws_access.kernel.errors import BadRequest, NotFound
 from bbws_access.kernel.keys import key, partition
 from bbws_access.kernel.records import Change
 from bbws_access.kernel.settings import Settings
+from bbws_access.role import store
 from bbws_access.role.engineers import assign_role, leave
 from tests.support.services import ENGINEER, World
 from tests.support.tables import REGION, query_all
@@ -32,7 +33,8 @@ class TestAssignRole:
         assert (first["created"], first["assignment"]["createdBy"]) == (True, ENGINEER)
         again = assign_role(database, table, role=first["assignment"]["roleId"], **more)
         assert again == {"created": False, "assignment": first["assignment"]}
-        counted = database.get(table, key("RoleUsage", orgId=org_id, roleId=first["assignment"]["roleId"]))
+        [page] = database.parallel([store.USES.read(table, org_id, first["assignment"]["roleId"])])
+        [counted] = page.items
         assert (counted["count"], counted["createdBy"]) == (1, ENGINEER)
 
     def test_a_platform_role(self, world: World, database: Database, table: str) -> None:

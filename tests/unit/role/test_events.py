@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -53,7 +54,10 @@ class Records:
         """The counted use of roles by name, without those that nobody has."""
         names = {role["roleId"]: role["name"] for role in self.roles(org)}
         used = query_all(self._database, self._table, partition("RoleUsage", orgId=org))
-        return {names[one["roleId"]]: one["count"] for one in used if one["count"]}
+        counted = Counter()
+        for one in used:
+            counted[names[one["roleId"]]] += one["count"]
+        return {name: number for name, number in counted.items() if number}
 
 
 @pytest.fixture
