@@ -75,13 +75,18 @@ def timestamp(moment: datetime) -> str:
 
 def audit_columns(record: dict) -> dict[str, str]:
     """Who created and last changed a record, and when, as answers show it."""
-    created, creator = record["dateCreated"], record["createdBy"]
+    creator = record["createdBy"]
     return {
-        "dateCreated": created,
-        "dateLastUpdated": record.get("dateLastUpdated", created),
+        "dateCreated": record["dateCreated"],
+        "dateLastUpdated": last_changed(record),
         "createdBy": shown_actor(creator),
         "lastUpdatedBy": shown_actor(record.get("lastUpdatedBy", creator)),
     }
+
+
+def last_changed(record: dict) -> str:
+    """When a record was changed last: when it was made, unless it says another."""
+    return record.get("dateLastUpdated") or record["dateCreated"]
 
 
 def _given(record: dict, names: Iterable[str]) -> dict:
