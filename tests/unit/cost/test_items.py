@@ -67,5 +67,5 @@ def test_an_assignment_is_less_than_a_kilobyte() -> None:
         record = role_rules.new_assignment(of_org, USER, None, "2027-11-30T00:00:00.000Z", None, CHANGE, departures=1)
         later = Change(str(uuid.uuid4()), str(uuid.uuid4()), NOW).next(record)
         for one in (record, {**record, **later}):
-            put = role_store.assign_steps("permissions", one, None, CHANGE)[0][0]
+            put = role_store.assign_steps("permissions", one, {**of_org, "version": 1}, None, CHANGE)[0][0]
             assert item_bytes(encode_item(put.item)) < WRITE_BLOCK, role["name"]
