@@ -11,6 +11,7 @@ import resource
 import shlex
 import shutil
 import signal
+import socket
 import sys
 import sysconfig
 import tempfile
@@ -28,7 +29,7 @@ ACCOUNT_ID = "000000000000"
 HOST = "127.0.0.1"
 HEALTH_PATH = "/_ministack/health"
 _SETTLE_SECONDS = 2.0
-_IDLE_SECONDS = 75.0
+_IDLE_SECONDS = 75
 
 # What the emulator's process may keep of its caller's environment: nothing that names an AWS account, a profile,
 # a proxy or a Python path.
@@ -118,7 +119,6 @@ async def _serve(folder: Path, port: int, certificate: Path, key: Path) -> None:
     # MiniStack reads its environment while it is imported, so not before now.
     from ministack.app import app
 
-    from bbws_access.local_aws import web
     from bbws_access.local_aws.shims import install_shims
     from bbws_access.local_aws.snapshot import Snapshots
 
@@ -158,15 +158,52 @@ async def _serve(folder: Path, port: int, certificate: Path, key: Path) -> None:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, stopped.set)
     _collect_seldom()
-    await web.start(watched_app, HOST, port, str(certificate), str(key), _IDLE_SECONDS)
+    listener = socket.create_server((HOST, port), backlog=512)
+    serving = await _listen(watched_app, listener, certificate, key)
     logging.getLogger("local-aws").info("listening on https://%s:%s", HOST, port)
-    await stopped.wait()
+    stopping = asyncio.create_task(stopped.wait())
+    await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if not stopping.done():
+        raise LocalAwsError("the local AWS stopped listening")
     await requests.settle(_SETTLE_SECONDS)
     await asyncio.to_thread(snapshots.close)
     logging.getLogger("local-aws").info("stopped, state saved")
     logging.shutdown()
     # Closing the kept-alive TLS connections of clients politely can take half a minute, and nothing is left to save.
     os._exit(0)
+
+
+async def _listen(app: Callable[..., Any], listener: socket.socket, certificate: Path, key: Path) -> asyncio.Task[None]:
+    """Serve an ASGI application over TLS; the task ends when that does. Raises LocalAwsError where it cannot."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        """Leaves the process's signals to those who save its state."""
+
+        def capture_signals(self) -> contextlib.AbstractContextManager[None]:
+            return contextlib.nullcontext()
+
+    config = uvicorn.Config(
+        app,
+        ssl_certfile=certificate,
+        ssl_keyfile=str(key),
+        http="httptools",
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        timeout_keep_alive=_IDLE_SECONDS,
+        access_log=False,
+        server_header=False,
+        log_config=None,
+    )
+    server = Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started:
+        if serving.done():
+            serving.result()
+            raise LocalAwsError("the local AWS did not start")
+        await asyncio.sleep(0.01)
+    return serving
 
 
 def _collect_seldom() -> None:
