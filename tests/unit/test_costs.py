@@ -29,7 +29,9 @@ from tests.support.tables import REGION
 from tests.support.teams import Organisation
 from tests.support.units import units_of
 
-# Requests and read units. Whoever makes an operation dearer says so here, and why it is worth it.
+# Requests and read units. Whoever makes an operation dearer says so here, and why it is worth it: changing or ending a
+# role or a team role asks for the counts of those who hold it, which lie in 32 parts so that no item takes everybody
+# who joins (docs/decisions/0039-no-item-that-everybody-writes.md).
 COSTS = {
     "getHealth": (1, 0.5),
     "listPermissions": (5, 9),
@@ -45,9 +47,9 @@ COSTS = {
     "createRole": (7, 9),
     "seedRoles": (8, 13),
     "getRole": (4, 8),
-    "updateRole": (7, 11),
-    "deleteRole": (5, 9),
-    "replaceRolePermissions": (7, 11),
+    "updateRole": (8, 14),
+    "deleteRole": (6, 12),
+    "replaceRolePermissions": (8, 14),
     "previewRole": (13, 16.5),
     "listRoleUsers": (5, 8.5),
     "listTeams": (6, 8),
@@ -58,8 +60,8 @@ COSTS = {
     "listTeamRoles": (5, 7),
     "createTeamRole": (6, 8),
     "getTeamRole": (4, 8),
-    "updateTeamRole": (5, 9),
-    "deleteTeamRole": (5, 9),
+    "updateTeamRole": (6, 12),
+    "deleteTeamRole": (6, 12),
     "listTeamMembers": (6, 8.5),
     "addTeamMember": (7, 12),
     "getTeamMember": (5, 10),
@@ -106,9 +108,9 @@ def test_no_operation_costs_more_than_it_did(name: str, place: Place) -> None:
     assert (cost.reads, cost.writes) <= (limit.reads, limit.writes)
 
 
-def test_half_of_the_operations_take_five_requests_or_fewer() -> None:
+def test_half_of_the_operations_take_six_requests_or_fewer() -> None:
     assert COSTS.keys() == load_contract().operations.keys()
-    assert statistics.median(requests for requests, _ in COSTS.values()) <= 5
+    assert statistics.median(requests for requests, _ in COSTS.values()) <= 6
 
 
 # An organisation at its limits
