@@ -48,7 +48,7 @@ run "dev" {
   }
 
   assert {
-    condition     = alltrue([for policy in values(output.policies) : !strcontains(policy, "Scan") && !strcontains(policy, "Batch") && !strcontains(policy, "PartiQL") && !strcontains(policy, "dynamodb:*")])
+    condition     = alltrue([for policy in values(output.policies) : !strcontains(policy, "Scan") && !strcontains(policy, "BatchWrite") && !strcontains(policy, "PartiQL") && !strcontains(policy, "dynamodb:*")])
     error_message = "Nothing may go round the leading keys."
   }
 
