@@ -49,7 +49,7 @@ def test_api_calls_signed_in_and_says_by_its_exit_code_how_it_went(dev: Deployme
     assert refused.returncode == 1
     head, _, body = refused.stdout.partition("\n\n")
     assert head.startswith("HTTP 400 ")
-    assert "Content-Type: application/json" in head
+    assert "content-type: application/json" in head.lower()
     assert json.loads(body)["error"]["code"] == "VALIDATION_ERROR"
     anonymous = dev.tool("api", "GET", roles, "--anonymous", check=False)
     assert (anonymous.returncode, json.loads(anonymous.stdout)["error"]["code"]) == (1, "UNAUTHORIZED")

@@ -194,6 +194,7 @@ async def _listen(app: Callable[..., Any], listener: socket.socket, certificate:
         timeout_keep_alive=_IDLE_SECONDS,
         access_log=False,
         server_header=False,
+        date_header=False,
         log_config=None,
     )
     server = Server(config)
