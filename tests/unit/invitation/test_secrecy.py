@@ -69,7 +69,7 @@ def test_it_is_in_no_log_record_message_or_metric(
         assert secret not in stored
         assert not any(secret in body for body in bodies)
         assert tokens.token_hash(each) in stored
-    # What is not looked for is not found: the lines are there, and say which route it was.
+    # What is not looked for is not found: the lines are there, and say which operation it was.
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
-    assert {"/invitations/{token}", "/invitations/{token}/accept"} <= {line.get("resource") for line in lines}
+    assert {"readInvitation", "acceptInvitation"} <= {line.get("operation") for line in lines}
     assert any(line["message"] == "Unexpected error" for line in lines)

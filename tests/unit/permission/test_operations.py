@@ -187,6 +187,7 @@ class TestCreate:
             "permissions": [],
             "permissionSets": [set_id],
             "active": True,
+            "version": 1,
         }
         world.put(role)
         world.assign(manager, "role-sets", org)
@@ -393,6 +394,7 @@ class TestDelete:
                 "permissions": [],
                 "permissionSets": [made["setId"]],
                 "active": True,
+                "version": 1,
             }
         )
         user = world.user()
