@@ -377,7 +377,8 @@ WIRING = {
     "no second factor": (
         "main.tf", "= var.multi_factor_authentication", '= "OPTIONAL"', "environment-table", "second factor"),
     "no web ACL": ("main.tf", "= module.inputs.web_acl\n", "= null\n", "environment-table", "web ACL"),
-    "always debugging": ("main.tf", "LOG_LEVEL    = var.log_level", 'LOG_LEVEL    = "DEBUG"', "environment-table", "LOG_LEVEL"),
+    "always debugging": (
+        "main.tf", "LOG_LEVEL    = var.log_level", 'LOG_LEVEL    = "DEBUG"', "environment-table", "LOG_LEVEL"),
     "a short lock": (
         "main.tf",
         "  object_lock               = module.inputs.audit_object_lock\n"

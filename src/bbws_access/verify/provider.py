@@ -29,6 +29,9 @@ PATIENCE = 30.0
 # one removes the folder of all.
 _GUARD = '"$0" -debug & read -r _; kill -KILL $!; wait; rm -rf "$TMPDIR"; rmdir "${TMPDIR%/*}" 2> /dev/null'
 _CHUNK = 1 << 18
+# Seconds to wait for a provider whose connection is just ending, before another one is started. Terraform gives up a
+# connection on which nothing came for 20.
+_SOON = 0.5
 
 
 @dataclass
@@ -64,10 +67,6 @@ class _Process:
         (told,) = self.said.values()
         return told["Addr"]["String"]
 
-    @property
-    def works(self) -> bool:
-        return self.process.poll() is None
-
     def end(self) -> None:
         try:
             self.process.communicate(timeout=PATIENCE)
@@ -87,7 +86,7 @@ class Providers:
         self._socket = socket.socket(socket.AF_UNIX)
         self._free: list[_Process] = []
         self._all: list[_Process] = []
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._opening = threading.Lock()
         self._closed = False
         self._addresses: dict[Path, str | None] = {}
@@ -133,13 +132,17 @@ class Providers:
         path = str(Path(first.address).with_name("s"))
         self._socket.bind(path)
         self._socket.listen(64)
-        self._free.append(first)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._give_back(first)
+        for run in (self._accept, self._start_spare):
+            threading.Thread(target=run, daemon=True).start()
         ((name, told),) = first.said.items()
         return json.dumps({name: told | {"Addr": told["Addr"] | {"String": path}}})
 
     def _start(self) -> _Process | None:
-        process = _Process.start(self._binary, self._environment, Path(self._folder.name))
+        try:
+            process = _Process.start(self._binary, self._environment, Path(self._folder.name))
+        except FileNotFoundError:
+            return None  # closed meanwhile: the folder is gone
         with self._lock:
             if process and self._closed:
                 process.end()
@@ -148,14 +151,21 @@ class Providers:
                 self._all.append(process)
         return process
 
+    def _start_spare(self) -> None:
+        """Terraform asks for a second one while the connection of the first is ending: it need not wait for a start."""
+        if spare := self._start():
+            self._give_back(spare)
+
+    def _give_back(self, process: _Process) -> None:
+        with self._lock:
+            self._free.append(process)
+            self._lock.notify()
+
     def _take(self) -> _Process | None:
-        while True:
-            with self._lock:
-                process = self._free.pop() if self._free else None
-            if process is None:
-                return self._start()
-            if process.works:
-                return process
+        with self._lock:
+            if self._lock.wait_for(lambda: self._free or self._closed, _SOON) and self._free:
+                return self._free.pop()
+        return self._start()
 
     def _accept(self) -> None:
         while True:
@@ -166,20 +176,19 @@ class Providers:
             threading.Thread(target=self._serve, args=(asking,), daemon=True).start()
 
     def _serve(self, asking: socket.socket) -> None:
-        process = self._take()
-        with asking, socket.socket(socket.AF_UNIX) as answering:
-            if process is None:
+        with asking:
+            while process := self._take():
+                with socket.socket(socket.AF_UNIX) as answering:
+                    try:
+                        answering.connect(process.address)
+                    except OSError:
+                        continue  # it is no more: the next one
+                    back = threading.Thread(target=_pass_on, args=(answering, asking), daemon=True)
+                    back.start()
+                    _pass_on(asking, answering)
+                    back.join()
+                self._give_back(process)
                 return
-            try:
-                answering.connect(process.address)
-            except OSError:
-                return
-            back = threading.Thread(target=_pass_on, args=(answering, asking), daemon=True)
-            back.start()
-            _pass_on(asking, answering)
-            back.join()
-        with self._lock:
-            self._free.append(process)
 
 
 def _pass_on(source: socket.socket, target: socket.socket) -> None:
