@@ -90,7 +90,7 @@ def _saved(snapshots: object, folder: Path) -> list[float]:
     watcher = threading.Thread(target=watch)
     watcher.start()
     began = time.process_time()
-    snapshots.save()  # type: ignore[attr-defined]
+    snapshots.save()  # type: ignore[attr-defined] - an older build, whose type is another
     cpu = time.process_time() - began
     stopped.set()
     watcher.join()
