@@ -17,8 +17,12 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.holdings import _checked_out
+
+if TYPE_CHECKING:
+    from bbws_access.local_aws.snapshot import Snapshots
 
 ROOT = Path(__file__).resolve().parents[1]
 ONLY_BY_NAME = True
@@ -75,7 +79,7 @@ def _measure(folder: Path) -> dict[str, list[float]]:
     return figures
 
 
-def _saved(snapshots: object, folder: Path) -> list[float]:
+def _saved(snapshots: Snapshots, folder: Path) -> list[float]:
     gaps, stopped = [0.0], threading.Event()
 
     def watch() -> None:
@@ -90,7 +94,7 @@ def _saved(snapshots: object, folder: Path) -> list[float]:
     watcher = threading.Thread(target=watch)
     watcher.start()
     began = time.process_time()
-    snapshots.save()  # type: ignore[attr-defined] - an older build, whose type is another
+    snapshots.save()
     cpu = time.process_time() - began
     stopped.set()
     watcher.join()
