@@ -50,7 +50,7 @@ COSTS = {
     "updateRole": (8, 14),
     "deleteRole": (6, 12),
     "replaceRolePermissions": (8, 14),
-    "previewRole": (13, 16.5),
+    "previewRole": (9, 14.5),
     "listRoleUsers": (5, 8.5),
     "listTeams": (6, 8),
     "createTeam": (5, 6),

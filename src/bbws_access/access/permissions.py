@@ -21,6 +21,7 @@ def covers(held: str, wanted: str) -> bool:
     return held.endswith(":*") and len(held) > 2 and wanted.startswith(held[:-1])
 
 
+@lru_cache(maxsize=1024)
 def expand(held: str) -> frozenset[str]:
     """The catalogue's permissions that a name or wildcard stands for; empty when there is none."""
     return frozenset(name for name in _catalogue() if covers(held, name))
@@ -29,6 +30,11 @@ def expand(held: str) -> frozenset[str]:
 def expand_all(held: Iterable[str]) -> frozenset[str]:
     """The catalogue's permissions that several names and wildcards stand for."""
     return frozenset().union(*map(expand, held))
+
+
+def gives_any(held: Iterable[str], wanted: frozenset[str]) -> bool:
+    """Whether names and wildcards stand for any of some permissions of the catalogue."""
+    return any(name in wanted or (name.endswith(EVERYTHING) and expand(name) & wanted) for name in held)
 
 
 def is_known(name: str) -> bool:

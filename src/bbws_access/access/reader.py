@@ -9,22 +9,24 @@ read again, now with the right ids: whatever decides has been read in one wait (
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 
 from bbws_access.access.departures import Departures, departures_read
-from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership
+from bbws_access.access.grants import NO_TEAM, ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership
+from bbws_access.access.permissions import gives_any
 from bbws_access.access.remembered import Definition, Remembered
 from bbws_access.kernel.contract import platform_roles, platform_sets
 from bbws_access.kernel.dynamodb import MOST_IN_BATCH, Call, Database, DatabaseUnavailable, Get, Page, Query
 from bbws_access.kernel.ids import is_valid_id
-from bbws_access.kernel.keys import key, partition
+from bbws_access.kernel.keys import key, partition, sort_prefix
 from bbws_access.kernel.settings import Settings
 
 _ORGANISATIONS_AT_ONCE = 11  # the default one and ten hinted
 _FIRST = 6  # of an organisation's definitions of a kind: those that it started with are the oldest
 _PATIENCE = 2  # times a database's own deadline, for all waits together: a function must live to say that it failed
+_MOST_BY_KEY = 20  # of one person's assignments: each costs a unit, where a query costs one for several
 _MOST_WAITS = 10  # for definitions that name others while somebody keeps changing them
 
 _ROLE, _SET, _TEAM_ROLE = "OrganisationRole", "PermissionSet", "TeamRoleDefinition"
@@ -114,24 +116,72 @@ def access_in(
     return reading.finish(_user_calls(settings, user_id), first, _ById(settings, ()), results)
 
 
+def definition_calls(settings: Settings, org_id: str) -> list[Query]:
+    """The reads of an organisation's roles and permission sets, which `read_others_in` needs all of."""
+    return [_definitions_read(settings, entity, org_id) for entity in (_ROLE, _SET)]
+
+
 def read_others_in(
-    database: Database, settings: Settings, user_ids: Iterable[str], org_id: str, *, now: datetime
+    database: Database,
+    settings: Settings,
+    org_id: str,
+    definitions: Sequence[Iterable[dict]],
+    places: Iterable[tuple[str, str | None]],
+    wanted: frozenset[str],
+    *,
+    whole: Collection[str] = (),
+    now: datetime,
 ) -> dict[str, Access]:
-    """What several users hold in one organisation, by user. Reads all its definitions. Raises DatabaseError."""
-    users = list(dict.fromkeys(user_ids))
-    if not users:
-        return {}
-    calls = [call for user_id in users for call in _user_calls(settings, user_id)]
-    width = len(calls) // len(users)
-    shared = organisation_calls(settings, org_id)
-    results = _complete(database, [*calls, *shared], database.parallel([*calls, *shared]))
-    definitions = _Definitions([org_id])
-    for entity, found in zip(_entities(settings), results[len(calls) :], strict=True):
-        definitions.add(entity, org_id, found, whole=True)
-    return {
-        user_id: _Held(user_id, results[n * width : (n + 1) * width], now).access(definitions)
-        for n, user_id in enumerate(users)
-    }
+    """What gives several users any of some permissions in an organisation, by user: to be shown, not to decide.
+
+    definitions: all that `definition_calls` find
+    places: each user, with a team or None; what reaches no place that is named with the user is not looked for
+    wanted: permissions, no wildcards      whole: of whom platform roles are asked, too
+    An assignment's key says whose it is, of which role and where. So what may matter is read by its keys, a hundred in
+    a request; only of somebody for whom these would be too many, all that they have. Raises DatabaseError.
+    """
+    defined = _Definitions([org_id])
+    for entity, records in zip((_ROLE, _SET), definitions, strict=True):
+        defined.add(entity, org_id, records, whole=True)
+    roles = [
+        role
+        for role in definitions[0]
+        if defined.role(org_id, role["roleId"]) and gives_any(defined.permissions_of(role, org_id)[0], wanted)
+    ]
+    platform = [one["roleId"] for one in platform_roles().values() if gives_any(one["permissions"], wanted)]
+    table = settings.permissions_table
+    calls: list[list[Call]] = []
+    users: dict[str, dict[str | None, None]] = {}
+    for user_id, team_id in places:
+        users.setdefault(user_id, {None: None})[team_id] = None
+    for user_id, teams in users.items():
+        given: list[Call] = [
+            Get(
+                table,
+                key("UserRoleAssignment", userId=user_id, orgId=org_id, roleId=role["roleId"], teamId=team or NO_TEAM),
+            )
+            for team in teams
+            for role in roles
+            if team or role.get("scope") == ORGANISATION
+        ]
+        if len(given) > _MOST_BY_KEY:
+            prefix = sort_prefix("UserRoleAssignment", orgId=org_id)
+            given = [_what_counts(table, partition("UserRoleAssignment", userId=user_id), prefix, _ASSIGNED)]
+        everywhere = [
+            Get(table, key("PlatformRoleAssignment", userId=user_id, roleId=role_id))
+            for role_id in (platform if user_id in whole else ())
+        ]
+        calls += [[departures_read(table, user_id)], given, everywhere]
+    flat = [call for some in calls for call in some]
+    found = iter(_complete(database, flat, database.parallel(flat)))
+    answers = [[next(found) for _ in some] for some in calls]
+    result = {}
+    for n, user_id in enumerate(users):
+        [left], given, everywhere = answers[3 * n : 3 * n + 3]
+        held = [record for one in given for record in (one if isinstance(one, list) else [one]) if record is not None]
+        records = [left, held, [record for record in everywhere if record is not None]]
+        result[user_id] = _Held(user_id, records, now).access(defined)
+    return result
 
 
 def organisation_calls(settings: Settings, org_id: str) -> list[Query]:

@@ -79,8 +79,12 @@ def seen_by(caller: Access, access: Access, org_id: str) -> Access:
     All of it is for the user, and for who sees the users of every organisation. Anybody else learns what the
     organisation gave: an id is easily had, so more would tell of strangers whether they are with another customer.
     """
-    everything = caller.user_id == access.user_id or caller.holds("user:read", None) is not None
-    return access if everything else access.within(org_id)
+    return access if sees_all_of(caller, access.user_id) else access.within(org_id)
+
+
+def sees_all_of(caller: Access, user_id: str) -> bool:
+    """Whether a caller may learn more of a user than what one organisation gave."""
+    return caller.user_id == user_id or caller.holds("user:read", None) is not None
 
 
 def explain(match: tuple[Operation, dict[str, str]] | None, access: Access, *, limited: bool = False) -> dict:

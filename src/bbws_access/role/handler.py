@@ -9,7 +9,7 @@ from bbws_access.access import identity
 from bbws_access.access.departures import Departures, departures_read
 from bbws_access.access.granting import check_ceiling, granted_until, text_of_end
 from bbws_access.access.grants import Access, end_of, in_force
-from bbws_access.access.reader import access_in, calls_in, read_others_in
+from bbws_access.access.reader import access_in, calls_in, definition_calls, read_others_in
 from bbws_access.kernel.contract import load_contract
 from bbws_access.kernel.dynamodb import Call, Page, Query
 from bbws_access.kernel.errors import Conflict, NotFound
@@ -232,7 +232,8 @@ def _preview_reads(request: Request) -> list[Call]:
     size = page_size(request.query)
     return [
         *_existing_reads(request),
-        store.permission_sets(table, org_id),
+        *definition_calls(request.settings, org_id),
+        store.USES.read(table, org_id, role_id),
         _page_of_role(request, store.assignments_of_role(table, org_id, role_id, True, timestamp(request.now), size)),
     ]
 
@@ -241,31 +242,43 @@ def _preview_reads(request: Request) -> list[Call]:
 def preview_role(request: Request) -> dict:
     """What a change would do. Nothing is written."""
     rules.check_changeable(request.path["roleId"])
+    database, now, org_id = request.database, request.now, request.path["orgId"]
     stored = _existing(request, request.prefetched)
     proposed = rules.proposed_role(stored, request.body)
-    sets = _sets(request, request.prefetched[3], stored, proposed)
+    queries, reads = _preview_reads(request), request.prefetched
+    roles, held = (database.rest_of(queries[n], reads[n]) for n in (3, 4))
+    sets = _sets(request, Page(held, None, len(held)), stored, proposed)
     rules.check_content(stored, proposed, sets)
-    then, now = rules.granted_then_and_now(stored, proposed, sets)
-    found, cursor = page_of(request, _preview_reads(request)[4], request.prefetched[4])
-    users = [assignment["userId"] for assignment in found]
-    held = read_others_in(request.database, request.settings, users, stored["organisationId"], now=request.now)
-    seen = {user: effective.seen_by(request.access, access, stored["organisationId"]) for user, access in held.items()}
+    then, before = rules.granted_then_and_now(stored, proposed, sets)
+    found, cursor = page_of(request, queries[6], reads[6])
+    places = [(one["userId"], one.get("teamId")) for one in found]
+    others = read_others_in(
+        database,
+        request.settings,
+        org_id,
+        (roles, held),
+        places,
+        preview.difference(then, before),
+        whole={user_id for user_id, _ in places if effective.sees_all_of(request.access, user_id)},
+        now=now,
+    )
     items = [
-        preview.effect(assignment, seen[assignment["userId"]], then, now)
+        preview.effect(assignment, others[assignment["userId"]], then, before)
         for assignment in found
-        if held[assignment["userId"]].departures.lets(assignment)
+        if others[assignment["userId"]].departures.lets(assignment)
     ]
     in_use = stored["active"] and not proposed["active"] and bool(found or "startAt" in request.query)
     switch = lacking_for_switch(request, stored, proposed, **_SWITCHED_BY)
     lacking = list(dict.fromkeys([*switch, *rules.lacking(stored, proposed, sets, request.access)]))
     actions = {"update": "updateRole", "permissions": "replaceRolePermissions", "users": "listRoleUsers"}
     return {
-        "organisationId": stored["organisationId"],
+        "organisationId": org_id,
         "roleId": stored["roleId"],
         "version": stored["version"],
         "allowed": not lacking and not in_use,
         "missing": lacking,
         "roleInUse": in_use,
+        "total": store.USES.total(reads[5]),
         "gaining": sum(bool(item["gained"]) for item in items),
         "losing": sum(bool(item["lost"]) for item in items),
         **list_response(items, cursor, page_links(request, cursor, {"role": "getRole", **actions})),

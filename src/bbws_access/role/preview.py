@@ -8,10 +8,18 @@ from bbws_access.access.grants import Access
 from bbws_access.access.permissions import expand_all
 
 
+def difference(then: Iterable[str], now: Iterable[str]) -> frozenset[str]:
+    """The permissions that a change gives or takes. Of what else somebody holds, only these matter.
+
+    then, now: what the role grants, wildcards as written
+    """
+    return expand_all(then) ^ expand_all(now)
+
+
 def effect(assignment: dict, access: Access, then: Iterable[str], now: Iterable[str]) -> dict:
     """What the user of an assignment gains and loses, in its team or in the organisation, as answers show it.
 
-    access: all that the user holds in the organisation      then, now: what the role grants, wildcards as written
+    access: what gives the user any of the difference there      then, now: as for `difference`
     What other assignments give there is neither gained nor lost.
     """
     org_id, team_id = assignment["organisationId"], assignment.get("teamId")

@@ -13,7 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bbws_access.access.reader import REMEMBERED, access_in, calls_in, read_access, read_access_in, read_others_in
+from bbws_access.access.grants import Access
+from bbws_access.access.permissions import expand, expand_all
+from bbws_access.access.reader import (
+    REMEMBERED,
+    access_in,
+    calls_in,
+    definition_calls,
+    read_access,
+    read_access_in,
+    read_others_in,
+)
 from bbws_access.kernel.contract import platform_roles, platform_sets
 from bbws_access.kernel.dynamodb import Get, Page, Query
 from bbws_access.kernel.keys import key
@@ -272,15 +282,13 @@ class Question(NamedTuple):
             return held(read_access(tables, where, self.user, self.hint, now=NOW))
         if self.way == "in":
             return held(read_access_in(tables, where, self.user, self.org, now=NOW)[0])
-        if self.way == "with others' reads":
-            results = tables.parallel(calls_in(where, self.user, self.org))
-            return held(access_in(tables, where, self.user, self.org, results, now=NOW))
-        return held(read_others_in(tables, where, [*USERS], self.org, now=NOW)[self.user])
+        results = tables.parallel(calls_in(where, self.user, self.org))
+        return held(access_in(tables, where, self.user, self.org, results, now=NOW))
 
 
 question = st.builds(
     Question,
-    st.sampled_from(["everywhere", "in", "in", "with others' reads", "several"]),
+    st.sampled_from(["everywhere", "in", "in", "with others' reads"]),
     st.sampled_from(USERS),
     _org,
     st.lists(st.sampled_from([*ORGS, "org-never"]), max_size=2).map(tuple),
@@ -332,6 +340,90 @@ def test_what_decides_was_all_there_at_one_moment(
     if len(tables.seen) == 1:
         had = kinds
     assert found == model(_without(last, asked.user, kinds - had), asked.user, asked.scope(), asked.teams)
+
+
+# Of others, what a change to a role can touch
+
+
+class Others(NamedTuple):
+    """Whose other roles are looked for, where, and which permissions these may grant."""
+
+    org: str
+    places: tuple[tuple[str, str | None], ...]
+    wanted: frozenset[str]
+    whole: frozenset[str]
+
+    def asked(self, tables: Tables) -> dict[str, Access]:
+        calls = definition_calls(SETTINGS, self.org)
+        defined = [page.items for page in tables.parallel(calls)]
+        return read_others_in(tables, SETTINGS, self.org, defined, self.places, self.wanted, whole=self.whole, now=NOW)
+
+
+others = st.builds(
+    Others,
+    _org,
+    st.lists(st.tuples(st.sampled_from(USERS), st.sampled_from([None, *TEAMS])), unique=True, max_size=4).map(tuple),
+    st.lists(st.sampled_from([*sorted(expand("role:*")), "org:read", "site:read"]), max_size=3).map(frozenset),
+    st.lists(st.sampled_from(USERS), max_size=2).map(frozenset),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(changes, others, st.sampled_from([0, 2, 20]))
+def test_of_others_it_finds_what_matters_there_by_keys_and_by_queries(
+    before: list[Change], asked: Others, most: int
+) -> None:
+    tables = Tables({})
+    for one in before:
+        one(tables.state)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bbws_access.access.reader._MOST_BY_KEY", most)
+        found = asked.asked(tables)
+    assert found.keys() == {user for user, _ in asked.places}
+    for user, team in asked.places:
+        grants = model(tables.state, user, [asked.org]).grants
+        granted = [
+            expand_all(permissions)
+            for _, scope, _, there, permissions in grants
+            if scope == "ORGANISATION"
+            or (scope == "TEAM" and there == team)
+            or (scope == "PLATFORM" and user in asked.whole)
+        ]
+        seen = expand_all(found[user].permissions_in(asked.org, team))
+        assert seen & asked.wanted == frozenset().union(*granted) & asked.wanted
+        left = tables.state.get(place("permissions", "Departures", userId=user), {"places": {}})["places"]
+        times = sum(left.get(one, {"count": 0})["count"] for one in (asked.org, "EVERYWHERE"))
+        assert found[user].departures.count(asked.org) == times
+        assert user in asked.whole or not found[user].is_platform()
+
+
+class TestHowMuchIsAskedOfOthers:
+    def ask(self, state: State, users: int, wanted: set[str], team: str | None = None, **more) -> tuple[int, int]:
+        """Items by their keys, and queries, beside those of the definitions; all in one wait."""
+        tables = Tables(state)
+        places = tuple((f"user-{n}", team) for n in range(users))
+        Others("org-a", places, frozenset(wanted), frozenset(more.get("whole", ()))).asked(tables)
+        assert len(tables.calls) == 2
+        kinds = [type(call) for call in tables.calls[1]]
+        return kinds.count(Get), kinds.count(Query)
+
+    def test_nothing_but_departures_where_no_other_role_gives_it(self) -> None:
+        assert self.ask(_organisation(500), 100, {"site:publish"}) == (100, 0)
+        assert self.ask(_organisation(500), 100, set()) == (100, 0)
+
+    def test_a_key_for_each_role_that_does(self) -> None:
+        state = _organisation(500, sets=3)
+        assert self.ask(state, 100, {"site:read"}) == (100 * (1 + 3), 0)
+        assert self.ask(state, 100, {"site:read"}, "team-0") == (100 * (1 + 3 + 3), 0)
+
+    def test_one_query_each_where_very_many_do(self) -> None:
+        assert self.ask(_organisation(20), 100, {"org:read"}) == (100 * 21, 0)
+        assert self.ask(_organisation(21), 100, {"org:read"}) == (100, 100)
+
+    def test_platform_roles_only_where_they_are_shown_and_give_it(self) -> None:
+        state = _organisation(1)
+        assert self.ask(state, 2, {"site:publish"}, whole=("user-0",))[0] > self.ask(state, 2, {"site:publish"})[0]
+        assert self.ask(state, 2, set(), whole=("user-0",)) == (2, 0)
 
 
 # How much is asked
