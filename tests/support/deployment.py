@@ -162,7 +162,7 @@ class Deployment:
         client, table = self.client("dynamodb"), self.status["tables"]["invitations"]
         for page in client.get_paginator("scan").paginate(TableName=table):
             for item in page["Items"]:
-                if item["entityType"]["S"] == "TokenRate":
+                if item["entityType"]["S"] in ("TokenRate", "TokenFailureRate"):
                     client.delete_item(TableName=table, Key={name: item[name] for name in ("PK", "SK")})
 
     def letter(self, to: str, subject: str = "") -> Letter:

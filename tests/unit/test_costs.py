@@ -76,7 +76,7 @@ COSTS = {
     "reviewAccess": (9, 10),
     "checkAccess": (10, 13),
     "listInvitations": (5, 7),
-    "createInvitation": (16, 21),
+    "createInvitation": (16, 22),  # counted in a day, too (0040)
     "getInvitation": (4, 7),
     "updateInvitation": (5, 7),
     "deleteInvitation": (5, 7),

@@ -22,12 +22,25 @@ from bbws_access.team import store as team_store
 
 
 def find(request: Request) -> dict:
-    """The invitation that the request's token is for. Raises RATE_LIMITED or INVITATION_NOT_FOUND."""
+    """The invitation that the request's token is for. Raises RATE_LIMITED or INVITATION_NOT_FOUND.
+
+    What is no token counts for the address, and keeps nobody with a token from using it: an office has one address.
+    Each use of one invitation counts, so nobody tries more tokens for it than before.
+    """
+    try:
+        return _found(request)
+    except NotFound:
+        store.count_failure(request.database, request.settings.invitations_table, request.source_ip, request.now)
+        raise
+
+
+def _found(request: Request) -> dict:
     table, token = request.settings.invitations_table, request.path["token"]
     said = tokens.invitation_of(token)
-    reads = [] if said is None else [store.token(table, tokens.token_hash(token)), store.invitation(table, *said)]
-    results = store.count_attempt(request.database, table, request.source_ip, request.now, reads)
-    known, found = results or (None, None)
+    if said is None:
+        raise rules.no_invitation()
+    reads = [store.token(table, tokens.token_hash(token)), store.invitation(table, *said)]
+    known, found = store.count_use(request.database, table, request.source_ip, said[1], request.now, reads)
     if known is None or not tokens.is_hash_of(known["tokenHash"], token):
         raise rules.no_invitation()
     if (known["organisationId"], known["invitationId"]) != said:

@@ -71,7 +71,7 @@ def _new_reads(request: Request) -> list[Call]:
     table, org_id, body = request.settings.invitations_table, request.path["orgId"], request.body
     return [
         store.pending(table, org_id, rules.normal_email(body["email"])),
-        store.creations(table, org_id, request.now),
+        *store.creations(table, org_id, request.now),
         *offers.reads(request.settings, org_id, body["roleId"], body.get("teamId")),
     ]
 
@@ -83,18 +83,18 @@ def create_invitation(request: Request) -> Response:
     mail.check_configured(request.settings)
     rules.check_team_given(body)
     invitation_id = new_id("invitation")
-    calls = _new_reads(request)[2:]
+    calls = _new_reads(request)[3:]
     invited: dict[str, object] | None = None
 
     def create(reads: list) -> dict:
         nonlocal invited
-        pending, creations, *rest = reads
+        pending, in_day, in_minute, *rest = reads
         offer = offers.resolve(
             request.database, calls, rest, body["roleId"], body.get("teamId"), body.get("teamRoleId")
         )
         offer = offers.check_may_offer(request.access, offer)
         rules.check_none_pending(pending, request.now)
-        rules.check_creations(creations, request.now)
+        rules.check_creations(in_day, in_minute, request.now)
         record = rules.new_invitation(
             org_id, invitation_id, body, offer.names(), request.caller.email, change, departures=_left(request)
         )

@@ -15,9 +15,12 @@ QUEUED, SENT, BOUNCED, COMPLAINED = "QUEUED", "SENT", "BOUNCED", "COMPLAINED"
 LASTS = timedelta(days=7)
 MOST_RESENDS = 3
 TOKENS_STAY = timedelta(hours=24)  # beyond the end of the invitation, so that its reader learns what became of it
-CREATIONS_A_MINUTE = 10
-ATTEMPTS_A_MINUTE = 5
-COUNTERS_STAY = timedelta(hours=1)
+# Why so many: docs/decisions/0040-a-companys-first-day.md
+CREATIONS_A_MINUTE = 600
+CREATIONS_A_DAY = 20_000
+USES_A_MINUTE = 5  # of one invitation's tokens by one address
+FAILURES_A_MINUTE = 5  # of one address
+COUNTERS_STAY = timedelta(hours=1)  # beyond the time that they count
 DEFAULT_TEAM_ROLE = "MEMBER"
 
 
@@ -165,10 +168,12 @@ def invited_person(invitation: dict) -> str:
     return f"{INVITED}{invitation['email']}"
 
 
-def check_creations(counted: dict | None, now: datetime) -> None:
-    """Raises RATE_LIMITED where the minute is full already; the transaction makes sure of it."""
-    if counted is not None and counted["count"] >= CREATIONS_A_MINUTE:
-        raise too_many_creations(now)
+def check_creations(in_day: dict | None, in_minute: dict | None, now: datetime) -> None:
+    """Raises RATE_LIMITED where the day or the minute is full already; the transaction makes sure of it."""
+    if in_day is not None and in_day["count"] >= CREATIONS_A_DAY:
+        raise too_many_in_day(now)
+    if in_minute is not None and in_minute["count"] >= CREATIONS_A_MINUTE:
+        raise too_many_in_minute(now)
 
 
 def token_record(tokens_hash: str, invitation: dict, now: datetime) -> dict:
@@ -206,9 +211,19 @@ def minute(now: datetime) -> str:
     return timestamp(now)[:16]
 
 
+def day(now: datetime) -> str:
+    """The day that a counter counts, of UTC."""
+    return timestamp(now)[:10]
+
+
 def seconds_left(now: datetime) -> int:
     """Until the minute ends, at least 1."""
     return 60 - now.second
+
+
+def seconds_left_of_day(now: datetime) -> int:
+    """Until the day ends, at least 1."""
+    return 60 * (24 * 60 - now.hour * 60 - now.minute) - now.second
 
 
 def address_of(source: str) -> str:
@@ -224,20 +239,29 @@ def address_of(source: str) -> str:
     return str(address)
 
 
-def too_many_creations(now: datetime) -> TooManyRequests:
-    return _too_many("invitations of an organisation a minute", CREATIONS_A_MINUTE, now)
+def too_many_in_minute(now: datetime) -> TooManyRequests:
+    return _too_many("invitations of an organisation a minute", CREATIONS_A_MINUTE, "minute", seconds_left(now))
 
 
-def too_many_attempts(now: datetime) -> TooManyRequests:
-    return _too_many("attempts per minute from one address", ATTEMPTS_A_MINUTE, now)
+def too_many_in_day(now: datetime) -> TooManyRequests:
+    return _too_many("invitations of an organisation a day", CREATIONS_A_DAY, "day", seconds_left_of_day(now))
 
 
-def _too_many(what: str, limit: int, now: datetime) -> TooManyRequests:
+def too_many_uses(now: datetime) -> TooManyRequests:
+    return _too_many("uses of an invitation a minute from one address", USES_A_MINUTE, "minute", seconds_left(now))
+
+
+def too_many_failures(now: datetime) -> TooManyRequests:
+    what = "uses a minute from one address of tokens that are none"
+    return _too_many(what, FAILURES_A_MINUTE, "minute", seconds_left(now))
+
+
+def _too_many(what: str, limit: int, unit: str, seconds: int) -> TooManyRequests:
     return TooManyRequests(
-        f"At most {limit} {what}. Try again when the minute is over.",
+        f"At most {limit:,} {what}. Try again when the {unit} is over.",
         code="RATE_LIMITED",
         details={"limit": limit},
-        headers={"Retry-After": str(seconds_left(now))},
+        headers={"Retry-After": str(seconds)},
     )
 
 

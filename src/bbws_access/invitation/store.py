@@ -34,9 +34,9 @@ def token(table: str, token_hash: str) -> Get:
     return Get(table, key("InvitationToken", tokenHash=token_hash))
 
 
-def creations(table: str, org_id: str, now: datetime) -> Get:
-    """How many invitations an organisation has created in this minute."""
-    return Get(table, key("InvitationRate", orgId=org_id, minute=rules.minute(now)))
+def creations(table: str, org_id: str, now: datetime) -> list[Call]:
+    """How many invitations an organisation has created in this day, and in this minute."""
+    return [Get(table, place) for _, place, _ in _creation_counters(org_id, now)]
 
 
 def invitations(table: str, org_id: str, query: dict, now: datetime, size: int) -> list[Query]:
@@ -115,13 +115,28 @@ def create(table: str, record: dict, replaced: dict | None, change: Change) -> l
 
     replaced: the record of an expired one that gives way, None for none
     """
-    place = key("InvitationRate", orgId=record["organisationId"], minute=rules.minute(change.now))
-    counted = _count(table, "InvitationRate", place, rules.CREATIONS_A_MINUTE, change.now)
     return [
         (put_over(table, _item(record), None), Stale()),
         (_take_address(table, record, replaced, change), Stale()),
-        (counted, rules.too_many_creations(change.now)),
+        *count_creations(table, record["organisationId"], 1, change.now),
     ]
+
+
+def count_creations(table: str, org_id: str, number: int, now: datetime) -> list[Step]:
+    """The steps that count new invitations of an organisation, in this day and in this minute."""
+    counters = _creation_counters(org_id, now)
+    full = rules.too_many_in_day(now), rules.too_many_in_minute(now)
+    return [
+        (_count(table, entity, place, limit, now, number), error)
+        for (entity, place, limit), error in zip(counters, full, strict=True)
+    ]
+
+
+def _creation_counters(org_id: str, now: datetime) -> tuple[tuple[str, dict, int], ...]:
+    """Entity, key and limit of what counts an organisation's new invitations."""
+    day = key("InvitationDayRate", orgId=org_id, day=rules.day(now))
+    minute = key("InvitationRate", orgId=org_id, minute=rules.minute(now))
+    return ("InvitationDayRate", day, rules.CREATIONS_A_DAY), ("InvitationRate", minute, rules.CREATIONS_A_MINUTE)
 
 
 def resend(table: str, stored: dict, record: dict, change: Change) -> list[Step]:
@@ -185,29 +200,45 @@ def keep_token(database: Database, table: str, record: dict) -> None:
     database.put(table, {**key("InvitationToken", tokenHash=record["tokenHash"]), **record})
 
 
-def count_attempt(database: Database, table: str, source: str, now: datetime, reads: list[Call]) -> list:
-    """Count a use of a token by an address; the results of reads that travel along. Raises RATE_LIMITED."""
-    place = key("TokenRate", address=rules.address_of(source), minute=rules.minute(now))
+def count_use(
+    database: Database, table: str, source: str, invitation_id: str, now: datetime, reads: list[Call]
+) -> list:
+    """Count a use of an invitation's tokens by an address; the results of reads that travel along.
+
+    Raises RATE_LIMITED.
+    """
+    address, minute = rules.address_of(source), rules.minute(now)
+    place = key("TokenRate", address=address, minute=minute, invitationId=invitation_id)
     try:
         # The count comes last: what was sent before it is read, so the connections can be kept.
-        return database.parallel([*reads, _count(table, "TokenRate", place, rules.ATTEMPTS_A_MINUTE, now)])[:-1]
+        return database.parallel([*reads, _count(table, "TokenRate", place, rules.USES_A_MINUTE, now)])[:-1]
     except ConditionFailed:
-        raise rules.too_many_attempts(now) from None
+        raise rules.too_many_uses(now) from None
 
 
-def _count(table: str, entity: str, place: dict, limit: int, now: datetime) -> Update:
-    """Adds one to the counter of a minute, unless it has reached its limit."""
+def count_failure(database: Database, table: str, source: str, now: datetime) -> None:
+    """Count that an address used what is no token. Raises RATE_LIMITED."""
+    place = key("TokenFailureRate", address=rules.address_of(source), minute=rules.minute(now))
+    try:
+        database.parallel([_count(table, "TokenFailureRate", place, rules.FAILURES_A_MINUTE, now)])
+    except ConditionFailed:
+        raise rules.too_many_failures(now) from None
+
+
+def _count(table: str, entity: str, place: dict, limit: int, now: datetime, number: int = 1) -> Update:
+    """Adds to the counter of a minute or a day, unless that would be more than its limit."""
+    seconds = rules.seconds_left_of_day(now) if entity == "InvitationDayRate" else rules.seconds_left(now)
     return Update(
         table,
         place,
-        "SET entityType = :entity, #ttl = :ttl ADD #count :one",
-        "attribute_not_exists(#count) OR #count < :limit",
+        "SET entityType = :entity, #ttl = :ttl ADD #count :number",
+        "attribute_not_exists(#count) OR #count <= :most",
         {"#ttl": "ttl", "#count": "count"},
         {
             ":entity": entity,
-            ":ttl": int((now + rules.COUNTERS_STAY).timestamp()),
-            ":one": 1,
-            ":limit": limit,
+            ":ttl": int((now + rules.COUNTERS_STAY).timestamp()) + seconds,
+            ":number": number,
+            ":most": limit - number,
         },
     )
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import boto3
 import pytest
 
 from bbws_access.invitation import rules, tokens
-from bbws_access.kernel.keys import key
+from bbws_access.kernel.keys import key, partition
 from bbws_access.kernel.records import Change
 from bbws_access.role import store as role_store
 from bbws_access.team import store as team_store
-from tests.support.services import World
+from tests.support.services import Answer, Instance, World, at_once
 from tests.support.tables import query_all
 from tests.unit.invitation.conftest import INVITER, Desk, Invited, unknown_token
 from tests.unit.invitation.test_creation import custom_role, join, member_with
@@ -81,20 +84,88 @@ class TestReading:
             seen = desk.use(one.token).expect(200)
             assert (seen["status"], seen["_links"].keys()) == (status, {"self"})
 
-    def test_five_uses_a_minute_of_one_address(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(rules, "minute", lambda now: "2026-01-01T00:00")
+
+class TestHowOften:
+    """Guessing is limited by what is guessed at and from where; whoever has a token is not kept out by neighbours."""
+
+    OFFICE = ("2001:db8:aaaa:bbbb::1", "2001:db8:aaaa:bbbb:ffff::2", "2001:0db8:aaaa:bbbb::3")
+
+    @pytest.fixture(autouse=True)
+    def one_minute(self, monkeypatch: pytest.MonkeyPatch, desk: Desk) -> None:
+        """All of a test within one minute, and from addresses that other tests have not used in it."""
+        monkeypatch.setattr(rules, "minute", lambda now: f"2026-01-01T00:{desk.org}")
+
+    def ask(self, desk: Desk, token: str, what: str = "", *, source: str = OFFICE[0]) -> Answer:
+        method, body = ("POST", {}) if what else ("GET", None)
+        return desk.api.call(method, f"/invitations/{token}{what}", None, body, source=source)
+
+    def guess(self, desk: Desk, one: Invited, number: int = 0) -> Answer:
+        """Try a token for an invitation whose ids are known."""
+        wrong = tokens.new_token(desk.org, one.invitation["invitationId"])
+        return self.ask(desk, wrong, source=self.OFFICE[number % 3])
+
+    def test_five_uses_of_one_invitation_right_or_wrong(self, desk: Desk) -> None:
         one = desk.invite()
-        sources = ["2001:db8:aaaa:bbbb::1", "2001:db8:aaaa:bbbb:ffff::2", "2001:0db8:aaaa:bbbb::3"]
         for n in range(5):
-            path = "/invitations/" + (one.token if n % 2 else unknown_token())
-            desk.api.call("GET", path, source=sources[n % 3]).expect(200 if n % 2 else 404)
-        for method, what in (("GET", ""), ("POST", "/accept"), ("POST", "/decline")):
-            body = {} if what else None
-            answer = desk.api.call(method, f"/invitations/{one.token}{what}", None, body, source=sources[0])
+            if n % 2:
+                self.ask(desk, one.token, source=self.OFFICE[n % 3]).expect(200)
+            else:
+                self.guess(desk, one, n).expect(404)
+        for what in ("", "/accept", "/decline"):
+            answer = self.ask(desk, one.token, what)
             answer.expect(429, "RATE_LIMITED")
             assert 1 <= int(answer.headers["Retry-After"]) <= 60
+            assert answer.details == {"limit": 5}
+        self.guess(desk, one).expect(429, "RATE_LIMITED")
         assert desk.stored(one.invitation)["status"] == "PENDING"
-        desk.api.call("GET", f"/invitations/{one.token}", source="192.0.2.77").expect(200)
+        self.ask(desk, one.token, source="192.0.2.77").expect(200)
+
+    def test_many_guesses_at_the_same_moment_are_no_more(
+        self, desk: Desk, new_instance: Callable[..., Instance]
+    ) -> None:
+        one = desk.invite()
+        instances = [new_instance() for _ in range(12)]
+        tries = [f"/invitations/{tokens.new_token(desk.org, one.invitation['invitationId'])}" for _ in instances]
+        answers = at_once(
+            [partial(api.call, "GET", path, source=self.OFFICE[0]) for api, path in zip(instances, tries, strict=True)]
+        )
+        assert sorted(answer.status for answer in answers) == [404] * 5 + [429] * 7
+
+    @pytest.mark.parametrize("made", [unknown_token, lambda: "x" * 43, lambda: "org-a.inv-b.short"])
+    def test_five_tokens_that_are_none(self, desk: Desk, made: Callable[[], str]) -> None:
+        one = desk.invite()
+        for n in range(5):
+            self.ask(desk, made(), source=self.OFFICE[n % 3]).expect(404, "INVITATION_NOT_FOUND")
+        for what in ("", "/accept", "/decline"):
+            self.ask(desk, made(), what).expect(429, "RATE_LIMITED")
+        # Whoever has a token gets in, whatever a neighbour behind the same address does.
+        self.ask(desk, one.token).expect(200)
+        self.ask(desk, one.token, "/accept").expect(200)
+
+    def test_an_office_behind_one_address(self, desk: Desk) -> None:
+        people = [desk.invite() for _ in range(8)]
+        for one in people:
+            self.ask(desk, one.token).expect(200)
+            self.ask(desk, one.token, "/accept").expect(200)
+            self.ask(desk, one.token).expect(200)
+
+    def test_nobody_counts_where_a_neighbour_does(self, desk: Desk) -> None:
+        """So it does not matter how many they are: a thousand are as free as two."""
+        written: list[set[tuple[str, str]]] = []
+        for one in (desk.invite(), desk.invite()):
+            place = partition("TokenRate", address=rules.address_of(self.OFFICE[0]))
+            before = counters(desk, place)
+            self.ask(desk, one.token).expect(200)
+            self.ask(desk, one.token, "/accept").expect(200)
+            after = counters(desk, place)
+            written.append({where for where, count in after.items() if before.get(where) != count})
+        assert len(written[0]) == len(written[1]) == 1
+        assert not written[0] & written[1]
+
+
+def counters(desk: Desk, place: str) -> dict[tuple[str, str], int]:
+    """What a partition's counters say."""
+    return {(one["PK"], one["SK"]): one["count"] for one in query_all(desk.world.database, desk.table, place)}
 
 
 @pytest.mark.parametrize(

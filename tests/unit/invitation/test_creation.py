@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bbws_access.invitation import rules
+from bbws_access.kernel.keys import partition
 from bbws_access.kernel.settings import Settings
 from tests.support.invitations import LINK, new_email
 from tests.support.services import Instance, World, moment
@@ -268,19 +269,47 @@ class TestOnePending:
 
 
 class TestRate:
-    def test_ten_a_minute(self, desk: Desk, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("unit", ["minute", "day"])
+    def test_no_more_in_a_minute_and_in_a_day(self, desk: Desk, monkeypatch: pytest.MonkeyPatch, unit: str) -> None:
         monkeypatch.setattr(rules, "minute", lambda now: "2026-01-01T00:00")
-        for _ in range(10):
+        monkeypatch.setattr(rules, "day", lambda now: "2026-01-01")
+        monkeypatch.setattr(rules, f"CREATIONS_A_{unit.upper()}", 4)
+        for _ in range(4):
             desk.create().expect(201)
         answer = desk.create()
         answer.expect(429, "RATE_LIMITED")
-        assert answer.details == {"limit": 10}
-        assert 1 <= int(answer.headers["Retry-After"]) <= 60
+        assert answer.details == {"limit": 4}
+        assert answer.body["error"]["message"].endswith(f"Try again when the {unit} is over.")
+        assert 1 <= int(answer.headers["Retry-After"]) <= (60 if unit == "minute" else 86400)
         assert answer.round_trips == 1
-        assert len(desk.post.take()) == 10
-        # In the next minute again, and another organisation anyway.
-        monkeypatch.setattr(rules, "minute", lambda now: "2026-01-01T00:01")
+        assert len(desk.post.take()) == 4
+        # In the next one again.
+        monkeypatch.setattr(rules, unit, lambda now: "2026-02-02T02:02")
         desk.create().expect(201)
+
+    def test_a_company_is_invited_within_minutes_and_floods_nobody(self) -> None:
+        """A thousand within two minutes, ten thousand within seventeen; the day hardly has more than it used to."""
+        assert 1000 / rules.CREATIONS_A_MINUTE <= 2
+        assert 10_000 / rules.CREATIONS_A_MINUTE <= 17
+        assert rules.CREATIONS_A_MINUTE / 60 < 14  # mails a second that SES takes of a new sender
+        assert 10_000 <= rules.CREATIONS_A_DAY <= 1.5 * 10 * 60 * 24
+
+    @pytest.mark.parametrize(
+        ("moment", "minute", "day"),
+        [("00:00:00", 60, 86400), ("23:59:59", 1, 1), ("12:34:56", 4, 41104), ("23:00:00", 60, 3600)],
+    )
+    def test_how_long_to_wait(self, moment: str, minute: int, day: int) -> None:
+        now = datetime.fromisoformat(f"2026-11-30T{moment}+00:00")
+        assert (rules.seconds_left(now), rules.seconds_left_of_day(now)) == (minute, day)
+
+    def test_counters_stay_for_as_long_as_they_count(self, desk: Desk) -> None:
+        began = datetime.now(UTC)
+        desk.create().expect(201)
+        kept = query_all(desk.world.database, desk.table, partition("InvitationRate", orgId=desk.org))
+        assert [one["SK"].partition("#")[0] for one in kept] == ["DAY", "MINUTE"]
+        over = began.replace(hour=0, minute=0, second=0) + timedelta(days=1)
+        assert kept[0]["ttl"] >= over.timestamp()
+        assert kept[1]["ttl"] >= began.timestamp() + 60
 
     def test_what_is_refused_does_not_count(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(rules, "minute", lambda now: "2026-01-01T00:00")
