@@ -82,11 +82,15 @@ class Measured(Instance):
         counting = _CountingDatabase(endpoint)
         self._lines = Lines()
         super().__init__(service, settings, endpoint, log=self._lines, database=counting)
-        handle, call, others = self._handle, self.aws._call, []
+        handle, call, call_each, others = self._handle, self.aws._call, self.aws._call_each, []
 
         def counted(*arguments: object, **named: object) -> dict:
             others.append(arguments)
             return call(*arguments, **named)
+
+        def each_counted(name: str, operation: str, bodies: list, deadline: float) -> list:
+            others.extend(bodies)
+            return call_each(name, operation, bodies, deadline)
 
         def timed(event: dict, context: object) -> dict | None:
             counting.asked.clear()
@@ -101,6 +105,7 @@ class Measured(Instance):
             return answer
 
         self.aws._call = counted
+        self.aws._call_each = each_counted
         self._handle = timed
 
     def log_to(self, stream: TextIO) -> None:
@@ -314,6 +319,12 @@ def _invite(place: Place) -> Asked:
     return Asked(body={"email": place.account(), "roleId": place.ids["roleId"], "teamId": place.ids["teamId"]})
 
 
+def _invite_many(place: Place) -> Asked:
+    place.settle()
+    offer = {"roleId": place.ids["roleId"], "teamId": place.ids["teamId"]}
+    return Asked(body={"invitations": [{"email": place.account(), **offer} for _ in range(10)]})
+
+
 def _add_member(place: Place) -> Asked:
     return Asked(body=place.organisation.body(place.organisation.user()))
 
@@ -371,6 +382,7 @@ SCENARIOS: dict[str, Scenario] = {
     "listUserTeams": _nothing_special,
     "listInvitations": _nothing_special,
     "createInvitation": _invite,
+    "createInvitations": _invite_many,
     "getInvitation": _nothing_special,
     "updateInvitation": lambda place: Asked({"invitationId": place.invitation()["invitationId"]}, {"active": False}),
     "deleteInvitation": lambda place: Asked({"invitationId": place.invitation()["invitationId"]}),

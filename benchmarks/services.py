@@ -59,6 +59,7 @@ BEYOND_THE_GOAL = {
     "listUserTeams": Limit(2, 0, "the memberships tell which teams' names are needed"),
     "previewRole": Limit(2, 0, "the assignments tell whose other roles count; one more for each 37 roles that may"),
     "createInvitation": Limit(2, 1, _HELD),
+    "createInvitations": Limit(2, 1, _HELD),
     "resendInvitation": Limit(2, 1, _HELD),
     "readInvitation": Limit(1, 1, _BY_TOKEN),
     "declineInvitation": Limit(1, 2, _BY_TOKEN),

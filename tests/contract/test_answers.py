@@ -45,7 +45,8 @@ def values(schema: dict, name: str = "") -> st.SearchStrategy:
         )
     if kind == "array":
         most = min(schema["maxItems"], 4)
-        return st.lists(values(schema["items"], name), min_size=schema.get("minItems", 0), max_size=most, unique=True)
+        items = values(schema["items"], name)
+        return st.lists(items, min_size=schema.get("minItems", 0), max_size=most, unique=schema["uniqueItems"])
     if kind == "integer":
         return st.integers(schema.get("minimum"), schema.get("maximum"))
     if kind == "boolean":

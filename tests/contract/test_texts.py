@@ -29,7 +29,8 @@ def texts_of(schema: dict, field: str) -> Iterator[tuple[str, dict]]:
 def given() -> Iterator[tuple[str, dict]]:
     """Each text that comes from outside, with its schema."""
     for operation in load_contract().operations.values():
-        for field, schema in texts_of(operation.body_schema or {}, "body"):
+        # Where each item has a result of its own, it is checked by a schema of its own, and stored as that says.
+        for field, schema in texts_of(operation.each_schema or operation.body_schema or {}, "body"):
             yield f"{operation.operation_id} {field}", schema
         # What a path holds is ASCII, whatever its schema says.
         for parameter in (one for one in operation.parameters if one.location == "query"):

@@ -157,6 +157,16 @@ _BODIES = {
     "updateTeamMember": {"teamRoleId": "<teamRoleId>"},
     "transferTeamMember": {"toTeamId": "<toTeamId>", "teamRoleId": "<teamRoleId>"},
     "updateInvitation": {"active": False},
+    "createInvitations": {
+        "invitations": [
+            {
+                "email": "invited-with-others-mark@example.org",
+                "roleId": "<roleId>",
+                "teamId": "<teamId>",
+                "teamRoleId": "<teamRoleId>",
+            }
+        ]
+    },
     "createInvitation": {
         "email": "invited-mark@example.org",
         "roleId": "<roleId>",

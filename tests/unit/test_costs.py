@@ -77,6 +77,7 @@ COSTS = {
     "checkAccess": (10, 13),
     "listInvitations": (5, 7),
     "createInvitation": (16, 22),  # counted in a day, too (0040)
+    "createInvitations": (28, 60),  # ten of them, of people with accounts
     "getInvitation": (4, 7),
     "updateInvitation": (5, 7),
     "deleteInvitation": (5, 7),

@@ -91,7 +91,8 @@ def accept(request: Request) -> tuple[dict, Account]:
     first_offer = offered.check(first[:width], user_id)
     account = accounts.use_or_create(*who, stored["organisationId"], there, request.now)
     change = Change(account.user_id, request.request_id, request.now)
-    mail.tell_sender(request.aws, request.settings, mail.ACCEPTED, stored, request.now)
+    if not stored.get("inBulk"):
+        mail.tell_sender(request.aws, request.settings, mail.ACCEPTED, stored, request.now)
     held_reads = _held(request, stored, account.user_id)
     first = [stored, *first, *(_NOTHING_HELD if account.created else ())]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bbws_access.invitation import acceptance, holders, mail, offers, rules, store, sweep
+from bbws_access.invitation import acceptance, bulk, holders, mail, offers, rules, store, sweep
 from bbws_access.kernel.dynamodb import Call, Query
 from bbws_access.kernel.errors import Forbidden, NotFound
 from bbws_access.kernel.events import Event, Message
@@ -10,7 +10,7 @@ from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.paging import encode_cursor, list_response, page_size
 from bbws_access.kernel.records import Stale, commit, organisation_read, take, timestamp, until_fresh
 from bbws_access.service.access import check_access
-from bbws_access.service.links import Links, cursor_scope, link, page_links
+from bbws_access.service.links import Links, cursor_scope, link, own_link, page_links
 from bbws_access.service.operations import change_of, check_organisation, from_cursor, page_of, settle
 from bbws_access.service.requests import Request, Response
 from bbws_access.service.runtime import Service
@@ -109,6 +109,17 @@ def create_invitation(request: Request) -> Response:
 
     answer = _shown(request, Links(request.access), settle(request, _new_reads, create))
     return Response(201, answer, {"Location": answer["_links"]["self"]["href"]})
+
+
+@service.operation("createInvitations", prefetch=bulk.reads)
+def create_invitations(request: Request) -> dict:
+    mail.check_configured(request.settings)
+    outcomes = bulk.create(request)
+    created = sum(isinstance(outcome, dict) for outcome in outcomes)
+    answer = bulk.answer(request, outcomes)
+    request.log.info("Invitations created", count=len(outcomes), created=created)
+    links = Links(request.access).of(own_link(request), {"invitations": "listInvitations"}, **request.path)
+    return {**answer, "count": len(outcomes), "created": created, "_links": links}
 
 
 def _reads(request: Request) -> list[Call]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bbws_access.access import identity
+from bbws_access.access.departures import Departures, departures_read
 from bbws_access.access.grants import TEAM, Access
 from bbws_access.access.reader import read_access_in
 from bbws_access.invitation import accounts, rules
 from bbws_access.invitation.offers import Offer
 from bbws_access.kernel.aws import AwsError
-from bbws_access.kernel.errors import Unavailable
+from bbws_access.kernel.errors import Conflict, Unavailable
 from bbws_access.service.requests import Request
 from bbws_access.team import store as team_store
 
@@ -38,14 +41,68 @@ def check_not_held(request: Request, email: str, offer: Offer) -> dict[str, obje
     return {"invited": {"userId": user_id, "departures": access.departures.count(org_id)}}
 
 
+def check_each_not_held(request: Request, wanted: Sequence[tuple[str, Offer]]) -> list[Conflict | dict[str, object]]:
+    """What `check_not_held` says of each address and offer, in their order: an error in place of being raised.
+
+    The accounts are looked for together, and what those who have one were given here is read together.
+    """
+    found = accounts.find_each(request.aws, request.settings.user_pool_id, (email for email, _ in wanted))
+    failed = [one for one in found if isinstance(one, AwsError)]
+    if failed:
+        _not_known(request, failed[0])
+    users: dict[int, str] = {}
+    for n, ((email, _), one) in enumerate(zip(wanted, found, strict=True)):
+        if isinstance(one, dict) and accounts.is_usable(one, email):
+            users[n] = accounts.user_id(one)
+    org_id, settings = request.path["orgId"], request.settings
+    calls = [
+        call
+        for user_id in users.values()
+        for call in (
+            team_store.assignments(settings.permissions_table, org_id, user_id),
+            team_store.memberships(settings.teams_table, user_id, org_id),
+            departures_read(settings.permissions_table, user_id),
+        )
+    ]
+    results = request.database.parallel(calls)
+    said: list[Conflict | dict[str, object]] = [{} for _ in wanted]
+    for place, (n, user_id) in enumerate(users.items()):
+        email, offer = wanted[n]
+        assigned, joined = (
+            request.database.rest_of(call, page)
+            for call, page in zip(calls[3 * place : 3 * place + 2], results[3 * place : 3 * place + 2], strict=True)
+        )
+        left = Departures(user_id, results[3 * place + 2])
+        known = identity.known([*assigned, *joined])
+        given = [one for one in (*assigned, *joined) if left.in_force(one, request.now)]
+        if known.get("userEmail", "").lower() == email and _has(given, offer):
+            said[n] = rules.already_held(offer.names())
+        else:
+            said[n] = {"invited": {"userId": user_id, "departures": left.count(org_id)}}
+    return said
+
+
+def _has(given: list[dict], offer: Offer) -> bool:
+    """Whether somebody has all that is offered, of whom `given` is in force."""
+    team_id = None if offer.team is None else offer.team["teamId"]
+    place = team_id if offer.role["scope"] == TEAM else None
+    wanted = offer.role["roleId"], place
+    role = any((one["roleId"], one.get("teamId")) == wanted for one in given if "roleId" in one)
+    return role and (team_id is None or any(one["teamId"] == team_id for one in given if "teamRoleId" in one))
+
+
 def _user_of(request: Request, email: str) -> str | None:
     """The user whose account has the address, verified and usable; None for nobody."""
     try:
         found = accounts.find(request.aws, request.settings.user_pool_id, email)
     except (AwsError, Unavailable) as error:
-        request.log.warning("Whether the invited person has it already is not known", reason=str(error))
+        _not_known(request, error)
         return None
     return accounts.user_id(found) if found is not None and accounts.is_usable(found, email) else None
+
+
+def _not_known(request: Request, error: Exception) -> None:
+    request.log.warning("Whether the invited person has it already is not known", reason=str(error))
 
 
 def _holds(access: Access, offer: Offer) -> bool:

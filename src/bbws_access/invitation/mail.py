@@ -25,6 +25,8 @@ INVITATION, ACCEPTED, DECLINED = "invitation", "accepted", "declined"
 # waits for the commit so long, and takes its absence for a commit that failed then.
 _HEAD_START = 2  # seconds
 _COMMITTED_WITHIN = timedelta(minutes=2)
+_IN_BATCH = 10  # messages, as many as SQS takes at once
+_LONGEST_BATCH = 5.0  # seconds for the messages of a hundred invitations
 _NOTHING = "(nothing)"
 _ANSWERS = {ACCEPTED: rules.ACCEPTED, DECLINED: rules.DECLINED}
 
@@ -45,6 +47,38 @@ def check_configured(settings: Settings) -> None:
 
 def ask(aws: Aws, settings: Settings, kind: str, invitation: dict, now: datetime) -> None:
     """Ask for a mail about an invitation as it is about to be stored. Raises Unavailable; then nothing is asked for."""
+    message = {"QueueUrl": settings.mail_queue_url, **_message(kind, invitation, now)}
+    try:
+        aws.sqs("SendMessage", message)
+    except AwsUnavailable as error:
+        raise _not_queued() from error
+
+
+def ask_for_each(aws: Aws, settings: Settings, invitations: list[dict], now: datetime) -> list[Unavailable | None]:
+    """Ask for the mails of new invitations as they are about to be stored. Of each None, or why nothing was asked for.
+
+    Raises AwsError.
+    """
+    batches = [invitations[start : start + _IN_BATCH] for start in range(0, len(invitations), _IN_BATCH)]
+    bodies = [
+        {
+            "QueueUrl": settings.mail_queue_url,
+            "Entries": [{"Id": str(n), **_message(INVITATION, one, now)} for n, one in enumerate(batch)],
+        }
+        for batch in batches
+    ]
+    outcomes: list[Unavailable | None] = []
+    for batch, answer in zip(
+        batches, aws.each("sqs", "SendMessageBatch", bodies, deadline=_LONGEST_BATCH), strict=True
+    ):
+        if isinstance(answer, AwsError) and not isinstance(answer, AwsUnavailable):
+            raise answer
+        done = set() if isinstance(answer, AwsError) else {one["Id"] for one in answer.get("Successful", ())}
+        outcomes += [None if str(n) in done else _not_queued() for n in range(len(batch))]
+    return outcomes
+
+
+def _message(kind: str, invitation: dict, now: datetime) -> dict:
     body = {
         "kind": kind,
         "organisationId": invitation["organisationId"],
@@ -52,11 +86,11 @@ def ask(aws: Aws, settings: Settings, kind: str, invitation: dict, now: datetime
         "sendNumber": invitation["sendNumber"],
         "queuedAt": timestamp(now),
     }
-    message = {"QueueUrl": settings.mail_queue_url, "MessageBody": json.dumps(body), "DelaySeconds": _HEAD_START}
-    try:
-        aws.sqs("SendMessage", message)
-    except AwsUnavailable as error:
-        raise Unavailable("Mail cannot be queued right now. Nothing has changed: try again.", retry_after=5) from error
+    return {"MessageBody": json.dumps(body), "DelaySeconds": _HEAD_START}
+
+
+def _not_queued() -> Unavailable:
+    return Unavailable("Mail cannot be queued right now. Nothing has changed: try again.", retry_after=5)
 
 
 def tell_sender(aws: Aws, settings: Settings, kind: str, invitation: dict, now: datetime) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from bbws_access.access.granting import check_membership_ceiling, granted_until, text_of_end
 from bbws_access.access.grants import Access
 from bbws_access.invitation import rules
-from bbws_access.kernel.dynamodb import Call, Database
-from bbws_access.kernel.errors import Forbidden, NotFound
+from bbws_access.kernel.dynamodb import Call, Database, Page
+from bbws_access.kernel.errors import Forbidden, NotFound, ServiceError
 from bbws_access.kernel.keys import key
 from bbws_access.kernel.records import Step, organisation_read, stays_active, team_read
 from bbws_access.kernel.settings import Settings
@@ -16,6 +17,7 @@ from bbws_access.role import rules as role_rules
 from bbws_access.role import store as role_store
 from bbws_access.team import store as team_store
 
+Wanted = tuple[str, str | None, str | None]  # ids of role, team and team role
 SEND = ("invitation:create", "invitation:resend")
 ADD_MEMBER, MANAGE_MEMBERS = "team:member:add", "CAN_MANAGE_MEMBERS"
 NOBODY_YET = ""
@@ -60,6 +62,62 @@ def reads(settings: Settings, org_id: str, role_id: str, team_id: str | None) ->
         calls.append(team_read(settings.teams_table, org_id, team_id))
         calls.append(team_store.every_team_role(settings.teams_table, org_id))
     return calls
+
+
+class Offers:
+    """The reads of what several invitations of an organisation offer, each once.
+
+    wanted: role, team and team role of each; None for no team, and for the organisation's team role MEMBER
+    """
+
+    def __init__(self, settings: Settings, org_id: str, wanted: Iterable[Wanted]) -> None:
+        wanted = list(wanted)
+        table = settings.permissions_table
+        self._roles = list(dict.fromkeys(role_id for role_id, _, _ in wanted))
+        self._teams = list(dict.fromkeys(team_id for _, team_id, _ in wanted if team_id is not None))
+        self._sets = role_store.permission_sets(table, org_id)
+        self._team_roles = team_store.every_team_role(settings.teams_table, org_id)
+        self.calls: list[Call] = [
+            organisation_read(table, org_id),
+            *(role_store.role(table, org_id, one) for one in self._roles),
+            *(team_read(settings.teams_table, org_id, one) for one in self._teams),
+            self._sets,
+            *([self._team_roles] if self._teams else []),
+        ]
+
+    def take(self, database: Database, results: list) -> None:
+        """Take the results of `calls`."""
+        self._database, self._organisation, rest = database, results[0], results[1:]
+        self._role = dict(zip(self._roles, rest, strict=False))
+        self._team = dict(zip(self._teams, rest[len(self._roles) :], strict=False))
+        pages = rest[len(self._roles) + len(self._teams) :]
+        whole = [
+            Page(database.rest_of(query, page), None, page.count)
+            for query, page in zip((self._sets, self._team_roles), pages, strict=False)
+        ]
+        self._found_sets, self._found_team_roles = [*whole, None][:2]
+        self._known: dict[Wanted, Offer | ServiceError] = {}
+
+    def offer(self, access: Access, wanted: Wanted) -> Offer:
+        """What one of them offers, as the user may offer it. Raises what `resolve` and `check_may_offer` raise."""
+        if wanted not in self._known:
+            try:
+                self._known[wanted] = check_may_offer(access, self._resolved(wanted))
+            except ServiceError as error:
+                self._known[wanted] = error
+        found = self._known[wanted]
+        if isinstance(found, ServiceError):
+            raise found
+        return found
+
+    def _resolved(self, wanted: Wanted) -> Offer:
+        role_id, team_id, team_role_id = wanted
+        calls, results = [self.calls[0], self.calls[1], self._sets], [self._organisation, self._role[role_id]]
+        results.append(self._found_sets)
+        if team_id is not None:
+            calls += [self.calls[0], self._team_roles]
+            results += [self._team[team_id], self._found_team_roles]
+        return resolve(self._database, calls, results, role_id, team_id, team_role_id)
 
 
 def reads_of_any(settings: Settings, org_id: str) -> list[Call]:

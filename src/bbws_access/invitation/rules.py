@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address
+from typing import NamedTuple
 
 from bbws_access.access.departures import Departures
-from bbws_access.kernel.errors import BadRequest, Conflict, NotFound, TooManyRequests
+from bbws_access.kernel.errors import BadRequest, Conflict, NotFound, ServiceError, TooManyRequests
 from bbws_access.kernel.records import INVITED, Change, audit_columns, timestamp
 
 PENDING, ACCEPTED, DECLINED, REVOKED, EXPIRED = "PENDING", "ACCEPTED", "DECLINED", "REVOKED", "EXPIRED"
@@ -36,12 +37,14 @@ def new_invitation(
     change: Change,
     *,
     departures: int,
+    in_bulk: bool = False,
 ) -> dict:
     """The record of a new invitation.
 
     offer: what it offers, by id and present name: roleId, roleName and, with a team, teamId, teamName, teamRoleId,
     teamRoleName
     departures: how often the sender has left the organisation, or everything, so far
+    in_bulk: it is one of many, of which nobody wants to be told by mail that it was accepted
     """
     return {
         "entityType": "Invitation",
@@ -52,6 +55,7 @@ def new_invitation(
         "message": body.get("message", ""),
         "resendCount": 0,
         **_pending(1, sender_email, change, departures),
+        **({"inBulk": True} if in_bulk else {}),
         **change.first(),
     }
 
@@ -168,12 +172,27 @@ def invited_person(invitation: dict) -> str:
     return f"{INVITED}{invitation['email']}"
 
 
+class CreationsLeft(NamedTuple):
+    """How many invitations an organisation may still create at a moment. error: the answer to one more"""
+
+    number: int
+    error: TooManyRequests
+
+
+def creations_left(in_day: dict | None, in_minute: dict | None, now: datetime) -> CreationsLeft:
+    """in_day, in_minute: what counts the organisation's, None for nothing; the transaction makes sure of it"""
+    of_day = max(0, CREATIONS_A_DAY - (in_day["count"] if in_day is not None else 0))
+    of_minute = max(0, CREATIONS_A_MINUTE - (in_minute["count"] if in_minute is not None else 0))
+    if of_day <= of_minute:
+        return CreationsLeft(of_day, too_many_in_day(now))
+    return CreationsLeft(of_minute, too_many_in_minute(now))
+
+
 def check_creations(in_day: dict | None, in_minute: dict | None, now: datetime) -> None:
-    """Raises RATE_LIMITED where the day or the minute is full already; the transaction makes sure of it."""
-    if in_day is not None and in_day["count"] >= CREATIONS_A_DAY:
-        raise too_many_in_day(now)
-    if in_minute is not None and in_minute["count"] >= CREATIONS_A_MINUTE:
-        raise too_many_in_minute(now)
+    """Raises RATE_LIMITED where the day or the minute is full already."""
+    left = creations_left(in_day, in_minute, now)
+    if not left.number:
+        raise left.error
 
 
 def token_record(tokens_hash: str, invitation: dict, now: datetime) -> dict:
@@ -200,6 +219,38 @@ def check_team_given(body: dict) -> None:
         raise BadRequest(
             "A team role needs the team: say which with teamId.",
             details=[{"field": "body.teamId", "message": "is required with teamRoleId"}],
+        )
+
+
+# Many at once
+
+CREATED, ALREADY_INVITED, ALREADY_MEMBER = "CREATED", "ALREADY_INVITED", "ALREADY_MEMBER"
+INVALID, RETRY = "INVALID", "RETRY"
+_STATUSES = {"INVITATION_PENDING": ALREADY_INVITED, "ALREADY_HELD": ALREADY_MEMBER, "VERSION_CONFLICT": RETRY}
+
+
+def result_answer(position: int, email: object, outcome: dict | ServiceError) -> dict:
+    """What became of one invitation of many. outcome: its record, or why it was not created"""
+    found: dict[str, object] = {"position": position}
+    if isinstance(email, str):
+        found["email"] = email
+    if isinstance(outcome, dict):
+        return {**found, "status": CREATED, "invitationId": outcome["invitationId"]}
+    passing = outcome.status in (429, 503)
+    found["status"] = RETRY if passing else _STATUSES.get(outcome.code, INVALID)
+    if found["status"] == ALREADY_INVITED:
+        found["invitationId"] = outcome.details["invitationId"]
+    details = {} if outcome.details is None else {"details": outcome.details}
+    return {**found, "error": {"code": outcome.code, "message": outcome.message, **details}}
+
+
+def check_given_once(first: int | None, position: int) -> None:
+    """Raises VALIDATION_ERROR for an address that stands in a request already, at `first`."""
+    if first is not None:
+        message = f"is the address of invitation {first} of this request, which invites an address once"
+        raise BadRequest(
+            "The address stands in the request twice.",
+            details=[{"field": f"body.invitations.{position}.email", "message": message}],
         )
 
 

@@ -115,10 +115,14 @@ def create(table: str, record: dict, replaced: dict | None, change: Change) -> l
 
     replaced: the record of an expired one that gives way, None for none
     """
+    return [*keep(table, record, replaced, change), *count_creations(table, record["organisationId"], 1, change.now)]
+
+
+def keep(table: str, record: dict, replaced: dict | None, change: Change) -> list[Step]:
+    """The steps that store a new invitation and make it the pending one of its address, without counting it."""
     return [
         (put_over(table, _item(record), None), Stale()),
         (_take_address(table, record, replaced, change), Stale()),
-        *count_creations(table, record["organisationId"], 1, change.now),
     ]
 
 

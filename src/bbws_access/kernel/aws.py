@@ -1,4 +1,4 @@
-"""Other services of AWS than DynamoDB: signed JSON requests over kept connections, one at a time.
+"""Other services of AWS than DynamoDB: signed JSON requests over kept connections, one at a time or ten at once.
 
 Aws("eu-west-1", None).sqs("SendMessage", {"QueueUrl": ..., "MessageBody": ...})
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from bbws_access.kernel.http import Pool
@@ -18,6 +18,7 @@ from bbws_access.kernel.signature import Credentials, MissingCredentials, Signer
 
 _FIRST_BACKOFF = 0.05
 _LONGEST_BACKOFF = 1.0
+_IN_FLIGHT = 10  # requests of a batch at once, each on a connection of its own
 _THROTTLES = ("Throttl", "TooManyRequests", "RequestLimitExceeded", "LimitExceeded", "SlowDown")
 
 
@@ -86,6 +87,19 @@ class Aws:
     def cognito(self, operation: str, body: dict) -> dict:
         return self._call("cognito", operation, body)
 
+    def each(
+        self, name: str, operation: str, bodies: Iterable[dict], *, deadline: float | None = None
+    ) -> list[dict | AwsError]:
+        """The answers to requests that have nothing to do with each other, up to ten at once, in their order.
+
+        name: sqs or cognito      deadline: seconds for all of them
+        Of each the answer, or why there is none.
+        """
+        bodies = list(bodies)
+        if not bodies:
+            return []
+        return self._call_each(name, operation, bodies, self._deadline if deadline is None else deadline)
+
     def send_email(self, body: dict) -> dict:
         """SES v2's SendEmail. After AwsUnavailable the mail may be on its way."""
         return self._call("ses", None, body, path="/v2/email/outbound-emails")
@@ -123,19 +137,76 @@ class Aws:
             except MissingCredentials as error:
                 raise AwsError(str(error), "NoCredentials") from None
             try:
-                status, answer = pool.exchange(request, max(0.001, min(self._attempt_timeout, end - time.monotonic())))
+                status, answer = pool.exchange(request, self._timeout(end))
                 if 200 <= status < 300:
                     return json.loads(answer) if answer else {}
                 failure = _failure(what, status, answer)
                 if not isinstance(failure, AwsUnavailable):
                     raise failure
             except (OSError, ValueError) as error:
-                failure = AwsUnavailable(f"{what}: {error or type(error).__name__}", "ConnectionFailed")
+                failure = _unreached(what, error)
             attempt += 1
             pause = random.uniform(0, min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2**attempt))  # noqa: S311 - spreads retries, guards no secret
             if time.monotonic() + pause >= end:
                 raise failure
             time.sleep(pause)
+
+    def _call_each(self, name: str, operation: str, bodies: list[dict], deadline: float) -> list[dict | AwsError]:
+        pool, signer = self._client(name)
+        target = f"{_APIS[name].target}.{operation}"
+        contents = [json.dumps(body, separators=(",", ":")).encode() for body in bodies]
+        results: list[dict | AwsError] = [AwsUnavailable(f"{operation}: there was no time", "Deadline") for _ in bodies]
+        end = time.monotonic() + deadline
+        waiting, attempt = list(range(len(bodies))), 0
+        while waiting and time.monotonic() < end:
+            unsent, sent, again = list(reversed(waiting)), [], []
+            try:
+                while unsent or sent:
+                    while unsent and len(sent) < _IN_FLIGHT and time.monotonic() < end:
+                        n = unsent.pop()
+                        try:
+                            request = signer.request(contents[n], self._credentials(), target=target, path="/")
+                            sent.append((n, pool.send(request, self._timeout(end))))
+                        except MissingCredentials as error:
+                            results[n] = AwsError(str(error), "NoCredentials")
+                        except OSError as error:
+                            results[n] = _unreached(operation, error)
+                            again.append(n)
+                    if not sent:
+                        break
+                    n, connection = sent.pop(0)
+                    try:
+                        connection.settimeout(self._timeout(end))
+                        status, answer = connection.read_answer()
+                    except (OSError, ValueError) as error:
+                        connection.close()
+                        results[n] = _unreached(operation, error)
+                        again.append(n)
+                        continue
+                    pool.keep(connection)
+                    if 200 <= status < 300:
+                        results[n] = json.loads(answer) if answer else {}
+                        continue
+                    results[n] = _failure(operation, status, answer)
+                    if isinstance(results[n], AwsUnavailable):
+                        again.append(n)
+            finally:
+                for _, connection in sent:
+                    connection.close()
+            waiting, attempt = again, attempt + 1
+            pause = random.uniform(0, min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2**attempt))  # noqa: S311 - spreads retries, guards no secret
+            if waiting and time.monotonic() + pause < end:
+                time.sleep(pause)
+            elif waiting:
+                break
+        return results
+
+    def _timeout(self, end: float) -> float:
+        return max(0.001, min(self._attempt_timeout, end - time.monotonic()))
+
+
+def _unreached(what: str, error: Exception) -> AwsUnavailable:
+    return AwsUnavailable(f"{what}: {error or type(error).__name__}", "ConnectionFailed")
 
 
 def _failure(what: str, status: int, answer: bytes) -> AwsError:

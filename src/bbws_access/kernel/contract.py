@@ -68,6 +68,12 @@ class Operation:
         schema = self._body.get("content", {}).get("application/json", {}).get("schema")
         return None if schema is None else json_schema(document, schema)
 
+    @cached_property
+    def each_schema(self) -> dict | None:
+        """JSON Schema of each item of the body's one list where the items have results of their own; else None."""
+        document, raw, _ = self._source
+        return json_schema(document, raw["x-bbws-each"]) if "x-bbws-each" in raw else None
+
     @property
     def body_required(self) -> bool:
         return self._body.get("required", False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -39,6 +39,7 @@ class Request:
     access: what the caller holds in the path's organisation, or everywhere where it names none; None on public routes
     database: with a caller, a CallersDatabase: what it writes holds only as long as the caller has not left
     prefetched: results of the operation's `prefetch` calls, in their order
+    each: one item of a body whose items have results of their own, checked, as it is stored: `each(field, item)`
     now: UTC, the same moment for the whole request
     """
 
@@ -48,6 +49,7 @@ class Request:
         "body",
         "caller",
         "database",
+        "each",
         "log",
         "now",
         "operation",
@@ -67,6 +69,7 @@ class Request:
     caller: Caller | None
     access: Access | None
     prefetched: list
+    each: Callable[[str, object], dict]
     request_id: str
     source_ip: str
     user_agent: str

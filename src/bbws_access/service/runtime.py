@@ -251,6 +251,7 @@ class Service:
         validators = self._validators_of(operation)
         request.path = validators.path(event.get("pathParameters") or {})
         request.query = validators.query(event)
+        request.each = validators.each
         function, prefetch = self._handlers[operation.operation_id]
         invalid: ServiceError | None = None
         request.body = {}

@@ -29,7 +29,10 @@ class Validators:
             return Draft202012Validator(schema, validate_formats=True, mask="the value")
 
         self._body = compiled(operation.body_schema) if operation.body_schema is not None else None
-        self._body_formats = Formats(operation.body_schema or {}, chosen_ids(), reserved)
+        each = operation.each_schema
+        self._each = None if each is None else (compiled(each), Formats(each, chosen_ids(), reserved))
+        # What is checked one by one is stored as that check says.
+        self._body_formats = Formats((operation.body_schema or {}) if each is None else {}, chosen_ids(), reserved)
         self._body_required = operation.body_required
         self._path = [(p, compiled(p.schema)) for p in operation.parameters if p.location == "path"]
         self._query = {
@@ -113,6 +116,12 @@ class Validators:
             violations = [_violation("body", "is nested too deeply")]
         _raise(violations, "The body is not valid.")
         return body
+
+    def each(self, field: str, value: object) -> dict:
+        """One item of a list whose items have results of their own, as it is stored. Raises BadRequest."""
+        found, violations = _checked(field, *self._each, value)
+        _raise(violations, "The item is not valid.")
+        return found
 
 
 _NOT_TYPED = object()

@@ -47,7 +47,9 @@ def test_one_of_fifty_invitations_of_an_address(desk: Desk, new_instance: Start)
     assert len(desk.post.letters(email)) == 1
 
 
-def test_never_more_than_the_rate(desk: Desk, new_instance: Start) -> None:
+@pytest.mark.parametrize("unit", ["MINUTE", "DAY"])
+def test_never_more_than_the_rate(desk: Desk, new_instance: Start, monkeypatch: pytest.MonkeyPatch, unit: str) -> None:
+    monkeypatch.setattr(rules, f"CREATIONS_A_{unit}", 10)
     instances = [new_instance() for _ in range(16)]
 
     def create(instance: Instance) -> Answer:
