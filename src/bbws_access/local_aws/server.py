@@ -176,6 +176,13 @@ async def _serve(folder: Path, port: int, certificate: Path, key: Path) -> None:
 async def _listen(app: Callable[..., Any], listener: socket.socket, certificate: Path, key: Path) -> asyncio.Task[None]:
     """Serve an ASGI application over TLS; the task ends when that does. Raises LocalAwsError where it cannot."""
     import uvicorn
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    class Protocol(HttpToolsProtocol):
+        """Sends head and body of an answer together."""
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(_Together(transport))
 
     class Server(uvicorn.Server):
         """Leaves the process's signals to those who save its state."""
@@ -187,7 +194,7 @@ async def _listen(app: Callable[..., Any], listener: socket.socket, certificate:
         app,
         ssl_certfile=certificate,
         ssl_keyfile=str(key),
-        http="httptools",
+        http=Protocol,
         ws="none",
         loop="asyncio",
         lifespan="on",
@@ -196,6 +203,9 @@ async def _listen(app: Callable[..., Any], listener: socket.socket, certificate:
         server_header=False,
         date_header=False,
         log_config=None,
+        # Or a request inherits the context variables of one before it on its connection (account, verified key), where
+        # that one's body was so large that its task made the connection read on.
+        reset_contextvars=True,
     )
     server = Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -205,6 +215,52 @@ async def _listen(app: Callable[..., Any], listener: socket.socket, certificate:
             raise LocalAwsError("the local AWS did not start")
         await asyncio.sleep(0.01)
     return serving
+
+
+class _Together(asyncio.Transport):
+    """Writes at once what is written to a connection in one step of the loop.
+
+    Head and body of an answer would be two records of TLS, and Terraform's provider (5.100.0) cannot bear that. When
+    its SDK, smithy-go, has read the head, it closes the request's body; where the goroutine that sent that body has not
+    noticed its end yet, this counts as a failure and closes the connection. Then the answer's body is never read, and
+    the request is sent again although it took effect: what it created "already exists".
+    """
+
+    def __init__(self, transport: asyncio.Transport):
+        super().__init__()
+        self._transport = transport
+        self._chunks: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if not self._chunks:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._chunks.append(bytes(data))
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def abort(self) -> None:
+        self._chunks = []
+        self._transport.abort()
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._transport.get_extra_info(name, default)
+
+    def _flush(self) -> None:
+        chunks, self._chunks = self._chunks, []
+        content = b"".join(chunks)
+        if content and not self._transport.is_closing():
+            self._transport.write(content)
 
 
 def _collect_seldom() -> None:
