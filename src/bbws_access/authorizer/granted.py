@@ -18,6 +18,7 @@ class Granted:
         # The same for some of those parameters alone, once somebody asked.
         self._parts: dict[tuple[int, tuple[str, ...], tuple[str, ...]], set[tuple[str, ...]]] = {}
         self._kinds: dict[str, int] = {}
+        self._routes: dict[str | None, int] | None = None
         self.answers: dict[tuple, bool] = {}  # to questions of others about these grants alone
 
     def add(self, route: int, binding: Binding) -> None:
@@ -36,6 +37,20 @@ class Granted:
 
     def __iter__(self) -> Iterator[tuple[int, list[Binding]]]:
         return iter(self._bindings.items())
+
+    def routes(self, org_id: str | None = None) -> int:
+        """The routes, as bits, that are granted somewhere; or in an organisation, everywhere and without one."""
+        if self._routes is None:
+            self._routes = {None: 0, "": 0}
+            for route, bindings in self._bindings.items():
+                bit = 1 << route
+                self._routes[None] |= bit
+                for binding in bindings:
+                    place = binding.get("orgId", "")
+                    self._routes[place] = self._routes.get(place, 0) | bit
+        if org_id is None:
+            return self._routes[None]
+        return self._routes.get(org_id, 0) | self._routes[""]
 
     def covers(self, route: int, bound: Mapping[str, str]) -> bool:
         """Whether a route is granted wherever its parameters have these values."""

@@ -17,6 +17,7 @@ docs/decisions/0008-exact-policies.md
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache, reduce
 from itertools import combinations_with_replacement
@@ -26,12 +27,13 @@ from typing import NamedTuple
 from bbws_access.access.grants import ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership
 from bbws_access.access.permissions import covers
 from bbws_access.authorizer.granted import Granted
-from bbws_access.authorizer.reach import FRAMED, ONE, STAR, WILDCARDS, Reach, RouteTree
+from bbws_access.authorizer.reach import FRAMED, ONE, STAR, WILDCARDS, Reach, RouteTree, Search
 from bbws_access.kernel.contract import Operation
 from bbws_access.kernel.ids import BEGINNINGS, PATH_IDS, WIDTHS, is_valid_id
 
 LARGEST_POLICY = 8192  # bytes
 LONGEST_RESOURCE = 512  # characters
+_FEW_ROUTES = 50  # of a method
 
 # Letters that are also the capital or the small letter of another than their own: U+0131, U+212A, U+017F.
 _MANIFOLD = re.compile("[iks]")
@@ -182,12 +184,20 @@ class RouteMap:
         self._by_method: dict[str, list[int]] = {}
         for n, operation in enumerate(self.operations):
             self._by_method.setdefault(operation.method, []).append(n)
+        self._of_method = {method: sum(1 << n for n in found) for method, found in self._by_method.items()}
         # Of each method, and of all: there the method is the first segment.
         trees = {
             method: {n: self.operations[n].segments for n in found} for method, found in self._by_method.items()
         } | {STAR: {n: (operation.method, *operation.segments) for n, operation in enumerate(self.operations)}}
         self._trees = {method: RouteTree(routes, self.widths, self._can_be) for method, routes in trees.items()}
+        self._few = {
+            method: Search(self._trees[method])
+            for method, found in self._by_method.items()
+            if len(found) <= _FEW_ROUTES
+        }
         self._overlaps: dict[tuple, list[Reach]] = {}
+        self._wide_patterns: dict[tuple[int, frozenset[str]], tuple[str, ...]] = {}
+        self._searches = lru_cache(maxsize=512)(self._search)
         self._blurs: dict[tuple, tuple[str, ...]] = {}
         self._compiled = lru_cache(maxsize=512)(self._compile_shape)
         self._compacted = lru_cache(maxsize=128)(self._compact)
@@ -201,12 +211,13 @@ class RouteMap:
         self._covered: dict[str, int] = {}
         self._mask_of_parts = lru_cache(maxsize=4096)(self._several_mask)
         self._mask_of_capabilities = lru_cache(maxsize=4096)(self._capabilities_mask)
-        self._stems: dict[tuple[str, str], list[tuple[tuple[str, ...], list[Reach]]]] = {}
+        self._stems: dict[tuple[str, str], list[tuple[str, ...]]] = {}
         # Beginnings of paths before an organisation's id, and the routes of organisations that have none of them.
         stems = {n: _stem(operation.segments, "orgId") for n, operation in enumerate(self.operations)}
         self._paths = self._paths_below([n for n, stem in stems.items() if stem])
         self._beginnings = sorted({"".join(f"{part}/" for part in stem[:-1]) for stem in stems.values() if stem})
         self._beside = self.in_organisation & ~sum(1 << n for n, stem in stems.items() if stem)
+        self._plain = self._find_plain()
         # With which methods everything below an organisation is opened: a `*` may stand for the beginning of a path,
         # so it must reach into nothing where the organisation is a second one.
         self._openings = [
@@ -552,9 +563,63 @@ class RouteMap:
         """Whether denying a route under a constraint would refuse something granted."""
         if grants.meets(route, constraint):
             return True
-        return any(
-            self._is_granted(reach, constraint, grants) for reach in self._overlaps_of(route, frozenset(constraint))
+        key = route, frozenset(constraint)
+        pattern = self._wide_patterns.get(key)
+        if pattern is None:
+            pattern = self._wide_patterns[key] = tuple(self._path_pattern(*key, exact=False))
+        reached = self._into_granted(self.operations[route].method, pattern, constraint, grants)
+        return any(reach.route != route and self._is_granted(reach, constraint, grants) for reach in reached)
+
+    def _into_granted(
+        self, method: str, pattern: tuple[str, ...], binding: Mapping[str, str], grants: Granted
+    ) -> Iterable[Reach]:
+        """The ways in which a pattern reaches into routes that may be granted so, as far as somebody looks.
+
+        In an API with very many routes most are not granted, and where many are, the first ones that are found tell.
+        """
+        search = self._few.get(method)
+        if search is not None:
+            return search.all_reached(pattern)  # the same for everybody, and kept
+        org_id = binding.get("orgId")
+        if org_id is not None and not self._names_the_organisation(pattern):
+            org_id = None
+        routes = grants.routes(org_id) & self._of_method[method]
+        return self._searches(routes).reached(pattern) if routes else ()
+
+    def _names_the_organisation(self, pattern: tuple[str, ...]) -> bool:
+        """Whether {orgId} in a pattern is that of every route into which it may reach."""
+        return any(pattern[: len(beginning)] == beginning for beginning in self._plain)
+
+    def _find_plain(self) -> list[tuple[str, ...]]:
+        """Beginnings of paths, with {orgId}, that no route has otherwise."""
+        beginnings = [(*one.split("/")[:-1], "{orgId}") for one in self._beginnings]
+        return [
+            beginning
+            for beginning in beginnings
+            if not any(
+                operation.segments[: len(beginning)] != beginning and self._may_begin(operation.segments, beginning)
+                for operation in self.operations
+            )
+        ]
+
+    def _may_begin(self, segments: tuple[str, ...], beginning: tuple[str, ...]) -> bool:
+        """Whether a path of a route may begin so, with an id at the end that is no word of any path."""
+        return len(segments) >= len(beginning) and all(
+            part[0] == "{"
+            if wanted[0] == "{"
+            else part == wanted or (part[0] == "{" and self._can_be(part[1:-1], wanted))
+            for part, wanted in zip(segments, beginning, strict=False)
         )
+
+    def _search(self, routes: int) -> Search:
+        """A search among some routes of one method."""
+        found = {}
+        while routes:
+            low = routes & -routes
+            route = low.bit_length() - 1
+            found[route] = self.operations[route].segments
+            routes ^= low
+        return Search(RouteTree(found, self.widths, self._can_be))
 
     def _is_granted(self, reach: Reach, binding: Mapping[str, str], grants: Granted) -> bool:
         """Whether something granted is among the paths of a route that a pattern reaches into."""
@@ -689,13 +754,13 @@ class RouteMap:
         alike: dict[tuple[str, ...], list[tuple[str, list[str]]]] = {}
         stems = self._stems_of(method, level)
         below: dict[tuple[str, ...], list[str]] = {}
-        lengths = {len(stem) + 1 for stem, _ in stems}
+        lengths = {len(stem) + 1 for stem in stems}
         for one, parts in allow.items():
             if method in (STAR, parts[0]):
                 for length in lengths:
                     if length < len(parts):
                         below.setdefault((method, *parts[1:length]), []).append(one)
-        for stem, reached in stems:
+        for stem in stems:
             for binding in self._places(shape, level):
                 place = (method, *[binding[part[1:-1]] if part[0] == "{" else part for part in stem])
                 # One pattern is not said in fewer by another.
@@ -703,7 +768,7 @@ class RouteMap:
                     continue
                 key = method, stem, grants.kind(binding)
                 if key not in wider:
-                    needed = self._needed(reached, binding, grants)
+                    needed = self._needed(self._below(method, stem), binding, grants)
                     shuts = any(self._shuts(one.route, one.constraint, grants) for one in needed)
                     wider[key] = binding, None if shuts else self._widely(needed, grants)
                 first, denied = wider[key]
@@ -735,8 +800,7 @@ class RouteMap:
             patterns[pattern] = None
         if self._may_be_upper and any(one.words for one in spelt):
             return None
-        wide = [one for one in patterns if not any(other != one and _within(one, other) for other in patterns)]
-        return (*wide, *self._other_case(spelt))
+        return (*_widest(patterns), *self._other_case(spelt))
 
     def _blurred(self, one: Reach, grants: Granted) -> str | None:
         """A denial with wildcards for the words under a wildcard, which leaves no other spelling of them; None where
@@ -766,9 +830,7 @@ class RouteMap:
         key = route, method, pattern, *binding.items()
         known = grants.answers.get(key)
         if known is None:
-            reached = self._overlaps.get((method, pattern))
-            if reached is None:
-                reached = self._overlaps[method, pattern] = self._reaches(method, list(pattern), None)
+            reached = self._into_granted(method, pattern, binding, grants)
             itself = {name: ("bound", name) for name in binding}
             known = grants.answers[key] = any(
                 self._is_granted(reach, binding, grants)
@@ -811,11 +873,8 @@ class RouteMap:
     # A level is a path parameter: {orgId}, {teamId} below it, or one of `own` below it; or _COLLECTION, a word below
     # {orgId}; or _EVERYWHERE, such a word below any; or "", the very beginning.
 
-    def _stems_of(self, method: str, level: str) -> list[tuple[tuple[str, ...], list[Reach]]]:
-        """Beginnings of paths down to a level, each with the routes that lie below it.
-
-        A `*` for the method may also stand for the beginning of a path, so it is aligned with the routes as well.
-        """
+    def _stems_of(self, method: str, level: str) -> list[tuple[str, ...]]:
+        """Beginnings of paths down to a level."""
         found = self._stems.get((method, level))
         if found is None:
             operations = self.operations if method == STAR else [self.operations[n] for n in self._by_method[method]]
@@ -823,8 +882,17 @@ class RouteMap:
             stems = {_stem(operation.segments, place): None for operation in operations}
             if level == _EVERYWHERE:
                 stems = {tuple(STAR if part == "{orgId}" else part for part in stem): None for stem in stems if stem}
-            found = [(stem, self._reaches(method, [*stem, STAR], None)) for stem in stems if stem is not None]
-            self._stems[method, level] = found
+            found = self._stems[method, level] = [stem for stem in stems if stem is not None]
+        return found
+
+    def _below(self, method: str, stem: tuple[str, ...]) -> list[Reach]:
+        """The routes that lie below a beginning of paths.
+
+        A `*` for the method may also stand for the beginning of a path, so it is aligned with the routes as well.
+        """
+        found = self._overlaps.get((method, stem, "below"))
+        if found is None:
+            found = self._overlaps[method, stem, "below"] = self._reaches(method, [*stem, STAR], None)
         return found
 
     def _places(self, shape: tuple, level: str) -> list[dict[str, str]]:
@@ -1068,6 +1136,20 @@ def _renamed(patterns: Collection[str], first: Mapping[str, str], binding: Mappi
         return patterns
     names = {first[name]: value for name, value in binding.items()}
     return ["/".join([names.get(part, part) for part in one.split("/")]) if "\0" in one else one for one in patterns]
+
+
+def _widest(patterns: Collection[str]) -> list[str]:
+    """Those patterns that no other one of them covers."""
+    # What covers another has no text between wildcards that the other has not: its rarest one tells nearly always.
+    parts = {one: one.split(STAR) for one in patterns}
+    often = Counter(text for some in parts.values() for text in some)
+    texts = [(one, min(some, key=often.__getitem__)) for one, some in parts.items()]
+    wide = []
+    for one in patterns:
+        likely = [other for other, text in texts if text in one and other != one]
+        if not any(_within(one, other) for other in likely):
+            wide.append(one)
+    return wide
 
 
 def _within(one: str, other: str) -> bool:

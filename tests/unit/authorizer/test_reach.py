@@ -1,13 +1,15 @@
 """The tree of routes finds every route that a pattern reaches into, as holding it against each one does."""
 
 import uuid
+from collections.abc import Iterable
+from itertools import islice
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bbws_access.authorizer.policy import RouteMap
-from bbws_access.authorizer.reach import FRAMED, Reach, RouteTree, _can_hold
+from bbws_access.authorizer.reach import FRAMED, Reach, RouteTree, Search, _can_hold, _letter_by_letter
 from bbws_access.kernel.contract import load_contract
 from bbws_access.kernel.ids import LETTERS, new_id
 from bbws_access.kernel.ids import WIDTHS as WIDTHS_OF_IDS
@@ -77,6 +79,47 @@ def test_the_tree_finds_what_each_route_by_itself_tells(
     tree = RouteTree(dict(enumerate(routes)), WIDTHS, _can_be)
     for pattern in patterns:
         assert _told(tree.reaches(pattern)) == _told(_one_by_one(routes, pattern)), pattern
+
+
+@settings(max_examples=300, deadline=None)
+@given(routes=_ROUTES, patterns=st.lists(st.lists(_PARTS, min_size=1, max_size=5).map(tuple), min_size=1, max_size=8))
+def test_a_search_finds_the_same_however_far_somebody_looked_before(
+    routes: list[tuple[str, ...]], patterns: list[tuple[str, ...]]
+) -> None:
+    search = Search(RouteTree(dict(enumerate(routes)), WIDTHS, _can_be))
+
+    def told(reaches: Iterable[Reach]) -> set[tuple]:
+        return {(reach.route, frozenset(reach.constraint.items())) for reach in reaches}
+
+    for far, pattern in enumerate(patterns * 2):
+        assert told(islice(search.reached(pattern), far)) <= told(_one_by_one(routes, list(pattern)))
+    for pattern in patterns:
+        wanted = told(_one_by_one(routes, list(pattern)))
+        assert told(search.reached(pattern)) == told(search.reached(pattern)) == wanted
+        assert told(search.all_reached(pattern)) == wanted
+
+
+_TEXTS = st.text("ab?/", min_size=1, max_size=6)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    st.lists(st.sampled_from(["a", "ab", "bab", "{x}", "{teamId}", "{userId}"]), min_size=1, max_size=3).map(tuple),
+    st.builds("{}{}{}".format, st.sampled_from(["", "*"]), _TEXTS, st.sampled_from(["", "*"])),
+)
+# Long enough for an id of the platform's.
+@example(("{teamId}",), "?" * 31)
+@example(("a", "{teamId}"), "a" + "?" * 32)
+@example(("a", "{teamId}"), "a" + "?" * 31)
+@example(("{userId}", "ab"), "*a?")
+@example(("{userId}", "ab"), "*b?")
+def test_what_is_quickly_said_of_a_framed_word_is_what_all_its_letters_say(
+    segments: tuple[str, ...], word: str
+) -> None:
+    tree = RouteTree({0: segments}, {}, _can_be)
+    [below] = tree._root.ends()
+    assert below.segments == segments
+    assert below.can_hold(word) is _letter_by_letter(word, segments)
 
 
 @pytest.mark.parametrize(
