@@ -374,7 +374,6 @@ locals {
       MAIL_CONFIGURATION_SET = module.mail.configuration_set_name
       MAIL_TEMPLATE_PREFIX   = module.mail.template_prefix
       INVITATION_LINK        = var.invitation_link
-      USER_POOL_ID           = module.cognito.user_pool_id
     } : name => value if value != null
   }
 }
@@ -408,6 +407,11 @@ module "functions" {
         { ALLOWED_ORIGINS = join(",", var.cors_allowed_origins) }
       )
     }
+  }
+
+  # The user pool is made late: it waits for its trigger. The queues of dead letters need not wait for either.
+  late_environment = {
+    for service in local.api_services : service => { USER_POOL_ID = module.cognito.user_pool_id } if service == local.mail_service
   }
 
   permissions = {
@@ -533,13 +537,15 @@ module "events" {
       source      = event.source
       detail_type = event.detail_type
       schedule    = event.schedule
-      targets     = { for service in event.consumers : service => module.functions.alias_arns[service] }
+      # Built from names: the queue of dead letters is made while the functions are.
+      targets = { for service in event.consumers : service => local.alias_arns[service] }
       # Other systems of the account send mails too, and so do other environments.
       detail_pattern = event.source == "aws.ses" ? jsonencode({
         mail = { tags = { "ses:configuration-set" = [module.mail.configuration_set_name] } }
       }) : null
     }
   }
+  targets_after = values(module.functions.alias_arns)
 }
 
 module "mail" {
@@ -556,10 +562,12 @@ module "mail" {
   templates   = local.mails
   consumer = one([
     for service in local.mail_consumer : {
-      alias_arn       = module.functions.alias_arns[service]
+      # Built from names: the queue is made while the function is.
+      alias_arn       = local.alias_arns[service]
       timeout_seconds = local.services[service].timeoutSeconds
     }
   ])
+  consumer_after = [for service in local.mail_consumer : module.functions.alias_arns[service]]
 }
 
 # --- Who is asking -----------------------------------------------------------------------------------------

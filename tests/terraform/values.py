@@ -627,6 +627,12 @@ WRONG: dict[str, list[tuple[str, Any, str]]] = {
         # 4 KB are bytes, of the JSON that Lambda measures.
         ("functions/audit/environment", {"TEXT": "é" * 2100}, "4 KB"),
         ("functions/audit/environment", {"TEXT": "x" * 4086}, "4 KB"),
+        *(("late_environment", {"audit": {name: "x"}}, "environment variable") for name in ("AWS_REGION", "A", "A-B")),
+        ("late_environment", {"audit": {"TEXT": "x" * 4086}}, "4 KB"),
+        # authorizer has 40 bytes already.
+        ("late_environment", {"authorizer": {"TEXT": "x" * 4060}}, "4 KB"),
+        ("late_environment", {"authorizer": {"LOG_LEVEL": "INFO"}}, "has too"),
+        ("late_environment", {"another": {"TEXT": "x"}}, "one of functions"),
         *(
             ("functions/audit", FUNCTION | {"runtime": runtime, "handler": handler}, "handler")
             for runtime, handler in (
@@ -905,6 +911,8 @@ RIGHT: dict[str, list[tuple[str, Any]]] = {
             )
         ),
         ("functions/audit/environment", {"TEXT": "&" * 4085}),
+        ("late_environment", {"audit": {"TEXT": "&" * 4085}}),
+        ("late_environment", {"authorizer": {"TEXT": "x" * 4000}, "audit": {}}),
         *right_statements("dead_letter_policy_statements", "sqs:SendMessage", "sqs:PurgeQueue", functions=["audit"]),
         *(
             ("functions/audit", FUNCTION | {"runtime": runtime, "handler": handler})

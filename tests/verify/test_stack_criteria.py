@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 from bbws_access.cli.project import Project
 from bbws_access.verify import engine, inventory, jobs, slices
 from bbws_access.verify.catalogue import RULES
+from bbws_access.verify.dependencies import needed_by
 from bbws_access.verify.report import Finding
 from bbws_access.verify.rules import Evidence, judge
 from tests.verify.conftest import ENVIRONMENTS, Wanted, copy_project, plan_all, replaced
@@ -616,6 +618,53 @@ def test_a_resource_that_nothing_depends_on_and_no_environment_makes_is_seen(pla
     evidence.dependencies = evidence.dependencies | {"aws_sqs_queue.more": []}
     (finding,) = found_by(evidence, "prod")["inventory"]
     assert finding.message == "aws_sqs_queue.more is new in the code"
+
+
+# Seconds that the provider waits for a resource of a type by itself, however fast AWS answers.
+WAITS = {
+    "aws_cognito_user_pool": 1,
+    "aws_kms_key": 12,
+    "aws_lambda_function": 5,
+    "aws_s3_bucket_lifecycle_configuration": 55,
+    "aws_sqs_queue": 25,
+}
+
+
+def test_nothing_that_takes_long_waits_for_more_than_it_needs(planned: Plans) -> None:
+    graph = planned.dependencies
+
+    def waits(resource: str) -> int:
+        return next((seconds for kind, seconds in WAITS.items() if f"{kind}." in f".{resource}."), 0)
+
+    @cache
+    def longest(resource: str) -> tuple[int, tuple[str, ...]]:
+        """How long what it needs and it itself take, and what takes that long."""
+        seconds, way = max((longest(needed) for needed in graph.get(resource, ())), default=(0, ()))
+        own = waits(resource)
+        return seconds + own, (*way, resource) if own else way
+
+    seconds, way = max(longest(resource) for resource in graph)
+    assert way == (
+        "module.keys.aws_kms_key.this",
+        "module.mail.aws_sqs_queue.dead_letters",
+        "module.mail.aws_sqs_queue.mail",
+    ), f"{seconds} s"
+
+    def needs(resource: str) -> set[str]:
+        return set(needed_by(graph, [resource]))
+
+    mapping, permission = "module.mail.aws_lambda_event_source_mapping.mail", "module.events.aws_lambda_permission.this"
+    alias, function = "module.functions.aws_lambda_alias.live", "module.functions.aws_lambda_function.this"
+    policy, queue = "module.iam.aws_iam_role_policy.service", "module.functions.aws_sqs_queue.dead_letters"
+    # Lambda looks whether the role may, and SQS and Lambda whether what they are told of is there.
+    assert needs(function) >= {policy, queue, "module.cloudwatch.aws_cloudwatch_log_group.this"}
+    assert needs(mapping) >= {alias, function, policy, "module.mail.aws_sqs_queue.mail"}
+    assert needs(permission) >= {alias, function}
+    assert needs("module.events.aws_cloudwatch_event_target.this") >= {
+        permission,
+        "module.events.aws_sqs_queue.dead_letters",
+    }
+    assert needs("module.api_gateway.aws_api_gateway_stage.this") >= {alias, "module.authorizer.aws_lambda_alias.live"}
 
 
 def test_other_dependencies_are_seen(planned: Plans, project: Project) -> None:

@@ -11,6 +11,7 @@ module "inputs" {
   tags                          = var.tags
   event_bus_name                = var.event_bus_name
   rules                         = var.rules
+  targets_after                 = var.targets_after
   maximum_event_age_hours       = var.maximum_event_age_hours
   maximum_retry_attempts        = var.maximum_retry_attempts
   kms_key_arn                   = var.kms_key_arn

@@ -109,6 +109,9 @@ resource "aws_lambda_permission" "this" {
   qualifier     = regex("[^:]+$", each.value.alias_arn)
   principal     = "events.amazonaws.com"
   source_arn    = local.rule_arns[each.value.rule]
+
+  # Lambda takes no permission for an alias that is not there. The targets wait for the permissions.
+  depends_on = [var.targets_after]
 }
 
 # What no function would take. What a function took and failed at is in the function's own dead letters.

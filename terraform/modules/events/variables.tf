@@ -74,6 +74,13 @@ variable "rules" {
   }
 }
 
+variable "targets_after" {
+  description = "What must exist before rules hand events to their targets: outputs of the functions. With targets built from names, the queue of dead letters, which takes half a minute, is made meanwhile."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
 variable "maximum_event_age_hours" {
   description = "Hours for which EventBridge tries to hand an event to a function that cannot take it, before it becomes a dead letter."
   type        = number

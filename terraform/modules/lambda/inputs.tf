@@ -10,6 +10,7 @@ module "inputs" {
   partition                     = local.partition
   tags                          = var.tags
   functions                     = var.functions
+  late_environment              = var.late_environment
   permissions                   = var.permissions
   kms_key_arn                   = var.kms_key_arn
   tracing_enabled               = var.tracing_enabled

@@ -21,6 +21,9 @@ locals {
     if input.asynchronous
   }
 
+  # By its names, which are known while values are not yet.
+  has_environment = { for name, input in module.inputs.functions : name => length(input.environment) + length(lookup(var.late_environment, name, {})) > 0 }
+
   # A hash in base64 → in hex, six bits per character, to hold it against the package's key.
   base64_bits = {
     for value, character in split("", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") :
@@ -65,7 +68,7 @@ resource "aws_lambda_function" "this" {
   }
 
   dynamic "environment" {
-    for_each = length(each.value.environment) == 0 ? [] : [each.value.environment]
+    for_each = local.has_environment[each.key] ? [merge(each.value.environment, lookup(var.late_environment, each.key, {}))] : []
 
     content {
       variables = environment.value

@@ -80,6 +80,13 @@ variable "functions" {
   }
 }
 
+variable "late_environment" {
+  description = "More environment variables, by function: those whose values other resources make, such as the id of a user pool. Whatever stands in functions, the queues of dead letters wait for it too, and they take half a minute."
+  type        = map(map(string))
+  default     = {}
+  nullable    = false
+}
+
 variable "permissions" {
   description = "Who may invoke which function's alias, by a name of your choice: principal is a service such as apigateway.amazonaws.com, source_arn what it may invoke it for."
   type        = any

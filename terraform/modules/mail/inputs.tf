@@ -13,6 +13,7 @@ module "inputs" {
   templates               = var.templates
   event_types             = var.event_types
   consumer                = var.consumer
+  consumer_after          = var.consumer_after
   maximum_receive_count   = var.maximum_receive_count
   retention_days          = var.retention_days
   kms_key_arn             = var.kms_key_arn

@@ -115,5 +115,5 @@ resource "aws_lambda_event_source_mapping" "mail" {
     maximum_concurrency = each.value.maximum_concurrency
   }
 
-  depends_on = [aws_sqs_queue.mail]
+  depends_on = [aws_sqs_queue.mail, var.consumer_after]
 }

@@ -220,6 +220,46 @@ variable "functions" {
   }
 }
 
+variable "late_environment" {
+  description = "More environment variables, by function: those whose values other resources make, such as the id of a user pool. Whatever stands in functions, the queues of dead letters wait for it too, and they take half a minute."
+  type        = map(map(string))
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.late_environment), keys(var.functions))) == 0
+    error_message = "late_environment is keyed by function: each of its keys must be one of functions."
+  }
+
+  validation {
+    condition     = alltrue([for name, late in var.late_environment : length(setintersection(keys(late), keys(try(var.functions[name].environment, {})))) == 0])
+    error_message = "late_environment has a variable that the function's environment in functions has too: give it in one of them."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for late in values(var.late_environment) : [
+        for name in keys(late) : can(regex("^[A-Za-z][A-Za-z0-9_]+$", name)) && !contains([
+          "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_NAME",
+          "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_MAX_CONCURRENCY",
+          "AWS_LAMBDA_RUNTIME_API", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT",
+        ], name)
+      ]
+    ]))
+    error_message = "An environment variable's name must be two or more letters, digits and _, begin with a letter, and be none that Lambda sets itself, such as AWS_REGION or LAMBDA_TASK_ROOT."
+  }
+
+  validation {
+    condition = alltrue([
+      for name, late in var.late_environment : alltrue([
+        for text in [base64encode(replace(replace(replace(jsonencode(merge(try(var.functions[name].environment, {}), late)), "\\u003c", "<"), "\\u003e", ">"), "\\u0026", "&"))] :
+        length(text) * 3 / 4 - length(regexall("=", text)) <= 4096
+      ])
+    ])
+    error_message = "The environment of a function may have 4 KB in all, counted as JSON."
+  }
+}
+
 variable "permissions" {
   description = "Who may invoke which function's alias, by a name of your choice: principal is a service such as apigateway.amazonaws.com, source_arn what it may invoke it for."
   type = map(object({

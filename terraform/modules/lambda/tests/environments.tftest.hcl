@@ -7,6 +7,19 @@ provider "aws" {
   skip_metadata_api_check     = true
 }
 
+run "late_values" {
+  command = plan
+
+  variables {
+    late_environment = { authorizer = { POOL = "pool" }, audit = { POOL = "pool" } }
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["authorizer"].environment[0].variables == tomap({ ENVIRONMENT = "dev", LOG_LEVEL = "DEBUG", POOL = "pool" }) && aws_lambda_function.this["audit"].environment[0].variables == tomap({ POOL = "pool" })
+    error_message = "Late variables are added to a function's own, and are its environment where it has none."
+  }
+}
+
 run "dev" {
   command = plan
 

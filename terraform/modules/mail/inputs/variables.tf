@@ -160,6 +160,13 @@ variable "consumer" {
   }
 }
 
+variable "consumer_after" {
+  description = "What must exist before the consumer is given messages: outputs of its function and role. With consumer.alias_arn built from names, the queue, which takes half a minute, is made meanwhile."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
 variable "maximum_receive_count" {
   description = "Times that a mail is tried before it becomes a dead letter; between two of them lies the visibility timeout, six times the consumer's."
   type        = number
