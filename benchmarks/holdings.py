@@ -96,9 +96,9 @@ def _table(figures: dict[str, dict[str, list[float]]], against: str | None) -> s
     return "\n".join(lines)
 
 
-def _checked_out(revision: str, folder: Path) -> Path:
+def _checked_out(revision: str, folder: Path, parts: tuple[str, ...] = ("src", "contract")) -> Path:
     archive = subprocess.run(
-        ["git", "archive", "--format=tar", revision, "src", "contract"], cwd=ROOT, capture_output=True, check=True
+        ["git", "archive", "--format=tar", revision, *parts], cwd=ROOT, capture_output=True, check=True
     ).stdout
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         tar.extractall(folder, filter="data")

@@ -52,6 +52,25 @@ def prod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 
 
 @pytest.fixture(scope="session")
+def copy(dev: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """DEV's values again, in a fresh folder that takes over what was deployed to the other: for who takes it down."""
+    assert dev.status["running"]
+    deployment = Deployment("dev", tmp_path_factory.mktemp("copy") / "dev")
+    try:
+        said = deployment.up("--from-snapshot")
+        if KEPT and "There is no snapshot" in said:
+            # DEV was up before the sources changed, so nothing was kept of it; now something is.
+            deployment.tool("down")
+            deployment.folder.rename(deployment.folder.with_name("first"))
+            said = deployment.up("--from-snapshot")
+        assert "Snapshot       of " in said, said
+        assert "Apply" not in said, said
+        yield deployment
+    finally:
+        deployment.tool("down", check=False)
+
+
+@pytest.fixture(scope="session")
 def admin(dev: Deployment) -> str:
     """Access token of the demo organisation's administrator."""
     return dev.token(dev.status["admin_email"])

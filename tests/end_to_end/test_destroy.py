@@ -1,4 +1,4 @@
-"""Destroying leaves nothing. Runs when all other tests of the deployment are done."""
+"""Destroying leaves nothing. Runs when all other tests of the copy are done."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.xdist_group("dev"), pytest.mark.last]
 
 
-def _left(dev: Deployment) -> dict[str, list[Any]]:
+def _left(deployment: Deployment) -> dict[str, list[Any]]:
     """What is there of each kind that the stack makes, but for the two buckets of `bootstrap`."""
-    client = dev.client
-    bootstrap = {dev.status["buckets"]["terraform-state"], dev.status["buckets"]["artifacts"]}
+    client = deployment.client
+    bootstrap = {deployment.status["buckets"]["terraform-state"], deployment.status["buckets"]["artifacts"]}
     keys = client("kms").list_keys()["Keys"]
     states = [client("kms").describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in keys]
     return {
@@ -40,16 +40,16 @@ def _left(dev: Deployment) -> dict[str, list[Any]]:
     }
 
 
-def test_destroy_leaves_nothing(dev: Deployment) -> None:
+def test_destroy_leaves_nothing(copy: Deployment) -> None:
     # Under DEV's governance lock, in two versions.
     for _ in range(2):
-        dev.client("s3").put_object(
-            Bucket=dev.status["buckets"]["audit-archive"], Key="archive/org-demo/2026/11/30.json.gz", Body=b"{}"
+        copy.client("s3").put_object(
+            Bucket=copy.status["buckets"]["audit-archive"], Key="archive/org-demo/2026/11/30.json.gz", Body=b"{}"
         )
-    before = _left(dev)
+    before = _left(copy)
     for kind, found in before.items():
         assert found, f"the list of {kind} sees something as long as there is something"
-    dev.tool("destroy", "dev", "--local", "--yes", named=False)
-    assert {kind: found for kind, found in _left(dev).items() if found} == {}
-    dev.tool("down", "--destroy")
-    assert not dev.folder.exists()
+    copy.tool("destroy", "dev", "--local", "--yes", named=False)
+    assert {kind: found for kind, found in _left(copy).items() if found} == {}
+    copy.tool("down", "--destroy")
+    assert not copy.folder.exists()

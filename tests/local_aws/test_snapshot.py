@@ -8,7 +8,7 @@ from pathlib import Path
 from bbws_access.local_aws.server import server_environment
 
 
-def run(folder: Path, code: str) -> str:
+def run(folder: Path, code: str, port: int = 1) -> str:
     """Run code in a process that has imported MiniStack, as the emulator's own has."""
     head = """
         import threading, time
@@ -18,7 +18,7 @@ def run(folder: Path, code: str) -> str:
         from ministack.services import sqs, sns
         snapshots = Snapshots(Path("state"), interval=0.01)
     """
-    environment = server_environment(folder, 1, "eu-west-1")
+    environment = server_environment(folder, port, "eu-west-1")
     result = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(head) + textwrap.dedent(code)],
         cwd=folder,
@@ -43,6 +43,23 @@ def test_a_service_that_cannot_be_saved_costs_the_others_nothing(tmp_path: Path)
     assert "The state of sns cannot be saved" in output
     restored = "snapshots.restore(); print(sqs._queues.get('kept') == {'a': b'x' * 200_000}, sns._topics.get('lost'))"
     assert run(tmp_path, restored).splitlines()[-1] == "True None"
+
+
+def test_queues_are_at_the_port_that_they_are_restored_on(tmp_path: Path) -> None:
+    """Event source mappings and rules look for a queue by its URL as it is now."""
+    run(tmp_path, "sqs._act_create_queue({'QueueName': 'moves'}, ''); snapshots.save()")
+    output = run(
+        tmp_path,
+        """
+        snapshots.restore()
+        url = sqs._queue_url("moves")
+        sqs._act_send_message({"MessageBody": "x"}, "https://127.0.0.1:1/000000000000/moves")
+        print(url, len(sqs._queues.get(url)["messages"]), sqs._act_list_queues({}, ''))
+        """,
+        port=2,
+    )
+    url = "https://127.0.0.1:2/000000000000/moves"
+    assert output.splitlines()[-1] == f"{url} 1 {{'QueueUrls': ['{url}']}}"
 
 
 def test_saving_goes_on_after_a_failure(tmp_path: Path) -> None:

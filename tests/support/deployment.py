@@ -110,9 +110,9 @@ class Deployment:
         except (FileNotFoundError, ValueError):
             return 0
 
-    def up(self) -> str:
+    def up(self, *options: str) -> str:
         """Bring it up; returns what the tool said."""
-        done = self.tool("up")
+        done = self.tool("up", *options)
         self.__dict__.pop("status", None)
         return done.stdout + done.stderr
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import importlib.metadata
 import json
 import shlex
 import shutil
@@ -16,11 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bbws_access import local_aws
 from bbws_access.cli import people, protection, replicas, storage
-from bbws_access.cli.console import note, size, step
+from bbws_access.cli.console import note, remark, size, step
 from bbws_access.cli.environments import Environment
-from bbws_access.cli.errors import InterruptedByUserError, ToolError
+from bbws_access.cli.errors import InterruptedByUserError, ToolError, service_errors
+from bbws_access.cli.snapshots import (
+    STATE,
+    Kept,
+    SnapshotError,
+    Snapshots,
+    kept_now,
+    key_of,
+    local_aws_version,
+    sources,
+)
 from bbws_access.cli.targets import APPLIED, LEAST_DISK, LocalTarget, Target, check_disk, make_folder
 from bbws_access.cli.terraform import UNSAVED_STATE, Report, TerraformError, data_folder, find_provider, find_terraform
 from bbws_access.kernel.contract import load_contract
@@ -49,8 +57,12 @@ class Deployment:
 # --- The local AWS ---------------------------------------------------------------------------------------------------
 
 
-def up(target: LocalTarget) -> Deployment:
-    """Start the local AWS of an environment and deploy everything to it; what is there already stays."""
+def up(target: LocalTarget, *, from_snapshot: bool = False) -> Deployment:
+    """Start the local AWS of an environment and deploy everything to it; what is there already stays.
+
+    With ``from_snapshot`` a fresh folder takes over what an earlier run deployed to another, where all that decides
+    what a deployment comes to be is the same; where there is no such snapshot, or it does not work, it is deployed.
+    """
     started = time.monotonic()
     find_terraform()
     find_provider(target.project)
@@ -58,6 +70,11 @@ def up(target: LocalTarget) -> Deployment:
     require_disk(target.folder)
     with target.alone():
         target.recover()
+        fresh = _is_fresh(target)
+        if from_snapshot and not fresh:
+            note(f"{target.folder} holds a local AWS already; a snapshot is for a fresh folder.")
+        if from_snapshot and fresh and (deployment := _from_snapshot(target, started)):
+            return deployment
         packages = _start_and_package(target)
         target.enter()
         print_ = fingerprint(target.environment, packages)
@@ -66,24 +83,128 @@ def up(target: LocalTarget) -> Deployment:
             _show_reference(target, applied["outputs"])
             return Deployment(target, applied["outputs"], demo, time.monotonic() - started, changed=False)
         target.forget_applied()
+        snapshot = _Snapshot(target, packages) if fresh else None
+        if snapshot and not from_snapshot:
+            snapshot.offer()
         with step("Buckets") as current:
             storage.bootstrap(target.s3, target.environment)
             count = storage.upload(target.s3, target.environment, packages)
             current.result = f"{target.environment.state_bucket}, {_plural(count, 'package')} uploaded"
         target.release_stale_lock()
         report = converge(target, packages)
-        with step("Data") as current:
-            outputs = target.outputs()
-            current.say("reference data and the demo organisation")
-            people.seed(target, outputs)
-            demo = people.ensure_demo(target, outputs)
-            current.result = f"reference data; organisation {demo['organisation_id']} with {demo['email']}"
-        with step("API") as current:
-            current.say("asking how it is")
-            current.result = require_health(target, outputs)
-            _show_reference(target, outputs)
+        if snapshot:
+            snapshot.keep()
+        demo = _fill(target)
+        outputs = target.outputs()
         target.write(APPLIED, {"fingerprint": print_, "outputs": outputs})
         return Deployment(target, outputs, demo, time.monotonic() - started, changed=bool(report.changes))
+
+
+def _from_snapshot(target: LocalTarget, started: float) -> Deployment | None:
+    """Bring a fresh folder up from its snapshot; None, with the folder as fresh as before, where that cannot be."""
+    packages = make_packages(target)
+    snapshot = _Snapshot(target, packages)
+    kept = snapshot.restore()
+    if kept is None:
+        return None
+    try:
+        with step("Local AWS") as current:
+            start_local_aws(target)
+            current.result = f"{target.aws.endpoint}, {target.environment.region}"
+        target.enter()
+        snapshot.move_in(kept)
+        demo = _fill(target)
+    except Exception as error:  # whatever it is, Terraform can still do it
+        snapshot.give_up(str(error) or type(error).__name__)
+        return None
+    target.write(APPLIED, {"fingerprint": fingerprint(target.environment, packages), "outputs": kept.outputs})
+    return Deployment(target, kept.outputs, demo, time.monotonic() - started, changed=True)
+
+
+def _is_fresh(target: LocalTarget) -> bool:
+    """Whether nothing was ever in this local AWS."""
+    return not target.aws.is_running() and not (target.folder / STATE / "state.pickle").exists()
+
+
+def _fill(target: LocalTarget) -> dict[str, str]:
+    """Put data into what is deployed, and ask the API how it is; returns the demo organisation."""
+    outputs = target.outputs()
+    with step("Data") as current:
+        current.say("reference data and the demo organisation")
+        people.seed(target, outputs)
+        demo = people.ensure_demo(target, outputs)
+        current.result = f"reference data; organisation {demo['organisation_id']} with {demo['email']}"
+    with step("API") as current:
+        current.say("asking how it is")
+        current.result = require_health(target, outputs)
+        _show_reference(target, outputs)
+    return demo
+
+
+class _Snapshot:
+    """The snapshot of a deployment, for a fresh folder."""
+
+    def __init__(self, target: LocalTarget, packages: Packages) -> None:
+        self._target, self._packages = target, packages
+        self._snapshots = Snapshots(target.project.snapshots)
+        self._key = key_of(target.environment, packages)
+
+    def offer(self) -> None:
+        """Say so where there is one."""
+        if self._snapshots.holds(self._key):
+            remark("There is a snapshot of just this deployment: `up --from-snapshot` would take seconds.")
+
+    def restore(self) -> Kept | None:
+        """Fill the folder, in which nothing runs; None, with a note that says why, where it cannot be filled."""
+        if not self._snapshots.holds(self._key):
+            note("There is no snapshot of just this deployment; Terraform makes it.")
+            return None
+        try:
+            with step("Snapshot") as current:
+                kept = self._snapshots.restore(self._key, self._target.folder)
+                current.result = f"of {kept.made}"
+        except (SnapshotError, OSError) as error:
+            if isinstance(error, SnapshotError):
+                self._snapshots.discard(self._key)
+            note(f"The snapshot cannot be used: {error}. Terraform makes the deployment.")
+            return None
+        return kept
+
+    def move_in(self, kept: Kept) -> None:
+        """Make what was restored this folder's own. Raises ToolError where it is not what was kept."""
+        target = self._target
+        with service_errors():
+            if storage.outputs(storage.read_state(target.s3, target.environment)) != kept.outputs:
+                raise ToolError("Terraform's state in it has other outputs.")
+            storage.replace_in_state(target.s3, target.environment, kept.endpoint, target.aws.endpoint)
+
+    def give_up(self, why: str) -> None:
+        """Go back to an empty folder, and never use this snapshot again."""
+        note(f"The snapshot does not work: {why} Terraform makes the deployment.")
+        self._snapshots.discard(self._key)
+        target = self._target
+        target.aws.stop()
+        shutil.rmtree(target.folder / STATE, ignore_errors=True)
+        for name in (people.DEMO, people.PASSWORDS):
+            (target.folder / name).unlink(missing_ok=True)
+
+    def keep(self) -> None:
+        """Keep what Terraform has just made, unless what it is made of has changed meanwhile."""
+        target = self._target
+        outputs = target.outputs()
+        with step("Snapshot") as current:
+            if key_of(target.environment, self._packages) != self._key:
+                current.result = "not kept: the project changed meanwhile"
+                return
+            # Stopped, so that what is on the disk is everything that there is.
+            target.aws.stop()
+            try:
+                self._snapshots.save(self._key, target.folder / STATE, kept_now(outputs, target.aws.endpoint))
+                current.result = "kept for `up --from-snapshot` in a fresh folder"
+            except OSError as error:
+                current.result = f"not kept: {error.strerror or error}"
+            finally:
+                target.aws.start()
 
 
 def _show_reference(target: LocalTarget, outputs: Mapping[str, Any]) -> None:
@@ -125,11 +246,7 @@ def _start_and_package(target: LocalTarget) -> Packages:
 
 def start_local_aws(target: LocalTarget) -> None:
     """Start the local AWS; one that runs an older version of its program is started again."""
-    program = Path(local_aws.__file__).parent
-    digest = hashlib.sha256(importlib.metadata.version("ministack").encode())
-    for path in sorted(program.rglob("*.py")):
-        digest.update(f"{path.relative_to(program)}\0{path.read_text()}\0".encode())
-    version = digest.hexdigest()
+    version = local_aws_version()
     if target.read(PROGRAM).get("version") != version:
         target.aws.stop()
     target.aws.start()
@@ -172,20 +289,10 @@ def _plural(count: int, noun: str) -> str:
 
 
 def fingerprint(environment: Environment, packages: Packages) -> str:
-    """Changes when anything does that a deployment is made of."""
-    digest = hashlib.sha256()
-    root = environment.project.root
-    files = [*(root / "terraform").rglob("*"), *(root / "contract").rglob("*")]
-    kept = [path for path in files if path.is_file() and ".terraform" not in path.parts and path.suffix in _SUFFIXES]
-    for path in sorted(kept):
-        digest.update(f"{path.relative_to(root)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())
-    digest.update(repr(sorted((item.function, item.sha256) for item in packages)).encode())
-    digest.update(repr(sorted(environment.values.items(), key=lambda item: item[0])).encode())
+    """Changes when anything does that a deployment and its data are made of."""
+    digest = hashlib.sha256(sources(environment, packages).encode())
     digest.update(Path(people.__file__).read_bytes())
     return digest.hexdigest()
-
-
-_SUFFIXES = {".tf", ".tfvars", ".hcl", ".json", ".tpl", ".tftpl", ".html", ".txt"}
 
 
 def _still_there(target: LocalTarget, applied: dict[str, Any]) -> dict[str, str] | None:

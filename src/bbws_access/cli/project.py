@@ -36,6 +36,11 @@ class Project:
         return self.build / "logs"
 
     @property
+    def snapshots(self) -> Path:
+        """Deployments that fresh folders of local AWSs can take over."""
+        return self.build / "snapshots"
+
+    @property
     def local_folder(self) -> Path:
         """Holds one folder for each local AWS."""
         return self.root / ".local-aws"

@@ -19,13 +19,19 @@ def up(
     *,
     place: LocalPlace,
     port: PortOption = None,
+    from_snapshot: Annotated[
+        bool,
+        typer.Option(
+            "--from-snapshot", help="In a fresh folder, take over what an earlier `up` of just this deployment made."
+        ),
+    ] = False,
     values: Values,
 ) -> None:
     """Start the local AWS and deploy everything to it. Harmless and fast when it is up already."""
     from bbws_access.cli import deploy
 
     target = new_target(place, values, port)
-    deployment = deploy.up(target)
+    deployment = deploy.up(target, from_snapshot=from_snapshot)
     remember_values(target, values)
     show_deployment(deployment)
 

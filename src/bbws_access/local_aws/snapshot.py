@@ -93,6 +93,7 @@ class Snapshots:
                 f"The saved state {self._file} was written by another version. "
                 "Remove it to start with an empty local AWS."
             )
+        _address_queues()
         functions = sys.modules.get("ministack.services.lambda_svc")
         if functions is not None and functions._esms.has_any():
             functions._ensure_poller()
@@ -381,6 +382,20 @@ def _fill(store: Any, content: Any) -> None:
     target = store._data if isinstance(store, AccountRegionScopedDict | AccountScopedDict) else store
     target.clear()
     target.update(content)
+
+
+def _address_queues() -> None:
+    """Give the queues URLs of this process's port: what is restored may have been saved on another."""
+    sqs = sys.modules.get("ministack.services.sqs")
+    if sqs is None:
+        return
+    for (account, region, url), queue in list(sqs._queues._data.items()):
+        name = queue.get("name", "")
+        here = sqs._queue_url_for_account(account, name)
+        if name and here != url:
+            del sqs._queues._data[account, region, url]
+            sqs._queues._data[account, region, here] = queue | {"url": here}
+            sqs._queue_name_to_url._data[account, region, name] = here
 
 
 class _Pickler(pickle.Pickler):
