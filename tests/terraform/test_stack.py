@@ -49,11 +49,11 @@ def test_words_of_other_services_apis_are_ids_that_nobody_can_choose(own_workspa
     carried = packages()
     carried["authorizer"] |= {"apis": ["sites"], "words": ["organisations", "sites"]}
     plan = plan_stack(own_workspace, "dev", "module.functions", packages=carried)
-    # Of those whose environment is known before the mail's queue is.
+    # Of those whose environment is known before the user pool is.
     told = {
         item["change"]["after"]["function_name"].rpartition("-")[2]: item["change"]["after"]["environment"][0]
         for item in plan["resource_changes"]
-        if item["type"] == "aws_lambda_function" and "environment" in item["change"]["after"]
+        if item["type"] == "aws_lambda_function" and "variables" in item["change"]["after"]["environment"][0]
     }
     assert {"role", "team"} <= told.keys()
     assert {one["variables"]["RESERVED_IDS"] for one in told.values()} == {"organisations,sites"}

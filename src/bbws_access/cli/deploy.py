@@ -255,14 +255,21 @@ def start_local_aws(target: LocalTarget) -> None:
 
 def require_health(target: LocalTarget, outputs: dict[str, Any]) -> str:
     """One word about the API. Raises ToolError when it does not answer as it should."""
-    for attempt in range(3):
-        if is_healthy(target, outputs):
-            return "healthy"
-        time.sleep(attempt)
+    if _comes_to_health(target, outputs):
+        return "healthy"
     raise ToolError(
         "Everything is deployed, and the API does not answer GET /health with 200.",
         f"Its log is {target.aws.log_file}; `bbws-access down --destroy` makes room for a fresh start.",
     )
+
+
+def _comes_to_health(target: LocalTarget, outputs: Mapping[str, Any]) -> bool:
+    """Whether the API answers, if not at once: on a busy machine a first start may take too long."""
+    for attempt in range(3):
+        if is_healthy(target, outputs):
+            return True
+        time.sleep(attempt)
+    return False
 
 
 def is_healthy(target: LocalTarget, outputs: Mapping[str, Any]) -> bool:
@@ -303,7 +310,7 @@ def _still_there(target: LocalTarget, applied: dict[str, Any]) -> dict[str, str]
     with contextlib.suppress(Exception):
         if storage.outputs(storage.read_state(target.s3, target.environment)) != applied["outputs"]:
             return None
-        if is_healthy(target, applied["outputs"]):
+        if _comes_to_health(target, applied["outputs"]):
             return demo
     return None
 
