@@ -637,8 +637,7 @@ def test_nothing_that_takes_long_waits_for_more_than_it_needs(
     graph = planned.dependencies
     # The graph is of resources, of some of which an environment makes none.
     made = {
-        re.sub(r"\[[^]]*\]", "", item.address): item.type
-        for item in evidence_of(planned, project).planned(environment)
+        re.sub(r"\[[^]]*\]", "", item.address): item.type for item in evidence_of(planned, project).planned(environment)
     }
     assert made.keys() & graph.keys() > {"module.mail.aws_sqs_queue.mail", "module.iam.aws_iam_role.service"}
 
