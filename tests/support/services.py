@@ -266,10 +266,15 @@ class World:
         change = Change.outside_a_request("system")
         departures = record_departure(self.database, self.table, user, org_id, str(uuid.uuid4()), change)
         if tidy:
-            held = store.all_assignments_of_user(self.table, user, org_id)
-            store.end_found(self.database, self.table, held, change, departures.ended)
-            memberships.end_all_of_user(self.database, self.teams_table, departures, org_id, change)
+            self.tidy(departures, org_id)
         return departures
+
+    def tidy(self, departures: Departures, org_id: str | None = None) -> None:
+        """End what somebody had who left, as the services do it after the departure is recorded."""
+        change = Change.outside_a_request("system")
+        held = store.all_assignments_of_user(self.table, departures.user_id, org_id)
+        store.end_found(self.database, self.table, held, change, departures.ended)
+        memberships.end_all_of_user(self.database, self.teams_table, departures, org_id, change)
 
     def take_from_teams(self, user: str, org_id: str) -> None:
         """End a user's memberships in an organisation, one after another, as somebody who manages its members does."""
@@ -299,7 +304,7 @@ class World:
     def team(self, org_id: str, team_id: str | None = None, *, active: bool = True) -> str:
         """A team of an organisation; its id."""
         team_id = team_id or new_id("team")
-        item = {"organisationId": org_id, "teamId": team_id, "name": "Team", "active": active}
+        item = {"organisationId": org_id, "teamId": team_id, "name": "Team", "active": active, "version": 1}
         self.database.put(self.teams_table, {**key("Team", orgId=org_id, teamId=team_id), **item})
         return team_id
 

@@ -12,7 +12,7 @@ from bbws_access.invitation import accounts, mail, offers, rules, store, tokens
 from bbws_access.invitation.accounts import Account
 from bbws_access.kernel.dynamodb import Call, Page
 from bbws_access.kernel.errors import NotFound
-from bbws_access.kernel.records import Change, Step, check_room, last_changed, stays, timestamp, until_fresh
+from bbws_access.kernel.records import Change, Step, check_room, stays, timestamp, until_fresh
 from bbws_access.role import rules as role_rules
 from bbws_access.role import store as role_store
 from bbws_access.service.requests import Request
@@ -219,8 +219,7 @@ class _Held:
         records = [*self.assignments, *self.memberships]
         if rules.invited_left(stored, self.departures):
             raise rules.obsolete("you have left the organisation since it was sent")
-        # All moments are cut to milliseconds: within the same one, the end counts as the later.
-        ended = [record for record in records if not record["active"] and last_changed(record) >= stored["sentAt"]]
+        ended = [record for record in records if rules.ended_since(stored, record, self.departures)]
         if not ended:
             return
         offered = [record for record in ended if _is_offered(record, stored)]

@@ -19,16 +19,21 @@ from bbws_access.team import store as team_store
 def check_not_held(request: Request, email: str, offer: Offer) -> dict[str, object]:
     """Raises ALREADY_HELD where accepting would give nothing. Else what the invitation records of the invited person.
 
-    That is `invited`, with userId and departures: how often they have left by now. Nothing without a usable account.
-    That is said only of what the person has in this organisation, and only where its records say that this is the
-    person's proven address: whoever gives a role to any user id must not find out by invitations whose id that is.
+    That is `invited`, with userId, None where there is no account yet, and departures: how often they have left by now.
+    ALREADY_HELD is said only of what the person has in this organisation, and only where its records say that this is
+    the person's proven address: whoever gives a role to any user id must not find out by invitations whose id that is.
     Whether an address has an account that is somewhere else, or nowhere, or cannot be used, makes no difference. Where
-    accounts cannot be reached, nothing is said: the invitation is sent, and accepting it leaves what the person has as
-    it is.
+    accounts cannot be reached, nothing is said or recorded: the invitation is sent, and accepting it leaves what the
+    person has as it is.
     """
-    user_id = _user_of(request, email)
-    if user_id is None:
+    try:
+        account = accounts.find(request.aws, request.settings.user_pool_id, email)
+    except (AwsError, Unavailable) as error:
+        _not_known(request, error)
         return {}
+    if account is None:
+        return _invited(None, 0)
+    user_id = accounts.user_id(account)
     org_id, settings = request.path["orgId"], request.settings
     given = [
         team_store.assignments(settings.permissions_table, org_id, user_id),
@@ -36,9 +41,10 @@ def check_not_held(request: Request, email: str, offer: Offer) -> dict[str, obje
     ]
     access, pages = read_access_in(request.database, settings, user_id, org_id, now=request.now, alongside=given)
     known = identity.known(record for page in pages for record in page.items)
-    if known.get("userEmail", "").lower() == email and _holds(access.within(org_id), offer):
+    is_theirs = accounts.is_usable(account, email) and known.get("userEmail", "").lower() == email
+    if is_theirs and _holds(access.within(org_id), offer):
         raise rules.already_held(offer.names())
-    return {"invited": {"userId": user_id, "departures": access.departures.count(org_id)}}
+    return _invited(user_id, access.departures.count(org_id))
 
 
 def check_each_not_held(request: Request, wanted: Sequence[tuple[str, Offer]]) -> list[Conflict | dict[str, object]]:
@@ -50,10 +56,7 @@ def check_each_not_held(request: Request, wanted: Sequence[tuple[str, Offer]]) -
     failed = [one for one in found if isinstance(one, AwsError)]
     if failed:
         _not_known(request, failed[0])
-    users: dict[int, str] = {}
-    for n, ((email, _), one) in enumerate(zip(wanted, found, strict=True)):
-        if isinstance(one, dict) and accounts.is_usable(one, email):
-            users[n] = accounts.user_id(one)
+    users = {n: accounts.user_id(one) for n, one in enumerate(found) if isinstance(one, dict)}
     org_id, settings = request.path["orgId"], request.settings
     calls = [
         call
@@ -65,7 +68,7 @@ def check_each_not_held(request: Request, wanted: Sequence[tuple[str, Offer]]) -
         )
     ]
     results = request.database.parallel(calls)
-    said: list[Conflict | dict[str, object]] = [{} for _ in wanted]
+    said: list[Conflict | dict[str, object]] = [_invited(None, 0) if one is None else {} for one in found]
     for place, (n, user_id) in enumerate(users.items()):
         email, offer = wanted[n]
         assigned, joined = (
@@ -75,11 +78,16 @@ def check_each_not_held(request: Request, wanted: Sequence[tuple[str, Offer]]) -
         left = Departures(user_id, results[3 * place + 2])
         known = identity.known([*assigned, *joined])
         given = [one for one in (*assigned, *joined) if left.in_force(one, request.now)]
-        if known.get("userEmail", "").lower() == email and _has(given, offer):
+        is_theirs = accounts.is_usable(found[n], email) and known.get("userEmail", "").lower() == email
+        if is_theirs and _has(given, offer):
             said[n] = rules.already_held(offer.names())
         else:
-            said[n] = {"invited": {"userId": user_id, "departures": left.count(org_id)}}
+            said[n] = _invited(user_id, left.count(org_id))
     return said
+
+
+def _invited(user_id: str | None, departures: int) -> dict[str, object]:
+    return {"invited": {"userId": user_id, "departures": departures}}
 
 
 def _has(given: list[dict], offer: Offer) -> bool:
@@ -89,16 +97,6 @@ def _has(given: list[dict], offer: Offer) -> bool:
     wanted = offer.role["roleId"], place
     role = any((one["roleId"], one.get("teamId")) == wanted for one in given if "roleId" in one)
     return role and (team_id is None or any(one["teamId"] == team_id for one in given if "teamRoleId" in one))
-
-
-def _user_of(request: Request, email: str) -> str | None:
-    """The user whose account has the address, verified and usable; None for nobody."""
-    try:
-        found = accounts.find(request.aws, request.settings.user_pool_id, email)
-    except (AwsError, Unavailable) as error:
-        _not_known(request, error)
-        return None
-    return accounts.user_id(found) if found is not None and accounts.is_usable(found, email) else None
 
 
 def _not_known(request: Request, error: Exception) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bbws_access.access.departures import Departures
 from bbws_access.kernel.errors import BadRequest, Conflict, NotFound, ServiceError, TooManyRequests
-from bbws_access.kernel.records import INVITED, Change, audit_columns, timestamp
+from bbws_access.kernel.records import INVITED, Change, audit_columns, last_changed, timestamp
 
 PENDING, ACCEPTED, DECLINED, REVOKED, EXPIRED = "PENDING", "ACCEPTED", "DECLINED", "REVOKED", "EXPIRED"
 QUEUED, SENT, BOUNCED, COMPLAINED = "QUEUED", "SENT", "BOUNCED", "COMPLAINED"
@@ -109,12 +109,27 @@ def sender_left(stored: dict, departures: Departures) -> bool:
 
 def invited_left(stored: dict, departures: Departures) -> bool:
     """Whether whoever accepts an invitation has left since it was sent last. departures: theirs"""
-    org_id, invited = stored["organisationId"], stored.get("invited", {})
-    # All moments are cut to milliseconds: within the same one, the end is the later.
-    if departures.last(org_id) >= stored["sentAt"]:
-        return True
-    # Clocks differ, the engineers' ones too; a count does not, where the sending found an account.
-    return invited.get("userId") == departures.user_id and departures.count(org_id) != invited["departures"]
+    org_id, invited = stored["organisationId"], stored.get("invited")
+    if invited is None:  # accounts could not be reached at the sending
+        return _since(stored, departures.last(org_id))
+    # Clocks differ, the engineers' ones too; a count does not. An account that came later had left nothing by then.
+    before = invited["departures"] if invited["userId"] == departures.user_id else 0
+    return departures.count(org_id) != before
+
+
+def ended_since(stored: dict, record: dict, departures: Departures) -> bool:
+    """Whether what somebody had, who has not left since an invitation was sent, was taken from them since.
+
+    departures: theirs. What they left before, they had no more at the sending, however late that is tidied up.
+    """
+    if record["active"] or ("invited" in stored and not departures.lets(record)):
+        return False
+    return _since(stored, last_changed(record))
+
+
+def _since(stored: dict, moment: str) -> bool:
+    # All moments are cut to milliseconds: within the same one, the end counts as the later.
+    return moment >= stored["sentAt"]
 
 
 def with_role_end(record: dict, ends: str | None) -> dict:

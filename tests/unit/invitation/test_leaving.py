@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+import boto3
 import pytest
 
 from bbws_access.access.departures import record_departure
@@ -13,6 +14,7 @@ from tests.support.invitations import new_email
 from tests.support.services import Answer, Instance, World
 from tests.unit.invitation.conftest import INVITER, Desk, Invited
 from tests.unit.invitation.test_answers import accepted_by, assignments, memberships
+from tests.unit.invitation.test_held import made
 
 EVERYWHERE = pytest.mark.parametrize("everywhere", [False, True], ids=["the organisation", "everything"])
 
@@ -153,6 +155,67 @@ class TestTheInvited:
             one = one._replace(token=desk.post.letters(one.email)[-1].token)
         desk.use(one.token, "accept").expect(200)
         assert [held["roleName"] for held in assignments(world, user) if held["departures"]] == ["ORG_ADMIN"]
+
+    @pytest.mark.parametrize("account", ["disabled", "unverified", "made since"])
+    def test_a_clock_that_is_slow_brings_nobody_back_whose_account_could_not_be_used_then(
+        self, desk: Desk, world: World, user_pool: str, account: str
+    ) -> None:
+        cognito, email = boto3.client("cognito-idp"), new_email()
+        if account == "made since":
+            one = desk.invite(email)
+            user = made(cognito, user_pool, email)
+        else:
+            user = made(cognito, user_pool, email, verified=str(account != "unverified").lower())
+            if account == "disabled":
+                cognito.admin_disable_user(UserPoolId=user_pool, Username=user)
+            one = desk.invite(email)
+            cognito.admin_enable_user(UserPoolId=user_pool, Username=user)
+            verified = [{"Name": "email_verified", "Value": "true"}]
+            cognito.admin_update_user_attributes(UserPoolId=user_pool, Username=user, UserAttributes=verified)
+        change = Change.outside_a_request("engineer")
+        then = change._replace(now=change.now - timedelta(minutes=4))
+        record_departure(world.database, world.table, user, desk.org, "d", then)
+        refused(desk.use(one.token, "accept"), "INVITATION_OBSOLETE", desk, one)
+        desk.api.call("POST", f"{one.path}/resend", desk.admin, email=INVITER).expect(200)
+        desk.post.deliver(desk.api)
+        desk.use(desk.post.letters(email)[-1].token, "accept").expect(200)
+
+    @EVERYWHERE
+    def test_a_clock_that_is_fast_keeps_nobody_out(self, desk: Desk, world: World, everywhere: bool) -> None:
+        first = desk.invite()
+        desk.use(first.token, "accept").expect(200)
+        user, change = accepted_by(desk, first), Change.outside_a_request("engineer")
+        then = change._replace(now=change.now + timedelta(minutes=4))
+        record_departure(world.database, world.table, user, None if everywhere else desk.org, "d", then)
+        desk.use(desk.invite(first.email).token, "accept").expect(200)
+        assert [held["departures"] for held in assignments(world, user)] == [1]
+
+    @pytest.mark.parametrize("role", ["ORG_MANAGER", "ORG_ADMIN"], ids=["the role that they had", "another role"])
+    def test_what_is_tidied_up_after_the_sending_keeps_nobody_out(
+        self, desk: Desk, world: World, team: str, role: str
+    ) -> None:
+        """The event is told late, or of one service only after the other."""
+        first = desk.invite(teamId=team)
+        desk.use(first.token, "accept").expect(200)
+        user = accepted_by(desk, first)
+        departures = world.leave(user, desk.org, tidy=False)
+        one = desk.invite(first.email, role, teamId=team)
+        world.tidy(departures, desk.org)
+        desk.use(one.token, "accept").expect(200)
+        assert [held["roleName"] for held in assignments(world, user) if held["active"]] == [role]
+        assert [held["teamId"] for held in memberships(world, user) if held["active"]] == [team]
+
+    def test_what_is_taken_after_it_was_tidied_up_is_not_given_back(self, desk: Desk, world: World) -> None:
+        """Whoever is back, and loses it again, is not helped by an older offer."""
+        first = desk.invite()
+        desk.use(first.token, "accept").expect(200)
+        user = accepted_by(desk, first)
+        departures = world.leave(user, desk.org, tidy=False)
+        one = desk.invite(first.email, "ORG_ADMIN")
+        world.tidy(departures, desk.org)
+        world.assign(user, "ORG_MANAGER", desk.org)
+        world.take_roles(user, desk.org)
+        refused(desk.use(one.token, "accept"), "INVITATION_OBSOLETE", desk, one)
 
     def test_who_is_back_before_all_is_tidied_up_is_counted_once(self, desk: Desk, world: World, team: str) -> None:
         first = desk.invite(teamId=team)
