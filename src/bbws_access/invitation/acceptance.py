@@ -260,9 +260,11 @@ def _join(request: Request, stored: dict, offer: offers.Offer, change: Change, h
     if offer.team is None:
         return []
     table, org_id, user_id = request.settings.teams_table, stored["organisationId"], change.actor
+    # The role may be held in the team alone, and says at which version the team was.
+    team_stays = role_store.team_stays(table, offer.team)
     found = held.membership(offer.team["teamId"])
     if found is not None and held.in_force(found):
-        return [stays(table, found), *offers.team_stays(request.settings, offer)]
+        return [stays(table, found), team_stays, team_store.USES.stays(table, offer.team_role)]
     if found is None:
         check_room(held.joined, team_rules.MOST_MEMBERSHIPS, team_rules.COUNTED_MEMBERSHIPS)
     names = {name: request.body[name] for name in ("firstName", "lastName") if name in request.body}
@@ -279,7 +281,7 @@ def _join(request: Request, stored: dict, offer: offers.Offer, change: Change, h
         departures=held.departures.count(org_id),
     )
     record |= {"addedBy": stored["sentBy"]}
-    steps = memberships.begin(table, record, offer.team_role, found, change)
+    steps = memberships.begin(table, record, offer.team_role, found, change, team_stays)
     if is_first:
         steps += memberships.primary(table, record, held.pointer, held.memberships, change)
     return steps

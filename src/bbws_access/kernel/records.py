@@ -230,7 +230,7 @@ def stays(table: str, record: dict) -> Step:
     return Check(table, _place(record), "#version = :version", names, values), Stale()
 
 
-def stays_active(table: str, record: dict, *, active: bool = True, **others: str) -> Step:
+def stays_active(table: str, record: dict, *, active: bool = True, **others: str | int) -> Step:
     """A step that fails where a record, of which the key is enough, is not active; or, if asked so, not inactive.
 
     others: what else it has to say

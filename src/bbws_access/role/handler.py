@@ -22,7 +22,6 @@ from bbws_access.kernel.records import (
     commit,
     commit_patiently,
     organisation_read,
-    stays_active,
     team_read,
     timestamp,
 )
@@ -384,7 +383,8 @@ def assign_role(request: Request) -> Response:
         record |= identity.known(size.items, record["userId"], *request.caller[:2])
         for team in teams:
             record |= rules.in_team(team)
-        checks = [*receiver.stays(departures), *(stays_active(request.settings.teams_table, team) for team in teams)]
+        teams_stay = (store.team_stays(request.settings.teams_table, team) for team in teams)
+        checks = [*receiver.stays(departures), *teams_stay]
         return store.assign(request.database, table, record, role, stored, change, checks), role["name"]
 
     record, name = settle(request, _assign_reads, assign)

@@ -261,7 +261,7 @@ def check_teams_active(teams: Iterable[dict | None], team_id: str | None) -> Non
 
 def in_team(team: dict) -> dict[str, int]:
     """What an assignment in a team says of the team: at which version it was."""
-    return {"teamVersion": team.get("version", 0)}
+    return {"teamVersion": team["version"]}
 
 
 def ends_with(team: dict | None, assignment: dict) -> bool:

@@ -221,6 +221,14 @@ def sets_stay_active(table: str, org_id: str, set_ids: Iterable[str]) -> list[St
     return [stays_active(table, key("PermissionSet", orgId=org_id, setId=set_id)) for set_id in own]
 
 
+def team_stays(table: str, team: dict) -> Step:
+    """A step that fails as stale where a team is not as it was read, which an assignment in it says.
+
+    Else one that was read before the team ended would end as somebody tells of that, although the team is back.
+    """
+    return stays_active(table, team, version=team["version"])
+
+
 def assign(
     database: Database,
     table: str,

@@ -38,13 +38,16 @@ _INDEX_PAUSE = 0.1  # seconds that the index of members is given to catch up
 # Steps of transactions. Those that fail because something changed since it was read come first.
 
 
-def begin(table: str, record: dict, role: dict, replaced: dict | None, change: Change) -> list[Step]:
+def begin(
+    table: str, record: dict, role: dict, replaced: dict | None, change: Change, team: Step | None = None
+) -> list[Step]:
     """The steps that store a new membership of an active team, with a team role that is still as it was read.
 
     replaced: the one in whose place it comes: ended, or still counted although its user left since; None for none
+    team: what else the team has to be; None for nothing but active
     """
     moves = [(record, 1), *_still_counted(replaced)]
-    return [*_stored(table, record, replaced), *counted(table, moves, change, role, keep_leads=False)]
+    return [*_stored(table, record, replaced, team), *counted(table, moves, change, role, keep_leads=False)]
 
 
 def alter(table: str, old: dict, new: dict, role: dict | None, change: Change) -> list[Step]:
@@ -100,11 +103,9 @@ def _still_counted(replaced: dict | None) -> list[tuple[dict, int]]:
     return [(replaced, -1)] if replaced is not None and replaced["active"] else []
 
 
-def _stored(table: str, record: dict, replaced: dict | None) -> list[Step]:
-    return [
-        (put_over(table, store.member_item(record), replaced), Stale()),
-        stays_active(table, key("Team", orgId=record["organisationId"], teamId=record["teamId"])),
-    ]
+def _stored(table: str, record: dict, replaced: dict | None, team: Step | None = None) -> list[Step]:
+    place = key("Team", orgId=record["organisationId"], teamId=record["teamId"])
+    return [(put_over(table, store.member_item(record), replaced), Stale()), team or stays_active(table, place)]
 
 
 def no_members(table: str, team: dict, change: Change) -> Step:

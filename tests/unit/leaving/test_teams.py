@@ -38,7 +38,7 @@ def viewer(roles: Instance, org: Organisation) -> str:
 def held(roles: Instance, org: Organisation, user: str) -> list[str]:
     """The teams in which a user has a role."""
     items = roles.call("GET", ASSIGNED.format(org.id, user), org.admin).expect(200)["items"]
-    return [one["teamId"] for one in items]
+    return [one["teamId"] for one in items if "teamId" in one]
 
 
 def switch(org: Organisation, team: str, *, on: bool) -> None:
@@ -97,6 +97,76 @@ def test_what_an_invitation_gave_since_stays_too(
     api.call("POST", f"/invitations/{token}/accept", None, {}, source=new_address()).expect(200)
     path = f"/organisations/{org.id}/invitations/{made['invitationId']}"
     user = api.call("GET", path, org.admin).expect(200)["acceptedBy"]
+    api.close()
+    roles.deliver("TeamDeactivated", organisationId=org.id, teamId=team)
+    assert held(roles, org, user) == [team]
+
+
+def off_and_on(org: Organisation, team: str) -> None:
+    switch(org, team, on=False)
+    switch(org, team, on=True)
+
+
+def test_a_role_that_is_given_while_the_team_goes_and_is_back_stays(
+    roles: Instance, org: Organisation, viewer: str, before_commit: Callable[..., list]
+) -> None:
+    """The end of the team is told after the role was given, and came before."""
+    team, user = org.team(), org.world.user()
+    done = before_commit(roles, lambda: off_and_on(org, team))
+    body = {"roleId": viewer, "teamId": team}
+    roles.call("POST", ASSIGNED.format(org.id, user), org.admin, body).expect(201)
+    assert done
+    roles.deliver("TeamDeactivated", organisationId=org.id, teamId=team)
+    assert held(roles, org, user) == [team]
+
+
+@pytest.mark.parametrize("member", [False, True], ids=["who joins", "who is a member"])
+def test_a_role_that_is_accepted_while_the_team_goes_and_is_back_stays(
+    local_aws: LocalAws,
+    invitation_settings: Settings,
+    post: Post,
+    roles: Instance,
+    org: Organisation,
+    viewer: str,
+    before_commit: Callable[..., list],
+    member: bool,
+) -> None:
+    team, email = org.team(), new_email()
+    api = Instance(invitation_service, invitation_settings, local_aws.endpoint)
+
+    def invite(role: str) -> str:
+        body = {"email": email, "roleId": role, "teamId": team}
+        answer = api.call("POST", f"/organisations/{org.id}/invitations", org.admin, body, email="a@acme.example")
+        invitation = answer.expect(201)["invitationId"]
+        post.deliver(api)
+        return invitation
+
+    def accept() -> None:
+        token = post.letters(email)[-1].token
+        api.call("POST", f"/invitations/{token}/accept", None, {}, source=new_address()).expect(200)
+
+    def accepted_by(invitation: str) -> str:
+        return api.call("GET", f"/organisations/{org.id}/invitations/{invitation}", org.admin).expect(200)["acceptedBy"]
+
+    def meanwhile() -> None:
+        if not member:
+            off_and_on(org, team)
+            return
+        # As a large one, which is back before its members have ended.
+        stored = org.stored("Team", teamId=team)
+        back = stored["version"] + 2
+        org.database.put(org.tables["teams"], {**stored, "version": back, "activeFrom": back})
+
+    if member:
+        page = roles.call("GET", f"/organisations/{org.id}/roles", org.admin, query={"name": "ORG_MANAGER"})
+        first = invite(page.expect(200)["items"][0]["roleId"])
+        accept()
+        user = accepted_by(first)
+    invitation = invite(viewer)
+    done = before_commit(api, meanwhile)
+    accept()
+    assert done
+    user = accepted_by(invitation)
     api.close()
     roles.deliver("TeamDeactivated", organisationId=org.id, teamId=team)
     assert held(roles, org, user) == [team]
