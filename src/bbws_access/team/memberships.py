@@ -169,7 +169,14 @@ def primary(table: str, record: dict, pointer: dict | None, others: Iterable[dic
         "teamId": record["teamId"],
         "active": True,
     }
-    steps: list[Step] = [(put_over(table, item, pointer), Stale())]
+    put = put_over(table, item, pointer)
+    if pointer is not None:
+        # It goes and comes again, with its first version: another one with the same version is not what was read.
+        put = put._replace(
+            condition=f"{put.condition} AND requestId = :request",
+            values={**put.values, ":request": pointer["requestId"]},
+        )
+    steps: list[Step] = [(put, Stale())]
     for other in others:
         if other["isPrimary"] and other["active"] and other["teamId"] != record["teamId"]:
             demoted = {**other, "isPrimary": False, **change.next(other)}

@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 
-from bbws_access.kernel.dynamodb import Put, TransactionCancelled
+from bbws_access.kernel.dynamodb import Call, Put, TransactionCancelled
 from bbws_access.kernel.records import Change
 from bbws_access.role.engineers import assign_role
 from bbws_access.team import rules
@@ -573,6 +573,50 @@ class TestPrimary:
         answers = at_once([partial(org.add, team, user, api=new_instance(), isPrimary=True) for team in teams])
         assert {answer.status for answer in answers} <= {201, 409}
         assert len(self.primaries(org, user)) == 1
+
+    def test_what_was_read_of_it_before_it_went_and_came_again_is_old(
+        self, api: Instance, org: Organisation, new_instance: Callable[[], Instance], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its first version names another team by then: two primary ones would be left, and the other could not end."""
+        first, second, third = (org.team(name) for name in "ABC")
+        user = org.member(first)
+        org.add(second, user, isPrimary=False).expect(201)
+        slow = new_instance()
+        parallel, torn = slow.database.parallel, []
+
+        def read(calls: Iterable[Call], **more: float | None) -> list:
+            """First which is the primary team; and the rest a moment later."""
+            calls = list(calls)
+            found = parallel(calls, **more)
+            places = [n for n, one in enumerate(found) if isinstance(one, dict) and one["entityType"] == "PrimaryTeam"]
+            if torn or not places:
+                return found
+            torn.append(found[places[0]])
+            api.call("DELETE", MEMBER.format(org.id, first, user), org.admin).expect(204)
+            found = parallel(calls, **more)
+            found[places[0]] = torn[0]
+            body = {"teamRoleId": org.roles["MEMBER"], "isPrimary": True}
+            api.call("PUT", MEMBER.format(org.id, second, user), org.admin, body).expect(200)
+            return found
+
+        monkeypatch.setattr(slow.database, "parallel", read)
+        org.add(third, user, api=slow, isPrimary=True).expect(201)
+        assert torn[0]["version"] == 1
+        assert self.primaries(org, user) == [third]
+        for team in (second, third):
+            api.call("DELETE", MEMBER.format(org.id, team, user), org.admin).expect(204)
+
+    def test_who_is_moved_to_the_one_that_they_left(self, api: Instance, org: Organisation, world: World) -> None:
+        """Nobody has tidied up there yet; and back they are without a primary team."""
+        here, there = org.team("A"), org.team("B")
+        user = org.member(there)
+        world.leave(user, org.id, tidy=False)
+        world.assign(user, "ORG_MANAGER", org.id)
+        org.add(here, user, isPrimary=False).expect(201)
+        path = TRANSFER.format(org.id, here, user)
+        assert not api.call("POST", path, org.mover, {"toTeamId": there}).expect(200)["isPrimary"]
+        assert self.primaries(org, user) == []
+        assert org.numbers(there) == (1, 0, 1)
 
 
 class TestCounts:
