@@ -8,6 +8,7 @@ moment never counts (docs/decisions/0012-who-leaves.md).
 from __future__ import annotations
 
 import random
+import time
 from datetime import datetime
 from typing import NamedTuple
 
@@ -20,7 +21,8 @@ from bbws_access.kernel.records import Change, Stale, Step, commit, put_over, ti
 ENTITY = "Departures"
 _COPY, _COPIES = "DeparturesCopy", tuple(f"{number:02d}" for number in range(32))
 EVERYWHERE = "EVERYWHERE"  # among ids of organisations, which are lower-case
-_PATIENCE = 5  # times a database's own deadline
+_PATIENCE = 5  # times a database's own deadline, or as many attempts as a change may take
+_PAUSE = 0.5  # seconds at most
 _TOLD_AT_MOST = 50  # of the last departures of a person, to know those again that are told twice
 
 
@@ -112,10 +114,12 @@ def record_departure(
     for left in range(_PATIENCE - 1, -1, -1):
         try:
             return until_fresh(database.parallel([read]), lambda: database.parallel([read]), attempt)
-        except (Throttled, Unavailable):
-            # All that the person writes at this moment checks the record: whoever writes on and on must not stay.
+        except (Throttled, Unavailable, Stale):
+            # All that the person writes at this moment checks the record: whoever writes on and on must not stay. And
+            # who is put out of many organisations at once leaves all of them by this one record.
             if not left:
                 raise
+            time.sleep(random.uniform(0, _PAUSE))  # noqa: S311 - parts those that met, guards no secret
     raise AssertionError("unreachable")
 
 

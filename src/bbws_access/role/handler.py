@@ -408,7 +408,9 @@ def remove_role(request: Request) -> Response:
     def remove(reads: list) -> None:
         role, stored = _existing(request, reads), reads[3]
         rules.check_team(role, request.query.get("teamId"))
-        if stored is None or not Departures(request.path["userId"], reads[4]).in_force(stored, request.now):
+        departures = Departures(request.path["userId"], reads[4])
+        # What they had before they left is in the lists until somebody ends it, and whoever sees it may.
+        if stored is None or not (departures.in_force(stored, request.now) or departures.ended(stored)):
             raise NotFound("The user does not have this role.", code="ASSIGNMENT_NOT_FOUND")
         store.end(request.database, request.settings.permissions_table, [stored], change_of(request))
 

@@ -414,9 +414,14 @@ def remove_team_member(request: Request) -> Response:
 
     def remove(reads: list) -> None:
         team = _existing_team(request, reads)
-        stored = _member_in_force(request, *reads[2:])
-        # A team that is being deleted loses its leads with all the others.
-        commit(request.database, memberships.end(table, [stored], change_of(request), keep_leads=team["active"]))
+        stored, departures = reads[2], Departures(request.path["userId"], reads[3])
+        # What they had before they left is in the lists until somebody ends it, and whoever sees it may.
+        left = stored is not None and departures.ended(stored)
+        if not left:
+            stored = _member_in_force(request, *reads[2:])
+        # A team that is being deleted loses its leads with all the others; who left leads no more.
+        keep_leads = team["active"] and not left
+        commit(request.database, memberships.end(table, [stored], change_of(request), keep_leads=keep_leads))
 
     settle(request, _one_member_reads, remove)
     return Response(204)

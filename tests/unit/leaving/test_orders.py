@@ -5,20 +5,22 @@ from __future__ import annotations
 import itertools
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import pytest
 from benchmarks._scenarios import Place
 
+from bbws_access.access import departures
 from bbws_access.kernel.contract import load_events
+from bbws_access.kernel.dynamodb import Put
 from bbws_access.kernel.keys import key, partition
 from bbws_access.role import store
 from bbws_access.role.handler import service as role_service
 from bbws_access.team.handler import service as team_service
 from tests.support.services import Instance, at_once
 from tests.support.tables import query_all
-from tests.support.teams import MEMBERS
+from tests.support.teams import MEMBER, MEMBERS
 from tests.unit.leaving.test_requests import held
 
 ROLES = "/organisations/{}/users/{}/roles"
@@ -172,6 +174,64 @@ def test_what_is_given_before_anything_is_tidied_up_stays_and_is_counted_once(pl
         event.reach(service)
     assert (held(place, person.id), person.active()) == ((1, 1), (1, 1))
     assert organisation.numbers(person.team) == (1, 1, 1)
+
+
+def test_what_nobody_has_tidied_up_can_be_taken_from_the_lists(place: Place) -> None:
+    """Where an event lies in the dead letters, nothing else would let go of a role, a team role and the team's lead."""
+    person, organisation = Person(place), place.organisation
+    role, lead = place.role(), organisation.define("CHIEF", "CAN_MANAGE_MEMBERS")
+    member = MEMBER.format(person.org_id, person.team, person.id)
+    place.instances["team"].call("PUT", member, place.admin, {"teamRoleId": lead}).expect(200)
+    path = ROLES.format(person.org_id, person.id)
+    place.instances["role"].call("POST", path, place.admin, {"roleId": role}).expect(201)
+    place.world.leave(person.id, person.org_id, tidy=False)
+    ends = [
+        ("role", f"/organisations/{person.org_id}/roles/{role}", f"{path}/{role}", "ROLE_IN_USE"),
+        ("team", f"/organisations/{person.org_id}/team-roles/{lead}", member, "TEAM_ROLE_IN_USE"),
+    ]
+    for service, definition, given, code in ends:
+        instance = place.instances[service]
+        instance.call("DELETE", definition, place.admin).expect(409, code)
+        instance.call("DELETE", given, place.admin).expect(204)
+        instance.call("DELETE", given, place.admin).expect(404)
+        instance.call("DELETE", definition, place.admin).expect(204)
+    assert person.active() == (1, 0), "The role of their own is there, and nobody took it"
+
+
+def test_who_leaves_alone_leads_no_more(place: Place) -> None:
+    """The last lead stays in their team, but for one who left."""
+    person = Person(place)
+    member = MEMBER.format(person.org_id, person.team, person.id)
+    place.instances["team"].call("DELETE", member, place.admin).expect(409, "LAST_LEAD")
+    place.world.leave(person.id, person.org_id, tidy=False)
+    place.instances["team"].call("DELETE", member, place.admin).expect(204)
+    assert place.organisation.numbers(person.team) == (0, 0, 0)
+
+
+def test_who_leaves_many_organisations_at_once_leaves_all_of_them(
+    place: Place, start_instance: Callable[..., Instance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All departures of a person meet on one record: each time that this one is about to be written, another one is."""
+    monkeypatch.setattr(departures, "_PAUSE", 0.0)
+    monkeypatch.setattr(departures, "_COPIES", ("00",))  # all that takes the time
+    others = 25
+    person, instance, left = Person(place), start_instance(role_service, "permissions", "teams"), []
+    transact = instance.database.transact
+
+    def written(actions: Iterable[Put], **more: str) -> None:
+        if len(left) < others:
+            stored = place.world.database.get(place.world.table, key("Departures", userId=person.id)) or {"version": 0}
+            left.append(f"org-{len(left)}")
+            places = {name: {"count": 1, "leftAt": "2026-01-01T00:00:00.000Z"} for name in left}
+            [put] = actions
+            place.world.put({**put.item, "version": stored["version"] + 1, "places": places, "told": []})
+        transact(actions, **more)
+
+    monkeypatch.setattr(instance.database, "transact", written)
+    Departure(place, person.id, person.org_id).reach("role", instance)
+    assert (len(left), held(place, person.id)) == (others, (0, 0))
+    stored = place.world.database.get(place.world.table, key("Departures", userId=person.id))
+    assert stored["places"].keys() == {*left, person.org_id}
 
 
 def test_ten_who_give_to_themselves_among_twenty_who_are_in_the_way(
