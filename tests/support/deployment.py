@@ -90,12 +90,20 @@ class Deployment:
             raise AssertionError(f"{shlex.join(command)}: {result.returncode}\n{result.stdout}\n{result.stderr}")
         return result
 
+    def start_tool(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start the command line against this deployment, to be killed in the midst of it."""
+        where = ["--folder", str(self.folder), "--environment", self.environment]
+        return subprocess.Popen(
+            [*TOOL, *arguments, *where],
+            cwd=ROOT,
+            env=_environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
     def kill_up(self, made: int) -> None:
         """Begin to bring it up and kill the tool when Terraform has made some resources; Terraform itself goes on."""
-        where = ["--folder", str(self.folder), "--environment", self.environment]
-        process = subprocess.Popen(
-            [*TOOL, "up", *where], cwd=ROOT, env=_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        process = self.start_tool("up")
         while self._applied() < made:
             assert process.poll() is None, f"it ended by itself, with {process.returncode}"
             time.sleep(0.1)

@@ -51,6 +51,7 @@ for command in (
     people.token,
     local.mail,
     people.api,
+    people.invite,
     local.doctor,
 ):
     app.command()(with_options(command))

@@ -1,18 +1,24 @@
 """The commands about organisations and people, and for requests as one of them."""
 
+import itertools
 import json
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from bbws_access.cli.console import err, out
+from bbws_access.cli.console import Step, err, out, remark, step
 from bbws_access.cli.errors import FAILURE, UsageError
-from bbws_access.cli.targets import LocalTarget
+from bbws_access.cli.targets import LocalTarget, Target
 from bbws_access.commands.options import DataPlace, JsonOption, Values
 from bbws_access.commands.places import data_target
+from bbws_access.kernel.ids import is_valid_id
+
+_SHOWN = 20  # refused rows on the screen; the report has all
 
 
 def org_create(
@@ -155,6 +161,88 @@ def token(
     print(sign_in_as(target, outputs, email, password))
 
 
+def invite(
+    *,
+    file: Annotated[
+        Path, typer.Argument(help="CSV, UTF-8; the first line names the columns: email, role, team, teamRole, message.")
+    ],
+    organisation: Annotated[str, typer.Option("--organisation", "-o", help="Id of the organisation.")],
+    role: Annotated[str, typer.Option(help="Name or id of the role, for rows without one.")] = "",
+    team: Annotated[str, typer.Option(help="Name or id of the team, for rows without one.")] = "",
+    team_role: Annotated[str, typer.Option("--team-role", help="Name or id of the role in the team.")] = "",
+    report: Annotated[
+        Path | None, typer.Option(help="Where to write who was not invited, and why; FILE.report.csv unless given.")
+    ] = None,
+    as_: Annotated[
+        str | None, typer.Option("--as", metavar="EMAIL", help="Who invites; locally the demo's administrator.")
+    ] = None,
+    place: DataPlace,
+    values: Values,
+    json_: JsonOption = False,
+) -> None:
+    """Invite everybody in a file, at most 100,000. Started again, also after a kill, it goes on where it was.
+
+    What became of each row is kept in FILE.progress. Exits with 1 where a row was refused.
+    """
+    from bbws_access.cli import api as requests
+    from bbws_access.cli import invite as inviting
+    from bbws_access.cli.invitees import Invitees
+    from bbws_access.cli.sign_in import sign_in_as
+
+    if not is_valid_id(organisation):
+        raise UsageError(f"{organisation!r} is no id of an organisation.")
+    invitees = Invitees(file, {"role": role, "team": team, "teamRole": team_role})
+    target, outputs = data_target(place, values)
+    email = _caller(target, as_)
+    api = inviting.Api(
+        lambda method, path, token, body: requests.call(target, outputs, method, path, token=token, body=body),
+        lambda: sign_in_as(target, outputs, email),
+    )
+    about = {"file": invitees.digest, "organisation": organisation, "api": target.api_url(outputs)}
+    report = report or file.with_name(file.name + ".report.csv")
+    with inviting.Journal(file.with_name(file.name + ".progress"), about, invitees.rows) as journal:
+        try:
+            with step("Inviting") as current:
+                inviting.Inviting(api, organisation, journal, _teller(current)).run(invitees)
+                current.result = inviting.progress(journal.counts(), invitees.rows)
+        finally:
+            counts = journal.counts()
+            refused = inviting.write_report(report, journal.results())
+            _show_invited(counts, invitees.rows, report if refused else None, json_=json_)
+        if counts[inviting.INVALID]:
+            for one in itertools.islice((one for one in journal.results() if one.status == inviting.INVALID), _SHOWN):
+                err.print(f"[red]✗[/red] line {one.line}  {escape(one.email or '-')}  {escape(one.message)}")
+            raise typer.Exit(FAILURE)
+
+
+def _teller(current: Step) -> Callable[[str], None]:
+    """Tells how far it is: on one line of a terminal, else every tenth time on a line of its own."""
+    told = itertools.count()
+
+    def tell(text: str) -> None:
+        current.say(text)
+        if not err.is_terminal and next(told) % 10 == 0:
+            remark(text)
+
+    return tell
+
+
+def _show_invited(counts: dict[str, int], rows: int, report: Path | None, *, json_: bool) -> None:
+    left = rows - sum(counts.values())
+    if json_:
+        named = {"created": "CREATED", "alreadyInvited": "ALREADY_INVITED", "alreadyMember": "ALREADY_MEMBER"}
+        found = {name: counts[status] for name, status in {**named, "invalid": "INVALID"}.items()}
+        print(json.dumps({"rows": rows, **found, "left": left, "report": str(report) if report else None}, indent=2))
+        return
+    table = Table(
+        "rows", "invited", "pending before", "members before", "refused", "left", box=None, header_style="dim"
+    )
+    table.add_row(f"{rows:,}", *(f"{counts[status]:,}" for status in counts), f"{left:,}")
+    out.print(table)
+    if report is not None:
+        err.print(f"  who was not invited, and why: {escape(str(report))}")
+
+
 def api(
     *,
     method: Annotated[str, typer.Argument(help="GET, POST, PUT or DELETE.")],
@@ -172,7 +260,6 @@ def api(
 ) -> None:
     """Call the API signed in, and write its answer. Exits with 1 when that is an error."""
     from bbws_access.cli import api as requests
-    from bbws_access.cli import people
     from bbws_access.cli.sign_in import sign_in_as
 
     method = requests.check_request(method, path)
@@ -182,10 +269,7 @@ def api(
     target, outputs = data_target(place, values)
     token = None
     if not anonymous:
-        email = as_ or (target.read(people.DEMO).get("email") if isinstance(target, LocalTarget) else None)
-        if email is None:
-            raise UsageError("Nobody is named who calls.", "Add --as EMAIL, or --anonymous.")
-        token = sign_in_as(target, outputs, email)
+        token = sign_in_as(target, outputs, _caller(target, as_))
     answer = requests.call(target, outputs, method, path, token=token, body=body)
     if include:
         out.print(f"HTTP {answer.status} {escape(answer.reason)}", style="red" if answer.failed else "green")
@@ -200,3 +284,13 @@ def api(
         if not include:
             err.print(f"[red]✗[/red] HTTP {answer.status} {escape(answer.reason)}")
         raise typer.Exit(FAILURE)
+
+
+def _caller(target: Target, email: str | None) -> str:
+    """Who calls the API: whom the user names, or the demo's administrator of a local AWS."""
+    from bbws_access.cli import people
+
+    found = email or (target.read(people.DEMO).get("email") if isinstance(target, LocalTarget) else None)
+    if found is None:
+        raise UsageError("Nobody is named who calls.", "Add --as EMAIL.")
+    return found
