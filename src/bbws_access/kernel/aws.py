@@ -178,6 +178,7 @@ class Aws:
                     try:
                         connection.settimeout(self._timeout(end))
                         status, answer = connection.read_answer()
+                        body = json.loads(answer) if answer and 200 <= status < 300 else {}
                     except (OSError, ValueError) as error:
                         connection.close()
                         results[n] = _unreached(operation, error)
@@ -185,7 +186,7 @@ class Aws:
                         continue
                     pool.keep(connection)
                     if 200 <= status < 300:
-                        results[n] = json.loads(answer) if answer else {}
+                        results[n] = body
                         continue
                     results[n] = _failure(operation, status, answer)
                     if isinstance(results[n], AwsUnavailable):

@@ -1,6 +1,7 @@
 """Calls of other services than DynamoDB: real ones on the local AWS, faults from a server that has them on demand."""
 
 import json
+import time
 
 import boto3
 import pytest
@@ -111,3 +112,65 @@ def test_credentials_and_addresses(monkeypatch):
     with pytest.raises(AwsError, match="AWS_ACCESS_KEY_ID is not set"):
         Aws(REGION).sqs("SendMessage", {})
     assert Aws("af-south-1")._client("ses")[0].authority == "email.af-south-1.amazonaws.com"
+
+
+class TestEach:
+    """Requests that have nothing to do with each other."""
+
+    @staticmethod
+    def names(count: int) -> list[dict]:
+        return [{"Username": f"user-{n}"} for n in range(count)]
+
+    def test_each_answer_belongs_to_its_request(self):
+        with Loopback(lambda number, head, body: http(200, {"is": json.loads(body)["Username"]})) as server:
+            found = _aws(server).each("cognito", "AdminGetUser", self.names(35))
+        assert found == [{"is": f"user-{n}"} for n in range(35)]
+
+    def test_one_that_is_refused_keeps_no_other_out(self):
+        def answer(number: int, head: str, body: bytes) -> bytes:
+            if b"user-3" in body:
+                return error("UserNotFoundException")
+            return http(200, {"found": True})
+
+        with Loopback(answer) as server:
+            found = _aws(server).each("cognito", "AdminGetUser", self.names(12))
+        assert isinstance(found[3], AwsError)
+        assert (found[3].code, isinstance(found[3], AwsUnavailable)) == ("UserNotFoundException", False)
+        assert found[:3] + found[4:] == [{"found": True}] * 11
+
+    @pytest.mark.parametrize(
+        "fault",
+        [error("TooManyRequestsException"), http(500, {"__type": "InternalFailure"}), None, http(200, b"no JSON")],
+    )
+    def test_what_may_pass_is_tried_again(self, fault: bytes):
+        seen: dict[bytes, int] = {}
+
+        def answer(number: int, head: str, body: bytes) -> bytes:
+            seen[body] = seen.get(body, 0) + 1
+            return fault if seen[body] == 1 and b"user-1" in body else http(200, {"found": True})
+
+        with Loopback(answer) as server:
+            assert _aws(server).each("cognito", "AdminGetUser", self.names(20)) == [{"found": True}] * 20
+        # user-1 and user-10 to user-19
+        assert sorted(seen.values()) == [1] * 9 + [2] * 11
+
+    def test_what_does_not_pass_ends_at_the_deadline_and_says_so(self):
+        def answer(number: int, head: str, body: bytes) -> bytes:
+            return error("TooManyRequestsException") if b"user-1" in body else http(200, {"found": True})
+
+        with Loopback(answer) as server:
+            found = _aws(server).each("cognito", "AdminGetUser", self.names(3), deadline=0.5)
+        assert found[0] == found[2] == {"found": True}
+        assert isinstance(found[1], AwsUnavailable)
+
+    def test_silence_ends_at_the_deadline(self):
+        began = time.monotonic()
+        with Loopback(lambda number, head, body: None) as server:
+            found = _aws(server, attempt_timeout=0.1).each("cognito", "AdminGetUser", self.names(30), deadline=0.5)
+        assert all(isinstance(one, AwsUnavailable) for one in found)
+        assert time.monotonic() - began < 5
+
+    def test_nothing_asks_nobody(self):
+        with Loopback(lambda number, head, body: http(500, {})) as server:
+            assert _aws(server).each("cognito", "AdminGetUser", []) == []
+            assert server.requests == []
