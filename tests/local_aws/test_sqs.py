@@ -5,6 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
 
 from tests.local_aws.conftest import ACCOUNT, REGION, Aws
 from tests.local_aws.waiting import until
@@ -41,6 +46,30 @@ def test_metrics_of_a_queue(aws: Aws, unique: Callable[[str], str]) -> None:
 
     assert until(lambda: most("ApproximateNumberOfMessagesVisible")) == 2
     assert until(lambda: most("ApproximateAgeOfOldestMessage")) > 0
+
+
+def test_a_batch_needs_the_right_to_one(aws: Aws, unique: Callable[[str], str]) -> None:
+    name = unique("batches")
+    url = aws.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+    entries = [{"Id": str(n), "MessageBody": "waits"} for n in range(3)]
+    number = count()
+
+    def who_may(action: str, resource: str = arn) -> Any:
+        statement = {"Effect": "Allow", "Action": [action], "Resource": [resource]}
+        who = unique(f"{action.partition(':')[2]}-{resource.rpartition('-')[2]}-{next(number)}")
+        return aws.assumed(aws.role(who, [statement]), "sqs")
+
+    assert len(who_may("sqs:SendMessage").send_message_batch(QueueUrl=url, Entries=entries)["Successful"]) == 3
+    for other in (who_may("sqs:ReceiveMessage"), who_may("sqs:SendMessage", f"{arn}-other")):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            other.send_message_batch(QueueUrl=url, Entries=entries)
+    taken = aws.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    handles = [{"Id": str(n), "ReceiptHandle": one["ReceiptHandle"]} for n, one in enumerate(taken)]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        who_may("sqs:SendMessage").delete_message_batch(QueueUrl=url, Entries=handles)
+    gone = who_may("sqs:DeleteMessage").delete_message_batch(QueueUrl=url, Entries=handles)
+    assert len(gone["Successful"]) == len(taken)
 
 
 def test_of_a_batch_only_what_failed_comes_again_and_ends_in_the_dead_letters(

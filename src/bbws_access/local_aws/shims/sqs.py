@@ -3,6 +3,7 @@
 | AWS | MiniStack | test |
 |---|---|---|
 | a queue publishes how many messages it holds, and how old the oldest is | no metrics | `test_metrics_of_a_queue` |
+| whoever may do one thing may do a batch of it | asks for another action | `test_a_batch_needs_the_right_to_one` |
 """
 
 import logging
@@ -10,6 +11,7 @@ import threading
 import time
 from typing import Any
 
+from ministack.core import iam_actions
 from ministack.core.responses import request_scope
 from ministack.services import sqs
 
@@ -17,12 +19,24 @@ from bbws_access.local_aws.shims.cloudwatch import publish
 
 logger = logging.getLogger("local-aws.sqs")
 
+# IAM knows no others: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
+_OF_BATCHES = {
+    f"sqs:{name}Batch": f"sqs:{name}" for name in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")
+}
+
 # AWS does it every minute; here nobody wants to wait.
 _SECONDS = 2.0
 
 
 def install() -> None:
-    """Begin to publish metrics of queues."""
+    """Begin to publish metrics of queues, and ask for the actions that there are."""
+    action_of = iam_actions.extract_iam_action
+
+    def without_batches(service: str, *rest: Any, **more: Any) -> str | None:
+        action = action_of(service, *rest, **more)
+        return _OF_BATCHES.get(action, action)
+
+    iam_actions.extract_iam_action = without_batches
     threading.Thread(target=_publish_for_ever, name="local-aws-queues", daemon=True).start()
 
 
