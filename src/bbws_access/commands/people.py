@@ -191,6 +191,10 @@ def invite(
 
     if not is_valid_id(organisation):
         raise UsageError(f"{organisation!r} is no id of an organisation.")
+    progress, report = file.with_name(file.name + ".progress"), report or file.with_name(file.name + ".report.csv")
+    # Not when everybody is invited.
+    if not report.parent.is_dir() or report.resolve() in (file.resolve(), progress.resolve()):
+        raise UsageError(f"The report cannot be written to {report}.")
     invitees = Invitees(file, {"role": role, "team": team, "teamRole": team_role})
     target, outputs = data_target(place, values)
     email = _caller(target, as_)
@@ -199,8 +203,7 @@ def invite(
         lambda: sign_in_as(target, outputs, email),
     )
     about = {"file": invitees.digest, "organisation": organisation, "api": target.api_url(outputs)}
-    report = report or file.with_name(file.name + ".report.csv")
-    with inviting.Journal(file.with_name(file.name + ".progress"), about, invitees.rows) as journal:
+    with inviting.Journal(progress, about, invitees.rows) as journal:
         try:
             with step("Inviting") as current:
                 inviting.Inviting(api, organisation, journal, _teller(current)).run(invitees)

@@ -488,6 +488,15 @@ class TestCommand:
         assert ask(main, "invite", str(tmp_path / "x.csv"), "-o", "org-demo") == 2
         assert ask(main, "invite", str(tmp_path / "x.csv"), "-o", "ORG") == 2
 
+    @pytest.mark.parametrize("report", ["none/report.csv", "x.csv", "x.csv.progress"])
+    def test_a_report_that_cannot_be_written(self, tmp_path: Path, report: str) -> None:
+        from bbws_access.commands.main import main
+
+        file = tmp_path / "x.csv"
+        file.write_text("email,role\na@b.example,X\n")
+        assert ask(main, "invite", str(file), "-o", "org-demo", "--report", str(tmp_path / report)) == 2
+        assert file.read_text().startswith("email")
+
     def test_it_needs_an_organisation(self) -> None:
         assert CliRunner().invoke(app, ["invite", "x.csv"]).exit_code == 2
 
