@@ -57,6 +57,22 @@ def test_api_calls_signed_in_and_says_by_its_exit_code_how_it_went(dev: Deployme
     assert dev.tool("api", "PUT", roles, "--data", "{", check=False).returncode == 2
 
 
+def test_review_writes_the_file_that_the_api_gives_in_pages(dev: Deployment, organisation: str, tmp_path: Path) -> None:
+    whole = dev.tool("api", "GET", f"/organisations/{organisation}/access-review?format=csv").stdout
+    file = tmp_path / "review.csv"
+    written = dev.tool("review", organisation, "--output", str(file))
+    assert written.stdout == f"{file}\n"
+    assert "rows" in written.stderr
+    rows = file.read_bytes().decode().splitlines()
+    assert rows == [line for line in whole.splitlines() if line]
+    assert dev.tool("review", organisation, "--output", "-").stdout.splitlines() == rows
+    again = dev.tool("review", organisation, "--output", str(file), check=False)
+    assert (again.returncode, "there already" in again.stderr) == (2, True)
+    stranger = dev.tool("review", "org-none", "--output", str(tmp_path / "none.csv"), check=False)
+    assert stranger.returncode == 1
+    assert not (tmp_path / "none.csv").exists()
+
+
 def test_the_reference_lies_beside_the_local_api(dev: Deployment) -> None:
     page = dev.tool("api", "GET", "/docs", "--anonymous").stdout
     assert page.startswith("<!doctype html>")

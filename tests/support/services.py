@@ -135,9 +135,9 @@ class Instance:
         before = self.database.round_trips
         response = self._handle(event, None)
         media_type = response["headers"]["Content-Type"].partition(";")[0]
-        content = response["body"] or None
-        if content is not None and media_type == "application/json":
-            content = json.loads(content)
+        content: dict | str | None = response["body"]
+        if media_type == "application/json":
+            content = json.loads(response["body"]) if response["body"] else None
         check_answer(operation.operation_id, response["statusCode"], content, media_type)
         return Answer(response["statusCode"], content, response["headers"], self.database.round_trips - before)
 

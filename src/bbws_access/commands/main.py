@@ -52,6 +52,7 @@ for command in (
     local.mail,
     people.api,
     people.invite,
+    people.review,
     local.doctor,
 ):
     app.command()(with_options(command))

@@ -289,6 +289,41 @@ def api(
         raise typer.Exit(FAILURE)
 
 
+def review(
+    *,
+    organisation: Annotated[str, typer.Argument(help="Id of the organisation.")],
+    as_: Annotated[
+        str | None, typer.Option("--as", metavar="EMAIL", help="Who reads it; locally the demo's administrator.")
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", metavar="FILE|-", help="Where to; access-review-ORGANISATION.csv unless given."),
+    ] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Begin anew, whatever was read before.")] = False,
+    place: DataPlace,
+    values: Values,
+) -> None:
+    """Write who has what in an organisation to a CSV file, of any size.
+
+    Stopped in between, the same command goes on from there. The file is there as soon as all of it is.
+    """
+    from bbws_access.cli import review as reviews
+
+    first = reviews.first_path(organisation)
+    target, outputs = data_target(place, values)
+    fetch = reviews.signed_in(target, outputs, _caller(target, as_))
+    if output == "-":
+        for text, _ in reviews.pages(fetch, first):
+            sys.stdout.buffer.write(text)
+        return
+    file = Path(output or f"access-review-{organisation}.csv")
+    with step("Access review") as current:
+        source = target.api_url(outputs)
+        done = reviews.write(fetch, organisation, source, file, current.say, restart=restart)
+        current.result = f"{done.rows} rows"
+    print(file)
+
+
 def _caller(target: Target, email: str | None) -> str:
     """Who calls the API: whom the user names, or the demo's administrator of a local AWS."""
     from bbws_access.cli import people

@@ -15,7 +15,7 @@ from bbws_access.kernel.dynamodb import Call, Page, Query
 from bbws_access.kernel.errors import Conflict, NotFound
 from bbws_access.kernel.events import Event
 from bbws_access.kernel.ids import new_id
-from bbws_access.kernel.paging import list_response, page_size
+from bbws_access.kernel.paging import encode_cursor, list_response, page_size
 from bbws_access.kernel.records import (
     check_room,
     check_size,
@@ -27,7 +27,7 @@ from bbws_access.kernel.records import (
 )
 from bbws_access.role import effective, organisations, preview, review, rules, store
 from bbws_access.service.access import Receiver
-from bbws_access.service.links import Links, base_path, link, own_link, page_links
+from bbws_access.service.links import Links, base_path, cursor_scope, link, own_link, page_links
 from bbws_access.service.operations import (
     change_of,
     check_organisation,
@@ -506,12 +506,24 @@ def review_access(request: Request) -> Response | dict:
     database, queries = request.database, _review_reads(request)[2:]
     roles, team_roles = (database.rest_of(*read) for read in zip(queries[:2], found[:2], strict=True))
     definitions = review.Definitions(roles, _sets(request, sets), team_roles)
-    if review.is_csv(request):
+    asked = request.query["format"]
+    if asked == review.WHOLE:
         records = review.everything(database, queries[2:], found[2:])
         name = f"access-review-{request.path['orgId']}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         text = review.as_csv(map(definitions.item, review.named(records)))
         return Response(200, text, headers, "text/csv; charset=utf-8")
+    if asked == review.PAGES:
+        after, _ = review.place(request)
+        records, end = review.portion(database, after, queries[2:], found[2:])
+        text, full = review.some_as_csv(map(definitions.item, review.named(records)), header=after is None)
+        rest = full or end
+        headers = {}
+        if rest is not None:
+            further = page_links(request, encode_cursor(cursor_scope(request), {"after": rest}))["next"]["href"]
+            headers["Link"] = f'<{further}>; rel="next"'
+        header = "present" if after is None else "absent"
+        return Response(200, text, headers, f"text/csv; charset=utf-8; header={header}")
     records, cursor = review.page(request, queries[2:], found[2:])
     links = page_links(request, cursor)
     links["csv"] = link("reviewAccess", {"format": "csv"}, **request.path)

@@ -1,14 +1,15 @@
 """Who has what in an organisation: roles and team memberships in force, by user, as items of a list and as CSV.
 
 Both lie in indexes whose sort keys begin with the user, so a page is the beginning of two sorted lists, and one key
-says where the next page begins.
+says where the next page begins. A page of CSV ends between two users (docs/decisions/0043-csv-of-any-size.md).
 """
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count, groupby
 from types import SimpleNamespace
 
 from bbws_access.access import identity
@@ -36,8 +37,10 @@ COLUMNS = (
     "givenBy",
     "until",
 )
+WHOLE, PAGES = "csv", "csv-pages"  # how CSV can be asked for
 _ROLE, _MEMBERSHIP = "ROLE", "TEAM_MEMBERSHIP"
 _USERS = "USER#"
+_MOST_WAITS = 8  # for a page of CSV that has no row yet
 _SPARE = 20  # so that a few that have expired cost no further round trip
 # Spreadsheets take a cell that begins so for a formula.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -79,22 +82,16 @@ class Definitions:
         }
 
 
-def is_csv(request: Request) -> bool:
-    """Whether all of it is asked for as CSV."""
-    return request.query["format"] == "csv"
-
-
 def place(request: Request) -> tuple[str | None, int | None]:
     """The sort key after which to read, None from the beginning on; and how many at most, None for all.
 
     Raises INVALID_CURSOR, or VALIDATION_ERROR for a cursor where all is asked for.
     """
-    if not is_csv(request):
-        return _after(request), page_size(request.query) + 1 + _SPARE
-    if "startAt" in request.query:
-        message = "is for pages: CSV comes whole"
+    asked = request.query["format"]
+    if asked == WHOLE and "startAt" in request.query:
+        message = "is for pages: format=csv comes whole, and format=csv-pages in pages"
         raise BadRequest(f"startAt {message}.", details=[{"field": "query.startAt", "message": message}])
-    return None, None
+    return _after(request), None if asked in (WHOLE, PAGES) else page_size(request.query) + 1 + _SPARE
 
 
 def _after(request: Request) -> str | None:
@@ -135,6 +132,43 @@ def everything(database: Database, queries: Sequence[Query], firsts: Sequence[Pa
     return [record for _, record in sorted(found, key=lambda entry: entry[0])]
 
 
+def portion(
+    database: Database, after: str | None, queries: Sequence[Query], firsts: Sequence[Page]
+) -> tuple[list[dict], str | None]:
+    """The records of the next users, all that each has, by user; and the sort key after which the others come, if any.
+
+    after: the key after which `queries` read      firsts: their results
+    As many as a page of the database holds, so memory has a bound. None at all where very much has expired.
+    """
+    names = [query.key_attributes()[1] for query in queries]
+    found = [(record[name], record) for name, got in zip(names, firsts, strict=True) for record in got.items]
+    lasts = [got.last_key for got in firsts]
+    for waits in count(1):
+        # Of the user at whom a query stopped, there may be more.
+        users = [None if last is None else _user_of(last[name]) for last, name in zip(lasts, names, strict=True)]
+        end = min((user for user in users if user is not None), default=None, key=_before)
+        whole = [(at, record) for at, record in found if end is None or at < _before(end)]
+        if end is None or whole or (waits >= _MOST_WAITS and end != after):
+            whole.sort(key=lambda entry: entry[0])
+            return [record for _, record in whole], end
+        behind = [n for n, user in enumerate(users) if user == end]
+        more = database.parallel([queries[n]._replace(start_key=lasts[n]) for n in behind])
+        for n, got in zip(behind, more, strict=True):
+            found += [(record[names[n]], record) for record in got.items]
+            lasts[n] = got.last_key
+    raise AssertionError("unreachable")
+
+
+def _user_of(sort_key: str) -> str:
+    """The beginning of the sort keys of a user's records, after which they come, too."""
+    return f"{_USERS}{sort_key.split('#')[1]}"
+
+
+def _before(user: str) -> str:
+    """What sorts behind the records of all users before one, and before those of the user: no id has a sign so low."""
+    return f"{user}!"
+
+
 def named(records: Sequence[dict]) -> list[dict]:
     """The records, each with the user's proven address where one of them has it: whatever was typed gives way to it."""
     of_user: dict[str, list[dict]] = {}
@@ -146,16 +180,43 @@ def named(records: Sequence[dict]) -> list[dict]:
 
 def as_csv(items: Iterable[Mapping[str, object]]) -> str:
     """Items as CSV (RFC 4180) with a header; no cell can act as a formula. Raises REVIEW_TOO_LARGE beyond 4 MB."""
-    lines: list[str] = []
-    writer = csv.writer(SimpleNamespace(write=lines.append))
-    writer.writerow(COLUMNS)
-    size = 0
-    for item in items:
-        writer.writerow([_cell(item.get(name)) for name in COLUMNS])
-        size += len(json.dumps(lines[-1]))  # as a function's answer carries it
+    lines, size = [], 0
+    for line in _lines(items, header=True):
+        lines.append(line)
+        size += _size(line)
         if size > MOST_BYTES:
             raise _too_large()
     return "".join(lines)
+
+
+def some_as_csv(items: Iterable[Mapping[str, object]], *, header: bool) -> tuple[str, str | None]:
+    """As many users' items as fit, but at least those of one, and the sort key after which the others come, if any."""
+    text, size = "".join(_lines((), header=header)), 0
+    lines = []
+    for user_id, of_user in groupby(items, lambda item: item["userId"]):
+        some = list(_lines(of_user, header=False))
+        size += sum(map(_size, some))
+        if size > MOST_BYTES and lines:
+            return text + "".join(lines), f"{_USERS}{user_id}"
+        lines += some
+    return text + "".join(lines), None
+
+
+def _lines(items: Iterable[Mapping[str, object]], *, header: bool) -> Iterator[str]:
+    lines: list[str] = []
+    writer = csv.writer(SimpleNamespace(write=lines.append))
+    if header:
+        writer.writerow(COLUMNS)
+    yield from lines
+    for item in items:
+        lines.clear()
+        writer.writerow([_cell(item.get(name)) for name in COLUMNS])
+        yield from lines
+
+
+def _size(line: str) -> int:
+    """Bytes of a line as a function's answer carries it."""
+    return len(json.dumps(line))
 
 
 def _cell(value: object) -> str:
@@ -170,7 +231,7 @@ def _given(stored: dict, name: str) -> dict:
 def _too_large() -> BadRequest:
     return BadRequest(
         f"The review has more than {MOST_ROWS} rows or {MOST_BYTES // 1_000_000} MB, which is more than one CSV file "
-        "holds here. Read it page by page with format=json.",
+        "holds here. Ask for it in pages with format=csv-pages, as `bbws-access review` does.",
         code="REVIEW_TOO_LARGE",
         details={"rows": MOST_ROWS, "bytes": MOST_BYTES},
     )

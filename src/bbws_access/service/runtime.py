@@ -42,7 +42,7 @@ from bbws_access.service.requests import Caller, Request, Response
 from bbws_access.service.validation import Validators
 
 # The headers of answers that the contract tells of, and that a page could not read otherwise.
-EXPOSED_HEADERS = "Location,Retry-After"
+EXPOSED_HEADERS = "Link,Location,Retry-After"
 _SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
