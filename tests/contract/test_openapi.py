@@ -14,7 +14,7 @@ from openapi_spec_validator import validate
 
 from bbws_access.access.permissions import is_known
 from bbws_access.kernel import errors
-from bbws_access.kernel.contract import base_paths, json_schema, load_contract, load_permissions, load_roles
+from bbws_access.kernel.contract import Operation, base_paths, json_schema, load_contract, load_permissions, load_roles
 from bbws_access.service.runtime import EXPOSED_HEADERS, Service
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "contract" / "openapi.json").read_text())
@@ -239,6 +239,25 @@ class TestRequest:
             if "pattern" in schema:
                 assert re.fullmatch(r"\^.*\$", schema["pattern"])
                 assert re.compile(schema["pattern"])
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [one for one in load_contract().operations.values() if one.each_schema],
+    ids=lambda one: one.operation_id,
+)
+def test_what_is_checked_one_by_one_is_let_through_before(operation: Operation) -> None:
+    """Its fields are the same, and no value that fits, or is wrong in itself, turns away the whole request."""
+    [(name, several)] = operation.body_schema["properties"].items()
+    each, loose = operation.each_schema, several["items"]
+    assert loose["properties"].keys() == each["properties"].keys()
+    assert "required" not in loose
+    validator = Draft202012Validator(operation.body_schema)
+    for field, schema in each["properties"].items():
+        assert loose["properties"][field]["maxLength"] > schema["maxLength"]
+        for text in ("", "x" * schema["maxLength"], "x" * (schema["maxLength"] + 1), "\x00\n\u202e", "=1+1", "\u00e9"):
+            validator.validate({name: [{field: text}]})
+    assert not validator.is_valid({name: [{"unknown": "x"}]})
 
 
 @pytest.mark.parametrize("name", sorted(set(SCHEMAS) - set(REQUESTS)))

@@ -205,8 +205,11 @@ class Names:
         query = urlencode({"name": called, "active": "true"})
         answer = self._api.call("GET", f"/organisations/{self._organisation}/{path}?{query}")
         if answer.failed and answer.status != 400:  # what cannot be a name is one that nothing has
-            raise _refused(answer)
-        items = [] if answer.failed else json.loads(answer.body)["items"]
+            refused = _refused(answer)
+            if answer.status == 403:
+                refused.hint = f"Whoever may not read {path} names them by id."
+            raise refused
+        items = [] if answer.failed else _content(answer)["items"]
         return items[0][id_name] if items else None
 
 
@@ -266,7 +269,9 @@ class Inviting:
                 self._send(batch[:middle])
                 batch = batch[middle:]
                 continue
-            found = json.loads(answer.body)
+            found = _content(answer)
+            if len(found["items"]) != len(batch):
+                raise ToolError("The API's answer is about other rows than those that were sent.")
             results, again = [], []
             for (row, body), item in zip(batch, found["items"], strict=True):
                 if item["status"] == RETRY:
@@ -310,6 +315,17 @@ def _result(row: Row, item: dict[str, Any]) -> Result:
     return Result(
         row.number, row.line, row.email, item["status"], error.get("code", ""), message, item.get("invitationId", "")
     )
+
+
+def _content(answer: Answer) -> dict[str, Any]:
+    """The body of a success. Raises ToolError for what is none of the API, such as a proxy's page."""
+    try:
+        found = json.loads(answer.body)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not isinstance(found.get("items"), list):
+        raise ToolError(f"What answers {answer.status} is not the API.", "Is there a proxy in between?")
+    return found
 
 
 def _refused(answer: Answer) -> ToolError:
