@@ -8,6 +8,7 @@ import contextlib
 import csv
 import fcntl
 import json
+import re
 import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator
@@ -176,10 +177,11 @@ class Api:
 class Names:
     """Ids of roles, teams and team roles of an organisation, by what rows call them: the id or the name."""
 
+    # Names of roles are in capitals; a team's may be anything, and hardly what an id is.
     _KINDS = {  # noqa: RUF012 - never changed
-        "role": ("roles", "roleId", "role-"),
-        "team": ("teams", "teamId", "team-"),
-        "teamRole": ("team-roles", "teamRoleId", "trole-"),
+        "role": ("roles", "roleId", re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")),
+        "team": ("teams", "teamId", re.compile(r"team-[a-z0-9]{26}")),
+        "teamRole": ("team-roles", "teamRoleId", re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")),
     }
 
     def __init__(self, api: Api, organisation: str) -> None:
@@ -199,8 +201,8 @@ class Names:
         return body
 
     def _find(self, kind: str, called: str) -> str | None:
-        path, id_name, prefix = self._KINDS[kind]
-        if called.startswith(prefix) and called.islower():
+        path, id_name, an_id = self._KINDS[kind]
+        if an_id.fullmatch(called):
             return called
         query = urlencode({"name": called, "active": "true"})
         answer = self._api.call("GET", f"/organisations/{self._organisation}/{path}?{query}")

@@ -240,6 +240,20 @@ class TestFiles:
         run()
         assert len(run.server.looked_up) == 2
 
+    def test_ids_are_taken_as_they_are(self, run: Run) -> None:
+        team = "team-01kaxgf1mb5w2e8r6t1y9u3q7p"
+        run.write(
+            [f"a@acme.example,{ROLE},{team},trole-1", f"b@acme.example,{ROLE},team-web,"], "email,role,team,teamRole"
+        )
+        assert run()["CREATED"] == 1
+        assert run.server.created["a@acme.example"] | {"email": ""} == {
+            "email": "",
+            "roleId": ROLE,
+            "teamId": team,
+            "teamRoleId": "trole-1",
+        }
+        assert [path.partition("?")[2] for path in run.server.looked_up] == ["name=team-web&active=true"]
+
     def test_a_role_for_all(self, run: Run) -> None:
         run.write(["a@acme.example", "b@acme.example"], "email")
         assert run(role="PUBLISHER")["CREATED"] == 2
