@@ -73,7 +73,8 @@ def resent(stored: dict, sender_email: str, change: Change, *, departures: int) 
             details={"limit": MOST_RESENDS},
         )
     return {
-        **{name: value for name, value in stored.items() if name != "invited"},
+        # Whoever sends one again by itself wants to know what becomes of it.
+        **{name: value for name, value in stored.items() if name not in ("invited", "inBulk")},
         **_pending(stored["sendNumber"] + 1, sender_email, change, departures),
         "resendCount": stored["resendCount"] + 1,
         **change.next(stored),

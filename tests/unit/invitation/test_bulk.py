@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from functools import partial
 from unittest.mock import patch
@@ -11,7 +12,7 @@ import pytest
 
 from bbws_access.invitation import bulk, rules
 from bbws_access.kernel.aws import AwsUnavailable
-from bbws_access.kernel.dynamodb import Database, Throttled
+from bbws_access.kernel.dynamodb import Database, DatabaseUnavailable, Throttled
 from bbws_access.kernel.keys import partition
 from bbws_access.service.access import CallersDatabase
 from tests.support.invitations import new_email
@@ -138,6 +139,14 @@ class TestCreating:
         desk.use(second, "decline").expect(200)
         desk.post.deliver(desk.api)
         assert len(desk.post.letters(INVITER)) == before + 1
+        # Sent again by itself, it is one like any other.
+        [third] = many.results([many.row()])
+        path = f"{desk.path}/{third['invitationId']}/resend"
+        desk.api.call("POST", path, desk.admin, email=INVITER).expect(200)
+        desk.post.deliver(desk.api)
+        desk.use(desk.post.letters(third["email"])[-1].token, "accept").expect(200)
+        desk.post.deliver(desk.api)
+        assert len(desk.post.letters(INVITER)) == before + 2
 
     def test_a_hundred_cost_few_requests(self, many: Bulk, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         many.results([many.row()])
@@ -424,6 +433,48 @@ class TestFaults:
         assert sorted(one["email"] for one in many.stored()) == sorted(row["email"] for row in rows)
         desk.post.deliver(desk.api)
         assert all(len(desk.post.letters(row["email"])) == 1 for row in rows)
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_whatever_is_lost_on_the_way_each_is_there_once(self, many: Bulk, desk: Desk, seed: int) -> None:
+        """Requests to the database that are refused, and answers that get lost; what says RETRY is sent again."""
+        chance, transact = random.Random(seed), CallersDatabase.transact
+        rows = [many.row(role=chance.choice(["ORG_MANAGER", "ORG_ADMIN"])) for _ in range(100)]
+
+        def unsure(database: CallersDatabase, actions: list) -> None:
+            outcome = chance.randrange(3)
+            if outcome == 0:
+                raise Throttled("slow down", "ThrottlingException")
+            transact(database, actions)
+            if outcome == 1:
+                raise DatabaseUnavailable("TransactWriteItems: timed out", "ConnectionLost")
+
+        said: dict[str, list[str]] = {row["email"]: [] for row in rows}
+        left = rows
+        with patch.object(CallersDatabase, "transact", unsure):
+            while left:
+                found = many.results(left)
+                for one in found:
+                    said[one["email"]].append(one["status"])
+                left = [row for row, one in zip(left, found, strict=True) if one["status"] == "RETRY"]
+        assert all(set(one[:-1]) <= {"RETRY"} and one[-1] in ("CREATED", "ALREADY_INVITED") for one in said.values())
+        assert any(len(one) > 1 for one in said.values())
+        assert sorted(one["email"] for one in many.stored()) == sorted(said)
+        assert many.counted() == (100, 100)
+
+    def test_a_role_that_never_stands_still(self, many: Bulk, desk: Desk, world: World) -> None:
+        role, transact = custom_role(world, desk, ["org:read"])["roleId"], CallersDatabase.transact
+
+        def touched(database: CallersDatabase, actions: list) -> None:
+            world.touch_role(desk.org, role, displayName="Another")
+            transact(database, actions)
+
+        with patch.object(CallersDatabase, "transact", touched):
+            found = many.results([many.row(role=role), many.row("no address")])
+        assert [(one["status"], code(one)) for one in found] == [
+            ("RETRY", "VERSION_CONFLICT"),
+            ("INVALID", "VALIDATION_ERROR"),
+        ]
+        assert many.stored() == []
 
     def test_no_time_left(self, many: Bulk, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(bulk, "_SECONDS", -1.0)
