@@ -134,11 +134,13 @@ class Snapshots:
         return manifest
 
     def _prune(self) -> None:
-        used = []
-        for manifest in self.folder.glob(f"*/{_MANIFEST}"):
-            with contextlib.suppress(FileNotFoundError):
-                used.append((manifest.stat().st_mtime_ns, manifest.parent))
-        for _, snapshot in sorted(used)[:-KEPT]:
+        used = {}
+        for snapshot in self.folder.iterdir():
+            if snapshot.is_dir():
+                manifest = snapshot / _MANIFEST
+                # Without a manifest it is of no use, and goes first.
+                used[snapshot] = manifest.stat().st_mtime_ns if manifest.is_file() else 0
+        for snapshot in sorted(used, key=lambda one: used[one])[:-KEPT]:
             shutil.rmtree(snapshot, ignore_errors=True)
 
     @contextlib.contextmanager
