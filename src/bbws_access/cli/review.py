@@ -54,7 +54,8 @@ class Progress(NamedTuple):
 
     def goes_on(self, anew: "Progress", size: int) -> bool:
         """Whether it is about what would begin anew, and all that it counts is among so many bytes."""
-        return self.source == anew.source and self.path.startswith(anew.path) and 0 <= self.size <= size
+        place, wanted = (one.path.partition("?")[0] for one in (self, anew))
+        return self.source == anew.source and place == wanted and 0 <= self.size <= size
 
 
 def first_path(org_id: str) -> str:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bbws_access.cli import review as tool
+from bbws_access.cli.errors import ToolError
 from bbws_access.kernel.dynamodb import Page, Query
 from bbws_access.kernel.paging import encode_cursor
 from bbws_access.role import review, store
@@ -120,6 +124,41 @@ def test_what_comes_and_goes_meanwhile_costs_nobody_else_their_row(
         leaver = world.member(org, "ORG_MANAGER") if len(seen) < 3 else leaver
     assert [user for user in seen if user in stay] == sorted(stay)
     assert seen == sorted(seen)
+
+
+def test_the_tool_goes_on_where_the_service_stopped_it(
+    api: Instance, world: World, org: str, admin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(4):
+        world.member(org)
+    whole = api.call("GET", PATH.format(org), admin, query={"format": "csv"}).expect(200)
+    monkeypatch.setattr(review, "MOST_BYTES", 1)
+    reader, file = world.platform(), tmp_path / "review.csv"
+    asked: list[str] = []
+
+    def fetch(path: str) -> tool.Answer:
+        asked.append(path)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        answer = api.call("GET", path, reader)
+        body = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
+        return tool.Answer(answer.status, "", list(answer.headers.items()), body.encode())
+
+    def write() -> None:
+        tool.write(fetch, org, "https://api.example.org/v1", file, lambda _: None)
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
+    world.leave(reader)
+    with pytest.raises(ToolError, match="403 FORBIDDEN"):
+        write()
+    assert not file.exists()
+    reader = admin
+    write()
+    assert file.read_bytes().decode() == whole
+    # Five users: two before the kill, and the third was asked for three times.
+    assert len(asked) == 2 + 1 + 1 + 3
+    assert asked[2] == asked[3] == asked[4]
 
 
 def test_refusals(api: Instance, world: World, org: str, admin: str, monkeypatch: pytest.MonkeyPatch) -> None:
