@@ -196,6 +196,8 @@ def key_of(environment: Environment, packages: Packages) -> str:
     parts: dict[str, Any] = {
         "format": _FORMAT,
         "sources": sources(environment, packages),
+        # Terraform may read a file of any name.
+        "files": digest_of(project.root / "terraform", project.contract),
         "place": (environment.name, environment.account_id, environment.backend, environment.artifacts_bucket),
         "packages": sorted((item.function, sorted(item.values.items())) for item in packages),
         "tool": digest_of(Path(__file__).parent, Path(__file__).parents[1] / "packaging"),
@@ -233,11 +235,15 @@ def local_aws_version() -> str:
     return digest.hexdigest()
 
 
+# Python and Terraform write there at any time, also under names that last for a moment.
+_WRITTEN = {"__pycache__", ".terraform"}
+
+
 def digest_of(*folders: Path) -> str:
     """Changes when a file of a program does."""
     digest = hashlib.sha256()
     for folder in folders:
         for path in sorted(folder.rglob("*")):
-            if path.is_file() and path.suffix != ".pyc":
+            if not _WRITTEN.intersection(path.relative_to(folder).parts) and path.is_file():
                 digest.update(f"{path.relative_to(folder)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())
     return digest.hexdigest()

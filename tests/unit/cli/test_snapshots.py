@@ -277,6 +277,7 @@ CHANGES: dict[str, Callable[[Project, pytest.MonkeyPatch], Any]] = {
     "the stack": append("terraform/stack/main.tf"),
     "a module": append("terraform/modules/mail/queue.tf"),
     "a new file": lambda project, _: (project.stack / "more.tf").write_text(""),
+    "a file of another kind": lambda project, _: (project.stack / "mails.yaml").write_text(""),
     "the provider's version": append("terraform/stack/.terraform.lock.hcl"),
     "values": append("terraform/environments/dev.tfvars"),
     "the contract": append("contract/permissions.json"),
@@ -336,7 +337,8 @@ def test_a_program_is_known_by_each_of_its_files(tmp_path: Path) -> None:
     (tmp_path / "rules" / "a.json").rename(tmp_path / "rules" / "b.json")
     found.append(snapshots.digest_of(tmp_path))
     assert len(set(found)) == 3
-    (tmp_path / "a.pyc").write_text("")
+    (tmp_path / "rules" / "__pycache__").mkdir()
+    (tmp_path / "rules" / "__pycache__" / "a.cpython-312.pyc.139").write_text("")
     assert snapshots.digest_of(tmp_path) == found[-1]
 
 
