@@ -1,11 +1,13 @@
 """An API of 500 routes: its policies say what the rules say, fit, and are made at once."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bbws_access.access.grants import Access, Grant
 from bbws_access.authorizer.policy import RouteMap
 from bbws_access.authorizer.reach import Reach
-from bbws_access.kernel.contract import platform_roles
+from bbws_access.kernel.contract import Contract, platform_roles
 from tests.unit.authorizer.iam_evaluator import is_allowed
 from tests.unit.authorizer.test_policy_growth import _work
 from tests.unit.authorizer.test_policy_property import ME, PREFIX
@@ -51,16 +53,72 @@ def test_roles_of_the_platform_fit_whatever_else_there_is() -> None:
         assert policy.detail == "exact", role["name"]
 
 
+def _everywhere(self: RouteMap, method: str, pattern: tuple[str, ...], *_: object) -> list[Reach]:
+    """All that a pattern reaches, granted or not."""
+    return self._trees[method].reaches(pattern)
+
+
 def test_what_is_looked_for_among_granted_routes_alone_is_all_that_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same policies as where each pattern is held against all routes."""
     policies = {name: ROUTES.compile(Access(ME, HOLDINGS[name]), PREFIX) for name in HOLDINGS}
-
-    def all_of_them(self: RouteMap, method: str, pattern: tuple[str, ...], *_: object) -> list[Reach]:
-        return self._trees[method].reaches(pattern)
-
-    monkeypatch.setattr(RouteMap, "_into_granted", all_of_them)
+    monkeypatch.setattr(RouteMap, "_into_granted", _everywhere)
     routes = RouteMap(CONTRACT.operations.values(), WIDTHS)
     assert {name: routes.compile(Access(ME, HOLDINGS[name]), PREFIX) for name in HOLDINGS} == policies
+
+
+_SEGMENT = st.sampled_from(["a", "b", "organisations", "{x}", "{yId}", "{orgId}", "{orgId}", "{teamId}"])
+_PATHS = st.lists(
+    st.one_of(
+        st.lists(_SEGMENT, min_size=1, max_size=5),
+        st.lists(_SEGMENT, max_size=4).map(lambda rest: ["organisations", "{orgId}", *rest]),
+    ).filter(
+        lambda parts: len({one for one in parts if one[0] == "{"}) == len([one for one in parts if one[0] == "{"])
+    ),
+    min_size=3,
+    max_size=9,
+    unique_by=tuple,
+)
+_PERMISSION = st.sampled_from(["p:a", "p:b", "p:c", "p:d"])
+_GIVEN = st.builds(
+    lambda name, place: Grant(frozenset({name}), place[0], place[1], place[2], "role-1", "ROLE", {}, {}),
+    _PERMISSION,
+    st.sampled_from(
+        [
+            ("PLATFORM", None, None),
+            *(
+                (scope, org, team)
+                for org in (ORG, OTHER)
+                for scope, team in (("ORGANISATION", None), ("TEAM", "team-1"))
+            ),
+        ]
+    ),
+)
+
+
+@settings(max_examples=800, deadline=None)
+@given(
+    paths=_PATHS,
+    permissions=st.lists(_PERMISSION, min_size=9, max_size=9),
+    grants=st.lists(_GIVEN, min_size=2, max_size=4).map(tuple),
+    limit=st.sampled_from([600, 8192]),
+)
+def test_nor_is_there_more_in_any_api_whatever_somebody_holds(
+    paths: list[list[str]], permissions: list[str], grants: tuple[Grant, ...], limit: int
+) -> None:
+    """As if every API had too many routes to be searched whole; among them some that are not packaged."""
+    document = {
+        f"/{'/'.join(parts)}": {
+            "get": {"operationId": f"op{n}", "x-bbws-service": "s", "x-bbws-access": [{"permission": permissions[n]}]}
+        }
+        for n, parts in enumerate(paths)
+    }
+    operations = Contract({"paths": document}).operations.values()
+    access = Access(ME, grants)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bbws_access.authorizer.policy.LARGEST_POLICY", limit)
+        patch.setattr("bbws_access.authorizer.policy._FEW_ROUTES", 0)
+        found = RouteMap(operations, {"yId": 6}).compile(access, PREFIX)
+        patch.setattr(RouteMap, "_into_granted", _everywhere)
+        assert RouteMap(operations, {"yId": 6}).compile(access, PREFIX) == found
 
 
 @pytest.mark.parametrize(
