@@ -32,10 +32,11 @@ _MOST_WAITS = 10  # for definitions that name others while somebody keeps changi
 _ROLE, _SET, _TEAM_ROLE = "OrganisationRole", "PermissionSet", "TeamRoleDefinition"
 _ID_NAMES = {_ROLE: "roleId", _SET: "setId", _TEAM_ROLE: "teamRoleId"}
 _PREFIXES = {_ROLE: "ROLE#", _SET: "SET#", _TEAM_ROLE: "TEAM_ROLE#"}
+_NAMES = {"#a": "active", "#v": "version"}
 _SAYS = {
-    _ROLE: {"#i": "roleId", "#n": "name", "#s": "scope", "#p": "permissions", "#t": "permissionSets", "#a": "active"},
-    _SET: {"#i": "setId", "#p": "permissions", "#a": "active"},
-    _TEAM_ROLE: {"#i": "teamRoleId", "#c": "capabilities", "#a": "active"},
+    _ROLE: _NAMES | {"#i": "roleId", "#n": "name", "#s": "scope", "#p": "permissions", "#t": "permissionSets"},
+    _SET: _NAMES | {"#i": "setId", "#p": "permissions"},
+    _TEAM_ROLE: _NAMES | {"#i": "teamRoleId", "#c": "capabilities"},
 }
 _GIVEN = ("organisationId", "teamId", "active", "expiresAt", "departures")
 _ASSIGNED = (*_GIVEN, "roleId", "scope", "assignedAt", "assignedBy", "dateCreated", "createdBy")
@@ -60,7 +61,7 @@ def read_access(
     deadline: seconds for all of it
     Raises DatabaseError: what is not known in time is no answer.
     """
-    database = _Hurried(database, deadline)
+    database, began = _Hurried(database, deadline), time.monotonic()
     known = REMEMBERED.of(user_id)
     entities = _entities(settings)
     hinted = list(dict.fromkeys(org for org in organisations if is_valid_id(org)))[:_ORGANISATIONS_AT_ONCE]
@@ -69,7 +70,7 @@ def read_access(
     needed = _ById(settings, (one for definitions in known.values() for one in definitions if one[0] in entities))
     results = database.parallel([*person, *first.calls, *needed.calls])
     reading = _Reading(database, settings, user_id, None, now or datetime.now(UTC), hinted)
-    return reading.finish(person, first, needed, results)
+    return reading.finish(person, first, needed, results, began)
 
 
 def read_access_in(
@@ -86,7 +87,7 @@ def read_access_in(
     All in one wait, or those reads in the first. A service that may not read the teams table sees no memberships: it
     has no route that a membership alone opens. Raises DatabaseError.
     """
-    database = _Hurried(database)
+    database, began = _Hurried(database), time.monotonic()
     known = None if org_id is None else REMEMBERED.of(user_id).get(org_id)
     entities = _entities(settings)
     needed = _ById(settings, (one for one in known or () if one[0] in entities))
@@ -95,7 +96,7 @@ def read_access_in(
     calls = [*person, *first.calls, *needed.calls]
     results = database.parallel([*calls, *alongside])
     reading = _Reading(database, settings, user_id, [org_id], now or datetime.now(UTC))
-    access = reading.finish(person, first, needed, results[: len(calls)])
+    access = reading.finish(person, first, needed, results[: len(calls)], began)
     return access, results[len(calls) :]
 
 
@@ -113,7 +114,9 @@ def access_in(
     """
     reading = _Reading(_Hurried(database), settings, user_id, [org_id], now)
     first = _First(settings, [org_id])
-    return reading.finish(_user_calls(settings, user_id), first, _ById(settings, ()), results)
+    # They were asked for no longer ago than one call may take.
+    began = time.monotonic() - database.deadline
+    return reading.finish(_user_calls(settings, user_id), first, _ById(settings, ()), results, began)
 
 
 def definition_calls(settings: Settings, org_id: str) -> list[Query]:
@@ -287,6 +290,10 @@ class _Hurried:
         self._database = database
         self._end = time.monotonic() + (_PATIENCE * database.deadline if seconds is None else seconds)
 
+    @property
+    def apart_at(self) -> float:
+        return self._database.apart_at
+
     def parallel(self, calls: Iterable[Call]) -> list:
         left = self._end - time.monotonic()
         if left <= 0:
@@ -313,35 +320,49 @@ class _Reading:
         self._now = now
         self._hinted = hinted
 
-    def finish(self, person: Sequence[Call], first: _First, needed: _ById, results: Sequence) -> Access:
+    def finish(self, person: Sequence[Call], first: _First, needed: _ById, results: Sequence, began: float) -> Access:
         """What the user holds, from the first wait's results of all these reads in this order, and from more waits.
 
         Each of them reads again what decides, so nothing counts that was taken away before the role that it names was
-        changed. What the person did not have at first is not asked for again: it counts from the next request on.
+        changed. What was answered apart, as where some of it was throttled, is read until two waits in turn found the
+        same: then it was so between the two. What the person did not have at first is not asked for again: it counts
+        from the next request on. began: no later than the first wait (of time.monotonic)
         """
         definitions = _Definitions(self._organisations)
         begin, end = len(person), len(person) + len(first.calls)
         first.add_to(definitions, results[begin:end])
         calls = [*person, *needed.calls]
-        found = _complete(self._database, calls, [*results[:begin], *results[end:]])
+        found, apart = self._complete(calls, [*results[:begin], *results[end:]], began)
         records = found[:begin]
         needed.add_to(definitions, found[begin:])
         access = _Held(self._user_id, records, self._now).access(definitions)
         # Departures come first, and can begin at any moment.
         again = [n for n, found in enumerate(records) if n == 0 or found]
+        before = None
         for _ in range(_MOST_WAITS):
-            if not definitions.missing:
+            seen = None if definitions.missing else (list(records), definitions.that_were_asked())
+            if seen is not None and (not apart or seen == before):
                 break
+            before, began = seen, time.monotonic()
             needed = _ById(self._settings, definitions.asked)
             calls = [*(person[n] for n in again), *needed.calls]
-            found = _complete(self._database, calls, self._database.parallel(calls))
+            found, apart = self._complete(calls, self._database.parallel(calls), began)
             for n, record in zip(again, found, strict=False):
                 records[n] = record
             definitions = _Definitions(self._organisations)
             needed.add_to(definitions, found[len(again) :])
             access = _Held(self._user_id, records, self._now).access(definitions)
+        else:
+            if apart:
+                raise DatabaseUnavailable("what the user holds changed at every look", "Apart")
         self._remember(definitions)
         return access
+
+    def _complete(self, calls: Sequence[Call], results: Sequence, began: float) -> tuple[list, bool]:
+        """The results with all items of each query, and whether they were answered apart."""
+        paged = any(isinstance(result, Page) and result.last_key for result in results)
+        found = _complete(self._database, calls, results)
+        return found, paged or self._database.apart_at >= began
 
     def _remember(self, definitions: _Definitions) -> None:
         places = [*self._hinted, *(self._organisations or ())]
@@ -377,6 +398,11 @@ class _Definitions:
     def add_read(self, definitions: Sequence[Definition], records: Sequence[dict | None]) -> None:
         """Take what was found of some definitions."""
         self._found.update(zip(definitions, records, strict=True))
+
+    def that_were_asked(self) -> list[tuple]:
+        """What decides of those that were asked for, and their versions."""
+        found = ((place, self._found.get(place) or {}) for place in self.asked)
+        return [(place, [record.get(name) for name in _SAYS[place[0]].values()]) for place, record in found]
 
     def counts(self, org_id: str) -> bool:
         """Whether it is asked what somebody holds in an organisation."""

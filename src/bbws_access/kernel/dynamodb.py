@@ -7,6 +7,7 @@ docs/decisions/0007-own-dynamodb-client.md
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import time
@@ -341,6 +342,9 @@ class _Together(NamedTuple):
         return [part._result(_of_table(answer, part.table), found) for part, found in zip(self.parts, had, strict=True)]
 
 
+_READS = Get, Query, BatchGet, _Together
+
+
 def _of_table(answer: dict, table: str) -> dict:
     """What of the answer to a batch is about one table."""
     return {
@@ -426,6 +430,8 @@ class Database:
         self._signer = Signer(_SERVICE, region, self._pool.authority, _CONTENT_TYPE)
         self.round_trips = 0  # waits for the database, one after another; as many as may be in flight count once
         self.requests = 0  # sent to the database
+        # When reads that belong together were last answered apart: at several attempts, or too many to be in flight.
+        self.apart_at = -math.inf
         self._apart = False  # whether one request may not read items of several tables
 
     def get(self, table: str, key: dict, *, consistent: bool = True) -> dict | None:
@@ -503,6 +509,8 @@ class Database:
         attempt = 0
         while True:
             failures = self._attempt(calls, requests, waiting, results, end)
+            if len(waiting) > _MOST_IN_FLIGHT or any(isinstance(calls[n], _READS) for n in failures):
+                self.apart_at = time.monotonic()
             if not failures:
                 return results
             attempt += 1

@@ -33,6 +33,11 @@ class CallersDatabase:
         """Seconds for a call with all its retries."""
         return self._database.deadline
 
+    @property
+    def apart_at(self) -> float:
+        """When reads that belong together were last answered apart."""
+        return self._database.apart_at
+
     def parallel(self, calls: Iterable[Call], *, deadline: float | None = None) -> list:
         """The results of reads that are in flight at the same time, in the order of the calls."""
         calls = list(calls)

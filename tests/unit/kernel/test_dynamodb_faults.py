@@ -3,6 +3,7 @@
 import json
 import ssl
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -24,6 +25,7 @@ from bbws_access.local_aws.certificate import ensure_certificate
 from tests.unit.kernel.loopback import Answer, Loopback, error, http
 
 KEY = {"PK": "a", "SK": "b"}
+KEY_OF_ONE = {"PK": {"S": "1"}, "SK": {"S": "x"}}
 FOUND = http(200, {"Item": {"n": {"N": "7"}}}, checksum=True)
 
 
@@ -242,6 +244,30 @@ def test_many_requests_share_few_connections():
         database = _database(server)
         assert _keys(database.parallel(_queries(100))) == [str(n) for n in range(100)]
         assert (server.connections, database.round_trips, database.requests) == (37, 3, 100)
+
+
+def test_reads_that_were_answered_apart_are_known_to_be():
+    """Whoever decides by them must not take them for what was there at one moment."""
+    began = time.monotonic()
+    for answers, calls in (
+        ([error("ThrottlingException"), _page("0")], _queries(1)),
+        ([None, _page("0")], _queries(1)),
+        ([_page("0")], _queries(38)),
+        ([http(200, {"Responses": {}, "UnprocessedKeys": {"t": {"Keys": [KEY_OF_ONE]}}}), http(200, {})], [_batch(2)]),
+    ):
+        with Loopback(_script(*answers)) as server:
+            database = _database(server, deadline=30)
+            database.parallel(calls)
+            assert database.apart_at >= began
+    for answers in ([FOUND], [error("ThrottlingException"), FOUND]):
+        with Loopback(_script(*answers)) as server:
+            database = _database(server, deadline=30)
+            database.put("t", KEY)
+            assert database.apart_at < began
+    with Loopback(_script(_page("0"))) as server:
+        database = _database(server, deadline=30)
+        database.parallel(_queries(37))
+        assert database.apart_at < began
 
 
 def test_only_the_parts_that_failed_are_sent_again():
