@@ -181,8 +181,9 @@ def test_pages_of_all_partitions_follow_together() -> None:
         _hold(database, n, roles=25, teams=25)
     access = _read(database, *(_org(n) for n in range(10)))
     assert len(access.grants) == len(access.memberships) == 250
-    # 250 assignments and as many memberships, a hundred on each page; again with the 500 that they name.
-    assert database.waits == [34, 2, 2, 2 + 3 + 3, 2, 2]
+    # 250 assignments and as many memberships, a hundred on each page; again with the 500 that they name, and once more,
+    # since pages that follow one another are not one moment.
+    assert database.waits == [34, 2, 2, *2 * [2 + 3 + 3, 2, 2]]
 
 
 def test_an_organisation_at_its_limits_adds_no_wait_and_few_requests() -> None:
@@ -207,8 +208,8 @@ def test_many_roles_and_sets_in_each_of_many_organisations() -> None:
     for n in range(60):
         _hold(database, n, roles=20, sets=6, teams=3)
     assert {len(one.permissions) for one in _read(database).grants} == {7}
-    # 1,200 assignments, which are two pages, each time; 8,400 roles and sets.
-    assert len(database.waits) <= 2 + 2 + 1 + 3
+    # 1,200 assignments, which are two pages, each time; 8,400 roles and sets, twice, as they come in pages.
+    assert len(database.waits) <= 2 + 2 + 2 * (1 + 3)
 
 
 def test_a_set_that_was_taken_out_and_then_filled_never_counts() -> None:
