@@ -1,18 +1,25 @@
 """What the tool shows: steps as they go by on standard error, results on standard output."""
 
+import re
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rich import markup
 from rich.console import Console
-from rich.markup import escape
 from rich.status import Status
 
 from bbws_access.cli.errors import ToolError
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def escape(text: str) -> str:
+    """A text of somebody else's as it stands: it neither marks anything up nor tells the terminal what to do."""
+    return markup.escape(_CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text))
 
 
 class Step:

@@ -5,10 +5,9 @@ import shlex
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from bbws_access.cli.console import note, out
+from bbws_access.cli.console import escape, note, out
 from bbws_access.cli.errors import FAILURE, NotRunningError, UsageError
 from bbws_access.commands.options import JsonOption, LocalPlace, PortOption, Values
 from bbws_access.commands.places import aws_target, known_target, new_target, remember_values, up_target

@@ -7,10 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
-from bbws_access.cli.console import confirm, note, out, seconds
+from bbws_access.cli.console import confirm, escape, note, out, seconds
 from bbws_access.cli.errors import ToolError
 from bbws_access.cli.targets import LocalTarget, Target, local_folder
 
