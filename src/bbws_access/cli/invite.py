@@ -8,6 +8,7 @@ import contextlib
 import csv
 import fcntl
 import json
+import os
 import re
 import time
 from array import array
@@ -110,14 +111,16 @@ class Journal:
                 yield Result(**found)
 
     def _note(self, row: int, status: str, place: int) -> None:
+        if row not in range(1, len(self._last)):
+            raise ValueError(f"there is no row {row}")
         self._last[row], self._statuses[row] = place, _ORDER.index(status) + 1
 
     def _read(self) -> None:
         self._file.seek(0)
-        first = self._file.readline()
-        if not first.endswith(b"\n"):  # nothing yet, or not even this was written whole
+        first, whole = self._file.readline(), json.dumps(self._about).encode() + b"\n"
+        if first != whole and whole.startswith(first):  # nothing yet, or not even this was written whole
             self._file.truncate(0)
-            self._file.write(json.dumps(self._about).encode() + b"\n")
+            self._file.write(whole)
             self._file.flush()
             return
         other = f"{self.path} is what became of another file, or of another organisation."
@@ -130,10 +133,10 @@ class Journal:
                 if not line.endswith(b"\n"):  # cut off by a kill: the row is asked about again
                     self._file.truncate(place)
                     break
-                found = json.loads(line)
-                self._note(found["row"], found["status"], place)
+                found = Result(**json.loads(line))
+                self._note(found.row, found.status, place)
                 place += len(line)
-        except (ValueError, KeyError, IndexError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise UsageError(f"{self.path} cannot be read: {error}.", hint) from error
 
 
@@ -154,10 +157,11 @@ class Api:
         A token lasts an hour, and ten thousand invitations may take longer.
         """
         content = None if body is None else json.dumps(body, ensure_ascii=False).encode()
-        pause, signed_in = _FIRST_PAUSE, False
-        for left in range(_PATIENCE - 1, -1, -1):
+        pause, left, signed_in = _FIRST_PAUSE, _PATIENCE, False
+        while True:
             if self._token is None:
                 self._token, signed_in = self._sign_in(), True
+            left -= 1
             try:
                 answer = self._send(method, path, self._token, content)
             except ToolError:
@@ -165,13 +169,12 @@ class Api:
                     raise
             else:
                 if answer.status == 401 and not signed_in:
-                    self._token = None
+                    self._token, left = None, left + 1  # that was no attempt: it is what an hour's end looks like
                     continue
                 if answer.status not in _PASSING or not left:
                     return answer
             time.sleep(pause)
             pause = min(_LONGEST_PAUSE, 2 * pause)
-        raise AssertionError("unreachable")
 
 
 class Names:
@@ -344,13 +347,27 @@ def progress(counts: dict[str, int], rows: int) -> str:
     return f"{done:,} of {rows:,} rows, {counts[CREATED]:,} invited, {counts[INVALID]:,} refused"
 
 
+def unfinished(report: Path) -> Path:
+    """Where a report lies until it is whole."""
+    return report.with_name(report.name + ".part")
+
+
+def check_report(report: Path, *others: Path) -> None:
+    """Raises UsageError where a report cannot be written, or would be written over what is needed."""
+    places = {report.resolve(), unfinished(report).resolve()}
+    taken = not places.isdisjoint(other.resolve() for other in others)
+    taken = taken or any(place.exists() and not place.is_file() for place in places)  # a folder, or /dev/null
+    if taken or not report.parent.is_dir() or not os.access(report.parent, os.W_OK | os.X_OK):
+        raise UsageError(f"The report cannot be written to {report}.")
+
+
 def write_report(path: Path, results: Iterable[Result]) -> int:
     """Write each row that was not invited, and why, as CSV that no spreadsheet runs; how many there are.
 
     Without any, the file of an earlier run goes.
     """
     found = 0
-    rest = path.with_name(path.name + ".part")
+    rest = unfinished(path)
     with rest.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["line", "email", "status", "code", "message", "invitationId"])

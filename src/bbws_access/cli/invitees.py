@@ -6,7 +6,9 @@ row is that row's result. Values are taken as text and nothing else.
 
 import csv
 import hashlib
+import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -46,22 +48,26 @@ class Invitees:
     def __init__(self, path: Path, defaults: dict[str, str]) -> None:
         self.path = path
         self._defaults = {name: value for name, value in defaults.items() if value}
+        self._state = _first_state(path)
         self.digest = _digest(path)
         self.rows = sum(1 for _ in self)
         if not self.rows:
             raise UsageError(f"{path} has no row below its header.")
 
     def __iter__(self) -> Iterator[Row]:
-        """The rows in their order; raises UsageError where the file cannot be read any further."""
+        """The rows in their order; raises UsageError where the file cannot be read any further, or has changed."""
         seen: dict[bytes, int] = {}
         checker = _Checker()
+        line = 1
         try:
             with self.path.open(encoding="utf-8-sig", newline="") as file:
+                self._check_same(file.fileno())
                 reader, names = _reader(file, self.path)
                 if "role" not in names and "role" not in self._defaults:
                     raise UsageError(f"{self.path} has no column role.", "Add it, or say --role NAME for all rows.")
                 number, line = 0, reader.line_num + 1
                 for found in reader:
+                    self._check_same(file.fileno())
                     begins, line = line, reader.line_num + 1
                     if not any(value.strip() for value in found):
                         continue
@@ -82,15 +88,39 @@ class Invitees:
                         if first != begins:
                             problem = f"is the address of line {first}, too: an address is invited once"
                     yield Row(number, begins, values, problem)
+                self._check_same(file.fileno())  # it may end where it was cut off meanwhile
         except UnicodeDecodeError as error:
             raise UsageError(
                 f"{self.path} is not UTF-8: {error.reason} ({error.object[error.start]:#04x}).", _UTF8
             ) from error
         except csv.Error as error:
             raise UsageError(
-                f"{self.path} is no CSV from line {reader.line_num} on: {error}.",
+                f"{self.path} is no CSV from line {line} on: {error}.",
                 'A value with a quotation mark, comma or line end stands in quotation marks, each inside doubled: "".',
             ) from error
+
+    def _check_same(self, file: int) -> None:
+        """What became of a row is kept by its number, so the rows must be those that were looked through."""
+        if _state(os.fstat(file)) != self._state:
+            raise UsageError(
+                f"{self.path} was changed while it was read.", "Whoever is in a request that was sent is invited."
+            )
+
+
+def _state(found: os.stat_result) -> tuple[int, ...]:
+    """What tells a file from another one, and from what it was."""
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _first_state(path: Path) -> tuple[int, ...]:
+    """Raises UsageError for what is not there, or cannot be read again."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise UsageError(f"{path} is no file that can be read twice.", "Save it as a file first.")
+    return _state(found)
 
 
 def _digest(path: Path) -> str:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from bbws_access.cli.console import Step, err, out, remark, step
+from bbws_access.cli.console import Step, err, escape, out, remark, step
 from bbws_access.cli.errors import FAILURE, UsageError
 from bbws_access.cli.targets import LocalTarget, Target
 from bbws_access.commands.options import DataPlace, JsonOption, Values
@@ -193,8 +192,7 @@ def invite(
         raise UsageError(f"{organisation!r} is no id of an organisation.")
     progress, report = file.with_name(file.name + ".progress"), report or file.with_name(file.name + ".report.csv")
     # Not when everybody is invited.
-    if not report.parent.is_dir() or report.resolve() in (file.resolve(), progress.resolve()):
-        raise UsageError(f"The report cannot be written to {report}.")
+    inviting.check_report(report, file, progress)
     invitees = Invitees(file, {"role": role, "team": team, "teamRole": team_role})
     target, outputs = data_target(place, values)
     email = _caller(target, as_)

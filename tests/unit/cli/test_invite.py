@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import random
 import time
 import tracemalloc
@@ -154,6 +155,10 @@ class TestFiles:
             (b"email,role\na@b.example,X", "cut off"),
             (b"email,role\na@b.exa", "cut off"),
             (b'email,role\n"a@b.example,X\n', "is no CSV from line"),
+            (b'"email"x,role\na@b.example,X\n', "is no CSV from line 1"),
+            (b'"email\n', "is no CSV from line 1"),
+            (b'"' + b"x" * 200_000 + b'",email\na,b\n', "is no CSV from line 1"),
+            (b"\r\n", "no column email"),
             (b'email,role\n"a"b@b.example,X\n', "is no CSV from line 2"),
             (b'email,role\na@b.example,"' + b"x" * 200_000 + b'"\n', "is no CSV from line"),
             (b"PK\x03\x04\0\0", "no text in UTF-8"),
@@ -169,6 +174,40 @@ class TestFiles:
     def test_a_file_that_is_not_there(self, run: Run) -> None:
         with pytest.raises(UsageError, match="cannot be read"):
             run()
+
+    def test_one_that_cannot_be_read_twice(self) -> None:
+        """What a shell puts in the place of <(command); opening it once more would wait for ever."""
+        reader, writer = os.pipe()
+        os.write(writer, f"email,role\na@b.example,{ROLE}\n".encode())
+        os.close(writer)
+        with pytest.raises(UsageError, match="no file that can be read twice"):
+            Invitees(Path(f"/dev/fd/{reader}"), {})
+        os.close(reader)
+
+    @pytest.mark.parametrize("rows", ["fewer", "more", "others"])
+    @pytest.mark.parametrize("replaced", [False, True], ids=["written over", "replaced"])
+    def test_one_that_changes_between(self, run: Run, rows: str, replaced: bool) -> None:
+        """Rows are known by their numbers: whoever stands at one now must not pass for whoever stood there before."""
+        contents = {"fewer": people(10), "more": people(3010), "others": [f"x{one}" for one in people(3000)]}
+
+        def changed() -> None:
+            if replaced:
+                run.file.unlink()
+            run.write(contents[rows])
+
+        run.write(people(3000))
+        found = Invitees(run.file, {})
+        changed()
+        with pytest.raises(UsageError, match="was changed while it was read"):
+            next(iter(found))
+        run.write(people(3000))
+        run.server.faults = [changed]
+        if replaced:  # what was opened is what was looked through
+            assert run()["CREATED"] == 3000
+        else:
+            with pytest.raises(UsageError, match="was changed while it was read"):
+                run()
+        assert set(run.server.created) <= {one.partition(",")[0] for one in people(3000)}
 
     def test_one_that_is_too_long(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(invitees, "MOST_ROWS", 3)
@@ -354,6 +393,33 @@ class TestAgain:
         with pytest.raises(UsageError, match="cannot be read"):
             run()
 
+    @pytest.mark.parametrize("content", [b"somebody's notes", b"{}", b"\0" * 100])
+    def test_a_file_of_somebody_elses_stays(self, run: Run, content: bytes) -> None:
+        run.write(people(2))
+        run.journal.write_bytes(content)
+        with pytest.raises(UsageError, match=r"became of another file|cannot be read"):
+            run()
+        assert run.journal.read_bytes() == content
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            '{"row": 1, "status": "CREATED"}',
+            '{"row": 1, "line": 2, "email": "", "status": "CREATED", "more": 1}',
+            '{"row": 0, "line": 2, "email": "", "status": "CREATED"}',
+            '{"row": -1, "line": 2, "email": "", "status": "CREATED"}',
+            '{"row": 1.5, "line": 2, "email": "", "status": "CREATED"}',
+            '{"row": 1, "line": 2, "email": "", "status": "LOST"}',
+            f"{'[' * 100_000}",
+        ],
+    )
+    def test_a_result_that_is_none(self, run: Run, line: str) -> None:
+        run.write(people(2))
+        run()
+        run.journal.write_bytes(run.journal.read_bytes() + line.encode() + b"\n")
+        with pytest.raises(UsageError, match="cannot be read"):
+            run()
+
     def test_two_runs_at_once(self, run: Run) -> None:
         run.write(people(2))
 
@@ -446,6 +512,12 @@ class TestTrouble:
         with pytest.raises(ToolError, match="UNAUTHORIZED"):
             run()
 
+    def test_a_token_that_ends_when_patience_does(self, run: Run) -> None:
+        run.write(people(150))
+        run.server.faults = [None, *[error(503, "SERVICE_UNAVAILABLE")] * 7, error(401, "UNAUTHORIZED"), None]
+        assert run()["CREATED"] == 150
+        assert run.server.tokens == 2
+
     @pytest.mark.parametrize(
         "fault", [error(403, "FORBIDDEN"), error(404, "ORGANISATION_NOT_FOUND"), Answer(500, "Oh", [], b"<html>")]
     )
@@ -529,12 +601,16 @@ class TestCommand:
         assert ask(main, "invite", str(tmp_path / "x.csv"), "-o", "org-demo") == 2
         assert ask(main, "invite", str(tmp_path / "x.csv"), "-o", "ORG") == 2
 
-    @pytest.mark.parametrize("report", ["none/report.csv", "x.csv", "x.csv.progress"])
+    @pytest.mark.parametrize(
+        "report", ["none/report.csv", "x.csv.part", "x.csv.part.progress", "x.csv", "folder", "/dev/null"]
+    )
     def test_a_report_that_cannot_be_written(self, tmp_path: Path, report: str) -> None:
+        """Beside the wrong places, it is written as x.csv.part before it is x.csv."""
         from bbws_access.commands.main import main
 
-        file = tmp_path / "x.csv"
+        file = tmp_path / "x.csv.part"
         file.write_text("email,role\na@b.example,X\n")
+        (tmp_path / "folder").mkdir()
         assert ask(main, "invite", str(file), "-o", "org-demo", "--report", str(tmp_path / report)) == 2
         assert file.read_text().startswith("email")
 
