@@ -27,6 +27,7 @@ _ATTEMPTS = 10
 _SECONDS = 16.0
 _ACTIONS = 97  # of the 100 of a transaction: two count, and one asks whether the caller is still there
 _OF_A_ROW = 2
+_BUSY = "Too many changes at the same moment. Nothing was created: send it again."
 
 
 class _Row:
@@ -70,10 +71,10 @@ def create(request: Request) -> list[Outcome]:
                 break
             try:
                 results = check_access(request, _reads(request, waiting))
-            except Forbidden as error:
+            except (Forbidden, DatabaseUnavailable) as error:
                 if not any(isinstance(row.outcome, dict) for row in rows):
                     raise
-                _settle(waiting, error)
+                _settle(waiting, error if isinstance(error, Forbidden) else Unavailable(_BUSY))
                 break
         _try(request, waiting, results, until)
     _settle((row for row in rows if row.outcome is None), Stale())
@@ -234,7 +235,7 @@ def _commit(request: Request, group: list[_Row], until: float) -> None:
         return
     except TransactionCancelled as cancelled:
         if not cancelled.failed():
-            _settle(group, Unavailable("Too many changes at the same moment. Nothing was created: send it again."))
+            _settle(group, Unavailable(_BUSY))
         return
     except DatabaseUnavailable as error:
         request.log.warning("Invitations could not be stored", reason=error.code, count=len(group))

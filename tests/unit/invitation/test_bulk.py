@@ -434,6 +434,29 @@ class TestFaults:
         desk.post.deliver(desk.api)
         assert all(len(desk.post.letters(row["email"])) == 1 for row in rows)
 
+    @pytest.mark.parametrize(("number", "created"), [(1, 0), (2, 48)])
+    def test_a_table_that_cannot_be_read_again(self, many: Bulk, desk: Desk, number: int, created: int) -> None:
+        """What was created before says so; where nothing was, the whole is to be sent again."""
+        rows, parallel, away = [many.row() for _ in range(60)], CallersDatabase.parallel, []
+
+        def read(database: CallersDatabase, calls: list, **more: object) -> list:
+            if away:
+                raise Throttled("slow down", "ThrottlingException")
+            return parallel(database, calls, **more)
+
+        def taken() -> None:
+            away.append(desk.create(rows[50 if created else 20]["email"]).expect(201))
+            many.desk.world.touch_role(desk.org, desk.roles["ORG_MANAGER"], displayName="Another")
+
+        with patch.object(CallersDatabase, "parallel", read), before_transaction(number, taken):
+            if created:
+                statuses = many.statuses(rows)
+                assert [statuses.count(one) for one in ("CREATED", "RETRY")] == [48, 12]
+            else:
+                many.send(rows).expect(503, "SERVICE_UNAVAILABLE")
+        assert len(many.stored()) == created + 1
+        assert sorted(many.statuses(rows)) == ["ALREADY_INVITED"] * (created + 1) + ["CREATED"] * (59 - created)
+
     @pytest.mark.parametrize("seed", range(3))
     def test_whatever_is_lost_on_the_way_each_is_there_once(self, many: Bulk, desk: Desk, seed: int) -> None:
         """Requests to the database that are refused, and answers that get lost; what says RETRY is sent again."""
