@@ -22,6 +22,7 @@ from urllib.parse import urlencode
 from bbws_access.cli.api import Answer
 from bbws_access.cli.errors import ToolError, UsageError
 from bbws_access.cli.invitees import Invitees, Row
+from bbws_access.kernel.texts import harmless
 
 CREATED, ALREADY_INVITED, ALREADY_MEMBER, INVALID, RETRY = (
     "CREATED",
@@ -39,7 +40,6 @@ _PATIENCE = 8  # requests in a row that change nothing
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _PASSING = (429, 502, 503, 504)
 _FIREWALL = "firewall"  # in what the gateway says of a request that the web ACL blocked
-_STARTS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula
 
 
 class Result(NamedTuple):
@@ -382,8 +382,3 @@ def write_report(path: Path, results: Iterable[Result]) -> int:
         rest.unlink()
         path.unlink(missing_ok=True)
     return found
-
-
-def harmless(text: str) -> str:
-    """A text that a spreadsheet does not take for a formula."""
-    return f"'{text}" if text.startswith(_STARTS) else text

@@ -16,6 +16,10 @@ NAME, TEXT = "name", "text"  # one line, or several
 
 _LINE_ENDS = re.compile("\r\n?|[\u0085\u2028\u2029]")
 _SPACES = re.compile(" +")
+# Where a spreadsheet begins to read a formula. Where numbers have a comma it takes semicolons for what separates cells,
+# and then quotation marks hold together neither a cell with a semicolon in it nor one of several lines.
+_STARTS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+_FORMULA = re.compile(rf"^(?= *[{_STARTS}\t\r\n])|(?<=[;\r\n])(?=[ \"]*[{_STARTS}])")
 _BRAILLE_BLANK = "\u2800"
 _ZWNJ, _ZWJ = "\u200c", "\u200d"
 _TEXT_STYLE, _EMOJI_STYLE = "\ufe0e", "\ufe0f"
@@ -63,6 +67,11 @@ _TWINS = str.maketrans(
 _TWINS_OF_FORMS = str.maketrans("\u00b4\u2033\u03f2\u03f9", "'\"cc")  # what compatibility forms make something else of
 _DOT_ABOVE, _ABOVE = "\u0307", 230  # combining class
 _LONGEST_SKELETON = 512  # bytes; a sort key holds 1,024
+
+
+def harmless(text: str) -> str:
+    """A text as a cell of CSV, so that no spreadsheet that opens it takes it, or a part of it, for a formula."""
+    return _FORMULA.sub("'", text)
 
 
 class TextRefused(ValueError):

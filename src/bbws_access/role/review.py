@@ -17,6 +17,7 @@ from bbws_access.kernel.dynamodb import Database, Page, Query
 from bbws_access.kernel.errors import BadRequest
 from bbws_access.kernel.paging import decode_cursor, encode_cursor, page_size
 from bbws_access.kernel.records import shown_actor, take
+from bbws_access.kernel.texts import harmless
 from bbws_access.role import rules, store
 from bbws_access.service.links import cursor_scope
 from bbws_access.service.requests import Request
@@ -42,8 +43,6 @@ _ROLE, _MEMBERSHIP = "ROLE", "TEAM_MEMBERSHIP"
 _USERS = "USER#"
 _MOST_WAITS = 8  # for a page of CSV that has no row yet
 _SPARE = 20  # so that a few that have expired cost no further round trip
-# Spreadsheets take a cell that begins so for a formula.
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 class Definitions:
@@ -221,7 +220,7 @@ def _size(line: str) -> int:
 
 def _cell(value: object) -> str:
     text = " ".join(value) if isinstance(value, list) else str(value or "")
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULAS) else text
+    return harmless(text)
 
 
 def _given(stored: dict, name: str) -> dict:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import string
 import unicodedata
 
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bbws_access.kernel.texts import NAME, TEXT, TextRefused, normalised, skeleton
+from bbws_access.kernel.texts import NAME, TEXT, TextRefused, harmless, normalised, skeleton
 
 UNSEEN = [
     *range(0x00, 0x09),
@@ -225,3 +227,36 @@ class TestSkeleton:
         assert len(skeleton(long).encode()) < 700
         assert skeleton(long) != skeleton(long[:-1])
         assert "#" not in skeleton("Web \uff03\ufe5f1")
+
+
+class TestHarmless:
+    @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "\uff1d", "\t=", "+="])
+    def test_what_begins_like_a_formula(self, start: str) -> None:
+        assert harmless(f"{start}1") == f"'{start}1"
+        assert harmless(f"a{start}1") == f"a{start}1"
+
+    @pytest.mark.parametrize(
+        ("text", "shown"),
+        [
+            ("", ""),
+            ("a+b@acme.example", "a+b@acme.example"),
+            ("a-b = c", "a-b = c"),
+            ("two\nlines; or more", "two\nlines; or more"),
+            ("x;=1+1", "x;'=1+1"),
+            ('x;"=1+1', "x;'\"=1+1"),
+            ("x\r\n=1", "x\r\n'=1"),
+            ("\r=1", "'\r'=1"),
+        ],
+    )
+    def test_what_is_one_for_whoever_separates_by_semicolons(self, text: str, shown: str) -> None:
+        assert harmless(text) == shown
+
+    @pytest.mark.parametrize("delimiter", [",", ";"])
+    @given(cells=st.lists(st.text('=+-@;,"\n\r\t a', max_size=8), min_size=1, max_size=3))
+    def test_however_it_is_read(self, delimiter: str, cells: list[str]) -> None:
+        """Behind a number, as in our reports."""
+        file = io.StringIO(newline="")
+        csv.writer(file).writerow([1, *map(harmless, cells)])
+        file.seek(0)
+        for row in csv.reader(file, delimiter=delimiter):
+            assert not any(cell.lstrip(" ").startswith(("=", "+", "-", "@")) for cell in row), row
