@@ -85,14 +85,13 @@ class Journal:
 
     def add(self, results: Iterable[Result]) -> None:
         """Keep results; a kill does not lose them then."""
-        place = self._file.seek(0, 2)
-        lines = []
-        for result in results:
-            lines.append(json.dumps(result._asdict(), ensure_ascii=False).encode() + b"\n")
-            self._note(result.row, result.status, place)
-            place += len(lines[-1])
+        results, place = list(results), self._file.seek(0, 2)
+        lines = [json.dumps(result._asdict(), ensure_ascii=False).encode() + b"\n" for result in results]
         self._file.write(b"".join(lines))
         self._file.flush()
+        for result, line in zip(results, lines, strict=True):
+            self._note(result.row, result.status, place)
+            place += len(line)
 
     def is_done(self, row: int) -> bool:
         """Whether nothing is left to do for a row. What was refused is tried again by the next run."""
@@ -107,6 +106,8 @@ class Journal:
         place = 0
         for line in self._file:
             begins, place = place, place + len(line)
+            if not line.endswith(b"\n"):  # cut off: the disk is full
+                return
             if begins and self._last[(found := json.loads(line))["row"]] == begins:
                 yield Result(**found)
 

@@ -6,6 +6,8 @@ import csv
 import json
 import os
 import random
+import resource
+import signal
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -355,6 +357,23 @@ class TestAgain:
         assert len(run.server.created) == 120
         assert counts["CREATED"] + counts["ALREADY_INVITED"] == 120
         assert sorted(one.row for one in run.results) == list(range(1, 122))
+
+    def test_a_disk_that_gets_full(self, run: Run) -> None:
+        """It says so, and what is left of the last line is nobody's result. A limit on files stands in for the disk."""
+        run.write(people(250))
+        before, ends = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+        try:
+            with pytest.raises(OSError, match="too large"):
+                run()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, ends)
+        assert not run.journal.read_bytes().endswith(b"\n")
+        assert len(run.results) == sum(run.counts.values()) == 100
+        counts = run()
+        assert len(run.server.created) == counts["CREATED"] + counts["ALREADY_INVITED"] == 250
+        assert sorted(one.row for one in run.results) == list(range(1, 251))
 
     def test_what_was_refused_is_tried_again(self, run: Run) -> None:
         run.write([*people(2), "new@acme.example,NEW"])
