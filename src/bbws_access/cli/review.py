@@ -23,6 +23,7 @@ Fetch = Callable[[str], Answer]
 Say = Callable[[str], None]
 
 _HEADER = b"userId,"
+_TYPE = "text/csv"
 _UNAUTHORISED = 401
 _PASSING = (429, 502, 503, 504)
 _PAUSES = (1, 2, 4, 8, 16)  # seconds before a page is asked for again
@@ -47,7 +48,7 @@ class Progress(NamedTuple):
         """What a file says; None for one that is not there or says something else."""
         try:
             found = cls(**json.loads(file.read_text()))
-        except (FileNotFoundError, ValueError, TypeError):
+        except (FileNotFoundError, ValueError, TypeError, RecursionError):
             return None
         kinds = zip(found, (str, str, str, int, int), strict=True)
         return found if all(type(value) is kind for value, kind in kinds) else None
@@ -82,14 +83,14 @@ def signed_in(target: Target, outputs: Mapping[str, Any], email: str) -> Fetch:
 
 def pages(fetch: Fetch, path: str) -> Iterator[tuple[bytes, str | None]]:
     """Each page from one on, and the path of the page behind it. Raises ToolError."""
-    place = path.partition("?")[0]
     further: str | None = path
     while further is not None:
         answer = _answer(fetch, further)
         first, body = "startAt=" not in further, answer.body
-        if body.startswith(_HEADER) is not first or (body and not body.endswith(b"\r\n")):
+        is_csv = _header(answer, "content-type").partition(";")[0].strip().lower() == _TYPE
+        if not is_csv or body.startswith(_HEADER) is not first or (body and not body.endswith(b"\r\n")):
             raise ToolError("What answers is no page of the review.", "Is there something between you and the API?")
-        further = _next(answer, place)
+        further = _next(answer, further)
         yield body, further
 
 
@@ -100,8 +101,7 @@ def write(fetch: Fetch, org_id: str, source: str, file: Path, say: Say, *, resta
     What was read lies beside it until then, and the next call goes on from there; `restart`: not so.
     """
     path = first_path(org_id)
-    if file.exists():
-        raise UsageError(f"{file} is there already.", "Move it away, or say another --output.")
+    _require_free(file)
     part, state = (file.with_name(f".{file.name}.{end}") for end in ("part", "next"))
     with _alone(part) as written:
         done = Progress(f"{source}{path}", datetime.now(UTC).isoformat(timespec="seconds"), path)
@@ -109,6 +109,9 @@ def write(fetch: Fetch, org_id: str, source: str, file: Path, say: Say, *, resta
         if before is not None and before.goes_on(done, written.seek(0, os.SEEK_END)):
             done = before
             say(f"going on after {done.rows} rows, of which the first were read at {done.begun}")
+        else:
+            # It counts bytes of what goes now: whoever is stopped before the next one is written has none.
+            state.unlink(missing_ok=True)
         written.truncate(done.size)
         written.seek(done.size)
         for text, further in _kept(pages(fetch, done.path)):
@@ -121,9 +124,16 @@ def write(fetch: Fetch, org_id: str, source: str, file: Path, say: Say, *, resta
             if further is not None:
                 # The page first: whoever is stopped in between reads it again, over itself.
                 write_atomically(state, json.dumps(done._asdict()).encode())
+        _require_free(file)
         part.replace(file)
         state.unlink(missing_ok=True)
     return done
+
+
+def _require_free(file: Path) -> None:
+    """Raises UsageError where something of this name is there, if only a link to nothing."""
+    if os.path.lexists(file):
+        raise UsageError(f"{file} is there already.", "Move it away, or say another --output.")
 
 
 def _kept(read: Iterator[tuple[bytes, str | None]]) -> Iterator[tuple[bytes, str | None]]:
@@ -144,6 +154,7 @@ def _alone(part: Path) -> Iterator[BinaryIO]:
         raise UsageError(f"There is no folder {part.parent}.") from error
     with os.fdopen(handle, "r+b") as file:
         try:
+            os.fchmod(handle, 0o600)  # refused where somebody else has put it there
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Another run may have finished it in between: then it is the file that nobody may touch any more.
             still = os.path.samestat(part.stat(), os.fstat(file.fileno()))
@@ -179,17 +190,24 @@ def _answer(fetch: Fetch, path: str) -> Answer:
 
 
 def _pause(answer: Answer, usual: int) -> int:
-    wanted = next((value for name, value in answer.headers if name.lower() == "retry-after"), "")
+    wanted = _header(answer, "retry-after")
     return min(int(wanted), _LONGEST_PAUSE) if wanted.isdecimal() else usual
 
 
-def _next(answer: Answer, place: str) -> str | None:
-    """The path of the next page, which must be one of the same review."""
-    link = next((value for name, value in answer.headers if name.lower() == "link"), None)
-    if link is None:
+def _header(answer: Answer, wanted: str) -> str:
+    return next((value for name, value in answer.headers if name.lower() == wanted), "")
+
+
+def _next(answer: Answer, asked: str) -> str | None:
+    """The path of the next page, which must be another one of the same review."""
+    link, place = _header(answer, "link"), asked.partition("?")[0]
+    if not link:
         return None
-    found = re.fullmatch(r'<([^<>]+)>; rel="next"', link)
+    found = re.fullmatch(r'<([!-;=?-~]+)>; rel="next"', link)
     parts = urlsplit(found[1]) if found else None
     if parts is None or not parts.path.endswith(place) or "startAt=" not in parts.query:
         raise ToolError(f"The API names a next page that is none: {link}")
-    return f"{place}?{parts.query}"
+    further = f"{place}?{parts.query}"
+    if further == asked:
+        raise ToolError(f"The API names a next page that is none: {link}")
+    return further

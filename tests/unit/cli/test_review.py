@@ -16,6 +16,7 @@ from bbws_access.cli.errors import ToolError, UsageError
 SOURCE = "https://api.example.org/v1"
 PATH = "/organisations/org-1/access-review"
 HEADER = b"userId,kind\r\n"
+CSV = ("Content-Type", "text/csv; charset=utf-8")
 
 
 class Api:
@@ -39,7 +40,7 @@ class Api:
             return failure
         more = number + 1 < len(self.pages)
         link = [("link", f'</v1{PATH}?format=csv-pages&startAt={number + 1}>; rel="next"')] if more else []
-        return Answer(200, "OK", [("Content-Type", "text/csv"), *link], self.pages[number])
+        return Answer(200, "OK", [CSV, *link], self.pages[number])
 
 
 def failure(status: int, code: str, *headers: tuple[str, str]) -> Answer:
@@ -162,6 +163,14 @@ def test_another_review_or_another_format_of_it_begins_anew(file: Path) -> None:
         file.unlink()
 
 
+def test_a_note_that_nobody_wrote_is_none(file: Path) -> None:
+    for text in (b"[" * 100_000, b"\xff", b""):
+        file.with_name(f".{file.name}.next").write_bytes(text)
+        write(Api(*PAGES), file)
+        assert file.read_bytes() == WHOLE
+        file.unlink()
+
+
 def test_restart_forgets_what_was_read(file: Path) -> None:
     api = Api(*PAGES)
     api.failures[2] = [failure(400, "INVALID_CURSOR")]
@@ -221,11 +230,87 @@ def test_what_is_no_page_is_not_written(file: Path, wrong: tuple[bytes, ...]) ->
         f'</v1{PATH}?format=csv-pages>; rel="next"',
         f"</v1{PATH}?startAt=1>",
         "nothing",
+        f'</v1{PATH}?startAt=é>; rel="next"',
+        f'</v1{PATH}?startAt=1 2>; rel="next"',
     ],
 )
 def test_a_next_page_is_one_of_the_same_review(file: Path, link: str) -> None:
     with pytest.raises(ToolError, match="next page that is none"):
-        write(lambda path: Answer(200, "OK", [("Link", link)], HEADER), file)
+        write(lambda path: Answer(200, "OK", [CSV, ("Link", link)], HEADER), file)
+
+
+def test_pages_come_to_an_end(file: Path) -> None:
+    """One that names itself as the next would fill the disk."""
+
+    def fetch(path: str) -> Answer:
+        link = ("Link", f'</v1{PATH}?format=csv-pages&startAt=1>; rel="next"')
+        return Answer(200, "OK", [CSV, link], b"a,1\r\n" if "startAt=" in path else HEADER)
+
+    with pytest.raises(ToolError, match="next page that is none"):
+        write(fetch, file)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>Sign in to the network</html>\r\n"])
+@pytest.mark.parametrize("headers", [[], [("Content-Type", "text/html")]])
+def test_what_answers_in_place_of_the_api_does_not_end_a_review(
+    file: Path, body: bytes, headers: list[tuple[str, str]]
+) -> None:
+    api = Api(*PAGES)
+    api.failures[1] = [Answer(200, "OK", headers, body)]
+    with pytest.raises(ToolError, match="no page of the review"):
+        write(api, file)
+    assert not file.exists()
+    write(api, file)
+    assert file.read_bytes() == WHOLE
+
+
+@pytest.mark.parametrize("number", range(1, len(PAGES)))
+def test_what_begins_anew_never_goes_on_from_what_was_before(
+    file: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The note of another beginning counts bytes that are no longer those."""
+    api = Api(*PAGES)
+    api.failures[number] = [failure(403, "FORBIDDEN")]
+    with pytest.raises(ToolError):
+        write(api, file)
+    longer = Api(HEADER + b"0,0\r\n" * 20, *PAGES[1:])
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr(review, "write_atomically", lambda *_: (_ for _ in ()).throw(OSError(28, "No space")))
+        write(longer, file, restart=True)
+    write(longer, file)
+    assert file.read_bytes() == b"".join(longer.pages)
+
+
+@pytest.mark.parametrize("number", [0, len(PAGES) - 1])
+def test_what_came_meanwhile_is_not_lost(file: Path, number: int) -> None:
+    api = Api(*PAGES)
+
+    def fetch(path: str) -> Answer:
+        if len(api.asked) == number:
+            file.write_text("somebody else's")
+        return api(path)
+
+    with pytest.raises(UsageError, match="there already"):
+        write(fetch, file)
+    assert file.read_text() == "somebody else's"
+    file.unlink()
+    api.asked.clear()
+    write(api, file)
+    assert file.read_bytes() == WHOLE
+    assert len(api.asked) == 1
+
+
+def test_nobody_reads_it_who_made_the_place_for_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = file.with_name(f".{file.name}.part")
+    part.touch()
+    part.chmod(0o666)
+    with monkeypatch.context() as patch, pytest.raises(PermissionError):
+        # So it is where the file belongs to somebody else.
+        patch.setattr(review.os, "fchmod", lambda *_: (_ for _ in ()).throw(PermissionError(1, "Not permitted")))
+        write(Api(*PAGES), file)
+    assert part.read_bytes() == b""
+    write(Api(*PAGES), file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_nothing_that_is_there_is_lost(file: Path) -> None:
@@ -233,6 +318,11 @@ def test_nothing_that_is_there_is_lost(file: Path) -> None:
     with pytest.raises(UsageError, match="there already"):
         write(Api(*PAGES), file)
     assert file.read_text() == "last month"
+    for place in (file.parent, file.parent / "link"):
+        if place != file.parent:
+            place.symlink_to(file.parent / "nowhere")
+        with pytest.raises(UsageError, match="there already"):
+            write(Api(*PAGES), place)
     with pytest.raises(UsageError, match="no folder"):
         write(Api(*PAGES), file.parent / "none" / "review.csv")
     with pytest.raises(UsageError, match="no id"):
@@ -297,7 +387,7 @@ def test_no_more_than_a_page_is_kept_in_memory(file: Path) -> None:
         number = int(path.partition("startAt=")[2] or 0)
         alive.append(number)
         link = [("Link", f'</v1{PATH}?startAt={number + 1}>; rel="next"')] if number < 99 else []
-        return Answer(200, "OK", link, page if number else HEADER + page)
+        return Answer(200, "OK", [CSV, *link], page if number else HEADER + page)
 
     read: Iterator = review.pages(fetch, review.first_path("org-1"))
     for n, _ in enumerate(read):
