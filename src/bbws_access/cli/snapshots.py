@@ -16,7 +16,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,10 +67,7 @@ class Snapshots:
     def save(self, key: str, state: Path, kept: Kept) -> None:
         """Keep a copy of the saved state of a local AWS that is stopped. Raises OSError, and then has kept nothing."""
         with self._alone():
-            for left in self.folder.glob(f"{_STAGING}*"):
-                # Of somebody who was killed: nobody else is at work here.
-                shutil.rmtree(left, ignore_errors=True)
-            staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=self.folder))
+            staging = _staging(self.folder)
             try:
                 files = dict(_copy(_files(state), staging / STATE))
                 manifest = {"format": _FORMAT, "key": key, "files": files, **vars(kept)}
@@ -89,7 +86,7 @@ class Snapshots:
         """
         with self._alone():
             manifest = self._read(key)
-            staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=folder))
+            staging = _staging(folder)
             try:
                 found = ((name, (self.folder / key / STATE / name)) for name in manifest["files"])
                 for name, digest in _copy(found, staging / STATE):
@@ -100,6 +97,8 @@ class Snapshots:
                 (staging / STATE).rename(folder / STATE)
             except FileNotFoundError as error:
                 raise SnapshotError(f"{Path(error.filename).name[:20]} is missing") from error
+            except ValueError as error:
+                raise SnapshotError(f"it names a file that cannot be ({error})") from error
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
             with contextlib.suppress(OSError):
@@ -119,7 +118,7 @@ class Snapshots:
             manifest = json.loads(self._manifest(key).read_text())
         except FileNotFoundError as error:
             raise SnapshotError("there is none") from error
-        except (ValueError, OSError) as error:
+        except (ValueError, RecursionError, OSError) as error:
             raise SnapshotError(f"its manifest cannot be read ({error})") from error
         shape = {"key": str, "files": dict, "outputs": dict, "endpoint": str, "made": str}
         if (
@@ -156,6 +155,13 @@ class Snapshots:
 def kept_now(outputs: dict[str, Any], endpoint: str) -> Kept:
     """What to say of a snapshot that is made now."""
     return Kept(outputs, endpoint, datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
+
+
+def _staging(folder: Path) -> Path:
+    """A new folder in another, in which nobody else is at work: what is left there is of somebody who was killed."""
+    for left in folder.glob(f"{_STAGING}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=_STAGING, dir=folder))
 
 
 def _is_inside(name: Any) -> bool:
@@ -196,8 +202,6 @@ def key_of(environment: Environment, packages: Packages) -> str:
     parts: dict[str, Any] = {
         "format": _FORMAT,
         "sources": sources(environment, packages),
-        # Terraform may read a file of any name.
-        "files": digest_of(project.root / "terraform", project.contract),
         "place": (environment.name, environment.account_id, environment.backend, environment.artifacts_bucket),
         "packages": sorted((item.function, sorted(item.values.items())) for item in packages),
         "tool": digest_of(Path(__file__).parent, Path(__file__).parents[1] / "packaging"),
@@ -214,18 +218,12 @@ def key_of(environment: Environment, packages: Packages) -> str:
 
 def sources(environment: Environment, packages: Packages) -> str:
     """Changes when Terraform's sources, the contract, values or packages do."""
-    root = environment.project.root
-    digest = hashlib.sha256()
-    files = [*(root / "terraform").rglob("*"), *(root / "contract").rglob("*")]
-    kept = [path for path in files if path.is_file() and ".terraform" not in path.parts and path.suffix in _SUFFIXES]
-    for path in sorted(kept):
-        digest.update(f"{path.relative_to(root)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())
+    project = environment.project
+    # Terraform may read a file of any name.
+    digest = hashlib.sha256(digest_of(project.root / "terraform", project.contract).encode())
     digest.update(repr(sorted((item.function, item.sha256) for item in packages)).encode())
     digest.update(repr(sorted(environment.values.items(), key=lambda item: item[0])).encode())
     return digest.hexdigest()
-
-
-_SUFFIXES = {".tf", ".tfvars", ".hcl", ".json", ".tpl", ".tftpl", ".html", ".txt"}
 
 
 def local_aws_version() -> str:
@@ -243,7 +241,19 @@ def digest_of(*folders: Path) -> str:
     """Changes when a file of a program does."""
     digest = hashlib.sha256()
     for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            if not _WRITTEN.intersection(path.relative_to(folder).parts) and path.is_file():
-                digest.update(f"{path.relative_to(folder)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())
+        for path in sorted(_program(folder, set())):
+            digest.update(f"{path.relative_to(folder)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())
     return digest.hexdigest()
+
+
+def _program(folder: Path, above: Set[Path]) -> Iterator[Path]:
+    """The files in a folder and below, also behind links, which programs follow; above: where it lies, no links."""
+    here = folder.resolve()
+    if here not in above:
+        for path in folder.iterdir():
+            if path.name in _WRITTEN:
+                continue
+            if path.is_dir():
+                yield from _program(path, above | {here})
+            elif path.is_file():
+                yield path

@@ -119,6 +119,9 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "a list": lambda snapshot: (snapshot / "manifest.json").write_text("[]"),
     "no outputs": edited(lambda manifest: manifest.pop("outputs")),
     "a way out": edited(lambda manifest: manifest["files"].update({"../../escaped": "0"})),
+    "very deep": lambda snapshot: (snapshot / "manifest.json").write_text("[" * 100_000),
+    "a name of no file": edited(lambda manifest: manifest["files"].update({"a\0b": "0"})),
+    "a name that cannot be written": edited(lambda manifest: manifest["files"].update({"\ud800": "0"})),
     "a way down": edited(lambda manifest: manifest["files"].update({"/escaped": "0"})),
 }
 
@@ -172,7 +175,7 @@ def test_a_full_disk_keeps_nothing_and_loses_nothing(
     kept.restore("a", fresh)
 
 
-def _die_when_half_written(folder: Path, state: Path) -> None:
+def _die_when_half_written(work: Callable[..., object], *arguments: object) -> None:
     write = snapshots._write
 
     def die(path: Path, content: bytes) -> None:
@@ -180,18 +183,29 @@ def _die_when_half_written(folder: Path, state: Path) -> None:
         os._exit(9)
 
     snapshots._write = die
-    Snapshots(folder).save("b", state, KEPT)
+    work(*arguments)
 
 
-def test_who_is_killed_while_writing_leaves_nothing_that_counts(kept: Snapshots, state: Path, fresh: Path) -> None:
-    killed = multiprocessing.get_context("fork").Process(target=_die_when_half_written, args=(kept.folder, state))
+def kill_at(work: Callable[..., object], *arguments: object) -> None:
+    killed = multiprocessing.get_context("fork").Process(target=_die_when_half_written, args=(work, *arguments))
     killed.start()
     killed.join()
     assert killed.exitcode == 9
+
+
+def test_who_is_killed_while_writing_leaves_nothing_that_counts(kept: Snapshots, state: Path) -> None:
+    kill_at(kept.save, "b", state, KEPT)
     assert not kept.holds("b")
     assert [path for path in kept.folder.iterdir() if path.name.startswith(".making-")], "it had begun"
     kept.save("c", state, KEPT)
     assert sorted(path.name for path in kept.folder.iterdir()) == ["a", "c", "lock"]
+
+
+def test_who_is_killed_while_reading_leaves_nothing_for_ever(kept: Snapshots, state: Path, fresh: Path) -> None:
+    kill_at(kept.restore, "a", fresh)
+    assert [path.name[:8] for path in fresh.iterdir()] == [".making-"], "it had begun"
+    kept.restore("a", fresh)
+    assert tree(fresh) == {f"state/{name}": content for name, content in tree(state).items()}
 
 
 def test_many_at_once_leave_whole_ones(tmp_path: Path, state: Path) -> None:
@@ -264,6 +278,22 @@ def append(name: str) -> Callable[[Project, pytest.MonkeyPatch], None]:
     return change
 
 
+def linked(project: Project) -> Path:
+    """A module that lies elsewhere, with a link in its place."""
+    elsewhere = project.root / "shared" / "mail"
+    if not elsewhere.exists():
+        shutil.copytree(project.root / "terraform" / "modules" / "mail", elsewhere)
+        shutil.rmtree(project.root / "terraform" / "modules" / "mail")
+        (project.root / "terraform" / "modules" / "mail").symlink_to(elsewhere)
+        # And one that leads round in circles.
+        (elsewhere / "round").symlink_to(project.root / "terraform" / "modules")
+    return elsewhere
+
+
+def beyond(project: Project, _: pytest.MonkeyPatch) -> None:
+    (linked(project) / "queue.tf").write_text("")
+
+
 def installed(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     (project.root / "more" / "shop-1.0.dist-info").mkdir(parents=True)
     monkeypatch.syspath_prepend(project.root / "more")
@@ -278,6 +308,7 @@ CHANGES: dict[str, Callable[[Project, pytest.MonkeyPatch], Any]] = {
     "a module": append("terraform/modules/mail/queue.tf"),
     "a new file": lambda project, _: (project.stack / "more.tf").write_text(""),
     "a file of another kind": lambda project, _: (project.stack / "mails.yaml").write_text(""),
+    "a module behind a link": beyond,
     "the provider's version": append("terraform/stack/.terraform.lock.hcl"),
     "values": append("terraform/environments/dev.tfvars"),
     "the contract": append("contract/permissions.json"),
@@ -301,6 +332,8 @@ def test_whatever_decides_changes_the_key(
     def key() -> str:
         return key_of(local_environment(project, "dev"), packages())
 
+    if change is beyond:
+        linked(project)
     before = key()
     assert key() == before
     change(project, monkeypatch)
@@ -326,6 +359,17 @@ def test_packages_values_and_the_place_change_the_key(project: Project) -> None:
     assert len(set(keys)) == len(keys)
     # Where a package lies and whether it was made just now decides nothing.
     assert key(path=Path("elsewhere"), built=True) == keys[0]
+
+
+@pytest.mark.parametrize("change", [CHANGES["a file of another kind"], CHANGES["a module behind a link"]])
+def test_what_terraform_may_read_is_not_taken_for_applied(
+    change: Callable[[Project, pytest.MonkeyPatch], Any], project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linked(project)
+    environment = local_environment(project, "dev")
+    before = deploy.fingerprint(environment, packages())
+    change(project, monkeypatch)
+    assert deploy.fingerprint(environment, packages()) != before
 
 
 def test_a_program_is_known_by_each_of_its_files(tmp_path: Path) -> None:
