@@ -163,6 +163,7 @@ class Api:
             if self._token is None:
                 self._token, signed_in = self._sign_in(), True
             left -= 1
+            asked = 0
             try:
                 answer = self._send(method, path, self._token, content)
             except ToolError:
@@ -172,10 +173,17 @@ class Api:
                 if answer.status == 401 and not signed_in:
                     self._token, left = None, left + 1  # that was no attempt: it is what an hour's end looks like
                     continue
-                if answer.status not in _PASSING or not left:
+                asked = _asked_to_wait(answer)
+                if answer.status not in _PASSING or not left or asked > _LONGEST_WAIT:
                     return answer
-            time.sleep(pause)
+            time.sleep(max(pause, asked))
             pause = min(_LONGEST_PAUSE, 2 * pause)
+
+
+def _asked_to_wait(answer: Answer) -> int:
+    """For how many seconds, by Retry-After; 0 where it does not say."""
+    said = next((value for name, value in answer.headers if name.lower() == "retry-after"), "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 10 else 0
 
 
 class Names:

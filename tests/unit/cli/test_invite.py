@@ -103,6 +103,11 @@ def error(status: int, code: str, message: str = "no") -> Answer:
     return _answer(status, {"error": {"code": code, "message": message, "requestId": "r-1"}})
 
 
+def later(status: int, seconds: str) -> Answer:
+    found = error(status, "MAIL_NOT_CONFIGURED")
+    return Answer(found.status, found.reason, [("Content-Type", "x"), ("retry-after", seconds)], found.body)
+
+
 class Run:
     def __init__(self, server: Server, file: Path) -> None:
         self.server, self.file, self.said = server, file, []
@@ -497,6 +502,23 @@ class TestTrouble:
         run.server.faults = [fault] * 8
         with pytest.raises(ToolError):
             run()
+
+    @pytest.mark.parametrize(
+        ("said", "waited"), [("40", 40), ("0", 1), ("soon", 1), ("-5", 1), ("", 1), ("Mon, 30 Nov 2026 20:00:00", 1)]
+    )
+    def test_it_waits_as_long_as_it_is_asked_to(self, run: Run, waits: list[float], said: str, waited: float) -> None:
+        run.write(people(2))
+        run.server.faults = [later(429, said)]
+        assert run()["CREATED"] == 2
+        assert waits == [waited]
+
+    def test_what_takes_an_hour_is_said_at_once(self, run: Run, waits: list[float]) -> None:
+        """Nobody can be invited where there is no sender of mails."""
+        run.write(people(2))
+        run.server.faults = [later(503, "3600")] * 2
+        with pytest.raises(ToolError, match="MAIL_NOT_CONFIGURED"):
+            run()
+        assert (waits, len(run.server.faults)) == ([], 1)
 
     def test_rows_that_the_api_cannot_do_now(self, run: Run, waits: list[float]) -> None:
         """Some of each request, then all of one for ever."""
