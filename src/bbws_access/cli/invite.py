@@ -224,10 +224,14 @@ class Names:
                 refused.hint = f"Whoever may not read {path} names them by id."
             raise refused
         items = [] if answer.failed else _content(answer)["items"]
-        return items[0][id_name] if items else None
+        with _understood(answer):
+            return _text(items[0][id_name]) if items else None
 
 
 _SAID = {"role": "role", "team": "team", "teamRole": "team role"}
+
+
+_Asked = tuple[Row, dict]  # a row, and what the API is asked for it
 
 
 class Inviting:
@@ -246,7 +250,7 @@ class Inviting:
             self._send(batch)
             self._said(progress(self._journal.counts(), invitees.rows))
 
-    def _batches(self, invitees: Iterable[Row]) -> Iterator[list[tuple[Row, dict]]]:
+    def _batches(self, invitees: Iterable[Row]) -> Iterator[list[_Asked]]:
         """Rows with their bodies, as many as a request takes; what cannot be asked has its result already."""
         batch, size = [], 0
         for row in invitees:
@@ -265,7 +269,7 @@ class Inviting:
         if batch:
             yield batch
 
-    def _send(self, batch: list[tuple[Row, dict]]) -> None:
+    def _send(self, batch: list[_Asked]) -> None:
         """Send rows until each has its result."""
         pause, left = _FIRST_PAUSE, _PATIENCE
         while batch:
@@ -283,40 +287,51 @@ class Inviting:
                 self._send(batch[:middle])
                 batch = batch[middle:]
                 continue
-            found = _content(answer)
-            if len(found["items"]) != len(batch):
-                raise ToolError("The API's answer is about other rows than those that were sent.")
-            results, again = [], []
-            for (row, body), item in zip(batch, found["items"], strict=True):
-                if item["status"] == RETRY:
-                    again.append((row, body))
-                else:
-                    results.append(_result(row, item))
+            results, again, seconds, limited = _outcome(batch, answer)
             self._journal.add(results)
             if not again:
                 return
             if len(again) < len(batch):
                 pause, left = _FIRST_PAUSE, _PATIENCE
-            limited = any(item["error"]["code"] == "RATE_LIMITED" for item in found["items"] if item["status"] == RETRY)
             batch = again
             if limited:
-                self._wait(found["retryAfter"])
+                self._wait(seconds)
                 continue
             left -= 1
             if not left:
                 raise ToolError("The API is too busy to go on.", "Run the same command again: it goes on from here.")
-            time.sleep(max(pause, found["retryAfter"]))
+            time.sleep(max(pause, seconds))
             pause = min(_LONGEST_PAUSE, 2 * pause)
 
     def _wait(self, seconds: int) -> None:
         if seconds > _LONGEST_WAIT:
-            moment = datetime.now(UTC) + timedelta(seconds=seconds)
+            moment = datetime.now(UTC) + timedelta(seconds=min(seconds, 86400))
             raise ToolError(
                 "The organisation has created as many invitations as it may in a day.",
                 f"Run the same command again after {moment:%H:%M} UTC: it goes on from here.",
             )
         self._said(f"{seconds} s until more may be invited")
         time.sleep(seconds)
+
+
+def _outcome(batch: list[_Asked], answer: Answer) -> tuple[list[Result], list[_Asked], int, bool]:
+    """What became of rows; those to be sent again, after how many seconds, and whether a limit is why.
+
+    Raises ToolError for an answer that makes no sense.
+    """
+    found = _content(answer)
+    if len(found["items"]) != len(batch):
+        raise ToolError("The API's answer is about other rows than those that were sent.")
+    results, again, limited = [], [], False
+    with _understood(answer):
+        for (row, body), item in zip(batch, found["items"], strict=True):
+            if item["status"] == RETRY:
+                again.append((row, body))
+                limited = limited or item["error"]["code"] == "RATE_LIMITED"
+            else:
+                results.append(_result(row, item))
+        seconds = max(0, int(found["retryAfter"])) if again else 0
+    return results, again, seconds, limited
 
 
 def _result(row: Row, item: dict[str, Any]) -> Result:
@@ -326,9 +341,27 @@ def _result(row: Row, item: dict[str, Any]) -> Result:
     if error.get("code") == "VALIDATION_ERROR" and isinstance(details, list):
         said = [f"{one['field'].rpartition('.')[2]} {one['message']}" for one in details]
         message = f"{message} {'; '.join(said)}"
-    return Result(
-        row.number, row.line, row.email, item["status"], error.get("code", ""), message, item.get("invitationId", "")
-    )
+    _ORDER.index(item["status"])  # raises for one that this tool does not know
+    texts = item["status"], error.get("code", ""), message, item.get("invitationId", "")
+    return Result(row.number, row.line, row.email, *map(_text, texts))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+@contextlib.contextmanager
+def _understood(answer: Answer) -> Iterator[None]:
+    """Tells what is not as the API says it: it may be a proxy's, or that of a newer API than this tool knows."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ToolError(
+            f"What answers {answer.status} makes no sense ({type(error).__name__}: {error}).",
+            "Is there a proxy in between, or a newer tool?",
+        ) from error
 
 
 def _content(answer: Answer) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -106,6 +107,15 @@ def error(status: int, code: str, message: str = "no") -> Answer:
 def later(status: int, seconds: str) -> Answer:
     found = error(status, "MAIL_NOT_CONFIGURED")
     return Answer(found.status, found.reason, [("Content-Type", "x"), ("retry-after", seconds)], found.body)
+
+
+def _mutated(chance: random.Random, value: object) -> object:
+    """JSON in which some values are others, and some are missing."""
+    if chance.random() < 0.15:
+        return chance.choice([None, 1, -1, "", "x", [], {}, True, 1e300, "RETRY", "LOST", [[]], {"a": 1}])
+    if isinstance(value, dict):
+        return {name: _mutated(chance, one) for name, one in value.items() if chance.random() > 0.05}
+    return [_mutated(chance, one) for one in value] if isinstance(value, list) else value
 
 
 class Run:
@@ -585,6 +595,27 @@ class TestTrouble:
             run()
         assert run.counts["CREATED"] == 100
         assert run()["CREATED"] == 150
+
+    @pytest.mark.parametrize("seed", range(20))
+    def test_an_answer_of_another_form(self, run: Run, seed: int) -> None:
+        """However it differs, it is told in one sentence, and what was invited is known by the next run."""
+        chance, send = random.Random(seed), run.server.send
+
+        def odd(*request: object) -> Answer:
+            answer = send(*request)
+            if chance.random() < 0.3:
+                return answer
+            status = chance.choice([200, 200, 200, 302, 400, 403])
+            return _answer(status, _mutated(chance, json.loads(answer.body)))
+
+        run.write([*people(3), "last@acme.example,PUBLISHER"])
+        run.server.send, run.server.room = odd, chance.choice([2, 10**9])
+        for _ in range(10):
+            with contextlib.suppress(ToolError):
+                run()
+        run.server.send, run.server.room = send, 10**9
+        run.journal.unlink()
+        assert sum(run().values()) == len(run.server.created) == 4
 
     def test_whoever_may_not_read_roles_is_told_what_to_do(self, run: Run) -> None:
         run.write(["a@acme.example,PUBLISHER"])
