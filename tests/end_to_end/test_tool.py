@@ -93,11 +93,6 @@ def test_a_second_up_changes_nothing(dev: Deployment) -> None:
     assert dev.status == before
 
 
-def test_a_second_apply_changes_nothing(dev: Deployment) -> None:
-    result = dev.tool("apply", "dev", "--local", "--yes", named=False)
-    assert "nothing to change" in result.stdout + result.stderr, result
-
-
 def _holds(snapshot: Path, text: bytes) -> bool:
     """Whether a snapshot, or a part that it names, has some text."""
     try:
