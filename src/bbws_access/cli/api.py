@@ -19,6 +19,10 @@ _METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 _TIMEOUT = 60  # seconds; the gateway gives up after 29
 
 
+class NoAnswerError(ToolError):
+    """The API did not answer; it may have done what it was asked."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What the API said."""
@@ -80,7 +84,7 @@ def read_body(data: str | None) -> bytes | None:
 def call(
     target: Target, outputs: Mapping[str, Any], method: str, path: str, *, token: str | None, body: bytes | None
 ) -> Answer:
-    """Send one request. Raises ToolError when no answer comes."""
+    """Send one request. Raises NoAnswerError when no answer comes."""
     url = target.api_url(outputs) + path
     headers = {"Accept": "*/*"}
     if body is not None:
@@ -100,7 +104,7 @@ def call(
         with answer:
             return Answer(answer.status, answer.reason or "", list(answer.headers.items()), answer.read())
     except (OSError, HTTPException) as error:
-        raise ToolError(f"{url} does not answer: {error}.") from error
+        raise NoAnswerError(f"{url} does not answer: {error}.") from error
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

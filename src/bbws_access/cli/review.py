@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import urlsplit
 
-from bbws_access.cli.api import Answer, call
+from bbws_access.cli.api import Answer, NoAnswerError, call
 from bbws_access.cli.errors import ToolError, UsageError
 from bbws_access.cli.sign_in import sign_in_as
 from bbws_access.cli.targets import Target
@@ -170,7 +170,7 @@ def _answer(fetch: Fetch, path: str) -> Answer:
     for pause in _PAUSES:
         try:
             answer = fetch(path)
-        except ToolError:  # no answer
+        except NoAnswerError:
             time.sleep(pause)
             continue
         if answer.status not in _PASSING:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bbws_access.cli import review
-from bbws_access.cli.api import Answer
+from bbws_access.cli.api import Answer, NoAnswerError
 from bbws_access.cli.errors import ToolError, UsageError
 
 SOURCE = "https://api.example.org/v1"
@@ -184,7 +184,7 @@ def test_restart_forgets_what_was_read(file: Path) -> None:
 
 def test_what_passes_is_waited_for(file: Path, pauses: list[float]) -> None:
     api = Api(*PAGES)
-    api.failures[0] = [ToolError("It does not answer."), failure(503, "SERVICE_UNAVAILABLE")]
+    api.failures[0] = [NoAnswerError("It does not answer."), failure(503, "SERVICE_UNAVAILABLE")]
     api.failures[1] = [failure(429, "TOO_MANY_REQUESTS", ("Retry-After", "7"))]
     api.failures[3] = [failure(429, "TOO_MANY_REQUESTS", ("retry-after", "9999")), failure(504, "GATEWAY_TIMEOUT")]
     write(api, file)
@@ -198,7 +198,7 @@ def test_what_does_not_pass_ends(file: Path, pauses: list[float]) -> None:
     with pytest.raises(ToolError, match="503"):
         write(api, file)
     assert len(pauses) == 5
-    api.failures[1] = [ToolError("It does not answer.")] * 6
+    api.failures[1] = [NoAnswerError("It does not answer.")] * 6
     with pytest.raises(ToolError, match="does not answer") as silent:
         write(api, file)
     assert "goes on from there" in silent.value.hint
@@ -346,6 +346,29 @@ def test_whoever_reads_signs_in_again_when_the_token_has_ended(monkeypatch: pyte
     good.clear()
     assert fetch("/five").status == 401
     assert [token for *_, token, _ in sent] == ["a", "a", "a", "b", "b", "b", "c"]
+
+
+def test_who_cannot_sign_in_again_is_not_asked_for_ever(
+    file: Path, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user pool locks whoever gives the wrong password a few times."""
+    api, asked = Api(*PAGES), []
+
+    def sign_in(*_: object) -> str:
+        asked.append(1)
+        if len(asked) == 2:
+            raise ToolError("Wrong e-mail address or password.")
+        return "token"
+
+    monkeypatch.setattr(review, "sign_in_as", sign_in)
+    monkeypatch.setattr(review, "call", lambda _, __, ___, path, **____: api(path))
+    api.failures[2] = [failure(401, "UNAUTHORISED")]
+    with pytest.raises(ToolError, match="Wrong e-mail") as refused:
+        write(review.signed_in(None, {}, "ada@example.org"), file)
+    assert "goes on from there" in refused.value.hint
+    assert (len(asked), pauses) == (2, [])
+    write(review.signed_in(None, {}, "ada@example.org"), file)
+    assert file.read_bytes() == WHOLE
 
 
 def test_two_runs_do_not_write_one_file(file: Path) -> None:
