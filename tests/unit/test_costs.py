@@ -165,7 +165,10 @@ class Large:
         if team_role is not None:
             columns = {"organisationId": self.id, "teamId": "team-x", "teamRoleId": team_role, "active": True}
             place = key("TeamMember", userId=user, orgId=self.id, teamId="team-x")
-            self.world.database.put(self.tables["teams"], {**place, **columns, "userId": user})
+            # As whole as those that the service writes: others end whatever they find in these tables.
+            item = {**place, **columns, "entityType": "TeamMember", "userId": user}
+            item |= {"isPrimary": False, "isLead": False}
+            self.world.database.put(self.tables["teams"], {**item, **self.change.first()})
         return user
 
     def decision(self, user: str) -> Cost:
