@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlencode
 
 from bbws_access.cli.api import Answer
@@ -190,7 +190,7 @@ class Names:
     """Ids of roles, teams and team roles of an organisation, by what rows call them: the id or the name."""
 
     # Names of roles are in capitals; a team's may be anything, and hardly what an id is.
-    _KINDS = {  # noqa: RUF012 - never changed
+    _KINDS: ClassVar[dict[str, tuple[str, str, re.Pattern[str]]]] = {
         "role": ("roles", "roleId", re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")),
         "team": ("teams", "teamId", re.compile(r"team-[a-z0-9]{26}")),
         "teamRole": ("team-roles", "teamRoleId", re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")),
