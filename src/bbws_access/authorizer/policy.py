@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
 from itertools import combinations_with_replacement
 from operator import or_
 from typing import NamedTuple
@@ -44,6 +44,7 @@ _ANY_API = "\1"  # begins a pattern that is held against the whole resource: `{a
 UNUSUAL = tuple(_ANY_API + one for one in ("*//*", "*/", "*/.*", "*./*", "*.", "*%*", "*;*", "*\\*", "* *"))
 _COLLECTION = "/"  # no name of a parameter
 _EVERYWHERE = "*/"  # nor is this
+_SMALL, _LARGE = "small", "large"
 _OTHERS = "\0o"  # stands for all organisations that are not listed
 _ORGANISATION = re.compile("\0o(\\d+)")
 
@@ -105,6 +106,34 @@ class _Held(NamedTuple):
     everywhere: int
     own: tuple[tuple[str, int], ...]
     organisations: list[_Organisation]
+
+
+class _Wider:
+    """What must be denied beside a pattern for everything below a place. How to say it takes most of the work, and is
+    looked for only where it may be worth it.
+
+    first: the place's parameters, of the first of those that are alike
+    needed: what must be denied, each with a pattern without its words, if there is one; None where it cannot be denied
+    spelt: those without, each as short as it can be said
+    """
+
+    __slots__ = ("_blurred", "_least", "_spelt", "denied", "first", "needed")
+
+    def __init__(self, first: dict[str, str], needed: list[tuple[Reach, str | None]] | None, spelt: set[str]) -> None:
+        self.first = first
+        self.needed = needed
+        self.denied: tuple[str, ...] | None = None
+        self._spelt = spelt
+        self._blurred = {pattern for _, pattern in needed or () if pattern is not None}
+        self._least = [sum(map(_weight, spelt))]
+
+    def takes_more(self, weight: int) -> bool:
+        """Whether the denials are longer than this in any case, even without those that others cover."""
+        if self._least[0] <= weight:
+            return False
+        if len(self._least) == 1:
+            self._least.append(sum(map(_weight, self._spelt.intersection(_widest(self._spelt | self._blurred)))))
+        return self._least[1] > weight
 
 
 _Owned = tuple[str, int | None]
@@ -199,8 +228,11 @@ class RouteMap:
         self._wide_patterns: dict[tuple[int, frozenset[str]], tuple[str, ...]] = {}
         self._searches = lru_cache(maxsize=512)(self._search)
         self._blurs: dict[tuple, tuple[str, ...]] = {}
+        self._bare_pattern = lru_cache(maxsize=None)(partial(self._pattern, binding={}))
         self._compiled = lru_cache(maxsize=512)(self._compile_shape)
         self._compacted = lru_cache(maxsize=128)(self._compact)
+        self._compacted_from = lru_cache(maxsize=256)(self._compact_from)
+        self._begun = lru_cache(maxsize=8)(self._begin)
         self._owned = lru_cache(maxsize=128)(self._own_lists)
         self._patterns_at_least = lru_cache(maxsize=32768)(self._fewest_patterns)
         self._is_safe_team = lru_cache(maxsize=32768)(self._is_safe)
@@ -212,6 +244,7 @@ class RouteMap:
         self._mask_of_parts = lru_cache(maxsize=4096)(self._several_mask)
         self._mask_of_capabilities = lru_cache(maxsize=4096)(self._capabilities_mask)
         self._stems: dict[tuple[str, str], list[tuple[str, ...]]] = {}
+        self._stems_at: dict[str, list[tuple[str, ...] | None]] = {}
         # Beginnings of paths before an organisation's id, and the routes of organisations that have none of them.
         stems = {n: _stem(operation.segments, "orgId") for n, operation in enumerate(self.operations)}
         self._paths = self._paths_below([n for n, stem in stems.items() if stem])
@@ -306,7 +339,12 @@ class RouteMap:
         least = self._least(held, short)
         if _always(short) + sum(least.values()) <= LARGEST_POLICY:
             shape, names = self._shape(held, held.organisations)
-            for prefix, lists in ((arn_prefix, self._compiled), (short, self._compacted)):
+            # Whatever fits first is as exact as the shortest.
+            for prefix, lists in (
+                (arn_prefix, self._compiled),
+                (short, partial(self._compacted_from, _SMALL)),
+                (short, partial(self._compacted_from, _LARGE)),
+            ):
                 allow, deny = lists(shape)
                 document, size = _document(prefix, _filled(allow, names), _filled(deny, names))
                 if size <= LARGEST_POLICY:
@@ -715,23 +753,31 @@ class RouteMap:
     # When the list of single routes is too long.
 
     def _compact(self, shape: tuple) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Still exact, in as few words as can be found."""
+        return min(
+            (self._compacted_from(first, shape) for first in (_SMALL, _LARGE)),
+            key=lambda lists: sum(map(_weight, (*lists[0], *lists[1]))),
+        )
+
+    def _compact_from(self, first: str, shape: tuple) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Still exact, in fewer words: all that lies below a team, an organisation or another place, less what is not
         granted there.
 
-        Whether the small or the large is tried first makes a difference; the shorter result counts.
+        first: whether the small or the large is tried first, which makes a difference
         """
-        grants = self._grants(shape)
-        results = []
+        grants, wider = self._begun(shape)
         small, large = (*self.own, "teamId"), ("orgId", "")
-        wider: dict[tuple, tuple[dict[str, str], tuple[str, ...] | None]] = {}
-        for levels in ((*small, _COLLECTION, _EVERYWHERE, *large), (*large, _COLLECTION, _EVERYWHERE, *small)):
-            single, denied = self._compiled(shape)
-            allow, deny = {one: one.split("/") for one in single}, dict.fromkeys(denied)
-            for level in levels:
-                for method in (STAR, *self._by_method):
-                    self._widen(method, level, shape, grants, allow, deny, wider)
-            results.append((tuple(allow), tuple(deny)))
-        return min(results, key=lambda lists: sum(map(_weight, (*lists[0], *lists[1]))))
+        start, end = (small, large) if first == _SMALL else (large, small)
+        single, denied = self._compiled(shape)
+        allow, deny = {one: one.split("/") for one in single}, dict.fromkeys(denied)
+        for level in (*start, _COLLECTION, _EVERYWHERE, *end):
+            for method in (STAR, *self._by_method):
+                self._widen(method, level, shape, grants, allow, deny, wider)
+        return tuple(allow), tuple(deny)
+
+    def _begin(self, shape: tuple) -> tuple[Granted, dict[tuple, _Wider]]:
+        """What is found out about a shape, whichever is tried first."""
+        return self._grants(shape), {}
 
     def _widen(
         self,
@@ -741,7 +787,7 @@ class RouteMap:
         grants: Granted,
         allow: dict[str, list[str]],
         deny: dict[str, None],
-        wider: dict[tuple, tuple[dict[str, str], tuple[str, ...] | None]],
+        wider: dict[tuple, _Wider],
     ) -> None:
         """Allow everything of a method (`*`: of all) below each place of a level, and deny what is not granted of it,
         wherever this shuts nothing and is shorter.
@@ -749,7 +795,7 @@ class RouteMap:
         Those who are alike share their denials, so they are weighed together.
 
         allow: the patterns with their segments
-        wider: what must be denied beside such a pattern, or that it cannot be, for the first of those that are alike
+        wider: what must be denied beside such a pattern, of those that are alike
         """
         alike: dict[tuple[str, ...], list[tuple[str, list[str]]]] = {}
         stems = self._stems_of(method, level)
@@ -760,6 +806,8 @@ class RouteMap:
                 for length in lengths:
                     if length < len(parts):
                         below.setdefault((method, *parts[1:length]), []).append(one)
+        # All that can be saved here, and what may be denied already: for more than that no denials are looked for.
+        worth: int | None = None
         for stem in stems:
             for binding in self._places(shape, level):
                 place = (method, *[binding[part[1:-1]] if part[0] == "{" else part for part in stem])
@@ -768,13 +816,19 @@ class RouteMap:
                     continue
                 key = method, stem, grants.kind(binding)
                 if key not in wider:
-                    needed = self._needed(self._below(method, stem), binding, grants)
-                    shuts = any(self._shuts(one.route, one.constraint, grants) for one in needed)
-                    wider[key] = binding, None if shuts else self._widely(needed, grants)
-                first, denied = wider[key]
-                if denied is not None:
-                    denied = tuple(_renamed(denied, first, binding))
-                    alike.setdefault(denied, []).append(("/".join([*place, ""]), below[place]))
+                    wider[key] = self._wider(self._needed(self._below(method, stem), binding, grants), binding, grants)
+                found = wider[key]
+                if found.denied is None:
+                    if found.needed is None:
+                        continue
+                    if worth is None:
+                        worth = sum(map(_weight, {one for some in below.values() for one in some}))
+                        worth = min(worth + sum(map(_weight, deny)), LARGEST_POLICY)
+                    if found.takes_more(worth):
+                        continue
+                    found.denied = self._widely(found.needed, grants)
+                denied = tuple(_renamed(found.denied, found.first, binding))
+                alike.setdefault(denied, []).append(("/".join([*place, ""]), below[place]))
         for denied, starts in alike.items():
             saved = sum(map(_weight, {one for _, replaced in starts for one in replaced if one in allow}))
             added = sum(_weight(f"{start}*") for start, _ in starts)
@@ -786,21 +840,24 @@ class RouteMap:
                     allow[f"{start}*"] = [*start.split("/")[:-1], STAR]
                 deny.update(dict.fromkeys(denied))
 
-    def _widely(self, needed: list[Reach], grants: Granted) -> tuple[str, ...] | None:
-        """Denials as wide as they shut nothing, so that many places share them; None where another case of a word
-        under a wildcard could not be denied.
-        """
-        patterns: dict[str, None] = {}
-        spelt: list[Reach] = []
-        for one in needed:
-            pattern = self._blurred(one, grants)
-            if pattern is None:
-                spelt.append(one)
-                pattern = self._framed(*self._loosened(one.route, one.constraint, grants), one.words, grants)
-            patterns[pattern] = None
+    def _wider(self, needed: list[Reach], binding: dict[str, str], grants: Granted) -> _Wider:
+        """What must be denied, unless that shuts something or leaves a word under a wildcard open in another case."""
+        if any(self._shuts(one.route, one.constraint, grants) for one in needed):
+            return _Wider(binding, None, set())
+        blurred = [(one, self._blurred(one, grants)) for one in needed]
+        spelt = [one for one, pattern in blurred if pattern is None]
         if self._may_be_upper and any(one.words for one in spelt):
-            return None
-        return (*_widest(patterns), *self._other_case(spelt))
+            return _Wider(binding, None, set())
+        return _Wider(binding, blurred, {self._bare_pattern(one.route) for one in spelt})
+
+    def _widely(self, needed: list[tuple[Reach, str | None]], grants: Granted) -> tuple[str, ...]:
+        """Denials as wide as they shut nothing, so that many places share them."""
+        patterns: dict[str, None] = {}
+        for one, blurred in needed:
+            if blurred is None:
+                blurred = self._framed(*self._loosened(one.route, one.constraint, grants), one.words, grants)
+            patterns[blurred] = None
+        return (*_widest(patterns), *self._other_case([one for one, blurred in needed if blurred is None]))
 
     def _blurred(self, one: Reach, grants: Granted) -> str | None:
         """A denial with wildcards for the words under a wildcard, which leaves no other spelling of them; None where
@@ -877,9 +934,11 @@ class RouteMap:
         """Beginnings of paths down to a level."""
         found = self._stems.get((method, level))
         if found is None:
-            operations = self.operations if method == STAR else [self.operations[n] for n in self._by_method[method]]
             place = _COLLECTION if level == _EVERYWHERE else level
-            stems = {_stem(operation.segments, place): None for operation in operations}
+            every = self._stems_at.get(place)
+            if every is None:
+                every = self._stems_at[place] = [_stem(operation.segments, place) for operation in self.operations]
+            stems = dict.fromkeys(every if method == STAR else [every[n] for n in self._by_method[method]])
             if level == _EVERYWHERE:
                 stems = {tuple(STAR if part == "{orgId}" else part for part in stem): None for stem in stems if stem}
             found = self._stems[method, level] = [stem for stem in stems if stem is not None]

@@ -170,11 +170,16 @@ class RouteTree:
         parameters they are one.
         """
         found: dict[tuple, Reach] = {}
+        last, asked = None, frozenset()
         for place, constraint, words in self._walk(pattern, 0, self._root, {}, frozenset()):
+            if constraint is not last:
+                last, asked = constraint, frozenset(constraint.items())
             for route in place.routes:
-                key = route, frozenset(constraint.items())
-                before = found[key].words if key in found else frozenset()
-                found[key] = Reach(route, constraint, before | words)
+                before = found.get((route, asked))
+                if before is None:
+                    found[route, asked] = Reach(route, constraint, words)
+                elif not words <= before.words:
+                    found[route, asked] = Reach(route, constraint, before.words | words)
         return sorted(found.values(), key=lambda reach: reach.route)
 
     def each(self, pattern: Sequence[str]) -> Iterator[Reach]:
