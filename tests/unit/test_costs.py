@@ -31,57 +31,58 @@ from tests.support.units import units_of
 
 # Requests and read units. Whoever makes an operation dearer says so here, and why it is worth it: changing or ending a
 # role or a team role asks for the counts of those who hold it, which lie in 32 parts so that no item takes everybody
-# who joins (docs/decisions/0039-no-item-that-everybody-writes.md).
+# who joins (docs/decisions/0039-no-item-that-everybody-writes.md). Whoever has a platform role pays a unit for each
+# beside the record that says which there are (docs/decisions/0044-platform-roles-by-their-keys.md).
 COSTS = {
     "getHealth": (1, 0.5),
-    "listPermissions": (5, 9),
-    "getPermission": (4, 5),
-    "listPermissionSets": (6, 8),
-    "createPermissionSet": (6, 7),
-    "getPermissionSet": (4, 8),
-    "updatePermissionSet": (6, 9),
-    "deletePermissionSet": (5, 8),
-    "listPlatformRoles": (5, 5),
-    "getPlatformRole": (4, 5),
-    "listRoles": (5, 7),
-    "createRole": (7, 9),
-    "seedRoles": (8, 13),
-    "getRole": (4, 8),
-    "updateRole": (8, 14),
-    "deleteRole": (6, 12),
-    "replaceRolePermissions": (8, 14),
-    "previewRole": (9, 14.5),
-    "listRoleUsers": (5, 8.5),
-    "listTeams": (6, 8),
-    "createTeam": (5, 6),
-    "getTeam": (4, 8),
-    "updateTeam": (5, 8),
-    "deleteTeam": (6, 8.5),
-    "listTeamRoles": (5, 7),
-    "createTeamRole": (6, 8),
-    "getTeamRole": (4, 8),
-    "updateTeamRole": (6, 12),
-    "deleteTeamRole": (6, 12),
-    "listTeamMembers": (6, 8.5),
-    "addTeamMember": (7, 12),
-    "getTeamMember": (5, 10),
-    "updateTeamMember": (7, 11),
-    "removeTeamMember": (5, 9),
-    "transferTeamMember": (7, 11),
-    "listUserTeams": (7, 10),
-    "listUserRoles": (6, 9),
-    "assignRole": (7, 11),
-    "removeRole": (5, 10),
-    "getUserPermissions": (10, 13),
-    "reviewAccess": (9, 10),
-    "checkAccess": (10, 13),
-    "listInvitations": (5, 7),
-    "createInvitation": (16, 22),  # counted in a day, too (0040)
-    "createInvitations": (28, 60),  # ten of them, of people with accounts
-    "getInvitation": (4, 7),
-    "updateInvitation": (5, 7),
-    "deleteInvitation": (5, 7),
-    "resendInvitation": (17, 19),
+    "listPermissions": (4, 9),
+    "getPermission": (3, 5),
+    "listPermissionSets": (5, 8),
+    "createPermissionSet": (5, 7),
+    "getPermissionSet": (3, 8),
+    "updatePermissionSet": (5, 9),
+    "deletePermissionSet": (4, 8),
+    "listPlatformRoles": (4, 5),
+    "getPlatformRole": (3, 5),
+    "listRoles": (4, 7),
+    "createRole": (6, 9),
+    "seedRoles": (7, 14),
+    "getRole": (3, 8),
+    "updateRole": (7, 14),
+    "deleteRole": (5, 12),
+    "replaceRolePermissions": (7, 14),
+    "previewRole": (8, 14.5),
+    "listRoleUsers": (4, 8.5),
+    "listTeams": (5, 8),
+    "createTeam": (4, 6),
+    "getTeam": (3, 8),
+    "updateTeam": (4, 8),
+    "deleteTeam": (5, 8.5),
+    "listTeamRoles": (4, 7),
+    "createTeamRole": (5, 8),
+    "getTeamRole": (3, 8),
+    "updateTeamRole": (5, 12),
+    "deleteTeamRole": (5, 12),
+    "listTeamMembers": (5, 8.5),
+    "addTeamMember": (6, 12),
+    "getTeamMember": (4, 10),
+    "updateTeamMember": (6, 11),
+    "removeTeamMember": (4, 9),
+    "transferTeamMember": (6, 12),
+    "listUserTeams": (6, 10),
+    "listUserRoles": (5, 9),
+    "assignRole": (6, 11),
+    "removeRole": (4, 10),
+    "getUserPermissions": (9, 13),
+    "reviewAccess": (8, 10),
+    "checkAccess": (9, 13),
+    "listInvitations": (4, 7),
+    "createInvitation": (15, 22),  # counted in a day, too (0040)
+    "createInvitations": (27, 60),  # ten of them, of people with accounts
+    "getInvitation": (3, 7),
+    "updateInvitation": (4, 7),
+    "deleteInvitation": (4, 7),
+    "resendInvitation": (16, 19),
     "readInvitation": (2, 2),
     "acceptInvitation": (12, 14),
     "declineInvitation": (3, 2),
@@ -109,9 +110,11 @@ def test_no_operation_costs_more_than_it_did(name: str, place: Place) -> None:
     assert (cost.reads, cost.writes) <= (limit.reads, limit.writes)
 
 
-def test_half_of_the_operations_take_six_requests_or_fewer() -> None:
+def test_two_thirds_of_the_operations_take_five_requests_or_fewer() -> None:
     assert COSTS.keys() == load_contract().operations.keys()
-    assert statistics.median(requests for requests, _ in COSTS.values()) <= 6
+    requests = [one for one, _ in COSTS.values()]
+    assert statistics.median(requests) <= 5
+    assert sum(one <= 5 for one in requests) * 3 > len(requests) * 2
 
 
 # An organisation at its limits
@@ -217,7 +220,7 @@ class TestAnOrganisationAtItsLimits:
             for read in (large.decision, large.second_check):
                 REMEMBERED.clear()
                 assert read(user).within(1, 7, 8)
-                assert read(user).within(1, 4, 6)
+                assert read(user).within(1, 3, 6)
 
     def test_who_holds_the_last_of_five_hundred_pays_for_what_they_hold(self, large: Large) -> None:
         user = large.holder(large.roles[-1]["roleId"], large.team_roles[-1]["teamRoleId"])
@@ -225,7 +228,7 @@ class TestAnOrganisationAtItsLimits:
             REMEMBERED.clear()
             assert read(user).within(2, 7 + 3, 13)
             known = read(user)
-            assert known.within(1, 4, 6)
+            assert known.within(1, 3, 6)
             assert large.everything() / known.units > 15
 
     def test_who_holds_one_that_carries_a_set(self, large: Large) -> None:
@@ -236,7 +239,7 @@ class TestAnOrganisationAtItsLimits:
             REMEMBERED.clear()
             assert read(user).within(3, 7 + 2 + 2, 15)
             known = read(user)
-            assert known.within(1, 4, 6)
+            assert known.within(1, 3, 6)
             assert large.everything() / known.units > 15
 
     def test_an_operation_costs_there_what_it_costs_anywhere(self, large: Large, place: Place) -> None:

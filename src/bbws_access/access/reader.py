@@ -30,6 +30,8 @@ _MOST_BY_KEY = 20  # of one person's assignments: each costs a unit, where a que
 _MOST_WAITS = 10  # for definitions that name others while somebody keeps changing them
 
 _ROLE, _SET, _TEAM_ROLE = "OrganisationRole", "PermissionSet", "TeamRoleDefinition"
+_PLATFORM_ROLE = "PlatformRoleAssignment"
+_EVERYWHERE = "*"  # among ids of organisations, of which none is so
 _ID_NAMES = {_ROLE: "roleId", _SET: "setId", _TEAM_ROLE: "teamRoleId"}
 _PREFIXES = {_ROLE: "ROLE#", _SET: "SET#", _TEAM_ROLE: "TEAM_ROLE#"}
 _NAMES = {"#a": "active", "#v": "version"}
@@ -65,10 +67,10 @@ def read_access(
     known = REMEMBERED.of(user_id)
     entities = _entities(settings)
     hinted = list(dict.fromkeys(org for org in organisations if is_valid_id(org)))[:_ORGANISATIONS_AT_ONCE]
-    person = _user_calls(settings, user_id)
+    person = _Person(settings, user_id, known.get(_EVERYWHERE))
     first = _First(settings, [org_id for org_id in hinted if org_id not in known])
     needed = _ById(settings, (one for definitions in known.values() for one in definitions if one[0] in entities))
-    results = database.parallel([*person, *first.calls, *needed.calls])
+    results = database.parallel([*person.calls, *first.calls, *needed.calls])
     reading = _Reading(database, settings, user_id, None, now or datetime.now(UTC), hinted)
     return reading.finish(person, first, needed, results, began)
 
@@ -88,12 +90,13 @@ def read_access_in(
     has no route that a membership alone opens. Raises DatabaseError.
     """
     database, began = _Hurried(database), time.monotonic()
-    known = None if org_id is None else REMEMBERED.of(user_id).get(org_id)
+    remembered = REMEMBERED.of(user_id)
+    known = None if org_id is None else remembered.get(org_id)
     entities = _entities(settings)
     needed = _ById(settings, (one for one in known or () if one[0] in entities))
-    person = _user_calls(settings, user_id)
+    person = _Person(settings, user_id, remembered.get(_EVERYWHERE))
     first = _First(settings, [] if org_id is None or known is not None else [org_id])
-    calls = [*person, *first.calls, *needed.calls]
+    calls = [*person.calls, *first.calls, *needed.calls]
     results = database.parallel([*calls, *alongside])
     reading = _Reading(database, settings, user_id, [org_id], now or datetime.now(UTC))
     access = reading.finish(person, first, needed, results[: len(calls)], began)
@@ -102,7 +105,7 @@ def read_access_in(
 
 def calls_in(settings: Settings, user_id: str, org_id: str) -> list[Call]:
     """The reads that `access_in` begins with, for those who send them along with others of their own."""
-    return [*_user_calls(settings, user_id), *_First(settings, [org_id]).calls]
+    return [*_Person(settings, user_id).calls, *_First(settings, [org_id]).calls]
 
 
 def access_in(
@@ -116,7 +119,7 @@ def access_in(
     first = _First(settings, [org_id])
     # They were asked for no longer ago than one call may take.
     began = time.monotonic() - database.deadline
-    return reading.finish(_user_calls(settings, user_id), first, _ById(settings, ()), results, began)
+    return reading.finish(_Person(settings, user_id), first, _ById(settings, ()), results, began)
 
 
 def definition_calls(settings: Settings, org_id: str) -> list[Query]:
@@ -171,7 +174,7 @@ def read_others_in(
             prefix = sort_prefix("UserRoleAssignment", orgId=org_id)
             given = [_what_counts(table, partition("UserRoleAssignment", userId=user_id), prefix, _ASSIGNED)]
         everywhere = [
-            Get(table, key("PlatformRoleAssignment", userId=user_id, roleId=role_id))
+            Get(table, key(_PLATFORM_ROLE, userId=user_id, roleId=role_id))
             for role_id in (platform if user_id in whole else ())
         ]
         calls += [[departures_read(table, user_id)], given, everywhere]
@@ -248,20 +251,85 @@ class _First:
             definitions.add(entity, org_id, page.items, whole=page.last_key is None)
 
 
-def _user_calls(settings: Settings, user_id: str) -> list[Call]:
-    if not is_valid_id(user_id):
-        raise ValueError(f"{user_id!r} is no user id")
-    # What reaches every organisation lies where no service writes (docs/decisions/0011-platform-assignments.md).
-    calls: list[Call] = [
-        departures_read(settings.permissions_table, user_id),
-        _what_counts(settings.permissions_table, partition("UserRoleAssignment", userId=user_id), "ORG#", _ASSIGNED),
-        _what_counts(
-            settings.permissions_table, partition("PlatformRoleAssignment", userId=user_id), "ROLE#", _ASSIGNED
-        ),
-    ]
-    if settings.has_table("teams"):
-        calls.append(_what_counts(settings.teams_table, partition("TeamMember", userId=user_id), "ORG#", _JOINED))
-    return calls
+class _Person:
+    """The reads of what a person was given: roles, memberships and platform roles; and of their departures.
+
+    platform: the platform roles that the person was seen to have been given; None where nobody looked
+    kinds: which of these; departures are always read
+
+    What reaches every organisation lies where no service writes (docs/decisions/0011-platform-assignments.md). Of
+    somebody whom nobody looked at, a query finds it. Later it is read by its keys, which takes no request of its own,
+    together with the record that says which keys there are (docs/decisions/0044-platform-roles-by-their-keys.md).
+    """
+
+    ASSIGNED, PLATFORM, JOINED = range(1, 4)
+
+    def __init__(
+        self,
+        settings: Settings,
+        user_id: str,
+        platform: Iterable[Definition] | None = None,
+        kinds: Collection[int] = (ASSIGNED, PLATFORM, JOINED),
+    ) -> None:
+        if not is_valid_id(user_id):
+            raise ValueError(f"{user_id!r} is no user id")
+        self._settings = settings
+        self._user_id = user_id
+        self._has_teams = settings.has_table("teams")
+        self._keys = None if platform is None or self.PLATFORM not in kinds else [role_id for *_, role_id in platform]
+        self._calls: dict[int, list[Call]] = {0: [departures_read(settings.permissions_table, user_id)]}
+        if self.ASSIGNED in kinds:
+            self._calls[self.ASSIGNED] = [self._all("UserRoleAssignment", "ORG#", _ASSIGNED)]
+        if self.PLATFORM in kinds:
+            self._calls[self.PLATFORM] = self._of_platform()
+        if self.JOINED in kinds and self._has_teams:
+            self._calls[self.JOINED] = [self._all("TeamMember", "ORG#", _JOINED)]
+        self.calls: list[Call] = [call for calls in self._calls.values() for call in calls]
+        self.platform: tuple[Definition, ...] = ()
+        self.missing = False
+
+    def _all(self, entity: str, prefix: str, columns: Iterable[str]) -> Query:
+        settings = self._settings
+        table = settings.teams_table if entity == "TeamMember" else settings.permissions_table
+        return _what_counts(table, partition(entity, userId=self._user_id), prefix, columns)
+
+    def _of_platform(self) -> list[Call]:
+        if self._keys is None:
+            return [self._all(_PLATFORM_ROLE, "ROLE#", _ASSIGNED)]
+        table, user_id = self._settings.permissions_table, self._user_id
+        places = [key(_PLATFORM_ROLE, userId=user_id, roleId=role_id) for role_id in self._keys]
+        return [Get(table, place) for place in (key("PlatformRolesGiven", userId=user_id), *places)]
+
+    def records(self, found: Sequence) -> list:
+        """Departures (None: none), assignments, platform assignments and, where they may be read, memberships.
+
+        found: all items of each call that is a query, and the item of any other
+        From now on `platform` are the platform roles that the person was given, and `missing` says whether any of them
+        was not read.
+        """
+        rest = iter(found)
+        by_kind = {kind: [next(rest) for _ in calls] for kind, calls in self._calls.items()}
+        assigned, joined = (by_kind.get(kind, [[]])[0] for kind in (self.ASSIGNED, self.JOINED))
+        platform = by_kind.get(self.PLATFORM, [[]])
+        if self._keys is None:
+            [records] = platform
+            ids = {record["roleId"] for record in records}
+        else:
+            says, *items = platform
+            # As the query shows them: what is read anew is compared with what was read before.
+            records = [{name: one[name] for name in _ASSIGNED if name in one} for one in items if one is not None]
+            ids = {*self._keys, *(says["roleIds"] if says is not None else ())}
+            self.missing = not ids <= set(self._keys)
+        self.platform = tuple((_PLATFORM_ROLE, _EVERYWHERE, role_id) for role_id in sorted(ids))
+        given = [assigned, records, joined] if self._has_teams else [assigned, records]
+        return [by_kind[0][0], *given]
+
+    def again(self, records: Sequence) -> _Person:
+        """The reads of the same once more; of what was there, since departures alone can begin at any moment."""
+        kinds = {kind for kind, found in enumerate(records) if found}
+        if self.missing:
+            kinds.add(self.PLATFORM)
+        return _Person(self._settings, self._user_id, None, kinds)
 
 
 def _what_counts(table: str, place: str, prefix: str, columns: Iterable[str]) -> Query:
@@ -320,7 +388,7 @@ class _Reading:
         self._now = now
         self._hinted = hinted
 
-    def finish(self, person: Sequence[Call], first: _First, needed: _ById, results: Sequence, began: float) -> Access:
+    def finish(self, person: _Person, first: _First, needed: _ById, results: Sequence, began: float) -> Access:
         """What the user holds, from the first wait's results of all these reads in this order, and from more waits.
 
         Each of them reads again what decides, so nothing counts that was taken away before the role that it names was
@@ -329,33 +397,35 @@ class _Reading:
         from the next request on. began: no later than the first wait (of time.monotonic)
         """
         definitions = _Definitions(self._organisations)
-        begin, end = len(person), len(person) + len(first.calls)
+        begin, end = len(person.calls), len(person.calls) + len(first.calls)
         first.add_to(definitions, results[begin:end])
-        calls = [*person, *needed.calls]
+        calls = [*person.calls, *needed.calls]
         found, apart = self._complete(calls, [*results[:begin], *results[end:]], began)
-        records = found[:begin]
+        records = person.records(found[:begin])
         needed.add_to(definitions, found[begin:])
         access = _Held(self._user_id, records, self._now).access(definitions)
-        # Departures come first, and can begin at any moment.
-        again = [n for n, found in enumerate(records) if n == 0 or found]
+        again, platform = None, person.platform
         before = None
         for _ in range(_MOST_WAITS):
-            seen = None if definitions.missing else (list(records), definitions.that_were_asked())
+            whole = not definitions.missing and (again is not None or not person.missing)
+            seen = (records, definitions.that_were_asked()) if whole else None
             if seen is not None and (not apart or seen == before):
                 break
             before, began = seen, time.monotonic()
+            again = again or person.again(records)
             needed = _ById(self._settings, definitions.asked)
-            calls = [*(person[n] for n in again), *needed.calls]
+            calls = [*again.calls, *needed.calls]
             found, apart = self._complete(calls, self._database.parallel(calls), began)
-            for n, record in zip(again, found, strict=False):
-                records[n] = record
+            begin = len(again.calls)
+            records = again.records(found[:begin])
+            platform = tuple(sorted({*platform, *again.platform}))
             definitions = _Definitions(self._organisations)
-            needed.add_to(definitions, found[len(again) :])
+            needed.add_to(definitions, found[begin:])
             access = _Held(self._user_id, records, self._now).access(definitions)
         else:
             if apart:
                 raise DatabaseUnavailable("what the user holds changed at every look", "Apart")
-        self._remember(definitions)
+        self._remember(definitions, platform)
         return access
 
     def _complete(self, calls: Sequence[Call], results: Sequence, began: float) -> tuple[list, bool]:
@@ -364,12 +434,12 @@ class _Reading:
         found = _complete(self._database, calls, results)
         return found, paged or self._database.apart_at >= began
 
-    def _remember(self, definitions: _Definitions) -> None:
+    def _remember(self, definitions: _Definitions, platform: tuple[Definition, ...]) -> None:
         places = [*self._hinted, *(self._organisations or ())]
         found: dict[str, list[Definition]] = {org_id: [] for org_id in places if org_id is not None}
         for one in definitions.asked:
             found.setdefault(one[1], []).append(one)
-        needed = {org_id: tuple(definitions) for org_id, definitions in found.items()}
+        needed = {org_id: tuple(definitions) for org_id, definitions in found.items()} | {_EVERYWHERE: platform}
         REMEMBERED.note(self._user_id, needed, everywhere=self._organisations is None)
 
 

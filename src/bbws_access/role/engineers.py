@@ -57,7 +57,7 @@ def assign_role(
         stays = [departures.stays(table)]
         if organisation_id is None:
             item = {**place.key, **record}
-            store.put_platform_assignments(database, table, [(item, stored)], stays)
+            store.put_platform_assignments(database, table, [(item, stored)], change, stays)
         else:
             item = store.assign(database, table, record, found, stored, change, stays)
         return {"created": True, "assignment": item}
@@ -87,7 +87,7 @@ def _end_platform_roles(database: Database, table: str, departures: Departures, 
         held = [assignment for assignment in database.rest_of(query, reads[0]) if departures.ended(assignment)]
         if held:
             ended = [(rules.ended_assignment(assignment, change), assignment) for assignment in held]
-            store.put_platform_assignments(database, table, ended)
+            store.put_platform_assignments(database, table, ended, change)
         return [assignment["roleName"] for assignment in held]
 
     return until_fresh(database.parallel([query]), lambda: database.parallel([query]), attempt)

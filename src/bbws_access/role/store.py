@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from bbws_access.access.grants import in_force
 from bbws_access.kernel.contract import load_roles, platform_sets
@@ -14,6 +14,7 @@ from bbws_access.kernel.records import (
     Stale,
     Step,
     commit,
+    count,
     definitions,
     put_over,
     size_of,
@@ -276,14 +277,27 @@ def _assignment_item(record: dict) -> dict:
 
 
 def put_platform_assignments(
-    database: Database, table: str, items: Iterable[tuple[dict, dict | None]], checks: Iterable[Step] = ()
+    database: Database,
+    table: str,
+    items: Sequence[tuple[dict, dict | None]],
+    change: Change,
+    checks: Iterable[Step] = (),
 ) -> None:
-    """Store platform assignments, each over the one that was read in its place (None for none). All of them or none.
+    """Store platform assignments of one user, each over the one that was read in its place (None for none).
 
+    All of them or none, and with them that the user was given these roles: so decisions know where to look.
     checks: steps of what else must hold
     With an engineer's credentials: no service may. Raises Stale where one is not as it was read.
     """
-    commit(database, [*((put_over(table, item, replaced), Stale()) for item, replaced in items), *checks])
+    [user_id] = {item["userId"] for item, _ in items}
+    says = count(table, "PlatformRolesGiven", {"userId": user_id}, {}, change)
+    given = says._replace(
+        expression=f"{says.expression}, #roleIds :roleIds",
+        names={**says.names, "#roleIds": "roleIds"},
+        values={**says.values, ":roleIds": {item["roleId"] for item, _ in items}},
+    )
+    puts = [(put_over(table, item, replaced), Stale()) for item, replaced in items]
+    commit(database, [*puts, (given, Stale()), *checks])
 
 
 def end(database: Database, table: str, stored: list[dict], change: Change) -> None:
@@ -357,8 +371,8 @@ def check_unused(database: Database, table: str, org_id: str, role_id: str, usag
 
     usage: the result of `USES.read`
     """
-    count = USES.total(usage)
-    if count > 0:
+    held = USES.total(usage)
+    if held > 0:
         if end_expired(database, table, org_id, role_id, change):
             raise Stale
-        raise rules.in_use(count)
+        raise rules.in_use(held)

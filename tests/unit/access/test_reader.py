@@ -56,6 +56,8 @@ class People:
         item = {"userId": self.user, "roleId": role_id, "scope": "PLATFORM", "active": True}
         keys = key("PlatformRoleAssignment", userId=self.user, roleId=role_id)
         self.database.put(self.tables["permissions"], {**keys, **item, **changes})
+        given = key("PlatformRolesGiven", userId=self.user)
+        self.database.update(self.tables["permissions"], given, "ADD roleIds :one", values={":one": {role_id}})
 
     def permission_set(self, org: str, *permissions: str, active: bool = True) -> str:
         set_id = new_id("permission-set")

@@ -136,7 +136,8 @@ def model(state: State, user: str, orgs: Iterable[str] | None, teams: bool = Tru
         return record["active"] and (ends is None or ends > "2026-06-01") and record.get("departures", 0) == times
 
     def of(table: str, beginning: str) -> list[dict]:
-        return [item for at, item in state.items() if at[0] == table and at[1] == f"{beginning}#USER#{user}"]
+        beginning += f"#USER#{user}"
+        return [item for at, item in state.items() if at[:2] == (table, beginning) and at[2] != "GIVEN"]
 
     def active(table: str, entity: str, **parts: str) -> dict | None:
         found = state.get(place(table, entity, **parts))
@@ -249,8 +250,19 @@ def assigned(draw) -> Change:
 def platform_assigned(draw) -> Change:
     user, role = draw(st.sampled_from(USERS)), draw(st.sampled_from([PLATFORM, "role-00"]))
     item = {"userId": user, "roleId": role, "scope": "PLATFORM", "active": draw(_active)}
+    return _platform_stored(user, role, None if draw(st.booleans()) else item)
+
+
+def _platform_stored(user: str, role: str, item: dict | None) -> Change:
+    """An assignment as engineers write it: in one transaction with the record of what the user was ever given."""
     at = place("permissions", "PlatformRoleAssignment", userId=user, roleId=role)
-    return _stored(at, None if draw(st.booleans()) else item)
+    given = place("permissions", "PlatformRolesGiven", userId=user)
+
+    def change(state: State) -> None:
+        state[given] = {"roleIds": {role} | state.get(given, {"roleIds": set()})["roleIds"]}
+        _stored(at, item)(state)
+
+    return change
 
 
 @st.composite
@@ -491,6 +503,70 @@ def test_what_never_comes_whole_is_an_error() -> None:
     assert len(tables.calls) == 2
 
 
+class TestPlatformRoles:
+    """They count as soon as they are given, however they were looked for before, and no longer than they are held."""
+
+    def granted(self, tables: Tables) -> set[str]:
+        """What each way of asking finds, which is one thing."""
+        ways = ("everywhere", "in", "with others' reads")
+        found = {
+            frozenset(one[0] for one in Question(way, USERS[0], ORGS[0], (), True).asked(tables).grants) for way in ways
+        }
+        [one] = found
+        return set(one)
+
+    def test_one_that_is_given_to_somebody_who_was_seen_without(self) -> None:
+        REMEMBERED.clear()
+        tables = Tables(_organisation(1))
+        assert self.granted(tables) == set()
+        _platform(PLATFORM)(tables.state)
+        assert self.granted(tables) == {PLATFORM}
+        _platform("role-platform-admin")(tables.state)
+        assert self.granted(tables) == {PLATFORM, "role-platform-admin"}
+
+    def test_one_that_ended_and_came_back(self) -> None:
+        REMEMBERED.clear()
+        tables = Tables(_organisation(1))
+        for active, version in ((True, 1), (False, 2), (True, 3)):
+            _platform(PLATFORM, active=active, version=version)(tables.state)
+            assert self.granted(tables) == ({PLATFORM} if active else set())
+
+    def test_those_that_were_given_before_there_was_a_record_of_it(self) -> None:
+        REMEMBERED.clear()
+        tables = Tables(_organisation(1))
+        _platform(PLATFORM)(tables.state)
+        _platform("role-platform-admin")(tables.state)
+        del tables.state[place("permissions", "PlatformRolesGiven", userId=USERS[0])]
+        for _ in range(2):
+            assert self.granted(tables) == {PLATFORM, "role-platform-admin"}
+        # The record begins with a change to one of them.
+        _platform("role-platform-admin", active=False)(tables.state)
+        for _ in range(2):
+            assert self.granted(tables) == {PLATFORM}
+            REMEMBERED.clear()
+
+    def test_one_that_is_written_between_the_waits_is_read_at_one_moment_with_the_rest(self) -> None:
+        """What it was given at the first look goes as the second one begins, with departures for everything."""
+        REMEMBERED.clear()
+        tables = Tables(_organisation(1))
+        self.granted(tables)
+        _platform(PLATFORM)(tables.state)
+        tables.between = [[_platform(PLATFORM, active=False)]]
+        assert self.granted(tables) == set()
+
+    def test_a_record_that_names_what_is_not_there_is_looked_for_once(self) -> None:
+        REMEMBERED.clear()
+        tables = Tables(_organisation(1))
+        _read(tables)
+        tables.state[place("permissions", "PlatformRolesGiven", userId=USERS[0])] = {"roleIds": {"role-never"}}
+        assert [_read(tables)[0] for _ in range(3)] == [2, 1, 1]
+
+
+def _platform(role: str, *, active: bool = True, version: int = 1) -> Change:
+    item = {"userId": USERS[0], "roleId": role, "scope": "PLATFORM", "active": active, "version": version}
+    return _platform_stored(USERS[0], role, item)
+
+
 # Of others, what a change to a role can touch
 
 
@@ -622,24 +698,33 @@ class TestHowMuchIsAsked:
         tables = Tables(_organisation(roles, team_roles=4 if roles == 5 else 100))
         _give(tables.state, 4, 3)
         assert _read(tables) == (1, 1, 6)  # departures; what the person has, and the first definitions
-        assert _read(tables) == (1, 3, 3)
+        assert _read(tables) == (1, 4, 2)  # by then that the person has no platform role is asked by a key, too
 
     def test_of_who_has_one_role_of_five_hundred(self) -> None:
         tables = Tables(_organisation(500))
         _give(tables.state, 499)
         assert _read(tables) == (2, 1 + 2, 6 + 1)  # a second wait asks again for what the person has, as far as it is
-        assert _read(tables) == (1, 2, 3)
+        assert _read(tables) == (1, 3, 2)
 
     def test_of_who_has_a_role_that_carries_a_set(self) -> None:
         tables = Tables(_organisation(500, sets=500))
         _give(tables.state, 499)
         assert _read(tables) == (3, 1 + 2 + 3, 6 + 1 + 1)
-        assert _read(tables) == (1, 3, 3)
+        assert _read(tables) == (1, 4, 2)
 
     def test_of_a_stranger_as_little_as_of_anybody(self) -> None:
         tables = Tables(_organisation(500, sets=500))
         assert _read(tables) == (1, 1, 6)
-        assert _read(tables) == (1, 1, 3)
+        assert _read(tables) == (1, 2, 2)
+
+    def test_of_who_has_a_platform_role(self) -> None:
+        tables = Tables(_organisation(5))
+        _platform(PLATFORM)(tables.state)
+        assert _read(tables) == (1, 1, 6)
+        assert _read(tables) == (1, 3, 2)
+        _platform("role-platform-admin")(tables.state)
+        assert _read(tables) == (2, 3 + 1, 2 + 1)  # one that it did not know of, so all are looked for
+        assert _read(tables) == (1, 4, 2)
 
     def test_a_role_that_is_gone_is_looked_for_once(self) -> None:
         tables = Tables(_organisation(500))

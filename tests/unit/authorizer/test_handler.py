@@ -210,6 +210,8 @@ def test_permission_sets_platform_roles_and_team_capabilities_count(scene):
     keys = item_key("PlatformRoleAssignment", userId=scene.user, roleId="role-security-officer")
     item = {"userId": scene.user, "roleId": "role-security-officer", "scope": "PLATFORM", "active": True}
     scene.database.put(permissions, {**keys, **item})
+    given = item_key("PlatformRolesGiven", userId=scene.user)
+    scene.database.put(permissions, {**given, "roleIds": {"role-security-officer"}})
     scene.database.put(
         teams,
         {

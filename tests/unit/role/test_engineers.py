@@ -45,6 +45,8 @@ class TestAssignRole:
         assert done["assignment"]["scope"] == "PLATFORM"
         parts = {"userId": user, "roleId": "role-platform-admin"}
         assert database.get(table, key("PlatformRoleAssignment", **parts)) == done["assignment"]
+        given = database.get(table, key("PlatformRolesGiven", userId=user))
+        assert (given["roleIds"], given["createdBy"], given["version"]) == ({"role-platform-admin"}, ENGINEER, 1)
         # Nothing of it lies where services write.
         assert query_all(database, table, partition("UserRoleAssignment", userId=user)) == []
 
@@ -59,10 +61,38 @@ class TestAssignRole:
         assert leave(database, table, user, None, "third", CHANGE)[1] == []
         access = read_access(database, Settings(region=REGION, tables={"permissions": table}), user)
         assert (access.grants, access.active) == ((), False)
+        given = database.get(table, key("PlatformRolesGiven", userId=user))
+        assert given["roleIds"] == {"role-platform-admin", "role-support-agent"}
         done = assign_role(database, table, user_id=user, role="SUPPORT_AGENT", change=CHANGE)
         assert (done["created"], done["assignment"]["version"]) == (True, 3)
         with pytest.raises(BadRequest, match="sub"):
             leave(database, table, "me@example.com", None, "fourth", CHANGE)
+
+    def test_decisions_that_saw_somebody_without_see_them_with_it(self, world: World, database: Database) -> None:
+        user, table = world.user(), world.table
+        settings = Settings(region=REGION, tables={"permissions": table})
+
+        def granted() -> set[str]:
+            return {one.role_id for one in read_access(database, settings, user).grants}
+
+        assert granted() == set()
+        world.assign(user, "PLATFORM_ADMIN")
+        assert granted() == {"role-platform-admin"}
+        world.assign(user, "SUPPORT_AGENT")
+        assert granted() == {"role-platform-admin", "role-support-agent"}
+        leave(database, table, user, None, "first", CHANGE)
+        assert granted() == set()
+        world.assign(user, "SUPPORT_AGENT")
+        assert granted() == {"role-support-agent"}
+
+    def test_ending_says_what_was_given_before_that_was_said(
+        self, world: World, database: Database, table: str
+    ) -> None:
+        user = world.platform("SUPPORT_AGENT")
+        given = key("PlatformRolesGiven", userId=user)
+        database.delete(table, given)
+        leave(database, table, user, None, "first", CHANGE)
+        assert database.get(table, given)["roleIds"] == {"role-support-agent"}
 
     def test_refusals(self, world: World, database: Database, table: str) -> None:
         org_id, user = world.organisation(), world.user()
