@@ -40,9 +40,12 @@ _SAYS = {
     _SET: _NAMES | {"#i": "setId", "#p": "permissions"},
     _TEAM_ROLE: _NAMES | {"#i": "teamRoleId", "#c": "capabilities"},
 }
+_PROJECTIONS = {entity: ",".join(names) for entity, names in _SAYS.items()}
 _GIVEN = ("organisationId", "teamId", "active", "expiresAt", "departures")
 _ASSIGNED = (*_GIVEN, "roleId", "scope", "assignedAt", "assignedBy", "dateCreated", "createdBy")
 _JOINED = (*_GIVEN, "teamRoleId")
+_COLUMNS = {columns: {f"#{name}": name for name in columns} for columns in (_ASSIGNED, _JOINED)}
+_COLUMNS_SHOWN = {columns: ",".join(names) for columns, names in _COLUMNS.items()}
 
 REMEMBERED = Remembered()
 """What people needed of whom this function was asked before."""
@@ -211,7 +214,7 @@ def _definitions_read(settings: Settings, entity: str, org_id: str, limit: int |
         partition(entity, orgId=org_id),
         _PREFIXES[entity],
         limit=limit,
-        projection=",".join(names),
+        projection=_PROJECTIONS[entity],
         names=names,
     )
 
@@ -288,7 +291,7 @@ class _Person:
         self.platform: tuple[Definition, ...] = ()
         self.missing = False
 
-    def _all(self, entity: str, prefix: str, columns: Iterable[str]) -> Query:
+    def _all(self, entity: str, prefix: str, columns: tuple[str, ...]) -> Query:
         settings = self._settings
         table = settings.teams_table if entity == "TeamMember" else settings.permissions_table
         return _what_counts(table, partition(entity, userId=self._user_id), prefix, columns)
@@ -332,10 +335,9 @@ class _Person:
         return _Person(self._settings, self._user_id, None, kinds)
 
 
-def _what_counts(table: str, place: str, prefix: str, columns: Iterable[str]) -> Query:
+def _what_counts(table: str, place: str, prefix: str, columns: tuple[str, ...]) -> Query:
     """Of a person's records only what decides: every decision about them reads those of all organisations."""
-    names = {f"#{name}": name for name in columns}
-    return Query(table, place, prefix, projection=",".join(names), names=names)
+    return Query(table, place, prefix, projection=_COLUMNS_SHOWN[columns], names=_COLUMNS[columns])
 
 
 def _complete(database: Database | _Hurried, calls: Sequence[Call], results: Sequence) -> list:

@@ -33,11 +33,14 @@ class Remembered:
         """Remember what a person needed in some organisations. everywhere: and nothing in any other"""
         with self._lock:
             known = self._people.pop(user_id, {})
-            self._size -= _size(known)
             found = dict(needed) if everywhere else {**known, **needed}
+            if known == found and known:
+                self._people[user_id] = known  # as mostly; in the place of the newest
+                return
+            self._size -= _size(known)
             if _size(found) > self._most_of_one:
                 return
-            # In the place of the newest: dictionaries keep the order in which keys come.
+            # Dictionaries keep the order in which keys come.
             self._people[user_id] = found
             self._size += _size(found)
             while self._size > self._most:

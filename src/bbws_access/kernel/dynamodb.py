@@ -41,6 +41,7 @@ _THROTTLES = frozenset(
 )
 _TRANSIENT = frozenset(("InternalServerError", "ServiceUnavailable", "TransactionInProgressException"))
 _ENCODER = json.JSONEncoder(separators=(",", ":"))  # made once: `json.dumps` with options makes one for each call
+_DECODER = json.JSONDecoder()
 _PASSING_REASONS = frozenset(("TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"))
 
 
@@ -358,12 +359,14 @@ class _Plan:
     def __init__(self, calls: list, *, apart: bool) -> None:
         """apart: each table's items in requests of their own"""
         self._calls = calls
-        self._others = [n for n, call in enumerate(calls) if not _is_single(call)]
+        self._others: list[int] = []
         places: dict[tuple[str, ...], list[int]] = {}
         for n, call in enumerate(calls):
             if _is_single(call):
                 # DynamoDB refuses a key that comes twice.
                 places.setdefault((call.table, *call.key.values()), []).append(n)
+            else:
+                self._others.append(n)
         tables: dict[str, list[list[int]]] = {}
         for (table, *_), positions in places.items():
             tables.setdefault(table, []).append(positions)
@@ -560,7 +563,7 @@ class Database:
                     continue
                 self._pool.keep(connection)
                 if status == 200:
-                    body = json.loads(answer)
+                    body = _DECODER.decode(answer.decode())
                     if isinstance(calls[n], (BatchGet, _Together)):
                         results[n] = calls[n]._result(body, results[n])
                         if left := calls[n]._left(body):

@@ -169,7 +169,7 @@ class Connection:
         return int(status), body
 
     def _more(self) -> None:
-        data = self._socket.recv(65536)
+        data = self._socket.recv(16384)
         if not data:
             raise ConnectionResetError("the connection was closed before the answer was complete")
         self._buffer += data

@@ -69,16 +69,20 @@ def _entity(entity: str) -> dict:
 
 
 @lru_cache(maxsize=256)
-def _placeholders(pattern: str) -> tuple[str, ...]:
-    return tuple(_PLACEHOLDER.findall(pattern))
+def _parts(pattern: str) -> tuple[tuple[tuple[str, str], ...], str]:
+    """Each placeholder's name behind the text that stands before it, and the text at the end."""
+    *pieces, end = _PLACEHOLDER.split(pattern)
+    return tuple(zip(pieces[::2], pieces[1::2], strict=True)), end
 
 
 def _fill(entity: str, pattern: str, parts: dict[str, str]) -> str:
-    for name in _placeholders(pattern):
+    filled = ""
+    placeholders, end = _parts(pattern)
+    for before, name in placeholders:
         value = parts.get(name)
         if not isinstance(value, str) or not value:
             raise InvalidKey(f"The key of {entity} needs a non-empty {name}")
         if "#" in value:
             raise InvalidKey(f"The {name} of {entity} may not contain '#'")
-    # All at once: a value with braces in it stays what it is.
-    return _PLACEHOLDER.sub(lambda match: parts[match[1]], pattern)
+        filled += before + value
+    return filled + end

@@ -78,7 +78,7 @@ class Signer:
         scope = f"{stamp[:8]}/{self._scope_end}"
         digest = hashlib.sha256(canonical.encode()).hexdigest()
         to_sign = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}"
-        signature = hmac.new(self._key(stamp[:8], credentials.secret_key), to_sign.encode(), "sha256").hexdigest()
+        signature = hmac.digest(self._key(stamp[:8], credentials.secret_key), to_sign.encode(), "sha256").hex()
         head = (
             f"POST {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: {self._content_type}\r\n"
             f"X-Amz-Date: {stamp}\r\nContent-Length: {len(body)}\r\n"
