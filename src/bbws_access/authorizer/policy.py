@@ -78,12 +78,16 @@ class _Way(NamedTuple):
 
 
 class _Organisation(NamedTuple):
-    """What a user holds in an organisation: routes as bits, the user's own by parameter, and those of each team."""
+    """What a user holds in an organisation: routes as bits, the user's own by parameter, and those of each team.
+
+    held: all routes of which something is held
+    """
 
     id: str
     bits: int
     own: tuple[tuple[str, int], ...]
     teams: list[tuple[int, str]]
+    held: int
 
     def least(self, prefix: str, patterns: int) -> int:
         """Bytes that a policy needs at least: each team is named in a pattern of its own, and so is the rest.
@@ -92,11 +96,6 @@ class _Organisation(NamedTuple):
         """
         places = len(self.teams) + (patterns or any(bits for _, bits in self.own))
         return places * (len(prefix) + len(self.id) + 3) + sum([len(team_id) for _, team_id in self.teams])
-
-    def held(self) -> int:
-        """All routes of which something is held."""
-        found = reduce(or_, [bits for bits, _ in self.teams], self.bits)
-        return reduce(or_, [bits for _, bits in self.own], found)
 
 
 class _Held(NamedTuple):
@@ -355,7 +354,7 @@ class RouteMap:
         """Bytes that a policy needs at least for each organisation."""
         anywhere = held.everywhere
         for one in held.organisations:
-            anywhere |= one.held()
+            anywhere |= one.held
         return {
             one.id: one.least(prefix, self._patterns_at_least(one.bits, anywhere & ~held.everywhere & ~one.bits))
             for one in held.organisations
@@ -438,10 +437,15 @@ class RouteMap:
             elif grant.scope == TEAM:
                 teams = team_bits.setdefault(grant.org_id, {})
                 teams[grant.team_id] = teams.get(grant.team_id, 0) | bits & self.in_team
-        for member in access.memberships:
-            bits = self._mask_of_capabilities(member.capabilities) & self.in_team
-            teams = team_bits.setdefault(member.org_id, {})
-            teams[member.team_id] = teams.get(member.team_id, 0) | bits
+        bits_of: dict[frozenset[str], int] = {}  # of thousands of memberships nearly all have one of a few team roles
+        for org_id, team_id, capabilities, _ in access.memberships:
+            bits = bits_of.get(capabilities)
+            if bits is None:
+                bits = bits_of[capabilities] = self._mask_of_capabilities(capabilities) & self.in_team
+            teams = team_bits.get(org_id)
+            if teams is None:
+                teams = team_bits[org_id] = {}
+            teams[team_id] = teams.get(team_id, 0) | bits
         if self._several:
             everywhere = self._add_several(access, everywhere, org_bits, team_bits)
         # An id with a wildcard would open what nobody granted, and one that equals a fixed segment of a path would
@@ -458,7 +462,9 @@ class RouteMap:
                 for team_id, team in team_bits.get(org_id, {}).items()
                 if team & rest and self._is_safe_team(team_id)
             ]
-            organisations.append(_Organisation(org_id, bits, own_here, teams))
+            held = reduce(or_, {team for team, _ in teams}, bits)
+            held = reduce(or_, [mask for _, mask in own_here], held)
+            organisations.append(_Organisation(org_id, bits, own_here, teams, held))
         outside = ~(everywhere | self.in_organisation)
         own_outside = tuple((p, mask & outside) for p, mask in own.items()) if access.active else ()
         return _Held(access.user_id, everywhere, own_outside, organisations)
@@ -995,9 +1001,9 @@ class RouteMap:
 
     def _lists(self, held: _Held, closed: set[str]) -> _Lists:
         """What is allowed and denied where these organisations are listed, and all others open."""
-        opened = [one for one in held.organisations if one.id not in closed and one.held()]
+        opened = [one for one in held.organisations if one.id not in closed and one.held]
         listed = [one for one in held.organisations if one.id in closed]
-        aside = [one for one in opened if one.held() & self._beside]
+        aside = [one for one in opened if one.held & self._beside]
         shape, names = self._shape(held, listed, opened, aside)
         owned = self._owned(shape)
         allow, deny = (
