@@ -154,7 +154,7 @@ class TestCreating:
         counter.start()
         assert many.statuses([many.row() for _ in range(100)]) == ["CREATED"] * 100
         # What the caller holds and what is offered, two batches of keys, and a transaction for each 48.
-        assert (counter.requests, counter.waits) == (9, 4)
+        assert (counter.requests, counter.waits) == (8, 4)
         assert counter.others == [("AdminGetUser", 100), ("SendMessageBatch", 10)]
         counter.start()
         assert many.statuses([many.row("not an address") for _ in range(100)]) == ["INVALID"] * 100
