@@ -6,7 +6,6 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ import pytest
 from bbws_access.cli.project import Project
 from bbws_access.verify import engine, jobs, slices
 from bbws_access.verify.dependencies import Graph, read_graph
+from bbws_access.verify.hcl import Block, read_blocks
+from bbws_access.verify.inputs import FOLDER as INPUTS
 from bbws_access.verify.provider import Providers
 from bbws_access.verify.report import COMPLETE, Step
 from bbws_access.verify.rules import Evidence
@@ -89,6 +90,14 @@ class Wanted:
     inputs: dict[str, Any]
     changes: Changes = ()
 
+    @property
+    def changes_of_stack(self) -> Changes:
+        return tuple(change for change in self.changes if change[0].startswith("stack/"))
+
+    @property
+    def changes_of_module(self) -> Changes:
+        return tuple(change for change in self.changes if change not in self.changes_of_stack)
+
 
 @dataclass
 class Found:
@@ -96,89 +105,116 @@ class Found:
     taggable: set[str]
 
 
-def plan_all(project: Project, root: Path, wanted: dict[str, Wanted]) -> dict[str, Found]:
-    """Many plans in one run of Terraform: slices with the same inputs are modules of one, with the same providers."""
+def plan_all(project: Project, providers: Providers, root: Path, wanted: dict[str, Wanted]) -> dict[str, Found]:
+    """Many plans in one run of Terraform, which plans the stack once for all that share its inputs and its code."""
     runner = Runner(project, 2)
-    found: dict[str, Found] = {}
+    found = {name: Found([], set()) for name in wanted}
+    names = list(wanted)
 
     def take(event: dict[str, Any]) -> None:
         if event.get("type") != "test_plan":
             return
-        plan, parts = event["test_plan"], {}
+        plan = event["test_plan"]
+        parts: dict[str, list[jobs.Planned]] = {name: [] for name in groups[event["@testrun"]]}
         for item in jobs.read_plan(plan):
-            name, _, address = item.address.removeprefix("module.").partition(".")
-            parts.setdefault(name, []).append(replace(item, address=address))
+            copied = COPY.match(item.address)
+            if copied:
+                parts[names[int(copied[1])]].append(replace(item, address=COPY.sub("module.", item.address)))
+                continue
+            for name in parts:
+                if wanted[name].module == slices.STACK:
+                    parts[name].append(item)
         for name, items in parts.items():
             mine = slices.is_made_by(project, wanted[name].module)
             resources = [item for item in items if mine(item.call)]
             found[name] = Found(resources, jobs._taggable(plan, {item.type for item in resources}))
         event["test_plan"] = {}
+        planned.append(event["@testrun"])
 
     def terraform(*arguments: str, **options: Any) -> None:
         outcome = runner.terraform(root, root, Deadline(600), *arguments, "-json", **options)
         assert outcome.diagnostics == []
         assert outcome.status == 0, outcome.text
 
-    groups: dict[str, list[str]] = {}
+    same: dict[str, list[str]] = {}
     for name, item in wanted.items():
-        # A change of the stack may be one of the providers' configuration.
-        changes = [change for change in item.changes if change[0].startswith("stack/")]
-        groups.setdefault(json.dumps([item.inputs, changes]), []).append(name)
-    _write(project, root, wanted, list(groups.values()))
+        same.setdefault(json.dumps([item.inputs, item.changes_of_stack]), []).append(name)
+    groups = {f"group-{number}": together for number, together in enumerate(same.values())}
+    planned: list[str] = []
+    _write(project, root, wanted, groups)
     terraform("init", "-backend=false", "-input=false")
-    # One long run with much in memory: collecting garbage would take a quarter of its time.
-    memory = min(6, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30 // 4)
-    environment = runner.environment | {"GOGC": "off", "GOMEMLIMIT": f"{max(memory, 1)}GiB"}
+    # One long run: it would take ever new memory, and the system as long to clear that as garbage to be collected.
+    environment = runner.environment | providers.settings(root) | {"GOGC": "400"}
     terraform("test", "-verbose", on_event=take, environment=environment)
+    assert planned == list(groups)
     for name, item in wanted.items():
-        if item.module == slices.STACK:
-            # It may make nothing itself.
-            found.setdefault(name, Found([], set()))
-    assert found.keys() == wanted.keys()
+        # The stack may make nothing itself.
+        assert found[name].resources or item.module == slices.STACK, name
     return found
 
 
-def _write(project: Project, root: Path, wanted: dict[str, Wanted], groups: list[list[str]]) -> None:
-    """A configuration with a run for each group, which plans the slices of the group as modules."""
-    sources: dict[tuple[str, Changes], str] = {}
-    runs = []
-    for number, names in enumerate(groups):
-        folder = root / f"group-{number}"
-        folder.mkdir(parents=True)
-        called = {}
+COPY = re.compile(r"module\.wanted-(\d+)-")
+"""How the address begins of what a copy of a call makes."""
+
+
+def _write(project: Project, root: Path, wanted: dict[str, Wanted], groups: dict[str, list[str]]) -> None:
+    """A configuration with a run for each group, which plans the stack of stand-ins, and beside it the real modules.
+
+    A real module is called as the stack calls it, with what the stand-ins put out: as in a slice of its own, of which
+    the stack and the inputs would take the most time. Nobody takes what it puts out but calls of the same module.
+    """
+    numbers = {name: number for number, name in enumerate(wanted)}
+    modules: dict[tuple[str, Changes], Path] = {}
+    for group, names in groups.items():
+        stack_changes = wanted[names[0]].changes_of_stack
         for name in names:
             item = wanted[name]
-            if (item.module, item.changes) not in sources:
-                with replaced(project, item.changes):
-                    stack = slices.make_slice(project, item.module, root / f"slice-{len(sources)}", {})
-                _take_providers(stack)
-                sources[item.module, item.changes] = f"../{stack.relative_to(root).as_posix()}"
-            providers = {"aws": "aws", "aws.failover": "aws.failover"}
-            called[name] = {"source": sources[item.module, item.changes], "providers": providers} | item.inputs
-        shutil.copy(stack / "providers.txt", folder / "providers.tf")
-        variables = {name: {"default": item.inputs[name]} for name in PROVIDERS_NEED}
-        (folder / "main.tf.json").write_text(json.dumps({"variable": variables, "module": called}), encoding="utf-8")
-        runs.append({f"group-{number}": {"command": "plan", "module": {"source": f"./{folder.name}"}}})
+            key = item.module, item.changes_of_module
+            if item.module != slices.STACK and key not in modules:
+                modules[key] = root / f"modules-{len(modules)}"
+                with replaced(project, key[1]):
+                    shutil.copytree(project.modules / item.module, modules[key] / item.module)
+        with replaced(project, stack_changes):
+            stack = slices.make_slice(project, slices.STACK, root / group, {})
+            calls = [
+                block
+                for path in sorted(project.stack.glob("*.tf"))
+                for block in read_blocks(path)
+                if block.kind == "module" and block.labels != (INPUTS,)
+            ]
+            sources = {call.name: call.source for call in slices.module_calls(project)}
+        copies = []
+        for name in names:
+            item = wanted[name]
+            own = {call for call, source in sources.items() if slices.top(source) == item.module}
+            prefix = f"wanted-{numbers[name]}-"
+            for block in calls:
+                if block.labels[0] in own:
+                    folder = modules[item.module, item.changes_of_module]
+                    source = os.path.relpath(folder / sources[block.labels[0]], stack)
+                    copies.append(_copied(block, prefix, own, source))
+        (stack / "wanted.tf").write_text("\n".join(copies), encoding="utf-8")
+    runs = [
+        {
+            group: {
+                "command": "plan",
+                "module": {"source": f"./{group}/terraform/stack"},
+                "variables": wanted[names[0]].inputs,
+            }
+        }
+        for group, names in groups.items()
+    ]
     (root / "tests").mkdir()
     (root / "tests" / "plans.tftest.json").write_text(json.dumps({"run": runs}), encoding="utf-8")
     (root / "main.tf").write_text(slices._VERSIONS, encoding="utf-8")
 
 
-PROVIDERS_NEED = ("region", "failover_region", "account_id", "env_name")
-PROVIDER = re.compile(r'^provider "aws" \{\n.*?^\}\n', re.MULTILINE | re.DOTALL)
-TAGS = re.compile(r"^  tags = \{\n.*?^  \}\n", re.MULTILINE | re.DOTALL)
-
-
-def _take_providers(stack: Path) -> None:
-    """Make a slice's stack a module that gets its providers, and keep their configuration beside it."""
-    versions, tags = ((stack / name).read_text(encoding="utf-8") for name in ("versions.tf", "names.tf"))
-    offline = "\n".join(slices._OFFLINE.splitlines()[1:])
-    taken = "\n".join(PROVIDER.findall(versions)).replace("[var.account_id]", f"null\n{offline}")
-    (stack / "providers.txt").write_text(f"locals {{\n{TAGS.findall(tags)[0]}}}\n\n{taken}", encoding="utf-8")
-    aliases = 'source  = "hashicorp/aws"\n      configuration_aliases = [aws.failover]'
-    versions = PROVIDER.sub("", versions).replace('source  = "hashicorp/aws"', aliases)
-    (stack / "versions.tf").write_text(versions, encoding="utf-8")
-    (stack / "offline_override.tf").unlink()
+def _copied(call: Block, prefix: str, own: set[str], source: str) -> str:
+    """A call of a module under another name; other calls of the same module are meant as copies, too."""
+    text = re.sub(r"\bmodule\.([\w-]+)", lambda at: f"module.{prefix * (at[1] in own)}{at[1]}", call.text)
+    text, moved = re.subn(r'^(\s*source\s*=\s*)"[^"]*"', rf'\g<1>"{source}"', text, flags=re.MULTILINE)
+    assert moved == 1, text
+    return f'module "{prefix}{call.labels[0]}" {{{text}}}\n'
 
 
 @dataclass
@@ -190,8 +226,16 @@ class Planned:
     dependencies: Graph
 
     def evidence(self, project: Project) -> Evidence:
-        values, facts = deepcopy(self.values), deepcopy(self.facts)
-        return Evidence(project, values, facts, " ".join(jobs.WORKERS), self.dependencies)
+        """Evidence of its own, whose lists and steps may be changed; the resources in them may not."""
+        facts = [
+            replace(
+                one,
+                steps=[replace(step) for step in one.steps],
+                planned={name: list(items) for name, items in one.planned.items()},
+            )
+            for one in self.facts
+        ]
+        return Evidence(project, dict(self.values), facts, " ".join(jobs.WORKERS), self.dependencies)
 
 
 @pytest.fixture(scope="session")
@@ -205,7 +249,7 @@ def planned(tmp_path_factory: pytest.TempPathFactory, providers: Providers) -> P
     wanted = {
         f"{module}-{name}": Wanted(module, inputs) for module in modules.values() for name, inputs in values.items()
     }
-    found = plan_all(project, root / "plans", wanted)
+    found = plan_all(project, providers, root / "plans", wanted)
     facts = []
     for worker, module in modules.items():
         plans = {name: found[f"{module}-{name}"] for name in values}

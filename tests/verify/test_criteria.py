@@ -310,14 +310,14 @@ def shared_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="module")
 def mutants(
-    planned: Plans, shared_project: Project, tmp_path_factory: pytest.TempPathFactory
+    planned: Plans, shared_project: Project, providers: Providers, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, list[Planned]]:
     """What each mutation's module makes then."""
     wanted = {
         name: Wanted(item.of, planned.values[item.planned or item.environment], item.changes)
         for name, item in MUTATIONS.items()
     }
-    found = plan_all(shared_project, tmp_path_factory.mktemp("mutants"), wanted)
+    found = plan_all(shared_project, providers, tmp_path_factory.mktemp("mutants"), wanted)
     return {name: plan.resources for name, plan in found.items()}
 
 

@@ -1,5 +1,6 @@
 """What is proven of the slices holds for the stack: their plans together are the plan of the whole."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from bbws_access.cli.project import Project
 from bbws_access.verify import jobs, slices
 from bbws_access.verify.provider import Providers
 from bbws_access.verify.runner import Deadline, Runner
+from tests.support.terraform import ROOT
 
 # Where the plans of the slices are made once for all.
 pytestmark = pytest.mark.xdist_group("verify-plans")
@@ -77,6 +79,37 @@ def test_the_slices_together_are_the_whole_stack(
         )
     ]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("module", [*(module for module, _ in jobs.WORKERS.values()), *jobs.SUPPORTING.values()])
+def test_a_slice_has_one_module_real_and_the_stack_as_it_is(module: str, tmp_path: Path) -> None:
+    """What a worker plans: its own module's files, stand-ins for all others, and the stack that calls them."""
+    project, root = Project(ROOT), tmp_path / "slice"
+    stack = slices.make_slice(project, module, root, {"dev": {"region": "here"}})
+    assert json.loads((stack / "tests" / "plans.tftest.json").read_text(encoding="utf-8")) == {
+        "run": [{"dev": {"command": "plan", "variables": {"region": "here"}}}]
+    }
+    for call in slices.module_calls(project):
+        made, real = root / "terraform" / "modules" / call.source, project.modules / call.source
+        if slices.top(call.source) == module:
+            assert code(made) == code(real)
+        else:
+            stand_in = slices.STAND_INS / f"{call.source.replace('/', '-')}.tf"
+            assert [path.name for path in made.glob("*.tf*")] == ["main.tf"]
+            assert (made / "main.tf").read_text(encoding="utf-8").endswith(stand_in.read_text(encoding="utf-8"))
+    kept = code(project.stack)
+    kept.pop("outputs.tf")
+    made = code(stack)
+    assert 'backend "local" {}' in made.pop("offline_override.tf")
+    assert made == kept
+    for path in project.contract.glob("*.json"):
+        assert (root / "contract" / path.name).read_bytes() == path.read_bytes()
+
+
+def code(folder: Path) -> dict[str, str]:
+    """What Terraform reads in a folder and below it, by its place there; native tests left out."""
+    paths = [path for path in sorted(folder.rglob("*.tf")) if not {".terraform", "tests"} & set(path.parts)]
+    return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in paths}
 
 
 def test_differences_are_seen() -> None:

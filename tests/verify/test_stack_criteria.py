@@ -20,6 +20,7 @@ from bbws_access.cli.project import Project
 from bbws_access.verify import engine, inventory, jobs, slices
 from bbws_access.verify.catalogue import RULES
 from bbws_access.verify.dependencies import needed_by
+from bbws_access.verify.provider import Providers
 from bbws_access.verify.report import Finding
 from bbws_access.verify.rules import Evidence, judge
 from tests.verify.conftest import ENVIRONMENTS, Wanted, copy_project, plan_all, replaced
@@ -418,11 +419,14 @@ WIRING = {
 }  # fmt: skip
 
 
-def test_defects_of_the_stacks_code_are_seen_each(planned: Plans, project: Project, tmp_path: Path) -> None:
+def test_defects_of_the_stacks_code_are_seen_each(
+    planned: Plans, project: Project, providers: Providers, tmp_path: Path
+) -> None:
     """All of them in one plan: each is found by its criterion, and what it changed by the inventory."""
     changes = tuple((f"stack/{file}", old, new) for file, old, new, _, _ in WIRING.values())
     modules = [module for module, _ in jobs.WORKERS.values()] + list(jobs.SUPPORTING.values())
-    found = plan_all(project, tmp_path, {module: Wanted(module, planned.values["prod"], changes) for module in modules})
+    wanted = {module: Wanted(module, planned.values["prod"], changes) for module in modules}
+    found = plan_all(project, providers, tmp_path, wanted)
     evidence = evidence_of(planned, project)
     for facts in evidence.facts:
         facts.planned["prod"] = found[facts.module].resources

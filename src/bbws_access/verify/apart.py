@@ -188,14 +188,20 @@ def _permissions(mine: list[Planned], arns: list[str]) -> Iterator[Meeting]:
         text = item.values.get(attribute) if attribute else None
         for statement in _allowing(text):
             for pattern in _reach(item, statement):
-                reached = next((arn for arn in arns if _matches(_same_place(pattern), arn)), None)
+                reached = _reached(pattern, arns)
                 if reached:
                     sid = statement.get("Sid") or "a statement"
                     yield Meeting(item, f"{item.address}: {sid} reaches {reached}", attribute, pattern)
         source = item.values.get("source_arn") if item.type == "aws_lambda_permission" else None
-        reached = next((arn for arn in arns if source and _matches(_same_place(source), arn)), None)
+        reached = _reached(source, arns) if source else None
         if reached:
             yield Meeting(item, f"{item.address} lets {reached} invoke", "source_arn", source)
+
+
+def _reached(pattern: str, arns: list[str]) -> str | None:
+    """The first of these that a pattern reaches, which may name another account or region."""
+    placed = _compiled(_same_place(pattern))
+    return next((arn for arn in arns if placed.fullmatch(arn)), None)
 
 
 def _allowing(text: object) -> Iterator[dict[str, Any]]:
@@ -217,10 +223,6 @@ def _reach(item: Planned, statement: dict[str, Any]) -> Iterator[str]:
     for value in _list(principals.get("AWS", [])) if isinstance(principals, dict) else []:
         if ":role/" in value or ":user/" in value:
             yield value
-
-
-def _matches(pattern: str, arn: str) -> bool:
-    return _compiled(pattern).fullmatch(arn) is not None
 
 
 @cache
