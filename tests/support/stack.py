@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ACCOUNT_ID = "111122223333"
 
 # The state stays in the folder, and the provider asks AWS for nothing.
-_OVERRIDE = f"""\
+OVERRIDE = f"""\
 terraform {{
   backend "local" {{}}
 }}
@@ -42,7 +42,7 @@ def plan_stack(workspace: Workspace, environment: str, *targets: str, **inputs: 
     """
     folder = workspace.root / "terraform" / "stack"
     values = {"account_id": ACCOUNT_ID, "artifacts_bucket": "artifacts", "packages": packages()} | inputs
-    (folder / "offline_override.tf").write_text(_OVERRIDE, encoding="utf-8")
+    (folder / "offline_override.tf").write_text(OVERRIDE, encoding="utf-8")
     (folder / "inputs.tfvars.json").write_text(json.dumps(values), encoding="utf-8")
     if not (folder / ".terraform").exists():
         workspace.terraform(folder, "init", "-input=false", "-no-color")
