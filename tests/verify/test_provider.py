@@ -58,10 +58,6 @@ run "in_africa" {
   }
 }
 
-run "in_europe_again" {
-  command = plan
-}
-
 run "refused" {
   command = plan
   variables {
@@ -70,7 +66,7 @@ run "refused" {
   expect_failures = [data.aws_region.current]
 }
 
-run "wrong" {
+run "in_europe_again_and_wrong" {
   command = plan
   assert {
     condition     = var.env_name == "prod"
@@ -129,16 +125,15 @@ def test_providers_at_work_change_no_answer(project: Project, kms: Path) -> None
     assert ends == {
         "in_europe": "pass",
         "in_africa": "pass",
-        "in_europe_again": "pass",
         "refused": "pass",
-        "wrong": "fail",
+        "in_europe_again_and_wrong": "fail",
     }
     tags = {
         name: [change["change"]["after"].get("tags_all") for change in changes]
         for name, (changes, _) in plans.items()
         if changes
     }
-    assert {"Home": "europe"} in tags["in_europe_again"]
+    assert {"Home": "europe"} in tags["in_europe_again_and_wrong"]
     assert {"Home": "europe"} not in tags["in_africa"], "what one run sets up is gone in the next"
 
 
@@ -187,7 +182,7 @@ output "places" {
 def test_each_configuration_of_each_run_has_a_provider_of_its_own(project: Project, tmp_path: Path) -> None:
     """Several runs at once, each with two regions: nobody is told of a region that somebody else set up."""
     runner = Runner(project, 4)
-    places = [("eu-west-1", "af-south-1"), ("us-east-1", "us-west-2"), ("eu-north-1", "eu-west-1")]
+    places = [("eu-west-1", "af-south-1"), ("us-east-1", "eu-west-1")]
     folders = []
     for here, there in places:
         folder = tmp_path / here
