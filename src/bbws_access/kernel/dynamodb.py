@@ -534,7 +534,9 @@ class Database:
             raise DatabaseError(str(error), "NoCredentials") from None
         failures: dict[int, DatabaseError] = {}
         sent: list[tuple[int, Connection]] = []
-        unsent = list(reversed(waiting))
+        # The first ones, single items gathered in one request, mostly take longest. They are sent last and waited for
+        # first: by then the other answers are there, and a process that need not sleep for them takes less CPU.
+        unsent = list(waiting)
         self.round_trips += -(-len(waiting) // _MOST_IN_FLIGHT)
         self.requests += len(waiting)
         try:
@@ -550,7 +552,7 @@ class Database:
                         failures[n] = DatabaseUnavailable(f"{operation}: {_describe(error)}", "ConnectionFailed")
                 if not sent:
                     break
-                n, connection = sent.pop(0)
+                n, connection = sent.pop(0 if unsent else -1)
                 try:
                     connection.settimeout(self._timeout(end))
                     status, answer = connection.read_answer()
