@@ -12,7 +12,7 @@ from bbws_access.kernel.contract import platform_roles
 from bbws_access.kernel.dynamodb import Database
 from bbws_access.kernel.errors import BadRequest, NotFound
 from bbws_access.kernel.ids import is_user_id, is_valid_id
-from bbws_access.kernel.records import Change, organisation_read, until_fresh
+from bbws_access.kernel.records import Change, commit, organisation_read, until_fresh
 from bbws_access.role import rules, store
 
 
@@ -50,6 +50,8 @@ def assign_role(
         if departures.count(organisation_id) != before:
             raise user_left(user_id)
         if stored is not None and departures.in_force(stored, change.now):
+            if organisation_id is None:
+                _say_given(database, table, stored, change)
             return {"created": False, "assignment": stored}
         record = rules.new_assignment(found, user_id, None, None, stored, change, departures=before)
         if email is not None and organisation_id is not None:
@@ -63,6 +65,13 @@ def assign_role(
         return {"created": True, "assignment": item}
 
     return until_fresh([], list, attempt)
+
+
+def _say_given(database: Database, table: str, assignment: dict, change: Change) -> None:
+    """Make a platform role known to decisions that was given by a release that did not."""
+    [given] = database.parallel([store.roles_given(table, assignment["userId"])])
+    if given is None or assignment["roleId"] not in given["roleIds"]:
+        commit(database, store.roles_given_steps(table, [assignment], change))
 
 
 def leave(

@@ -289,15 +289,25 @@ def put_platform_assignments(
     checks: steps of what else must hold
     With an engineer's credentials: no service may. Raises Stale where one is not as it was read.
     """
-    [user_id] = {item["userId"] for item, _ in items}
+    puts = [(put_over(table, item, replaced), Stale()) for item, replaced in items]
+    commit(database, [*puts, *roles_given_steps(table, [item for item, _ in items], change), *checks])
+
+
+def roles_given(table: str, user_id: str) -> Get:
+    """The record of the platform roles that a user was ever given, which says where decisions look."""
+    return Get(table, key("PlatformRolesGiven", userId=user_id))
+
+
+def roles_given_steps(table: str, assignments: Sequence[dict], change: Change) -> list[Step]:
+    """The step that makes it say so of a user's platform assignments."""
+    [user_id] = {assignment["userId"] for assignment in assignments}
     says = count(table, "PlatformRolesGiven", {"userId": user_id}, {}, change)
     given = says._replace(
         expression=f"{says.expression}, #roleIds :roleIds",
         names={**says.names, "#roleIds": "roleIds"},
-        values={**says.values, ":roleIds": {item["roleId"] for item, _ in items}},
+        values={**says.values, ":roleIds": {assignment["roleId"] for assignment in assignments}},
     )
-    puts = [(put_over(table, item, replaced), Stale()) for item, replaced in items]
-    commit(database, [*puts, (given, Stale()), *checks])
+    return [(given, Stale())]
 
 
 def end(database: Database, table: str, stored: list[dict], change: Change) -> None:

@@ -21,6 +21,7 @@ from bbws_access.kernel.dynamodb import (
     Throttled,
     TransactionCancelled,
 )
+from bbws_access.kernel.http import Connection, Pool
 from bbws_access.local_aws.certificate import ensure_certificate
 from tests.unit.kernel.loopback import Answer, Loopback, error, http
 
@@ -237,6 +238,32 @@ def test_parallel_requests_are_all_sent_before_the_first_answer():
         database = _database(server)
         assert _keys(database.parallel(_queries(5))) == [str(n) for n in range(5)]
         assert (database.round_trips, database.requests) == (1, 5)
+
+
+@pytest.mark.parametrize(("count", "more"), [(1, 0), (5, 0), (37, 0), (38, 1), (90, 53)])
+def test_the_first_are_sent_last_and_waited_for_first(monkeypatch: pytest.MonkeyPatch, count: int, more: int):
+    """They take longest, so nobody sleeps for the others; while more are to be sent, the oldest answer makes room."""
+    sent: list[str] = []
+    read: list[str] = []
+    asked: dict[Connection, str] = {}
+    send, answered = Pool.send, Connection.read_answer
+
+    def sending(pool: Pool, data: bytes, timeout: float) -> Connection:
+        connection = send(pool, data, timeout)
+        asked[connection] = _asked(data.partition(b"\r\n\r\n")[2])
+        sent.append(asked[connection])
+        return connection
+
+    def reading(connection: Connection) -> tuple[int, bytes]:
+        read.append(asked[connection])
+        return answered(connection)
+
+    monkeypatch.setattr(Pool, "send", sending)
+    monkeypatch.setattr(Connection, "read_answer", reading)
+    with Loopback(lambda number, head, body: _page(_asked(body))) as server:
+        assert _keys(_database(server).parallel(_queries(count))) == [str(n) for n in range(count)]
+    assert sent == [str(n) for n in reversed(range(count))]
+    assert read == [*sent[:more], *reversed(sent[more:])]
 
 
 def test_many_requests_share_few_connections():

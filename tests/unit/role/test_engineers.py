@@ -85,6 +85,23 @@ class TestAssignRole:
         world.assign(user, "SUPPORT_AGENT")
         assert granted() == {"role-support-agent"}
 
+    def test_giving_again_makes_known_what_an_earlier_release_gave(
+        self, world: World, database: Database, table: str
+    ) -> None:
+        """To a function that saw the person without it, and knows no key to look at."""
+        user, settings = world.user(), Settings(region=REGION, tables={"permissions": table})
+        assert not read_access(database, settings, user).grants
+        given = key("PlatformRolesGiven", userId=user)
+        world.assign(user, "SUPPORT_AGENT")
+        database.delete(table, given)
+        assert not read_access(database, settings, user).grants
+        for _ in range(2):
+            done = assign_role(database, table, user_id=user, role="SUPPORT_AGENT", change=CHANGE)
+            assert not done["created"]
+            assert read_access(database, settings, user).grants
+            stored = database.get(table, given)
+            assert (stored["roleIds"], stored["version"]) == ({"role-support-agent"}, 1)
+
     def test_ending_says_what_was_given_before_that_was_said(
         self, world: World, database: Database, table: str
     ) -> None:
