@@ -252,7 +252,7 @@ class LocalTarget(Target):
             self.aws.start()
         self._note(0)
         self.terraform.on_start = self._note
-        self.terraform.is_alive = self.aws.is_running
+        self.terraform.is_alive = self.aws.is_there
 
     def _note(self, pid: int) -> None:
         mark = {"pid": pid, "started": process_start(pid), "log": str(self.terraform.log("apply"))}

@@ -1,6 +1,7 @@
 """Finds Terraform and its provider, runs it, and turns what it says into steps and errors."""
 
 import contextlib
+import hashlib
 import json
 import os
 import platform
@@ -18,6 +19,7 @@ from typing import Any
 from bbws_access.cli.errors import InterruptedByUserError, ToolError
 from bbws_access.cli.processes import end_providers
 from bbws_access.cli.project import Project
+from bbws_access.local_aws.files import write_atomically
 
 LEAST_VERSION = (1, 11)
 REGISTRY = "registry.terraform.io"
@@ -40,6 +42,9 @@ class Binary:
 UNSAVED_STATE = "errored.tfstate"
 # Collecting garbage takes a third of the processor's time of Terraform's short runs, which are never short of room.
 UNCOLLECTED = {"GOGC": "off", "GOMEMLIMIT": "1GiB"}
+# Variables of Terraform's that change nothing about what `init` makes.
+_PASSING = ("TF_DATA_DIR", "TF_IN_AUTOMATION", "TF_LOG", "TF_LOG_PATH")
+_CONFIGURATION = (".tf", ".tf.json", ".hcl", ".tftest.json")
 
 
 def find_terraform() -> Binary:
@@ -359,7 +364,15 @@ class Terraform:
         return self.folder / "plan"
 
     def init(self, backend: Mapping[str, str], say: Say) -> None:
-        """Prepare the data folder for a backend. Nothing is downloaded when the provider is there."""
+        """Prepare the data folder for a backend. Nothing is downloaded when the provider is there.
+
+        A folder that was prepared for just this stays as it is: Terraform would read the whole provider, of six hundred
+        megabytes, to find the checksum that every plan compares anyway.
+        """
+        wanted = self._wanted(backend)
+        if self._prepared_for() == [wanted, self._made()]:
+            return
+        self._prepared.unlink(missing_ok=True)
         say("preparing")
         arguments = [f"-backend-config={name}={value}" for name, value in backend.items()]
         report, status, log = self._run(
@@ -367,6 +380,42 @@ class Terraform:
         )
         if status:
             raise TerraformError("init", report, log, status)
+        write_atomically(self._prepared, json.dumps([wanted, self._made()]).encode())
+
+    @property
+    def _prepared(self) -> Path:
+        """What the data folder was prepared for, and what `init` made in it."""
+        return self.folder / "prepared.json"
+
+    def _prepared_for(self) -> object:
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads(self._prepared.read_bytes())
+        return None
+
+    def _wanted(self, backend: Mapping[str, str]) -> str:
+        """Changes when anything does that `init` reads: every configuration file, the lock, the backend, Terraform."""
+        variables = {name: text for name, text in self.environment.items() if name.startswith("TF_")}
+        for name in _PASSING:
+            variables.pop(name, None)
+        said = [dict(backend), self.binary.path, self.binary.version, variables]
+        digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+        files = [path for path in self.project.stack.parent.rglob("*") if path.name.endswith(_CONFIGURATION)]
+        for path in [*sorted(files), Path(variables.get("TF_CLI_CONFIG_FILE", os.devnull))]:
+            if path.is_file():
+                content = path.read_bytes()
+                digest.update(f"{path}\0{len(content)}\0".encode())
+                digest.update(content)
+        return digest.hexdigest()
+
+    def _made(self) -> list[list[object]]:
+        """Every file in the data folder, with what changes when it does; the provider is a link into a mirror."""
+        found: list[list[object]] = []
+        data = self.folder / "data"
+        for folder, _, names in os.walk(data, followlinks=True):
+            for name in names:
+                path = Path(folder) / name
+                found.append([str(path.relative_to(data)), *(_stamp(path) or ())])
+        return sorted(found, key=str)
 
     def plan(
         self,
@@ -477,6 +526,9 @@ class Terraform:
                         process.send_signal(signal.SIGINT)
         if process.returncode < 0:
             end_providers(process.pid)
+        if process.returncode not in (0, 2):
+            # Whatever it was: the next run prepares the folder again.
+            self._prepared.unlink(missing_ok=True)
         if watch.gone:
             raise TerraformError(
                 what, report, log, process.returncode, "The local AWS ended while Terraform was at work."
@@ -490,7 +542,7 @@ class Terraform:
 
 
 class _Watch:
-    """Asks once a second whether the place that Terraform works on is there; one slow answer means nothing."""
+    """Asks once a second whether the place that Terraform works on is there; once gone, it stays gone."""
 
     PATIENCE = 5
 
@@ -501,7 +553,7 @@ class _Watch:
         self.gone = False
 
     def is_gone(self) -> bool:
-        if time.monotonic() >= self._next:
+        if not self.gone and time.monotonic() >= self._next:
             self._missed = 0 if self._is_alive() else self._missed + 1
             self._next = time.monotonic() + 1
             self.gone = self._missed >= self.PATIENCE

@@ -157,6 +157,10 @@ class LocalAws:
         """Whether our process is there and answers."""
         return self._own_process() is not None and self._answers(2.0)
 
+    def is_there(self) -> bool:
+        """Whether our process is there, also while the machine is too busy for it to answer."""
+        return self._own_process() is not None
+
     def health(self) -> dict[str, Any]:
         """What the emulator says of itself: services, version, whether IAM is enforced."""
         process = self._own_process()

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import urllib.request
@@ -195,9 +196,19 @@ def test_an_apply_that_came_to_its_end_unseen_stays(target: LocalTarget) -> None
     assert tables(target) == ["made"]
 
 
+def test_terraform_goes_on_while_the_local_aws_is_too_busy_to_answer(shared: LocalTarget) -> None:
+    pid = json.loads((shared.folder / "process.json").read_text())["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert shared.aws.is_there()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def test_any_apply_makes_up_look_again(target: LocalTarget) -> None:
     target.write("applied.json", {"fingerprint": "x"})
     target.before_apply()
+    assert target.terraform.is_alive == target.aws.is_there
     assert target.read("applied.json") == {}
 
 

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -237,6 +238,94 @@ def test_a_plan_tells_what_it_would_do_and_apply_does_it(project: Project) -> No
     assert read_log(terraform.log("apply"), project).finished
 
 
+def change(project: Project, terraform: Terraform, what: str) -> None:
+    """Change one thing that a prepared folder depends on."""
+    if what == "a module's file":
+        (project.modules / "inner" / "main.tf").write_text('output "text" { value = "b" }\n')
+    elif what == "a new file":
+        (project.stack / "more.tf").write_text('output "more" { value = "b" }\n')
+    elif what == "a file that is gone":
+        (project.stack / "second.tf").unlink()
+    elif what == "the lock":
+        (project.stack / ".terraform.lock.hcl").write_text("# changed\n")
+    elif what == "Terraform":
+        terraform.binary = replace(terraform.binary, version="1.99.0")
+    elif what == "where the provider comes from":
+        terraform.environment["TF_CLI_CONFIG_FILE"] = str(project.root / "cli.tfrc")
+        (project.root / "cli.tfrc").write_text("disable_checkpoint = true\n")
+    elif what == "the modules' list":
+        (terraform.folder / "data" / "modules" / "modules.json").unlink()
+    elif what == "the modules' list, written by somebody":
+        (terraform.folder / "data" / "modules" / "modules.json").write_text('{"Modules": []}')
+    elif what == "the whole folder":
+        shutil.rmtree(terraform.folder / "data")
+    elif what == "what was noted":
+        (terraform.folder / "prepared.json").write_text("{")
+    else:
+        raise AssertionError(what)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "a module's file",
+        "a new file",
+        "a file that is gone",
+        "the lock",
+        "Terraform",
+        "where the provider comes from",
+        "the modules' list",
+        "the modules' list, written by somebody",
+        "the whole folder",
+        "what was noted",
+    ],
+)
+def test_a_folder_is_prepared_again_when_anything_changed(project: Project, what: str) -> None:
+    (project.modules / "inner").mkdir(parents=True)
+    (project.modules / "inner" / "main.tf").write_text('output "text" { value = "a" }\n')
+    (project.stack / "second.tf").write_text('output "text" { value = module.inner.text }\n')
+    terraform, files = runner(project, PAIR + 'module "inner" { source = "../modules/inner" }\n')
+    said: list[str] = []
+    terraform.init({}, said.append)
+    assert terraform.plan(files, lambda text: None).changes
+    terraform.init({}, said.append)
+    assert said == [], "neither at once nor after a plan is there anything to prepare"
+    change(project, terraform, what)
+    terraform.init({}, said.append)
+    assert said
+    assert terraform.plan(files, lambda text: None).changes
+    said.clear()
+    terraform.init({}, said.append)
+    assert said == []
+
+
+def test_another_backend_is_prepared(project: Project) -> None:
+    backend = 'terraform {\n  backend "local" {}\n}\n'
+    terraform, files = runner(project, PAIR + backend)
+    for name in ("one.tfstate", "other.tfstate"):
+        terraform.init({"path": str(project.root / name)}, lambda text: None)
+        terraform.apply(terraform.plan(files, lambda text: None), lambda text: None)
+        assert (project.root / name).exists()
+
+
+def test_a_run_that_failed_is_prepared_for_again(project: Project) -> None:
+    """Whatever made it fail: what is wrong with the folder may be more than is looked at."""
+    terraform, files = runner(project, PAIR, 'text = "bad"\n')
+    with pytest.raises(TerraformError, match="plan failed"):
+        terraform.plan(files, lambda text: None)
+    said: list[str] = []
+    terraform.init({}, said.append)
+    assert said
+
+
+def test_what_could_not_be_prepared_is_not_noted(project: Project) -> None:
+    terraform, _ = runner(project, PAIR)
+    (project.stack / "main.tf").write_text('module "gone" {\n  source = "../modules/gone"\n}\n')
+    for _ in range(2):
+        with pytest.raises(TerraformError, match="init failed"):
+            terraform.init({}, lambda text: None)
+
+
 def test_errors_carry_file_and_line(project: Project) -> None:
     terraform, files = runner(project, PAIR, 'text = "bad"\n')
     with pytest.raises(TerraformError) as caught:
@@ -327,6 +416,18 @@ def test_terraform_is_ended_when_what_it_works_on_is_gone(project: Project) -> N
     with pytest.raises(TerraformError, match="The local AWS ended while Terraform was at work") as caught:
         terraform.apply(planned, lambda text: None)
     assert caught.value.status == -signal.SIGKILL
+
+
+def test_what_was_seen_gone_is_not_there_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Terraform takes a moment to die: what is said of it then must not depend on what is started meanwhile."""
+    now = iter(range(100))
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(now))
+    answers = iter([False] * 3 + [True] + [False] * module._Watch.PATIENCE + [True])
+    watch = module._Watch(lambda: next(answers))
+    seen = [watch.is_gone() for _ in range(40) if not watch.gone]
+    assert seen.count(True) == 1
+    assert list(answers) == [True], "three times away and back again is not gone"
+    assert watch.is_gone()
 
 
 def test_a_state_that_could_not_be_saved_is_kept_apart(project: Project) -> None:
