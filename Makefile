@@ -38,8 +38,9 @@ down: $(READY) ## Stop the local AWS; ARGUMENTS=--destroy takes everything down 
 verify: $(SCANNERS)/.ready ## Prove every module for DEV, SIT and PROD (ARGUMENTS=--fresh asks no cache)
 	@$(TOOL) verify $(ARGUMENTS)
 
+# Each worker loads all tests: compiled, they take a third of the time, whatever the environment says of writing bytecode.
 test: lint $(SCANNERS)/.ready $(GENERATOR)/.ready ## Run every check and test (WORKERS=4)
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(ARGUMENTS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(ARGUMENTS)
 
 lint: $(READY) ## Check the style of Python and Terraform
 	@$(BIN)/ruff check --quiet src tests benchmarks

@@ -1,7 +1,10 @@
 """Fixtures that every test may use, and the record of what the tests have the local AWS asked."""
 
+import contextlib
+import importlib
 import os
 import shutil
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -26,6 +29,17 @@ def pytest_configure(config: pytest.Config) -> None:
         if not _runs(int(folder.name)):
             shutil.rmtree(folder)
     os.environ[recorder.VARIABLE] = str(RECORDS / str(os.getpid()))
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Have each worker compile a share of the tests, before all of them load all of them."""
+    worker = getattr(session.config, "workerinput", None)
+    if worker is None or session.config.args != session.config.getini("testpaths") or sys.dont_write_bytecode:
+        return
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    for file in files[int(worker["workerid"].removeprefix("gw")) :: worker["workercount"]]:
+        with contextlib.suppress(Exception, pytest.fail.Exception):  # told when it is collected
+            importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
 
 
 def _runs(pid: int) -> bool:
