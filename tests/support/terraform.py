@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -104,7 +104,9 @@ class Workspace:
 
     def _served(self, folder: Path, command: str) -> Environment:
         """The environment in which Terraform finds a provider at work, which `init` is not to find."""
-        return self.environment if command in ("init", "fmt") else self.environment | _providers().settings(folder)
+        return (
+            self.environment if command in ("init", "get", "fmt") else self.environment | _providers().settings(folder)
+        )
 
     def terraform_lines(self, folder: Path, *arguments: str, environment: Environment | None = None) -> list[str]:
         """What Terraform prints in a folder of the workspace, also where it fails, line by line."""
@@ -114,11 +116,34 @@ class Workspace:
 
     def initialised(self, folder: Path) -> Path:
         """The workspace's folder, with provider and child modules installed (once for all processes)."""
-        lock = folder.relative_to(self.root).as_posix().replace("/", "-")
-        with locked(self.root / f"{lock}.lock"):
+        with self._locked(folder):
             if not (folder / ".terraform").exists():
-                self.terraform(folder, "init", "-backend=false", "-input=false", "-no-color")
+                if folder.name == inputs.FOLDER or (folder / ".terraform.lock.hcl").exists():
+                    self._init(folder)
+                else:
+                    self._link(folder)
         return folder
+
+    def _init(self, folder: Path) -> None:
+        self.terraform(folder, "init", "-backend=false", "-input=false", "-no-color")
+
+    def _link(self, folder: Path) -> None:
+        """As `init` leaves it, which reads all of the provider to know its hash: that is done in one folder for all.
+
+        All want the same versions: `test_versions_are_stated`.
+        """
+        first = self.root / "provider"
+        first.mkdir(exist_ok=True)
+        with self._locked(first):
+            if not (first / ".terraform").exists():
+                shutil.copy(MODULES / "kms" / "versions.tf", first)
+                self._init(first)
+        shutil.copytree(first / ".terraform" / "providers", folder / ".terraform" / "providers", symlinks=True)
+        shutil.copy(first / ".terraform.lock.hcl", folder)
+        self.terraform(folder, "get", "-no-color")
+
+    def _locked(self, folder: Path) -> AbstractContextManager[None]:
+        return locked(self.root / f"{folder.relative_to(self.root).as_posix().replace('/', '-')}.lock")
 
     def schemas(self, folder: Path) -> dict[str, Any]:
         """What each of the AWS provider's resource types takes; read once for all processes, as it takes long.

@@ -19,6 +19,7 @@ from tests.support.terraform import (
     blocks,
     conditions,
     configuration_folders,
+    input_folders,
     locked,
     module_folders,
     module_name,
@@ -66,8 +67,9 @@ def test_files_are_formatted(folder: Path, workspace: Workspace) -> None:
     assert not unformatted.split(), "run `terraform fmt -recursive`"
 
 
-@every_configuration
+@pytest.mark.parametrize("folder", [STACK, *input_folders()], ids=module_name)
 def test_configuration_is_valid(folder: Path, workspace: Workspace) -> None:
+    """The modules are valid, and without warnings, where their native tests pass: each of them plans something."""
     copy = workspace.initialised(workspace.copy_of(folder))
     printed = workspace.terraform(copy, "validate", "-no-color")
     assert "Warning" not in printed, printed
