@@ -18,6 +18,7 @@ module "inputs" {
   lambda_concurrency_limit           = var.lambda_concurrency_limit
   deletion_protection                = var.deletion_protection
   multi_factor_authentication        = var.multi_factor_authentication
+  user_pool_tier                     = var.user_pool_tier
   cors_allowed_origins               = var.cors_allowed_origins
   audit_object_lock                  = var.audit_object_lock
   backup_plan_enabled                = var.backup_plan_enabled

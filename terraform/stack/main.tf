@@ -453,6 +453,7 @@ module "authorizer" {
           CLIENT_IDS   = join(",", values(module.cognito.client_ids))
           APIS         = join(",", concat(["${module.api_gateway.rest_api_id}=access"], [for id, name in var.additional_apis : "${id}=${name}"]))
         },
+        { for use in [module.cognito.token_use] : "TOKEN_USE" => use if use != "access" },
         { for issuers in compact([join(",", sort(tolist(var.token_issuers)))]) : "ISSUERS" => issuers },
       )
     }
@@ -584,6 +585,8 @@ module "cognito" {
   existing_user_pool_id           = var.existing_user_pool_id
   pre_token_generation_lambda_arn = var.existing_user_pool_id == null ? module.token_claims.alias_arns["token-claims"] : null
   mfa                             = var.multi_factor_authentication
+  tier                            = var.user_pool_tier
+  password_policy                 = var.user_pool_tier == "LITE" ? { password_history_size = 0 } : {}
   deletion_protection_enabled     = var.deletion_protection
   app_clients                     = { main = {} }
 

@@ -83,3 +83,8 @@ output "failover_region" {
   description = "Region of the replicas; null where nothing is replicated."
   value       = var.cross_region_replication ? var.failover_region : null
 }
+
+output "token_use" {
+  description = "Which of the user pool's tokens the API takes: access or id."
+  value       = module.cognito.token_use
+}

@@ -112,6 +112,13 @@ variable "multi_factor_authentication" {
   nullable    = false
 }
 
+variable "user_pool_tier" {
+  description = "Feature plan of the user pool: LITE, ESSENTIALS or PLUS. LITE costs a third for each active person. With it the API takes id tokens and no access tokens, for Cognito writes into the latter with the others only, and former passwords are not remembered. Of an existing pool, its plan."
+  type        = string
+  default     = "ESSENTIALS"
+  nullable    = false
+}
+
 variable "cors_allowed_origins" {
   description = "Web origins that may call the API from a browser, such as https://admin.example.com; \"*\" for any outside PROD; empty for none."
   type        = list(string)

@@ -189,6 +189,59 @@ def test_deletion_protection(pool: Pool, unique: Callable[[str], str]) -> None:
     cognito.delete_user_pool(UserPoolId=other)
 
 
+def test_a_lite_pool_writes_into_id_tokens_alone(aws: Aws, unique: Callable[[str], str]) -> None:
+    cognito, name = aws.client("cognito-idp"), unique("lite")
+    code = """
+def handler(event, context):
+    assert event["version"] == "1" and event["response"] == {"claimsOverrideDetails": None}, event
+    claims = {"organisations": "org-1,org-2"}
+    # The answer of another version is not read.
+    event["response"] = {
+        "claimsOverrideDetails": {"claimsToAddOrOverride": claims},
+        "claimsAndScopeOverrideDetails": {
+            kind: {"claimsToAddOrOverride": {"email": "eve@example.org"}}
+            for kind in ("accessTokenGeneration", "idTokenGeneration")
+        },
+    }
+    return event
+"""
+    trigger = aws.function(name, code)
+    settings: dict[str, Any] = {
+        "UserPoolTier": "LITE",
+        "UsernameAttributes": ["email"],
+        "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": True},
+        "Schema": [{"Name": "organisation_id", "AttributeDataType": "String", "Mutable": True}],
+    }
+
+    def writes_into(version: str) -> dict[str, Any]:
+        return {"PreTokenGenerationConfig": {"LambdaArn": trigger, "LambdaVersion": version}}
+
+    for version in ("V2_0", "V3_0"):
+        with pytest.raises(ClientError, match=r"FeatureUnavailableInTier.*Access Token Customization"):
+            cognito.create_user_pool(PoolName=name, LambdaConfig=writes_into(version), **settings)
+    made = cognito.create_user_pool(PoolName=name, LambdaConfig=writes_into("V1_0"), **settings)["UserPool"]["Id"]
+    with pytest.raises(ClientError, match="FeatureUnavailableInTier"):
+        cognito.update_user_pool(UserPoolId=made, LambdaConfig=writes_into("V2_0"))
+    client = cognito.create_user_pool_client(
+        UserPoolId=made, ClientName="main", ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+    )["UserPoolClient"]["ClientId"]
+    lite = Pool(aws, made, client, trigger)
+    permit(lite)
+    lite.user("lia@example.org")
+    tokens = lite.sign_in("lia@example.org")
+    found = claims(lite, tokens["IdToken"])
+    assert (found["token_use"], found["aud"], found["organisations"]) == ("id", client, "org-1,org-2")
+    assert (found["custom:organisation_id"], found["email"]) == ("org-1", "lia@example.org")
+    assert found["email_verified"] is True
+    assert not {"organisations", "custom:organisation_id", "email", "aud"} & claims(lite, tokens["AccessToken"]).keys()
+
+
+def test_no_pool_becomes_lite_that_writes_into_access_tokens(pool: Pool) -> None:
+    """A plan changes once what it lacks is switched off, in the same request at the latest."""
+    with pytest.raises(ClientError, match=r"TierChangeNotAllowed.*Access Token Customization"):
+        pool.aws.client("cognito-idp").update_user_pool(UserPoolId=pool.id, UserPoolTier="LITE")
+
+
 @pytest.fixture(scope="module")
 def people(aws: Aws) -> str:
     """A pool that does not look at the case of names, as ours; its id."""

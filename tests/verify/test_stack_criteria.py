@@ -379,6 +379,8 @@ WIRING = {
         "watched", "lag of"),
     "no second factor": (
         "main.tf", "= var.multi_factor_authentication", '= "OPTIONAL"', "environment-table", "second factor"),
+    "tokens without an organisation": (
+        "main.tf", 'use if use != "access"', '"id"', "sign-in", "takes id tokens"),
     "no web ACL": ("main.tf", "= module.inputs.web_acl\n", "= null\n", "environment-table", "web ACL"),
     "always debugging": (
         "main.tf", "LOG_LEVEL    = var.log_level", 'LOG_LEVEL    = "DEBUG"', "environment-table", "LOG_LEVEL"),

@@ -60,6 +60,7 @@ class Authorizer:
         verifier = Verifier(
             issuers={issuer: KeySet(_keys_of(issuer, settings.endpoint), log) for issuer in _issuers(settings)},
             client_ids=settings.client_ids,
+            kind=settings.accepted_tokens,
         )
         return cls(settings, Database(settings.region, settings.endpoint), verifier, log, load_apis(settings.apis))
 

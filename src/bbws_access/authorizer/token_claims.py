@@ -1,4 +1,7 @@
-"""Cognito's pre-token-generation trigger, event version V2_0: what the access token says about organisations.
+"""Cognito's pre-token-generation trigger: what the token that the API takes says about organisations.
+
+With event version V2_0 that is the access token; a pool of the plan LITE has V1_0, which writes into id tokens only.
+Those have the person's own attributes already, so only the hint is added.
 
 `custom:organisation_id` is copied from the user, and `email` where Cognito says that it is verified: services take the
 claim for who somebody is, in mails too. `organisations` is a hint: ids of organisations in which
@@ -41,8 +44,14 @@ class TokenClaims:
         return cls(settings, database, Logger(settings.service, settings.environment, settings.log_level))
 
     def add(self, event: dict) -> dict:
-        """The event with the claims of the access token added to its response."""
+        """The event with the claims of the token added to its response."""
         attributes = (event.get("request") or {}).get("userAttributes") or {}
+        if event.get("version") == "1":
+            hint = self._hint(attributes.get("sub"))
+            if hint:
+                claims = {"organisations": ",".join(hint)}
+                event.setdefault("response", {})["claimsOverrideDetails"] = {"claimsToAddOrOverride": claims}
+            return event
         copied = ["custom:organisation_id", *(["email"] if attributes.get("email_verified") == "true" else [])]
         claims = {name: attributes[name] for name in copied if attributes.get(name)}
         hint = self._hint(attributes.get("sub"))

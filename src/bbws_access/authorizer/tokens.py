@@ -33,6 +33,7 @@ _SMALLEST_KEY_BITS = 2048
 _CLOCK_SKEW = 5  # seconds that Cognito's clock may be ahead of ours
 _MOST_HINTS = 10
 _BEARER = re.compile(r"(?i:bearer) +([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)\Z")
+_ID = "id"  # token_use of a token that tells the client who signed in
 _PADDING = PKCS1v15()
 _HASH = SHA256()
 
@@ -176,7 +177,10 @@ def parse_key_set(body: bytes) -> dict[str, RSAPublicKey]:
 
 
 class Verifier:
-    """Accepts access tokens of one pool that were made for one of the given app clients.
+    """Accepts tokens of one kind and of one pool that were made for one of the given app clients.
+
+    kind: access, or id for a pool that cannot write into access tokens. Never both: a token of the other kind says
+    another thing, and whoever got hold of it must not get in with it.
 
     issuers: the names that the pool gives itself, each with the keys behind it. A pool can be switched to another name
     while it is in use, and tokens with the old one are still good then. Other names are refused unread. The pool need
@@ -188,10 +192,12 @@ class Verifier:
         *,
         issuers: Mapping[str, KeySet],
         client_ids: tuple[str, ...],
+        kind: str = "access",
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._issuers = dict(issuers)
         self._client_ids = frozenset(client_ids)
+        self._kind = kind
         self._clock = clock
 
     def verify(self, authorization: object) -> Identity:
@@ -244,9 +250,9 @@ class Verifier:
 
     def _check_claims(self, claims: dict) -> None:
         now = self._clock()
-        if claims.get("token_use") != "access":
+        if claims.get("token_use") != self._kind:
             raise TokenRefused(Failure.WRONG_USE)
-        client_id = claims.get("client_id")
+        client_id = claims.get("client_id" if self._kind == "access" else "aud")
         if not isinstance(client_id, str) or client_id not in self._client_ids:
             raise TokenRefused(Failure.WRONG_CLIENT)
         expires, issued, starts = claims.get("exp"), claims.get("iat"), claims.get("nbf", 0)
@@ -273,6 +279,10 @@ def _split(authorization: object) -> tuple[str, str, str]:
 
 def _identity(claims: dict) -> Identity:
     email, org_id, hint = claims.get("email"), claims.get("custom:organisation_id"), claims.get("organisations")
+    # An access token has an address only where the trigger saw that it is verified; an id token has any, and says so.
+    verified = claims.get("email_verified")
+    if claims["token_use"] == _ID and verified is not True and verified != "true":
+        email = None
     hinted = hint.split(",")[:_MOST_HINTS] if isinstance(hint, str) else ()
     return Identity(
         claims["sub"],

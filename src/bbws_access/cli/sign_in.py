@@ -16,7 +16,7 @@ AUTHENTICATORS = "authenticators.json"
 
 
 def sign_in(target: Target, outputs: Mapping[str, Any], email: str, password: str) -> str:
-    """The access token of a user, by SRP; asks for a code or a new password when the pool wants one."""
+    """The token of a user that the API takes, by SRP; asks for a code or a new password when the pool wants one."""
     email = check_email(email)
     cognito = target.client("cognito-idp")
     client_id = outputs["client_id"]
@@ -39,7 +39,8 @@ def sign_in(target: Target, outputs: Mapping[str, Any], email: str, password: st
             raise ToolError(f"{email} cannot sign in: wrong e-mail address or password.") from error
         except SrpError as error:
             raise ToolError(str(error)) from error
-    return answer["AuthenticationResult"]["AccessToken"]
+    kind = "IdToken" if outputs.get("token_use") == "id" else "AccessToken"
+    return answer["AuthenticationResult"][kind]
 
 
 def sign_in_as(target: Target, outputs: Mapping[str, Any], email: str, password: str | None = None) -> str:

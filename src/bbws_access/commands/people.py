@@ -152,7 +152,7 @@ def token(
     place: DataPlace,
     values: Values,
 ) -> None:
-    """Sign in and write the access token, and nothing else, to standard output."""
+    """Sign in and write the token that the API takes, and nothing else, to standard output."""
     from bbws_access.cli.sign_in import sign_in_as
 
     target, outputs = data_target(place, values)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 _TABLES = ("permissions", "teams", "invitations", "audit")
+_TOKENS = ("access", "id")
 _ISSUER = re.compile(r"https://[a-z0-9.-]+/[A-Za-z0-9_-]+\Z")
 _LEVELS = {"DEBUG": "DEBUG", "INFO": "INFO", "WARN": "WARN", "WARNING": "WARN", "ERROR": "ERROR"}
 
@@ -29,6 +30,7 @@ class Settings(NamedTuple):
     user_pool_id: the Cognito pool (authorizer and invitation)
     issuers: how tokens name the pool; empty: both ways of Cognito (authorizer only)
     client_ids: the app clients of the pool whose tokens are accepted (authorizer only)
+    accepted_tokens: which of the pool's tokens are accepted, access or id (authorizer only)
     apis: names of the APIs that ask the authorizer, by their ids in API Gateway (authorizer only)
     reserved_ids: words of the paths of other services' APIs, which nothing may be called
     mail_queue_url: the queue of the mails to send (this and what follows: invitation only)
@@ -49,6 +51,7 @@ class Settings(NamedTuple):
     user_pool_id: str | None = None
     issuers: tuple[str, ...] = ()
     client_ids: tuple[str, ...] = ()
+    accepted_tokens: str = "access"
     apis: Mapping[str, str] = {}
     reserved_ids: tuple[str, ...] = ()
     mail_queue_url: str | None = None
@@ -79,6 +82,7 @@ class Settings(NamedTuple):
             user_pool_id=env.get("USER_POOL_ID") or None,
             issuers=_issuers(env.get("ISSUERS", "")),
             client_ids=_split(env.get("CLIENT_IDS", "")),
+            accepted_tokens=_token_use(env.get("TOKEN_USE", "access")),
             apis=_pairs("APIS", env.get("APIS", "")),
             reserved_ids=_split(env.get("RESERVED_IDS", "")),
             mail_queue_url=env.get("MAIL_QUEUE_URL") or None,
@@ -133,6 +137,12 @@ def _required(env: dict[str, str], name: str) -> str:
 
 def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _token_use(text: str) -> str:
+    if text not in _TOKENS:
+        raise SettingsError(f"TOKEN_USE is {text!r}. Use one of {', '.join(_TOKENS)}.")
+    return text
 
 
 def _issuers(text: str) -> tuple[str, ...]:

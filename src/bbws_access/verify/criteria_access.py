@@ -388,6 +388,7 @@ def _sign_in(evidence: Evidence, environment: str, look: Look) -> None:
         if not good:
             look.findings.append(evidence.finding(f"{item.address} {message}", item, attribute))
 
+    taken: set[str] = set()
     for item in evidence.planned(environment, "aws_cognito_user_pool"):
         values = item.values
         policy = (values.get("password_policy") or [{}])[0]
@@ -416,6 +417,15 @@ def _sign_in(evidence: Evidence, environment: str, look: Look) -> None:
         trigger = (values.get("lambda_config") or [{}])[0].get("pre_token_generation_config") or [{}]
         expect(item, "lambda_config", f"{evidence.prefix(environment)}-lambda-token-claims:" in str(trigger[0]),
                "writes no organisation into tokens")  # fmt: skip
+        tier, version = values.get("user_pool_tier") or "ESSENTIALS", trigger[0].get("lambda_version")
+        expect(item, "lambda_config", version == ("V1_0" if tier == "LITE" else "V2_0"),
+               f"has the plan {tier} and a trigger of version {version}")  # fmt: skip
+        taken.add("id" if version == "V1_0" else "access")
+    for item in evidence.planned(environment, "aws_lambda_function"):
+        if taken and item.values.get("function_name") == f"{evidence.prefix(environment)}-lambda-authorizer":
+            variables = (item.values.get("environment") or [{}])[0].get("variables") or {}
+            use = variables.get("TOKEN_USE", "access")
+            expect(item, "environment", {use} == taken, f"takes {use} tokens, which carry no organisation")
     for item in evidence.planned(environment, "aws_cognito_user_pool_client"):
         values = item.values
         flows = set(values.get("explicit_auth_flows") or [])

@@ -101,7 +101,7 @@ resource "aws_cognito_user_pool" "this" {
   lambda_config {
     pre_token_generation_config {
       lambda_arn     = var.pre_token_generation_lambda_arn
-      lambda_version = "V2_0"
+      lambda_version = var.tier == "LITE" ? "V1_0" : "V2_0"
     }
   }
 

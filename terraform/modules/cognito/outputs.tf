@@ -32,3 +32,8 @@ output "authorizer" {
   description = "Definition of the Lambda authorizer as the API document carries it: name, type, uri, credentials_arn, identity_source, identity_validation_expression, result_ttl_seconds. Known at plan time."
   value       = local.authorizer
 }
+
+output "token_use" {
+  description = "Which of the pool's tokens carry a person's organisation, so which the API takes: access, or id with the tier LITE."
+  value       = var.tier == "LITE" ? "id" : "access"
+}

@@ -58,7 +58,7 @@ variable "existing_user_pool_id" {
 }
 
 variable "tier" {
-  description = "Feature plan of the pool: ESSENTIALS or PLUS. LITE cannot run the trigger that writes into access tokens."
+  description = "Feature plan of the pool: LITE, ESSENTIALS or PLUS. LITE writes nothing into access tokens, so the API must take id tokens then (output token_use), and it remembers no former passwords."
   type        = string
   default     = "ESSENTIALS"
   nullable    = false
@@ -72,7 +72,7 @@ variable "threat_protection" {
 }
 
 variable "pre_token_generation_lambda_arn" {
-  description = "ARN of the function (with its alias) that writes the organisation into access tokens, called with trigger event V2_0. Required for a pool made here; must be null for an existing pool, whose owner sets it."
+  description = "ARN of the function (with its alias) that writes the organisation into access tokens, called with trigger event V2_0; with the tier LITE into id tokens, with V1_0. Required for a pool made here; must be null for an existing pool, whose owner sets it."
   type        = string
   default     = null
 }

@@ -165,6 +165,18 @@ variable "multi_factor_authentication" {
   }
 }
 
+variable "user_pool_tier" {
+  description = "Feature plan of the user pool: LITE, ESSENTIALS or PLUS. LITE costs a third for each active person. With it the API takes id tokens and no access tokens, for Cognito writes into the latter with the others only, and former passwords are not remembered. Of an existing pool, its plan."
+  type        = string
+  default     = "ESSENTIALS"
+  nullable    = false
+
+  validation {
+    condition     = contains(["LITE", "ESSENTIALS", "PLUS"], var.user_pool_tier)
+    error_message = "user_pool_tier must be LITE, ESSENTIALS or PLUS."
+  }
+}
+
 variable "cors_allowed_origins" {
   description = "Web origins that may call the API from a browser, such as https://admin.example.com; \"*\" for any outside PROD; empty for none."
   type        = list(string)

@@ -57,7 +57,10 @@ def cognito(local_aws) -> list[SignedIn]:
 
 @pytest.fixture
 def verifier(local_aws, cognito) -> Verifier:
-    first = cognito[0]
+    return _verifier(local_aws, cognito[0])
+
+
+def _verifier(local_aws, first: SignedIn, **settings: str) -> Verifier:
     log = Logger("authorizer", "test", stream=io.StringIO())
     return Verifier(
         issuers={
@@ -66,6 +69,7 @@ def verifier(local_aws, cognito) -> Verifier:
             )
         },
         client_ids=(first.client_id,),
+        **settings,
     )
 
 
@@ -86,3 +90,16 @@ def test_other_tokens_of_cognito_do_not(verifier, cognito, choose, failure):
     with pytest.raises(TokenRefused) as caught:
         verifier.verify(f"Bearer {choose(cognito)}")
     assert caught.value.failure is failure
+
+
+def test_an_id_token_does_where_it_is_the_one_that_is_taken(local_aws, cognito):
+    verifier = _verifier(local_aws, cognito[0], kind="id")
+    assert verifier.verify(f"Bearer {cognito[0].id_token}").user_id == cognito[0].sub
+    for other, failure in (
+        (cognito[0].access_token, Failure.WRONG_USE),
+        (cognito[1].id_token, Failure.WRONG_CLIENT),
+        (cognito[2].id_token, Failure.WRONG_POOL),
+    ):
+        with pytest.raises(TokenRefused) as caught:
+            verifier.verify(f"Bearer {other}")
+        assert caught.value.failure is failure

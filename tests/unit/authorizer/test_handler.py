@@ -22,7 +22,7 @@ from bbws_access.kernel.logs import Logger
 from bbws_access.kernel.settings import Settings, SettingsError
 from tests.support.tables import REGION
 from tests.unit.authorizer.iam_evaluator import is_allowed
-from tests.unit.authorizer.tokens_support import CLIENT, ISSUER, POOL, claims, key_set, token
+from tests.unit.authorizer.tokens_support import CLIENT, ISSUER, ME, POOL, claims, key_set, token
 from tests.unit.kernel.loopback import Loopback, error, http
 
 PREFIX = "arn:aws:execute-api:eu-west-1:000000000000:abcdefghij/v1/"
@@ -324,6 +324,24 @@ def test_the_handler_from_the_environment(environment, capsys):
         tables = [json.loads(body)["TableName"] for _, body in server.requests[1:]]
         assert sorted(tables) == ["permissions"] * 5 + ["teams"] * 2
     assert json.loads(capsys.readouterr().out)["reason"] == "UNKNOWN_USER"
+
+
+def test_a_pool_that_writes_into_id_tokens_alone(environment):
+    """Their holder is let in, or refused by what is held, and whoever comes with an access token is not."""
+    other = dict(claims(token_use="id", aud=CLIENT, email_verified=True))
+    del other["client_id"]
+    with _serve(http(200, {"Items": [], "Count": 0}), http(200, key_set("one"))) as server:
+        environment.setenv("AWS_ENDPOINT_URL", server.url)
+        environment.setenv("TOKEN_USE", "id")
+        answer = module.handler({**_event(), "authorizationToken": f"Bearer {token(other)}"}, None)
+        assert (answer["principalId"], answer["context"]["email"]) == (ME, "me@example.org")
+        with pytest.raises(Unauthorized):
+            module.handler(_event(), None)
+        environment.setattr(module, "_authorizer", None)
+        environment.delenv("TOKEN_USE")
+        assert module.handler(_event(), None)["principalId"] == ME
+        with pytest.raises(Unauthorized):
+            module.handler({**_event(), "authorizationToken": f"Bearer {token(other)}"}, None)
 
 
 @pytest.mark.parametrize(

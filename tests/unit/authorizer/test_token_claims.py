@@ -148,3 +148,15 @@ def test_the_handler_from_the_environment(monkeypatch):
         event = module.handler(_event(str(uuid.uuid4())), None)
         assert _claims(event) == {"email": "me@example.org"}
         assert len(server.requests) == 1  # it may not read the teams table here
+
+
+def test_a_pool_without_access_tokens_of_its_own_hints_in_id_tokens(trigger, database, tables):
+    """With version 1 only id tokens can be written into, and they have the person's attributes already."""
+    user, org = str(uuid.uuid4()), new_id("organisation")
+    event = _event(user, **{"custom:organisation_id": org})
+    event |= {"version": "1", "response": {"claimsOverrideDetails": None}}
+    assert trigger.add(json.loads(json.dumps(event)))["response"] == {"claimsOverrideDetails": None}
+    _assign(database, tables, user, org)
+    assert trigger.add(event)["response"] == {
+        "claimsOverrideDetails": {"claimsToAddOrOverride": {"organisations": org}}
+    }

@@ -66,6 +66,29 @@ def test_a_good_token(pool):
     assert pool.server.requests[0][0].startswith("GET /pool/.well-known/jwks.json HTTP/1.1\r\n")
 
 
+def test_id_tokens_where_the_pool_has_no_others_to_write_into(pool):
+    """One kind or the other: neither opens anything where the other is wanted."""
+    ids = Verifier(issuers={ISSUER: pool.keys}, client_ids=(CLIENT,), kind="id")
+    good = dict(claims(token_use="id", aud=CLIENT, email_verified=True))
+    del good["client_id"]
+    assert ids.verify(f"Bearer {token(good)}") == (ME, "me@example.org", ORG, (ORG,))
+    for verified in (False, None, "false", "yes", 1, [True]):
+        assert ids.verify(f"Bearer {token({**good, 'email_verified': verified})}").email == "", verified
+    for wrong, failure in (
+        (claims(), Failure.WRONG_USE),
+        (claims(aud=CLIENT), Failure.WRONG_USE),
+        ({**good, "aud": "another"}, Failure.WRONG_CLIENT),
+        ({**good, "aud": [CLIENT]}, Failure.WRONG_CLIENT),
+        ({**good, "aud": None, "client_id": CLIENT}, Failure.WRONG_CLIENT),
+        ({**good, "exp": 1}, Failure.EXPIRED),
+    ):
+        with pytest.raises(TokenRefused) as caught:
+            ids.verify(f"Bearer {token(wrong)}")
+        assert caught.value.failure is failure, wrong
+    assert pool.failure(f"Bearer {token(good)}") is Failure.WRONG_USE
+    assert pool.failure(f"Bearer {token({**good, 'client_id': CLIENT})}") is Failure.WRONG_USE
+
+
 def test_claims_that_only_hint_never_refuse(pool):
     hints = ",".join(["*", "org-1", "a/b", *(f"org-{n}" for n in range(20))])
     changes = {"organisations": hints, "custom:organisation_id": "org-*", "email": None}

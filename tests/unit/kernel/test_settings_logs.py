@@ -144,3 +144,11 @@ def test_a_fault_has_its_stack():
 def test_standard_output_is_the_default(capsys):
     Logger("role", "dev").info("hello")
     assert json.loads(capsys.readouterr().out)["message"] == "hello"
+
+
+def test_the_tokens_that_are_accepted():
+    assert Settings.from_environment(GOOD).accepted_tokens == "access"
+    assert Settings.from_environment({**GOOD, "TOKEN_USE": "id"}).accepted_tokens == "id"
+    for wrong in ("", "ID", "any", "access,id"):
+        with pytest.raises(SettingsError, match="Use one of access, id"):
+            Settings.from_environment({**GOOD, "TOKEN_USE": wrong})

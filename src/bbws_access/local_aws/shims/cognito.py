@@ -7,9 +7,12 @@
 | a pool whose users are made by administrators takes no sign-up | it does | `test_no_sign_up_...` |
 | of several calls at once, one makes the account of an address | two may | `test_one_of_many_makes_an_account` |
 | sign-in fails when the pre-token trigger fails or may not be invoked | tokens are given out | `test_..._trigger_...` |
+| a trigger of version V1_0 writes into id tokens alone | the answer of V2_0 is expected | `test_a_lite_pool_...` |
+| a pool of the plan LITE has no trigger that writes into access tokens | it has | `test_a_lite_pool_...` |
 """
 
 import threading
+from contextvars import ContextVar
 from typing import Any
 
 from ministack.core.responses import get_account_id
@@ -20,6 +23,8 @@ from bbws_access.local_aws.shims.permissions import function_permits
 Response = tuple[int, dict[str, Any], bytes]
 
 _SERVICE = "cognito-idp.amazonaws.com"
+# Whether the trigger that is asked just now is one of version V1_0.
+_first_version: ContextVar[bool] = ContextVar("first_version", default=False)
 
 
 class _TriggerError(Exception):
@@ -35,6 +40,8 @@ def install() -> None:
     handle_request, run_trigger = cognito.handle_request, cognito._apply_pretoken_trigger
     sign_up, update_attributes = cognito._sign_up, cognito._update_user_attributes
     delete_pool, create_user = cognito._delete_user_pool, cognito._admin_create_user
+    extract = cognito._extract_trigger_response
+    create_pool, update_pool = cognito._create_user_pool, cognito._update_user_pool
     creating = threading.Lock()
 
     async def handle(*arguments: Any, **settings: Any) -> Response:
@@ -45,9 +52,11 @@ def install() -> None:
 
     def trigger(pool_id: str, *arguments: Any, **settings: Any) -> dict[str, Any]:
         configuration = (cognito._user_pools.get(pool_id) or {}).get("LambdaConfig") or {}
-        function = (configuration.get("PreTokenGenerationConfig") or {}).get("LambdaArn") or configuration.get(
-            "PreTokenGeneration"
-        )
+        versioned = configuration.get("PreTokenGenerationConfig") or {}
+        function = versioned.get("LambdaArn") or configuration.get("PreTokenGeneration")
+        first = versioned.get("LambdaVersion") == "V1_0"
+        if first and settings.get("token_type") != "id":
+            return settings["claims"]
         if function:
             region = pool_id.partition("_")[0]
             source = f"arn:aws:cognito-idp:{region}:{get_account_id()}:userpool/{pool_id}"
@@ -56,10 +65,28 @@ def install() -> None:
                     "UnexpectedLambdaException",
                     "PreTokenGeneration invocation failed due to error AccessDeniedException.",
                 )
+        asked = _first_version.set(first)
         try:
             return run_trigger(pool_id, *arguments, **settings)
         except RuntimeError as error:
             raise _TriggerError("UserLambdaValidationException", "PreTokenGeneration failed with an error.") from error
+        finally:
+            _first_version.reset(asked)
+
+    def extracted(payload: Any) -> dict[str, Any] | None:
+        found = extract(payload)
+        if found and _first_version.get():
+            return {"claimsAndScopeOverrideDetails": {"idTokenGeneration": found.get("claimsOverrideDetails")}}
+        return found
+
+    def checked_create_pool(data: dict[str, Any]) -> Response:
+        return _without_access_tokens(data, data.get("UserPoolTier")) or create_pool(data)
+
+    def checked_update_pool(data: dict[str, Any]) -> Response:
+        pool = cognito._user_pools.get(data.get("UserPoolId")) or {}
+        tier = data.get("UserPoolTier", pool.get("UserPoolTier"))
+        changes = tier != pool.get("UserPoolTier")
+        return _without_access_tokens({**pool, **data}, tier, changes=changes) or update_pool(data)
 
     def create_alone(data: dict[str, Any]) -> Response:
         with creating:
@@ -89,10 +116,25 @@ def install() -> None:
 
     cognito.handle_request = handle
     cognito._apply_pretoken_trigger = trigger
+    cognito._extract_trigger_response = extracted
+    cognito._create_user_pool = checked_create_pool
+    cognito._update_user_pool = checked_update_pool
     cognito._sign_up = checked_sign_up
     cognito._update_user_attributes = checked_update
     cognito._admin_create_user = create_alone
     cognito._delete_user_pool = checked_delete
+
+
+def _without_access_tokens(data: dict[str, Any], tier: str | None, *, changes: bool = False) -> Response | None:
+    """The refusal of a trigger for access tokens in the plan LITE."""
+    trigger = (data.get("LambdaConfig") or {}).get("PreTokenGenerationConfig") or {}
+    if tier != "LITE" or trigger.get("LambdaVersion", "V1_0") == "V1_0":
+        return None
+    return cognito.error_response_json(
+        "TierChangeNotAllowedException" if changes else "FeatureUnavailableInTierException",
+        "The following features need to be disabled for the LITE pricing tier configured: Access Token Customization",
+        400,
+    )
 
 
 def _client(client_id: str | None) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:

@@ -24,3 +24,7 @@ output "authorizer" {
     result_ttl_seconds             = try(var.authorizer.result_ttl_seconds, 300)
   }
 }
+
+output "token_use" {
+  value = var.tier == "LITE" ? "id" : "access"
+}

@@ -77,14 +77,14 @@ variable "existing_user_pool_id" {
 }
 
 variable "tier" {
-  description = "Feature plan of the pool: ESSENTIALS or PLUS. LITE cannot run the trigger that writes into access tokens."
+  description = "Feature plan of the pool: LITE, ESSENTIALS or PLUS. LITE writes nothing into access tokens, so the API must take id tokens then (output token_use), and it remembers no former passwords."
   type        = string
   default     = "ESSENTIALS"
   nullable    = false
 
   validation {
-    condition     = contains(["ESSENTIALS", "PLUS"], var.tier)
-    error_message = "tier must be ESSENTIALS or PLUS: a pre-token trigger of version V2_0 does not run on LITE."
+    condition     = contains(["LITE", "ESSENTIALS", "PLUS"], var.tier)
+    error_message = "tier must be LITE, ESSENTIALS or PLUS."
   }
 }
 
@@ -106,7 +106,7 @@ variable "threat_protection" {
 }
 
 variable "pre_token_generation_lambda_arn" {
-  description = "ARN of the function (with its alias) that writes the organisation into access tokens, called with trigger event V2_0. Required for a pool made here; must be null for an existing pool, whose owner sets it."
+  description = "ARN of the function (with its alias) that writes the organisation into access tokens, called with trigger event V2_0; with the tier LITE into id tokens, with V1_0. Required for a pool made here; must be null for an existing pool, whose owner sets it."
   type        = string
   default     = null
 
@@ -130,6 +130,11 @@ variable "password_policy" {
   })
   default  = {}
   nullable = false
+
+  validation {
+    condition     = var.password_policy.password_history_size == 0 || var.tier != "LITE"
+    error_message = "password_policy.password_history_size must be 0 with tier = \"LITE\", which remembers no former passwords."
+  }
 
   validation {
     condition     = var.password_policy.minimum_length >= 12 && var.password_policy.minimum_length <= 99 && floor(var.password_policy.minimum_length) == var.password_policy.minimum_length

@@ -104,7 +104,7 @@ run "dev" {
 
   assert {
     condition = (
-      aws_cognito_user_pool.this[0].lambda_config[0].pre_token_generation_config[0].lambda_version == "V2_0"
+      aws_cognito_user_pool.this[0].lambda_config[0].pre_token_generation_config[0].lambda_version == "V2_0" && output.token_use == "access"
       && aws_cognito_user_pool.this[0].lambda_config[0].pre_token_generation_config[0].lambda_arn == var.pre_token_generation_lambda_arn
     )
     error_message = "The trigger must be of the version that can write into access tokens."
@@ -253,6 +253,29 @@ run "prod" {
   assert {
     condition     = startswith(output.authorizer.uri, "arn:aws:apigateway:af-south-1:lambda:path/")
     error_message = "The authorizer must be called in the region of its API."
+  }
+}
+
+run "lite" {
+  command = plan
+
+  variables {
+    tier            = "LITE"
+    password_policy = { password_history_size = 0 }
+  }
+
+  assert {
+    condition = (
+      aws_cognito_user_pool.this[0].user_pool_tier == "LITE"
+      && aws_cognito_user_pool.this[0].lambda_config[0].pre_token_generation_config[0].lambda_version == "V1_0"
+      && aws_cognito_user_pool.this[0].password_policy[0].password_history_size == 0
+    )
+    error_message = "LITE runs the trigger that writes into id tokens, and remembers no former passwords."
+  }
+
+  assert {
+    condition     = output.token_use == "id"
+    error_message = "Whoever checks tokens must hear that it is id tokens that carry the organisation."
   }
 }
 

@@ -147,6 +147,16 @@ run "rejects_part_of_an_execution" {
   expect_failures = [var.lambda_concurrency_limit]
 }
 
+run "rejects_user_pool_tier" {
+  command = plan
+
+  variables {
+    user_pool_tier = "FREE"
+  }
+
+  expect_failures = [var.user_pool_tier]
+}
+
 run "rejects_multi_factor_authentication" {
   command = plan
 

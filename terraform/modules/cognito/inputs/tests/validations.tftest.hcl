@@ -42,24 +42,33 @@ run "rejects_client_name" {
   expect_failures = [var.threat_protection, var.password_policy, var.email, var.app_clients, var.authorizer, var.pre_token_generation_lambda_arn]
 }
 
-run "rejects_short_access_token" {
+run "rejects_former_passwords_with_lite" {
   command = plan
   variables {
     tier            = "LITE"
-    password_policy = { password_history_size = 25 }
-    app_clients     = { main = { access_token_minutes = 4 } }
-    authorizer      = { function_arn = "arn:aws:lambda:eu-west-1:111122223333:function:authorizer:live", invocation_role_arn = "arn:aws:iam::111122223333:role/authorizer-invocation", result_ttl_seconds = 3601 }
+    password_policy = { password_history_size = 1 }
   }
-  expect_failures = [var.tier, var.password_policy, var.app_clients, var.authorizer]
+  expect_failures = [var.password_policy]
+}
+
+run "rejects_short_access_token" {
+  command = plan
+  variables {
+    tier        = "FREE"
+    app_clients = { main = { access_token_minutes = 4 } }
+    authorizer  = { function_arn = "arn:aws:lambda:eu-west-1:111122223333:function:authorizer:live", invocation_role_arn = "arn:aws:iam::111122223333:role/authorizer-invocation", result_ttl_seconds = 3601 }
+  }
+  expect_failures = [var.tier, var.app_clients, var.authorizer]
 }
 
 run "rejects_long_id_token" {
   command = plan
   variables {
-    app_clients = { main = { id_token_minutes = 1441, refresh_token_minutes = 2000 } }
-    authorizer  = { function_arn = "arn:aws:lambda:eu-west-1:111122223333:function:authorizer:live", invocation_role_arn = "arn:aws:iam::111122223333:role/authorizer-invocation", header = "Authorization,Cookie" }
+    password_policy = { password_history_size = 25 }
+    app_clients     = { main = { id_token_minutes = 1441, refresh_token_minutes = 2000 } }
+    authorizer      = { function_arn = "arn:aws:lambda:eu-west-1:111122223333:function:authorizer:live", invocation_role_arn = "arn:aws:iam::111122223333:role/authorizer-invocation", header = "Authorization,Cookie" }
   }
-  expect_failures = [var.app_clients, var.authorizer]
+  expect_failures = [var.password_policy, var.app_clients, var.authorizer]
 }
 
 run "rejects_short_refresh_token" {
