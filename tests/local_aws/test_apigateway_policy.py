@@ -5,6 +5,7 @@ The provider puts back what its state holds, over a policy that only the importe
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from bbws_access.local_aws import LocalAws
 from tests.local_aws.conftest import ACCOUNT, REGION, Aws, function_uri
-from tests.local_aws.test_terraform import APPLY, Terraform
+from tests.local_aws.test_terraform import APPLY, Terraform, served
 from tests.support.terraform import MODULES, ROOT, terraform_environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("local-aws-terraform")]
@@ -69,8 +70,10 @@ def policy_of(aws: Aws, api_id: str) -> Any:
 
 
 @pytest.fixture
-def terraform(local_aws: LocalAws, tmp_path: Path) -> Terraform:
-    return Terraform(tmp_path, terraform_environment(ROOT) | local_aws.environment())
+def terraform(local_aws: LocalAws, tmp_path: Path) -> Iterator[Terraform]:
+    environment = terraform_environment(ROOT) | local_aws.environment()
+    with served(environment) as providers:
+        yield Terraform(tmp_path, environment, providers)
 
 
 def test_the_deployed_policy_is_the_one_that_was_asked_for_last(terraform: Terraform, aws: Aws) -> None:

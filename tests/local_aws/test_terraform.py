@@ -1,8 +1,10 @@
 """Terraform on the local AWS: applied, planned again without a change, destroyed without a rest."""
 
+import contextlib
 import json
 import shutil
 import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from bbws_access.local_aws import LocalAws
+from bbws_access.verify.provider import Providers
 from tests.local_aws.conftest import REGION, Aws
 from tests.local_aws.test_apigateway_import import document
 from tests.support.terraform import ROOT, terraform_environment
@@ -34,16 +37,29 @@ def handler(event, context):
 """
 
 
+@contextlib.contextmanager
+def served(environment: dict[str, str]) -> Iterator[Providers]:
+    """Providers at work for a local AWS. They trust it by what all programs in Go trust on Linux: the setting of AWS's
+    own that Terraform uses works for the first configuration of a provider only.
+    """
+    trusting = dict(environment)
+    trusting["SSL_CERT_FILE"] = trusting.pop("AWS_CA_BUNDLE")
+    with Providers(trusting) as providers:
+        yield providers
+
+
 @dataclass
 class Terraform:
     folder: Path
     environment: dict[str, str]
+    providers: Providers
 
     def run(self, *arguments: str, allowed: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[str]:
+        at_work = self.providers.settings(self.folder) if sys.platform == "linux" and arguments[0] != "init" else {}
         result = subprocess.run(
             ["terraform", *arguments],
             cwd=self.folder,
-            env=self.environment,
+            env=self.environment | at_work,
             capture_output=True,
             text=True,
             check=False,
@@ -65,7 +81,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
 
 
 @pytest.fixture(scope="module")
-def terraform(emulator: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Terraform:
+def terraform(emulator: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terraform]:
     folder = tmp_path_factory.mktemp("terraform")
     shutil.copy(FIXTURE, folder)
     with zipfile.ZipFile(folder / "function.zip", "w") as package:
@@ -79,10 +95,11 @@ def terraform(emulator: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> T
     }
     # Of the process's environment nothing but what Terraform needs to find its provider and the local AWS.
     environment = terraform_environment(ROOT) | emulator.environment() | variables
-    terraform = Terraform(folder, environment)
-    terraform.run("init", "-input=false", "-no-color")
-    terraform.run("apply", *APPLY)
-    return terraform
+    with served(environment) as providers:
+        terraform = Terraform(folder, environment, providers)
+        terraform.run("init", "-input=false", "-no-color")
+        terraform.run("apply", *APPLY)
+        yield terraform
 
 
 def rests(aws: Aws) -> dict[str, list[Any]]:
@@ -155,7 +172,7 @@ def test_a_changed_document_goes_live(terraform: Terraform, emulator: LocalAws) 
     environment = terraform.environment | {"TF_VAR_api_document": json.dumps(changed)}
     aws, api_id = Aws(emulator), terraform.outputs()["api_id"]
     assert aws.call(api_id, "/cats/1").status == 403
-    Terraform(terraform.folder, environment).run("apply", "-refresh=false", *APPLY)
+    Terraform(terraform.folder, environment, terraform.providers).run("apply", "-refresh=false", *APPLY)
     assert aws.call(api_id, "/cats/1").status == 200
 
 
