@@ -261,17 +261,19 @@ def _answers(org_id: str, users: list[str], key: rsa.RSAPrivateKey) -> dict[str,
     return bodies
 
 
-def _serve(certificate: Path, answers: dict[str, bytes], ready) -> None:
+def _serve(certificate: Path, answers: dict[str, bytes], ready, answer: Callable[..., bytes] | None = None) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     listener = socket.create_server(("127.0.0.1", 0))
     ready.send(listener.getsockname()[1])
     while True:
         raw, _ = listener.accept()
-        threading.Thread(target=_converse, args=(context, raw, answers), daemon=True).start()
+        threading.Thread(target=_converse, args=(context, raw, answers, answer or _answer), daemon=True).start()
 
 
-def _converse(context: ssl.SSLContext, raw: socket.socket, answers: dict[str, bytes]) -> None:
+def _converse(
+    context: ssl.SSLContext, raw: socket.socket, answers: dict[str, bytes], answer: Callable[..., bytes]
+) -> None:
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with context.wrap_socket(raw, server_side=True) as connection, connection.makefile("rb") as reader:
         while line := reader.readline():
@@ -281,7 +283,7 @@ def _converse(context: ssl.SSLContext, raw: socket.socket, answers: dict[str, by
                 if header.lower().startswith(b"content-length:"):
                     length = int(header.split(b":")[1])
             request = reader.read(length)
-            body = answers["jwks"] if is_get else _answer(answers, json.loads(request))
+            body = answers["jwks"] if is_get else answer(answers, json.loads(request))
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
 

@@ -44,7 +44,8 @@ class Departures(NamedTuple):
 
     def lets(self, given: dict) -> bool:
         """Whether the person has not left since they were given a role or a membership."""
-        return given.get("departures", 0) == self.count(given.get("organisationId"))
+        left = 0 if self.record is None else self.count(given.get("organisationId"))
+        return given.get("departures", 0) == left
 
     def in_force(self, given: dict, now: datetime) -> bool:
         """Whether a role or a membership of the person counts now."""

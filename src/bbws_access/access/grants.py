@@ -214,7 +214,7 @@ def in_force(record: dict, now: datetime) -> bool:
     """
     if record.get("active") is not True:
         return False
-    return end_of(record) > now
+    return record.get("expiresAt") is None or end_of(record) > now
 
 
 def end_of(record: dict) -> datetime:

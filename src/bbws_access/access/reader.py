@@ -340,12 +340,14 @@ def _what_counts(table: str, place: str, prefix: str, columns: tuple[str, ...]) 
     return Query(table, place, prefix, projection=_COLUMNS_SHOWN[columns], names=_COLUMNS[columns])
 
 
-def _complete(database: Database | _Hurried, calls: Sequence[Call], results: Sequence) -> list:
+def _complete(
+    database: Database | _Hurried, calls: Sequence[Call], results: Sequence, answers: dict | None = None
+) -> list:
     """The results, with all items in the place of a query's first page: the next pages of all of them come together."""
     found = [result.items if isinstance(result, Page) else result for result in results]
     unfinished = {n: page.last_key for n, page in enumerate(results) if isinstance(page, Page) and page.last_key}
     while unfinished:
-        more = database.parallel([calls[n]._replace(start_key=last) for n, last in unfinished.items()])
+        more = database.parallel([calls[n]._replace(start_key=last, answers=answers) for n, last in unfinished.items()])
         for n, page in zip(list(unfinished), more, strict=True):
             found[n] = found[n] + page.items
             unfinished[n] = page.last_key
@@ -389,6 +391,8 @@ class _Reading:
         self._organisations = organisations
         self._now = now
         self._hinted = hinted
+        # Pages are read until two waits found the same, and those that are the same are decoded once.
+        self._answers: dict[bytes, tuple[bytes, Page]] = {}
 
     def finish(self, person: _Person, first: _First, needed: _ById, results: Sequence, began: float) -> Access:
         """What the user holds, from the first wait's results of all these reads in this order, and from more waits.
@@ -410,7 +414,7 @@ class _Reading:
         before = None
         for _ in range(_MOST_WAITS):
             whole = not definitions.missing and (again is not None or not person.missing)
-            seen = (records, definitions.that_were_asked()) if whole else None
+            seen = (records, definitions.say_of(definitions.asked)) if whole else None
             if seen is not None and (not apart or seen == before):
                 break
             before, began = seen, time.monotonic()
@@ -421,8 +425,11 @@ class _Reading:
             begin = len(again.calls)
             records = again.records(found[:begin])
             platform = tuple(sorted({*platform, *again.platform}))
-            definitions = _Definitions(self._organisations)
-            needed.add_to(definitions, found[begin:])
+            read = _Definitions(self._organisations)
+            needed.add_to(read, found[begin:])
+            if before is not None and (records, read.say_of(definitions.asked)) == before:
+                break  # so what follows from it is the same
+            definitions = read
             access = _Held(self._user_id, records, self._now).access(definitions)
         else:
             if apart:
@@ -433,7 +440,7 @@ class _Reading:
     def _complete(self, calls: Sequence[Call], results: Sequence, began: float) -> tuple[list, bool]:
         """The results with all items of each query, and whether they were answered apart."""
         paged = any(isinstance(result, Page) and result.last_key for result in results)
-        found = _complete(self._database, calls, results)
+        found = _complete(self._database, calls, results, self._answers)
         return found, paged or self._database.apart_at >= began
 
     def _remember(self, definitions: _Definitions, platform: tuple[Definition, ...]) -> None:
@@ -471,9 +478,9 @@ class _Definitions:
         """Take what was found of some definitions."""
         self._found.update(zip(definitions, records, strict=True))
 
-    def that_were_asked(self) -> list[tuple]:
+    def say_of(self, asked: Iterable[Definition]) -> list[tuple]:
         """What decides of those that were asked for, and their versions."""
-        found = ((place, self._found.get(place) or {}) for place in self.asked)
+        found = ((place, self._found.get(place) or {}) for place in asked)
         return [(place, [record.get(name) for name in _SAYS[place[0]].values()]) for place, record in found]
 
     def counts(self, org_id: str) -> bool:

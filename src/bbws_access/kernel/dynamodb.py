@@ -112,6 +112,8 @@ class Query(NamedTuple):
     index: (index name, partition attribute, sort attribute) or the index name alone, then the attributes are GSI1PK
     and GSI1SK, or those of the data model when the caller uses `Database.query`
     select: "COUNT" to count only
+    answers: what was answered to requests, kept here by whoever asks again and changes nothing of it: what is the same
+    to the byte is not decoded again
     """
 
     table: str
@@ -128,6 +130,7 @@ class Query(NamedTuple):
     values: dict[str, object] | None = None
     select: str | None = None
     projection: str | None = None
+    answers: dict[bytes, tuple[bytes, Page]] | None = None
 
     def _request(self) -> tuple[str, dict]:
         index, partition_name, sort_name = self._index()
@@ -184,6 +187,13 @@ class Query(NamedTuple):
                 index = table["indexes"][self.index]
                 return self.index, index["partitionKey"], index["sortKey"]
         raise ValueError(f"The data model has no index {self.index!r}")
+
+    def _answered(self, request: bytes, answer: bytes) -> Page:
+        """The page of an answer, which may be one of those that are kept."""
+        had = self.answers.get(request)
+        if had is None or had[0] != answer:
+            had = self.answers[request] = answer, self._result(_DECODER.decode(answer.decode()))
+        return had[1]
 
     def _result(self, answer: dict) -> Page:
         last = answer.get("LastEvaluatedKey")
@@ -564,7 +574,9 @@ class Database:
                     failures[n] = failure
                     continue
                 self._pool.keep(connection)
-                if status == 200:
+                if status == 200 and type(calls[n]) is Query and calls[n].answers is not None:
+                    results[n] = calls[n]._answered(requests[n][1], answer)
+                elif status == 200:
                     body = _DECODER.decode(answer.decode())
                     if isinstance(calls[n], (BatchGet, _Together)):
                         results[n] = calls[n]._result(body, results[n])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from bbws_access.access.grants import Access
-from bbws_access.access.reader import read_access
+from bbws_access.access.reader import _Held, read_access
 from bbws_access.kernel.dynamodb import (
     BatchGet,
     Database,
@@ -184,6 +184,38 @@ def test_pages_of_all_partitions_follow_together() -> None:
     # 250 assignments and as many memberships, a hundred on each page; again with the 500 that they name, and once more,
     # since pages that follow one another are not one moment.
     assert database.waits == [34, 2, 2, *2 * [2 + 3 + 3, 2, 2]]
+
+
+def test_what_two_waits_found_alike_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 20,000 memberships each look at all of them takes as long as reading them."""
+    database, judged = Memory(page=100), []
+    judge = _Held.access
+
+    def counted(held: _Held, definitions: object) -> Access:
+        judged.append(len(held.members))
+        return judge(held, definitions)
+
+    monkeypatch.setattr(_Held, "access", counted)
+    for n in range(10):
+        _hold(database, n, roles=25, teams=25)
+    first = _read(database, *(_org(n) for n in range(10)))
+    # Before the roles that they name were known, and with them; the third wait found the same.
+    assert judged == [250, 250]
+    judged.clear()
+    assert _told(_read(database, _org(0))) == _told(first)
+    assert judged == [250]
+    # What changes between the first look and the second is judged again, until two looks are the same.
+    judged.clear()
+    place = key("TeamMember", userId=USER, orgId=_org(3), teamId=f"team-{3000:026d}")
+    waits = len(database.waits)
+
+    def take_away(wait: int) -> None:
+        if wait == waits + 3:
+            database.remove("teams", place)
+
+    database.before = take_away
+    assert len(_read(database, _org(0)).memberships) == 249
+    assert judged == [250, 249]
 
 
 def test_an_organisation_at_its_limits_adds_no_wait_and_few_requests() -> None:

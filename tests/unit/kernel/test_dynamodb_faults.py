@@ -16,6 +16,7 @@ from bbws_access.kernel.dynamodb import (
     DatabaseError,
     DatabaseUnavailable,
     Get,
+    Page,
     Put,
     Query,
     Throttled,
@@ -511,3 +512,35 @@ def test_a_batch_whose_connection_breaks_is_sent_again():
 def test_a_batch_has_as_many_keys_as_dynamodb_takes(count: int):
     with Loopback(_script(FOUND)) as server, pytest.raises(ValueError, match="1 to 100 keys"):
         _database(server).parallel([_batch(count)])
+
+
+def test_pages_that_are_asked_for_again_are_decoded_where_they_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = [{"Items": [{"n": {"N": str(n)}}], "Count": 1} for n in (1, 1, 2, 2, 1)]
+    decoded, decode = [], Query._result
+
+    def counted(query: Query, answer: dict) -> Page:
+        decoded.append(answer["Items"][0]["n"]["N"])
+        return decode(query, answer)
+
+    monkeypatch.setattr(Query, "_result", counted)
+    with Loopback(_script(*(http(200, page) for page in pages))) as server:
+        database, answers = _database(server), {}
+        asked = Query("t", "p", answers=answers)
+        found = [database.parallel([asked])[0].items for _ in range(4)]
+        assert found == [[{"n": 1}], [{"n": 1}], [{"n": 2}], [{"n": 2}]]
+        assert decoded == ["1", "2"]
+        # Another request has an answer of its own, whatever was said to this one.
+        other = database.parallel([asked._replace(partition="q")])[0]
+        assert (other.items, decoded) == ([{"n": 1}], ["1", "2", "1"])
+        assert len(answers) == 2
+        # Nobody else sees them.
+        assert database.parallel([Query("t", "p")])[0].items == [{"n": 1}]
+        assert len(decoded) == 4
+
+
+def test_a_fault_is_no_answer_that_is_kept() -> None:
+    page = {"Items": [{"n": {"N": "1"}}], "Count": 1}
+    with Loopback(_script(error("ThrottlingException"), http(200, page))) as server:
+        answers: dict = {}
+        assert _database(server).parallel([Query("t", "p", answers=answers)])[0].items == [{"n": 1}]
+        assert [answer for answer, _ in answers.values()] == [json.dumps(page).encode()]
