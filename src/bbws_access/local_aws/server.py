@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import concurrent.futures
 import contextlib
+import contextvars
 import gc
 import logging
 import os
@@ -16,8 +17,11 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import uvloop
 
 from bbws_access.local_aws import changes
 from bbws_access.local_aws.errors import LocalAwsError
@@ -30,6 +34,8 @@ HOST = "127.0.0.1"
 HEALTH_PATH = "/_ministack/health"
 _SETTLE_SECONDS = 2.0
 _IDLE_SECONDS = 75
+# Larger requests go the way that makes their sender wait.
+_DIRECT_BYTES = 1 << 20
 
 # What the emulator's process may keep of its caller's environment: nothing that names an AWS account, a profile,
 # a proxy or a Python path.
@@ -105,7 +111,8 @@ def run(arguments: list[str]) -> int:
         os.environ.clear()
         os.environ.update(environment)
         tempfile.tempdir = None
-        asyncio.run(_serve(folder, options.port, certificate, key))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(folder, options.port, certificate, key))
     except LocalAwsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -159,7 +166,7 @@ async def _serve(folder: Path, port: int, certificate: Path, key: Path) -> None:
         asyncio.get_running_loop().add_signal_handler(signal_number, stopped.set)
     _collect_seldom()
     listener = socket.create_server((HOST, port), backlog=512)
-    serving = await _listen(watched_app, listener, certificate, key)
+    serving = await _listen(watched_app, listener, certificate, key, _Direct(requests))
     logging.getLogger("local-aws").info("listening on https://%s:%s", HOST, port)
     stopping = asyncio.create_task(stopped.wait())
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -173,16 +180,74 @@ async def _serve(folder: Path, port: int, certificate: Path, key: Path) -> None:
     os._exit(0)
 
 
-async def _listen(app: Callable[..., Any], listener: socket.socket, certificate: Path, key: Path) -> asyncio.Task[None]:
-    """Serve an ASGI application over TLS; the task ends when that does. Raises LocalAwsError where it cannot."""
+async def _listen(
+    app: Callable[..., Any],
+    listener: socket.socket,
+    certificate: Path,
+    key: Path,
+    direct: "_Direct | None" = None,
+) -> asyncio.Task[None]:
+    """Serve an ASGI application over TLS; the task ends when that does. Raises LocalAwsError where it cannot.
+
+    direct: answers some requests before the application is asked
+    """
     import uvicorn
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+    from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
     class Protocol(HttpToolsProtocol):
-        """Sends head and body of an answer together."""
+        """Sends head and body of an answer together, and lets some requests be answered at once."""
+
+        operation: str | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(_Together(transport))
+
+        def on_headers_complete(self) -> None:
+            usual = direct is not None and not self.expect_100_continue and self.parser.should_keep_alive()
+            if usual and (self.cycle is None or self.cycle.response_complete):
+                self.operation = direct.operation_of(self.parser.get_method(), self.url, self.headers)
+            if self.operation is None:
+                super().on_headers_complete()
+            self.chunks: list[bytes] = []
+            self.length = 0
+
+        def on_body(self, body: bytes) -> None:
+            if self.operation is None:
+                super().on_body(body)
+                return
+            self.chunks.append(body)
+            self.length += len(body)
+            if self.length > _DIRECT_BYTES:
+                self._leave()
+
+        def on_message_complete(self) -> None:
+            if self.operation is not None:
+                cycle = _Exchange()
+                self.cycle, before = cycle, self.cycle
+                body, client = b"".join(self.chunks), (self.client or (HOST,))[0]
+                operation, self.operation = self.operation, None
+                if direct.answer(operation, self.headers, body, client, partial(self._answered, cycle)):
+                    return
+                self.cycle = before
+                self._leave()
+            super().on_message_complete()
+
+        def _leave(self) -> None:
+            """Give what came so far to the application."""
+            self.operation = None
+            super().on_headers_complete()
+            for chunk in self.chunks:
+                super().on_body(chunk)
+
+        def _answered(self, cycle: "_Exchange", status: int, headers: dict[str, Any], content: bytes) -> None:
+            cycle.response_complete = True
+            if not self.transport.is_closing():
+                lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+                head = f"{lines}content-length: {len(content)}\r\n\r\n".encode("latin-1")
+                self.transport.write(STATUS_LINE[status] + head + content)
+            if not cycle.keep_alive:
+                self.transport.close()
+            self.on_response_complete()
 
     class Server(uvicorn.Server):
         """Leaves the process's signals to those who save its state."""
@@ -215,6 +280,77 @@ async def _listen(app: Callable[..., Any], listener: socket.socket, certificate:
             raise LocalAwsError("the local AWS did not start")
         await asyncio.sleep(0.01)
     return serving
+
+
+class _Exchange:
+    """What Uvicorn knows of a request that is answered without the application: nothing to be told, only whether it is
+    under way."""
+
+    def __init__(self) -> None:
+        self.response_complete = self.disconnected = False
+        self.keep_alive = True
+        self.message_event = asyncio.Event()
+
+
+class _Direct:
+    """Answers requests for items of DynamoDB, most of them in the step of the loop that read them."""
+
+    def __init__(self, requests: "_Requests"):
+        from bbws_access.local_aws.shims import direct
+
+        self.operation_of = direct.operation_of
+        self._requests = requests
+
+    def answer(
+        self,
+        operation: str,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes,
+        client: str,
+        answered: Callable[[int, dict[str, Any], bytes], None],
+    ) -> bool:
+        """Have a request answered, now or later; False where it goes the way of all requests."""
+        # Nothing that one request sets is seen by another.
+        context = contextvars.Context()
+        return context.run(self._answer, operation, headers, body, client, answered, context)
+
+    def _answer(
+        self,
+        operation: str,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes,
+        client: str,
+        answered: Callable[[int, dict[str, Any], bytes], None],
+        context: contextvars.Context,
+    ) -> bool:
+        from bbws_access.local_aws.shims import direct, dynamodb
+
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self._requests.one("/"))
+            ready = direct.prepare(operation, headers, body, client, secure=True)
+            if ready is None:
+                return False
+            if operation != direct.TRANSACTION or dynamodb.conflict(operation, ready.data):
+                answered(*_dated(direct.serve(ready)))
+                return True
+            taken = dynamodb.ongoing(ready.data)
+            taken.__enter__()
+            rest = stack.pop_all()
+
+        def commit() -> None:
+            with rest:
+                taken.__exit__(None, None, None)
+                answered(*_dated(direct.serve(ready)))
+
+        asyncio.get_running_loop().call_later(dynamodb.TRANSACTION_SECONDS, commit, context=context)
+        return True
+
+
+def _dated(answer: tuple[int, dict[str, Any], bytes]) -> tuple[int, dict[str, Any], bytes]:
+    from ministack import app
+
+    answer[1]["date"] = app.formatdate(usegmt=True)
+    return answer
 
 
 class _Together(asyncio.Transport):

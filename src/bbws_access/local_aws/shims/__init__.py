@@ -36,6 +36,7 @@ def install_shims(function_interpreter: Path) -> None:
         cognito,
         cognito_mfa,
         cognito_users,
+        direct,
         dynamodb,
         eventbridge,
         iam,
@@ -57,6 +58,7 @@ def install_shims(function_interpreter: Path) -> None:
     cognito.install()
     cognito_mfa.install()
     cognito_users.install()
+    direct.install()
     dynamodb.install()
     eventbridge.install()
     iam.install()

@@ -12,10 +12,12 @@
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
 import re
+from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
@@ -31,7 +33,10 @@ logger = logging.getLogger("local-aws.dynamodb")
 Response = tuple[int, dict[str, Any], bytes]
 
 # How long a transaction has its items to itself.
-_TRANSACTION_SECONDS = float(os.environ.get("LOCAL_AWS_TRANSACTION_SECONDS", "0.01"))
+TRANSACTION_SECONDS = float(os.environ.get("LOCAL_AWS_TRANSACTION_SECONDS", "0.01"))
+_TRANSACTION = "TransactWriteItems"
+# The items of transactions under way.
+_ongoing: set[tuple[str, ...]] = set()
 _SINGLE_WRITES = ("PutItem", "UpdateItem", "DeleteItem")
 _RECOVERY_DAYS = range(1, 36)
 _KEY = "dynamodb:LeadingKeys"
@@ -199,30 +204,52 @@ def _compare_by_type() -> None:
 
 def _let_transactions_take_time() -> None:
     handle_request = dynamodb.handle_request
-    ongoing: set[tuple[str, ...]] = set()
 
     async def handle(method: str, path: str, headers: dict, body: bytes, query_params: dict) -> Response:
         action = headers.get("x-amz-target", "").rpartition(".")[2]
-        if action in _SINGLE_WRITES:
-            if _item(_parsed(body)) in ongoing:
-                return dynamodb.error_response_json(
-                    "TransactionConflictException", "Transaction is ongoing for the item", 400
-                )
-        elif action == "TransactWriteItems":
-            parts = _parsed(body).get("TransactItems")
-            items = [_item(next(iter(part.values()), None)) for part in parts or () if isinstance(part, dict)]
-            if not ongoing.isdisjoint(items):
-                return _conflict([one in ongoing for one in items])
-            taken = {one for one in items if one is not None}
-            ongoing.update(taken)
-            try:
-                await asyncio.sleep(_TRANSACTION_SECONDS)
+        if action not in _SINGLE_WRITES and action != _TRANSACTION:
+            return await handle_request(method, path, headers, body, query_params)
+        data = _parsed(body)
+        refused = conflict(action, data)
+        if refused:
+            return refused
+        if action == _TRANSACTION:
+            with ongoing(data):
+                await asyncio.sleep(TRANSACTION_SECONDS)
                 return await handle_request(method, path, headers, body, query_params)
-            finally:
-                ongoing.difference_update(taken)
         return await handle_request(method, path, headers, body, query_params)
 
     dynamodb.handle_request = handle
+
+
+def conflict(operation: str, data: dict[str, Any]) -> Response | None:
+    """How a write is refused since it names an item of an ongoing transaction, None where it is not."""
+    if operation in _SINGLE_WRITES:
+        if _ongoing and _item(data) in _ongoing:
+            return dynamodb.error_response_json(
+                "TransactionConflictException", "Transaction is ongoing for the item", 400
+            )
+    elif operation == _TRANSACTION and _ongoing:
+        items = _items(data)
+        if not _ongoing.isdisjoint(items):
+            return _conflict([one in _ongoing for one in items])
+    return None
+
+
+@contextlib.contextmanager
+def ongoing(data: dict[str, Any]) -> Iterator[None]:
+    """The items of a transaction are its own meanwhile."""
+    taken = {one for one in _items(data) if one is not None}
+    _ongoing.update(taken)
+    try:
+        yield
+    finally:
+        _ongoing.difference_update(taken)
+
+
+def _items(data: dict[str, Any]) -> list[tuple[str, ...] | None]:
+    parts = data.get("TransactItems")
+    return [_item(next(iter(part.values()), None)) for part in parts or () if isinstance(part, dict)]
 
 
 def _item(detail: Any) -> tuple[str, ...] | None:
@@ -373,7 +400,7 @@ def request_leading_keys(data: dict[str, Any]) -> dict[str, list[str]]:
 
 def _parsed(body: bytes) -> dict[str, Any]:
     try:
-        data = json.loads(body or b"{}")
+        data = iam_actions.json.loads(body or b"{}")
     except ValueError:
         return {}
     return data if isinstance(data, dict) else {}

@@ -54,15 +54,18 @@ _CONFLICTS = ("LimitExceeded",)
 _OF_AN_ENTRY = "entry:"
 
 _raw_path: ContextVar[str] = ContextVar("raw_path")
+# What was asked is noted there, where somebody wants to know.
+_notes: recorder.Recorder | None = None
 # How the request at hand is refused, None where nothing is wrong with it.
 _refusal: ContextVar[Response | None] = ContextVar("refusal", default=None)
 
 
 def install() -> None:
     """Judge every request, refuse what AWS would refuse, and note it where somebody wants to know."""
+    global _notes
     pin, shortcuts, serve_mail = app.pin_signed_request, app._handle_post_body_shortcuts, ses_v2.handle_request
     folder = os.environ.get(recorder.VARIABLE)
-    notes = recorder.Recorder(Path(folder)) if folder else None
+    _notes = recorder.Recorder(Path(folder)) if folder else None
 
     def remember_path(method: str, raw_path: str, *arguments: Any, **settings: Any) -> None:
         _raw_path.set(raw_path)
@@ -75,7 +78,7 @@ def install() -> None:
         if not path.startswith("/_"):
             parameters = [(name, value) for name, values in query_params.items() for value in values]
             request = Request(method, _raw_path.get(quote(path)), parameters, headers, body)
-            refused, readable = _judge(request, notes)
+            refused, readable, _ = _judge(request)
             if not readable:
                 return refused
             _refusal.set(refused)
@@ -95,8 +98,14 @@ def install() -> None:
             app.SERVICE_HANDLERS[service] = refusing(app.SERVICE_HANDLERS[service])
 
 
-def _judge(request: Request, notes: recorder.Recorder | None) -> tuple[Response | None, bool]:
-    """How a request is refused, None where it is not; and whether it could be read."""
+def faultless(headers: dict[str, str], body: bytes) -> dict[str, Any] | None:
+    """What a request with a target header says, None where anything is wrong with it."""
+    refused, _, call = _judge(Request("POST", "/", [], headers, body))
+    return None if refused or call is None else call.values
+
+
+def _judge(request: Request) -> tuple[Response | None, bool, Call | None]:
+    """How a request is refused, None where it is not; whether it could be read; and what it asks for."""
     call: Call | None = None
     refused: Response | None = None
     readable = True
@@ -115,9 +124,9 @@ def _judge(request: Request, notes: recorder.Recorder | None) -> tuple[Response 
     except Unreadable as problem:
         found, name = [Violation("unreadable", "", str(problem))], str(problem.operation)
     changes.asked.set(name)
-    if notes:
-        notes.note(recorder.caller(request.headers), name, found, call.values if call else request.body[:500])
-    return refused, readable
+    if _notes:
+        _notes.note(recorder.caller(request.headers), name, found, call.values if call else request.body[:500])
+    return refused, readable, call
 
 
 def _answer(call: Call, found: list[Violation]) -> Response | None:
