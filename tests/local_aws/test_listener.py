@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import uvloop
 
 from bbws_access.local_aws import server
 from bbws_access.local_aws.certificate import ensure_certificate
@@ -94,14 +95,101 @@ def test_an_answer_that_comes_in_parts_is_not_held_back(tmp_path: Path) -> None:
     _serve(app, ask, tmp_path)
 
 
+class _Direct:
+    """Answers what names itself in a header: at once, later, or not at all."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, bytes]] = []
+
+    def operation_of(self, method: bytes, url: bytes, headers: list[tuple[bytes, bytes]]) -> str | None:
+        name = dict(headers).get(b"how")
+        return name.decode() if name else None
+
+    def answer(self, operation: str, headers: Any, body: bytes, client: str, answered: Any) -> bool:
+        self.asked.append((operation, body))
+        if operation == "later":
+            asyncio.get_running_loop().call_later(0.05, answered, 200, {"who": "direct"}, body)
+        elif operation == "now":
+            answered(200, {"who": "direct"}, body)
+        return operation in ("now", "later")
+
+
+async def _echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    if scope["type"] != "http":
+        return
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message["body"], message["more_body"]
+    length = str(len(body)).encode()
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"who", b"app"), (b"content-length", length)]}
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _answer(reader: asyncio.StreamReader) -> tuple[str, bytes]:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+    found = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if line)
+    return found["who"], await reader.readexactly(int(found["content-length"]))
+
+
+@pytest.mark.parametrize("first", ["now", "later", "never", ""])
+@pytest.mark.parametrize("second", ["now", "later", "never", ""])
+@pytest.mark.parametrize("size", [0, 7, 200_000, 2 << 20])
+def test_whoever_answers_one_connection_has_one_order(tmp_path: Path, first: str, second: str, size: int) -> None:
+    """Both requests are sent before the first is answered, and each is answered once, whole, in turn."""
+    direct = _Direct()
+
+    def request(how: str, letter: bytes) -> bytes:
+        how = f"How: {how}\r\n" if how else ""
+        return f"POST / HTTP/1.1\r\nHost: here\r\n{how}Content-Length: {size}\r\n\r\n".encode() + letter * size
+
+    async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):
+            writer.write(request(first, b"a") + request(second, b"b"))
+            answers = [await _answer(reader), await _answer(reader)]
+            assert [body for _, body in answers] == [b"a" * size, b"b" * size]
+            if size <= server._DIRECT_BYTES:
+                assert answers[0][0] == ("direct" if first in ("now", "later") else "app")
+            else:
+                assert {who for who, _ in answers} == {"app"}
+
+    _serve(_echo, ask, tmp_path, direct)
+    assert all(set(body) <= {b"a"[0], b"b"[0]} and len(body) == size for _, body in direct.asked)
+
+
+def test_who_goes_before_the_answer_harms_nobody(tmp_path: Path) -> None:
+    direct = _Direct()
+
+    async def ask(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"POST / HTTP/1.1\r\nHost: here\r\nHow: later\r\nContent-Length: 1\r\n\r\na")
+        await writer.drain()
+        while not direct.asked:
+            await asyncio.sleep(0.01)
+        writer.transport.abort()
+        host, port = writer.get_extra_info("peername")
+        trusted = ssl.create_default_context(cafile=str(tmp_path / "tls" / "ca-bundle.pem"))
+        await asyncio.sleep(0.1)
+        reader, writer = await asyncio.open_connection(host, port, ssl=trusted)
+        writer.write(b"POST / HTTP/1.1\r\nHost: here\r\nHow: now\r\nContent-Length: 1\r\n\r\nb")
+        assert await _answer(reader) == ("direct", b"b")
+        writer.close()
+
+    _serve(_echo, ask, tmp_path, direct)
+
+
 def _serve(
-    app: Any, ask: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], folder: Path
+    app: Any,
+    ask: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+    folder: Path,
+    direct: Any = None,
 ) -> None:
     certificate, key, bundle = ensure_certificate(folder / "tls")
 
     async def run() -> None:
         listener = socket.create_server((server.HOST, 0))
-        serving = await server._listen(app, listener, certificate, key)
+        serving = await server._listen(app, listener, certificate, key, direct)
         trusted = ssl.create_default_context(cafile=str(bundle))
         reader, writer = await asyncio.open_connection(*listener.getsockname(), ssl=trusted)
         await asyncio.wait_for(ask(reader, writer), 30)
@@ -110,4 +198,5 @@ def _serve(
         with contextlib.suppress(asyncio.CancelledError):
             await serving
 
-    asyncio.run(run())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())

@@ -22,6 +22,9 @@ CONDITIONS = (
     "#a = :v", "a = :v", "a <> :v AND b < :w", "a = :v OR NOT b = :w", "begins_with(#a, :v)", "a BETWEEN :v AND :w",
     "attribute_exists(a)", "attribute_not_exists(#b)", "attribute_type(a, :v)", "contains(a, :v)", "size(a) > :v",
     "a IN (:v, :w)", "(a = :v)", "((a = :v))", "total = :v", "a =", "", " ", "a.c = :v", "a[0] = :v", "contains(a, a)",
+    "a BETWEEN :v AND :w AND #b = :v", "begins_with(#a, :v) AND b <= :w", "#a <> :w", "a = :v AND c = :w",
+    "a > :v AND b >= :w", "a = :v AND",
+    "BEGINS_WITH(a, :v)", "a = :v AND NOT b = :w", "a BETWEEN :w AND :v", "a.b = :v AND b = :w", "a = :missing",
     ":v = a", "#b = :v AND a = :w", "a = :v AND begins_with(b, :w)", "a = :v AND b BETWEEN :v AND :w",
 )  # fmt: skip
 values = st.sampled_from(
@@ -35,8 +38,10 @@ slots = st.sampled_from(["ConditionExpression", "FilterExpression", "KeyConditio
 
 @pytest.fixture(scope="module", autouse=True)
 def remembering() -> Iterator[dict[str, Any]]:
+    copying = dynamodb.copy
     shim._remember_expressions()
     yield {name: getattr(dynamodb, name) for name in REPLACED}
+    dynamodb.copy = copying
     for name, function in ORIGINAL.items():
         setattr(dynamodb, name, function)
 
@@ -53,6 +58,32 @@ def test_conditions(condition: str, item: Any, valued: Any, named: Any, slot: st
     expected = told(ORIGINAL["_evaluate_condition"], condition, item, valued, named, slot=slot)
     for _ in range(2):
         assert told(dynamodb._evaluate_condition, condition, item, valued, named, slot=slot) == expected
+
+
+def test_a_part_that_is_no_dictionary_is_told_by_ministack() -> None:
+    for item, valued, named in (({"a": {"S": "a"}}, None, {}), ({"a": {"S": "a"}}, {":v": {"S": "a"}}, None)):
+        expected = told(ORIGINAL["_evaluate_condition"], "#a = :v", item, valued, named)
+        assert told(dynamodb._evaluate_condition, "#a = :v", item, valued, named) == expected
+
+
+tree = st.recursive(
+    st.text(max_size=3) | st.integers() | st.booleans() | st.none() | st.binary(max_size=2),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
+)
+
+
+@given(tree)
+def test_copies_share_nothing_that_can_change(value: Any) -> None:
+    copied = shim.copied(value)
+    assert copied == value
+
+    def parts(one: Any) -> Iterator[int]:
+        if isinstance(one, list | dict):
+            yield id(one)
+            for inner in one.values() if isinstance(one, dict) else one:
+                yield from parts(inner)
+
+    assert not set(parts(copied)) & set(parts(value))
 
 
 @given(st.sampled_from(CONDITIONS), given_values, names, st.sampled_from(["a", "b"]))
