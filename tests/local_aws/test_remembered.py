@@ -66,6 +66,14 @@ def test_a_part_that_is_no_dictionary_is_told_by_ministack() -> None:
         assert told(dynamodb._evaluate_condition, "#a = :v", item, valued, named) == expected
 
 
+@pytest.mark.parametrize("condition", ["#a = :v AND begins_with(b, :w)", "a BETWEEN :v AND :w", "a <> :w AND b <= :v"])
+def test_texts_are_compared_without_ministack(condition: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    item, valued = {"a": {"S": "a"}, "b": {"S": "ab"}}, {":v": {"S": "a"}, ":w": {"S": "b"}}
+    expected = ORIGINAL["_evaluate_condition"](condition, item, valued, {"#a": "a"})
+    monkeypatch.setattr(dynamodb, "_ExprEval", None)
+    assert dynamodb._evaluate_condition(condition, item, valued, {"#a": "a"}) == expected
+
+
 tree = st.recursive(
     st.text(max_size=3) | st.integers() | st.booleans() | st.none() | st.binary(max_size=2),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),

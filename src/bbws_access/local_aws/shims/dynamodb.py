@@ -16,20 +16,20 @@ import contextlib
 import copy
 import json
 import logging
-import operator
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import dynamodb
 
-from bbws_access.local_aws.shims import dynamodb_memory
+from bbws_access.local_aws.shims import dynamodb_memory, dynamodb_partitions
+from bbws_access.local_aws.shims.dynamodb_conditions import Clause, clauses, is_word, of_texts
 
 logger = logging.getLogger("local-aws.dynamodb")
 
@@ -111,6 +111,7 @@ def install() -> None:
     _let_transactions_take_time()
     _keep_recovery_period()
     _keep_replica_keys()
+    dynamodb_partitions.install()
     _check_expressions()
     _compare_by_type()
     _remember_expressions()
@@ -138,17 +139,17 @@ def _remember_expressions() -> None:
         return tokens
 
     @lru_cache(maxsize=4096)
-    def remembered(expression: str, slot: str) -> tuple[list[_Clause], list[tuple[str, str]] | None]:
+    def remembered(expression: str, slot: str) -> tuple[list[Clause], list[tuple[str, str]] | None]:
         """What compares texts alone; and the tokens where no fault depends on values."""
         tokens = sound(expression, slot)
         if tokens is None:
             return [], None
-        return _clauses(tokens), None if any(_is(one, "BETWEEN") for one in tokens) else tokens
+        return clauses(tokens), None if any(is_word(one, "BETWEEN") for one in tokens) else tokens
 
     def evaluate(expression: str, item: Any, values: Any, names: Any, slot: str = "ConditionExpression") -> Any:
-        clauses, tokens = remembered(expression, slot) if isinstance(expression, str) else ([], None)
-        if clauses:
-            holds = _of_texts(clauses, item, values, names)
+        comparisons, tokens = remembered(expression, slot) if isinstance(expression, str) else ([], None)
+        if comparisons:
+            holds = of_texts(comparisons, item, values, names)
             if holds is not None:
                 return holds
         if tokens is not None:
@@ -172,93 +173,6 @@ def copied(value: Any) -> Any:
     if kind is list:
         return [copied(one) for one in value]
     return value if kind in _IMMUTABLE else copy.deepcopy(value)
-
-
-class _Clause(NamedTuple):
-    """One comparison of an attribute with given values."""
-
-    attribute: str
-    is_name: bool  # whether the attribute is a placeholder
-    operator: str
-    values: tuple[str, ...]
-
-
-_COMPARISONS: dict[str, Callable[[str, str], bool]] = {
-    "=": operator.eq,
-    "<>": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "begins_with": str.startswith,
-}
-
-
-def _is(token: tuple[str, str], word: str) -> bool:
-    return token[0] == "IDENT" and token[1].upper() == word
-
-
-def _clauses(tokens: list[tuple[str, str]]) -> list[_Clause]:
-    """An expression as comparisons that all have to hold, as those of keys are; none where it is anything else."""
-    found: list[_Clause] = []
-    at = 0
-
-    def kinds(*wanted: str) -> bool:
-        there = tokens[at : at + len(wanted)]
-        return len(there) == len(wanted) and all(
-            kind in one.split("|") for (kind, _), one in zip(there, wanted, strict=True)
-        )
-
-    while at < len(tokens):
-        if tokens[at][1] == "begins_with" and kinds(
-            "IDENT", "LPAREN", "IDENT|NAME_REF", "COMMA", "VALUE_REF", "RPAREN"
-        ):
-            name, value = tokens[at + 2], tokens[at + 4]
-            found.append(_Clause(name[1], name[0] == "NAME_REF", "begins_with", (value[1],)))
-            at += 6
-        elif kinds("IDENT|NAME_REF", "EQ|NE|LT|GT|LE|GE", "VALUE_REF"):
-            name, comparison, value = tokens[at : at + 3]
-            found.append(_Clause(name[1], name[0] == "NAME_REF", comparison[1], (value[1],)))
-            at += 3
-        elif kinds("IDENT|NAME_REF", "IDENT", "VALUE_REF", "IDENT", "VALUE_REF") and (
-            _is(tokens[at + 1], "BETWEEN") and _is(tokens[at + 3], "AND")
-        ):
-            name, _, low, _, high = tokens[at : at + 5]
-            found.append(_Clause(name[1], name[0] == "NAME_REF", "BETWEEN", (low[1], high[1])))
-            at += 5
-        else:
-            return []
-        if at == len(tokens):
-            return found if all(one.operator in _COMPARISONS or one.operator == "BETWEEN" for one in found) else []
-        if not _is(tokens[at], "AND"):
-            return []
-        at += 1
-    return []
-
-
-def _of_texts(clauses: list[_Clause], item: Any, values: Any, names: Any) -> bool | None:
-    """Whether all comparisons hold, None where MiniStack has to tell: something is no text, or not there."""
-    if not (isinstance(item, dict) and isinstance(values, dict) and isinstance(names, dict)):
-        return None
-    holds = True
-    for attribute, is_name, comparison, placeholders in clauses:
-        texts = []
-        for value in (
-            item.get(names.get(attribute, attribute) if is_name else attribute),
-            *(values.get(one) for one in placeholders),
-        ):
-            text = value.get("S") if isinstance(value, dict) and len(value) == 1 else None
-            if not isinstance(text, str):
-                return None
-            texts.append(text)
-        if comparison == "BETWEEN":
-            left, low, high = texts
-            if low > high:
-                return None
-            holds &= low <= left <= high
-        else:
-            holds &= _COMPARISONS[comparison](texts[0], texts[1])
-    return holds
 
 
 def _remember_keys() -> None:
