@@ -10,7 +10,6 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import uvloop
 
 from bbws_access.local_aws import server
 from bbws_access.local_aws.certificate import ensure_certificate
@@ -198,5 +197,5 @@ def _serve(
         with contextlib.suppress(asyncio.CancelledError):
             await serving
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=server.event_loop) as runner:
         runner.run(run())

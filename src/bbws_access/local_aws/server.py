@@ -21,8 +21,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import uvloop
-
 from bbws_access.local_aws import changes
 from bbws_access.local_aws.errors import LocalAwsError
 
@@ -111,7 +109,7 @@ def run(arguments: list[str]) -> int:
         os.environ.clear()
         os.environ.update(environment)
         tempfile.tempdir = None
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=event_loop) as runner:
             runner.run(_serve(folder, options.port, certificate, key))
     except LocalAwsError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -120,6 +118,15 @@ def run(arguments: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def event_loop() -> asyncio.AbstractEventLoop:
+    """A loop, of uvloop where there is one: TLS costs half as much there, and it is not made for every machine."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        from asyncio import new_event_loop
+    return new_event_loop()
 
 
 async def _serve(folder: Path, port: int, certificate: Path, key: Path) -> None:
