@@ -15,6 +15,9 @@ from bbws_access.local_aws import LocalAws
 from tests.support.tables import REGION
 from tests.support.terraform import Workspace, write_example
 
+# One plan for both.
+pytestmark = pytest.mark.xdist_group("preflight")
+
 PORTAL = "https://portal.example.com"
 ROLE = "arn:aws:iam::000000000000:role/authorizer-invocation"
 FUNCTIONS = (
