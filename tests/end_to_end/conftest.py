@@ -90,5 +90,5 @@ def other_organisation(dev: Deployment) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes a deployment down comes after everything that needs it."""
+    """What takes a deployment down, or makes `up` plan again, comes after everything that needs it."""
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
