@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import http.client
 import json
+import ssl
 import time
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
@@ -247,11 +249,16 @@ def test_nobody_is_served_during_a_reset(role: dict[str, Any]) -> None:
     assert not Request().ready()
 
 
-def test_a_fault_of_ministack_is_an_answer(role: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: Any) -> Any:
+@pytest.mark.parametrize(("module", "name"), [(dynamodb, "_get_item"), (direct.shim, "conflict")])
+def test_a_fault_of_ministack_is_an_answer(
+    role: dict[str, Any], monkeypatch: pytest.MonkeyPatch, module: Any, name: str
+) -> None:
+    """Also later, where a transaction ends and nobody is left to raise it to."""
+
+    def fail(*_: Any) -> Any:
         raise KeyError("lost")
 
-    monkeypatch.setattr(dynamodb, "_get_item", fail)
+    monkeypatch.setattr(module, name, fail)
     status, _, body = direct.serve(direct.Ready("GetItem", {}, {}, b"{}", REGION))
     assert (status, json.loads(body)["__type"]) == (500, "InternalError")
 
@@ -350,6 +357,45 @@ def test_both_ways_answer_the_same(aws: Aws, tables: list[str]) -> None:
     assert ways == [True] * len(CALLS) + [False] * len(CALLS)
     for (name, arguments), one, other in zip(CALLS, *answers, strict=True):
         assert one == other, (name, arguments)
+
+
+PUT = b'{"TableName":"TABLE","Item":{"PK":{"S":"a"},"SK":{"S":"b"},"n":%s}}'
+# Also what makes MiniStack, or what checks requests, fail: whoever asks is told the same.
+ODD = [
+    b"", b"null", b"[]", b'"text"', b"{", b"{}", b"   ", b"\xef\xbb\xbf{}", b'{"TableName":NaN}',
+    b'{"TableName":"\xff"}', '{"TableName":"TABLE"}'.encode("utf-16"), b"[" * 100_000,
+    b'{"TableName":' + b"[" * 3000 + b"]" * 3000 + b"}",
+    b'{"Limit":' + b"9" * 5000 + b"}", b'{"TransactItems":[{"Put":null}]}', b'{"TransactItems":[null]}', PUT % b"null",
+    PUT % b'{"S":"\\u0000\\ud83d"}', PUT % (b'{"M":{"a":' * 400 + b'{"S":"x"}' + b"}}" * 400), PUT % b'{"N":"1e999"}',
+    PUT % (b'{"S":"' + b"x" * 410_000 + b'"}'), PUT % (b'{"S":"' + b"x" * 1_100_000 + b'"}'), PUT % b'{"SS":["a","a"]}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("operation", ["GetItem", "PutItem", "Query", "BatchWriteItem", direct.TRANSACTION])
+def test_odd_bodies_are_answered_the_same(aws: Aws, tables: list[str], operation: str) -> None:
+    trusted = ssl.create_default_context(cafile=str(aws.emulator.ca_bundle))
+    headers = {
+        "X-Amz-Target": f"DynamoDB_20120810.{operation}",
+        "X-Amz-Date": "20260101T000000Z",
+        "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/dynamodb/aws4_request, "
+        f"SignedHeaders=host;x-amz-date, Signature={'0' * 64}",
+        "Content-Type": "application/x-amz-json-1.0",
+        # Functions name none, and what they ask is looked at.
+        "User-Agent": "odd",
+    }
+
+    def answer(body: bytes, table: str, more: dict[str, str]) -> tuple[int, str | None, bytes]:
+        connection = http.client.HTTPSConnection("127.0.0.1", aws.emulator.port, context=trusted, timeout=30)
+        try:
+            connection.request("POST", "/", body.replace(b"TABLE", table.encode()), headers | more)
+            response = connection.getresponse()
+            return response.status, response.headers["content-type"], response.read().replace(table.encode(), b"TABLE")
+        finally:
+            connection.close()
+
+    for body in ODD:
+        one, other = (answer(body, table, more) for table, more in zip(tables, ({}, {"X-Unusual": "1"}), strict=True))
+        assert one == other, body[:80]
 
 
 def test_a_change_of_iam_counts_for_the_next_request(aws: Aws, tables: list[str]) -> None:

@@ -158,6 +158,18 @@ def test_whoever_answers_one_connection_has_one_order(tmp_path: Path, first: str
     assert all(set(body) <= {b"a"[0], b"b"[0]} and len(body) == size for _, body in direct.asked)
 
 
+def test_who_speaks_an_older_version_is_told_when_the_answer_ends(tmp_path: Path) -> None:
+    async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(
+            b"POST / HTTP/1.0\r\nHost: here\r\nConnection: keep-alive\r\nHow: now\r\nContent-Length: 1\r\n\r\na"
+        )
+        answer = await asyncio.wait_for(reader.read(), 10)
+        assert b"connection: close" in answer
+        assert answer.endswith(b"a")
+
+    _serve(_echo, ask, tmp_path, _Direct())
+
+
 def test_who_goes_before_the_answer_harms_nobody(tmp_path: Path) -> None:
     direct = _Direct()
 

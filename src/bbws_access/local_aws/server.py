@@ -211,6 +211,8 @@ async def _listen(
 
         def on_headers_complete(self) -> None:
             usual = direct is not None and not self.expect_100_continue and self.parser.should_keep_alive()
+            # Who speaks HTTP/1.0 waits for the connection's end, whatever they say of keeping it.
+            usual = usual and self.parser.get_http_version() == "1.1"
             if usual and (self.cycle is None or self.cycle.response_complete):
                 self.operation = direct.operation_of(self.parser.get_method(), self.url, self.headers)
             if self.operation is None:
@@ -334,14 +336,20 @@ class _Direct:
 
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._requests.one("/"))
-            ready = direct.prepare(operation, headers, body, client, secure=True)
-            if ready is None:
+            try:
+                ready = direct.prepare(operation, headers, body, client, secure=True)
+                if ready is None:
+                    return False
+                waits = operation == direct.TRANSACTION and not dynamodb.conflict(operation, ready.data)
+                taken = dynamodb.ongoing(ready.data) if waits else contextlib.nullcontext()
+                taken.__enter__()
+            except Exception as error:
+                # Nothing was done yet, and MiniStack has an answer to what cannot even be looked at.
+                logging.getLogger("local-aws.direct").debug("%s goes the way of all: %r", operation, error)
                 return False
-            if operation != direct.TRANSACTION or dynamodb.conflict(operation, ready.data):
+            if not waits:
                 answered(*_dated(direct.serve(ready)))
                 return True
-            taken = dynamodb.ongoing(ready.data)
-            taken.__enter__()
             rest = stack.pop_all()
 
         def commit() -> None:

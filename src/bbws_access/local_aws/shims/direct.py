@@ -153,18 +153,18 @@ def prepare(operation: str, raw_headers: Headers, body: bytes, address: str, *, 
 def serve(ready: Ready) -> Response:
     """Carry out a request that was checked, in the context that it was checked in and in the same step of the loop."""
     request_id = str(uuid.uuid4())
-    answer = shim.conflict(ready.operation, ready.data)
-    if answer is None:
-        try:
+    try:
+        answer = shim.conflict(ready.operation, ready.data)
+        if answer is None:
             status, headers, content = getattr(dynamodb, _OPERATIONS[ready.operation])(ready.data)
-        except Exception as error:
-            logger.exception("%s failed", ready.operation)
-            text = json.dumps({"__type": "InternalError", "message": str(error)})
-            return 500, {"Content-Type": "application/json"}, text.encode()
-        content = content if isinstance(content, bytes) else content.encode()
-        headers["x-amz-crc32"] = str(zlib.crc32(content))
-    else:
-        status, headers, content = answer
+            content = content if isinstance(content, bytes) else content.encode()
+            headers["x-amz-crc32"] = str(zlib.crc32(content))
+        else:
+            status, headers, content = answer
+    except Exception as error:
+        logger.exception("%s failed", ready.operation)
+        text = json.dumps({"__type": "InternalError", "message": str(error)})
+        return 500, {"Content-Type": "application/json"}, text.encode()
     responses.fix_error_content_type("dynamodb", status, headers)
     responses.fix_success_content_type("dynamodb", status, headers)
     app._maybe_record_cloudtrail(
