@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -126,6 +128,37 @@ def test_order_follows_changes(table: dict[str, Any]) -> None:
     dynamodb._items_replaced(table)
     assert shim._kept(bucket) is None
     assert shim._in_order(table["items"]["p"]) == ["x", "y", "z"]
+
+
+@pytest.mark.parametrize("first", ["put", "remove"])
+@pytest.mark.parametrize("second", ["put", "remove"])
+def test_who_changes_a_partition_from_another_thread_waits(
+    table: dict[str, Any], monkeypatch: pytest.MonkeyPatch, first: str, second: str
+) -> None:
+    """As MiniStack's thread does that removes what expired, every minute."""
+    for number in range(10, 20):
+        put(table, str(number))
+    bucket = table["items"]["p"]
+    shim._in_order(bucket)
+    steps = {"put": put, "remove": lambda table, sort: dynamodb._remove_item(table, "p", sort)}
+    other = threading.Thread(target=steps[second], args=(table, "01" if second == "put" else "11"))
+    began: list[bool] = []
+
+    def interrupted(keys: list[str], sort: str) -> int:
+        found = bisect_left(keys, sort)
+        if not began:
+            began.append(True)
+            other.start()
+            other.join(0.2)
+        return found
+
+    if first == "put":
+        monkeypatch.setattr(shim, "insort", lambda keys, sort: keys.insert(interrupted(keys, sort), sort))
+    else:
+        monkeypatch.setattr(shim, "bisect_left", interrupted)
+    steps[first](table, "155" if first == "put" else "15")
+    other.join()
+    assert shim._kept(bucket) == sorted(bucket)
 
 
 def test_only_so_many_orders_are_kept(table: dict[str, Any]) -> None:

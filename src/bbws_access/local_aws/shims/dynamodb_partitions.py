@@ -12,6 +12,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict
 from contextvars import ContextVar
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 from ministack.core.responses import AccountRegionScopedDict
@@ -29,6 +30,8 @@ _Bucket = dict[str, dict[str, Any]]
 _seen: ContextVar[tuple[str, dict[str, Any]] | None] = ContextVar("seen", default=None)
 # By its identity each partition, and its sort keys in order.
 _ordered: OrderedDict[int, tuple[_Bucket, list[str]]] = OrderedDict()
+# Requests are served one after another, but a thread of MiniStack's removes what expired.
+_changing = Lock()
 
 
 class _Tables(AccountRegionScopedDict):
@@ -49,16 +52,18 @@ def install() -> None:
     put, remove, replaced, query = dynamodb._set_item, dynamodb._remove_item, dynamodb._items_replaced, dynamodb._query
 
     def put_item(table: dict[str, Any], partition: Any, sort: Any, item: Any) -> Any:
-        bucket = table["items"].get(partition)
-        if bucket is not None and sort not in bucket and (keys := _kept(bucket)) is not None:
-            insort(keys, sort)
-        return put(table, partition, sort, item)
+        with _changing:
+            bucket = table["items"].get(partition)
+            if bucket is not None and sort not in bucket and (keys := _kept(bucket)) is not None:
+                insort(keys, sort)
+            return put(table, partition, sort, item)
 
     def remove_item(table: dict[str, Any], partition: Any, sort: Any) -> Any:
-        bucket = table["items"].get(partition)
-        if bucket is not None and sort in bucket and (keys := _kept(bucket)) is not None:
-            del keys[bisect_left(keys, sort)]
-        return remove(table, partition, sort)
+        with _changing:
+            bucket = table["items"].get(partition)
+            if bucket is not None and sort in bucket and (keys := _kept(bucket)) is not None:
+                del keys[bisect_left(keys, sort)]
+            return remove(table, partition, sort)
 
     def replace_items(table: dict[str, Any]) -> None:
         _ordered.clear()
@@ -95,12 +100,13 @@ def narrowed(data: dict[str, Any]) -> dict[str, Any] | None:
     if dynamodb._get_attr_type(table, table["sk_name"]) != "S":
         return None
     texts = [_text(values.get(one)) for one in (*partition.values, *sort.values)]
-    bucket = table["items"].get(texts[0])
-    if None in texts or bucket is None or len(bucket) < LEAST:
-        return None
-    keys = _in_order(bucket)
-    low, high = _range(keys, sort.operator, texts[1:])
-    return {**table, "items": {texts[0]: {key: bucket[key] for key in keys[low:high]}}}
+    with _changing:
+        bucket = table["items"].get(texts[0])
+        if None in texts or bucket is None or len(bucket) < LEAST:
+            return None
+        keys = _in_order(bucket)
+        low, high = _range(keys, sort.operator, texts[1:])
+        return {**table, "items": {texts[0]: {key: bucket[key] for key in keys[low:high]}}}
 
 
 @lru_cache(maxsize=1024)
