@@ -36,9 +36,9 @@ class Pool:
     client_id: str
     trigger: str
 
-    def user(self, email: str, organisation: str = "org-1") -> None:
+    def user(self, email: str, organisation: str = "org-1", **more: str) -> None:
         cognito = self.aws.client("cognito-idp")
-        attributes = {"email": email, "email_verified": "true", "custom:organisation_id": organisation}
+        attributes = {"email": email, "custom:organisation_id": organisation} | (more or {"email_verified": "true"})
         cognito.admin_create_user(
             UserPoolId=self.id,
             Username=email,
@@ -223,7 +223,10 @@ def handler(event, context):
     with pytest.raises(ClientError, match="FeatureUnavailableInTier"):
         cognito.update_user_pool(UserPoolId=made, LambdaConfig=writes_into("V2_0"))
     client = cognito.create_user_pool_client(
-        UserPoolId=made, ClientName="main", ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+        UserPoolId=made,
+        ClientName="main",
+        ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+        ReadAttributes=["custom:organisation_id", "email", "email_verified"],
     )["UserPoolClient"]["ClientId"]
     lite = Pool(aws, made, client, trigger)
     permit(lite)
@@ -234,6 +237,31 @@ def handler(event, context):
     assert (found["custom:organisation_id"], found["email"]) == ("org-1", "lia@example.org")
     assert found["email_verified"] is True
     assert not {"organisations", "custom:organisation_id", "email", "aud"} & claims(lite, tokens["AccessToken"]).keys()
+
+
+@pytest.mark.parametrize(
+    ("readable", "said"),
+    [
+        (["email"], {"email"}),
+        (["custom:organisation_id", "email_verified", "name"], {"custom:organisation_id", "email_verified", "name"}),
+        # Without a list: whatever is no attribute of one's own.
+        (None, {"email", "email_verified", "name"}),
+    ],
+)
+def test_an_id_token_says_what_its_client_may_read(pool: Pool, readable: list[str] | None, said: set[str]) -> None:
+    cognito = pool.aws.client("cognito-idp")
+    given = {} if readable is None else {"ReadAttributes": readable}
+    client = cognito.create_user_pool_client(
+        UserPoolId=pool.id, ClientName="reader", ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH"], **given
+    )["UserPoolClient"]["ClientId"]
+    reader = Pool(pool.aws, pool.id, client, pool.trigger)
+    # Of the second nobody has said that the address is verified.
+    for verified in ({"email_verified": "true"}, {}):
+        email = f"{len(verified)}-{client.lower()}@example.org"
+        reader.user(email, name="Rea", **verified)
+        found = claims(reader, reader.sign_in(email)["IdToken"])
+        assert found.keys() & {"custom:organisation_id", "email", "email_verified", "name"} == said
+        assert found.get("email_verified") in (None, bool(verified))
 
 
 def test_no_pool_becomes_lite_that_writes_into_access_tokens(pool: Pool) -> None:

@@ -277,6 +277,42 @@ def test_a_defect_in_a_plan_is_seen(defect: Defect, planned: Plans, project: Pro
     assert "inventory" in found or defect.environment == slices.ANOTHER or "tags_all" in defect.path
 
 
+LITE = (
+    D("sign-in", POOL, "user_pool_tier", "LITE"),
+    D("sign-in", POOL, "password_policy.0.password_history_size", 0),
+    D("sign-in", POOL, "lambda_config.0.pre_token_generation_config.0.lambda_version", "V1_0"),
+    D("sign-in", 'aws_lambda_function.this["authorizer"]', f"{VARIABLES}.TOKEN_USE", "id"),
+)
+ELSEWHERE = (D("sign-in", POOL, "", GONE), D("sign-in", 'aws_lambda_function.this["authorizer"]', VARIABLES, {}))
+
+
+@pytest.mark.parametrize(
+    ("made", "values", "found"),
+    [
+        (LITE, {}, None),
+        (LITE[:-1], {}, "takes access tokens"),
+        ((*LITE[:2], LITE[3]), {}, "trigger of version V2_0"),
+        (LITE[2:], {}, "plan ESSENTIALS and a trigger of version V1_0"),
+        ((*LITE, D("sign-in", CLIENT, "read_attributes", ["custom:organisation_id", "email"])), {}, "email_verified"),
+        ((*LITE, D("sign-in", CLIENT, "read_attributes", None)), {}, "custom:organisation_id, email, email_verified"),
+        ((D("sign-in", CLIENT, "read_attributes", ["name"]),), {}, None),
+        # Of a pool that is made elsewhere the values say which plan it has.
+        (ELSEWHERE, {"existing_user_pool_id": "eu-west-1_Theirs"}, None),
+        (ELSEWHERE, {"existing_user_pool_id": "eu-west-1_Theirs", "user_pool_tier": "LITE"}, "takes access tokens"),
+    ],
+)
+def test_the_tokens_that_are_taken_say_who_somebody_is(
+    made: tuple[Defect, ...], values: dict[str, Any], found: str | None, planned: Plans, project: Project
+) -> None:
+    evidence = evidence_of(planned, project)
+    for one in made:
+        apply(evidence, one)
+    evidence.values["prod"] = {**evidence.values["prod"], **values}
+    messages = [finding.message for finding in found_by(evidence, "prod", "sign-in").get("sign-in", [])]
+    assert len(messages) == (found is not None), messages
+    assert found is None or found in messages[0]
+
+
 # --- The environments' values ----------------------------------------------------------------------------------------
 
 

@@ -372,6 +372,9 @@ def _api_stage(evidence: Evidence, environment: str, look: Look) -> None:
 
 # --- Sign-in ----------------------------------------------------------------------------------------------------------
 
+_OF_A_PERSON = frozenset(("custom:organisation_id", "email", "email_verified"))
+"""What the authorizer reads of a person in a token."""
+
 
 @rule(
     "sign-in",
@@ -388,7 +391,10 @@ def _sign_in(evidence: Evidence, environment: str, look: Look) -> None:
         if not good:
             look.findings.append(evidence.finding(f"{item.address} {message}", item, attribute))
 
+    values = evidence.values[environment]
     taken: set[str] = set()
+    if values.get("existing_user_pool_id"):
+        taken.add("id" if values.get("user_pool_tier") == "LITE" else "access")
     for item in evidence.planned(environment, "aws_cognito_user_pool"):
         values = item.values
         policy = (values.get("password_policy") or [{}])[0]
@@ -435,6 +441,9 @@ def _sign_in(evidence: Evidence, environment: str, look: Look) -> None:
         theirs = not {name for name in writes if ":" in name or name in ("email", "everything")}
         expect(item, "write_attributes", theirs,
                f"may write {', '.join(sorted(writes))}")  # fmt: skip
+        # An access token has what the trigger writes, whatever its client may read.
+        unread = sorted(_OF_A_PERSON - set(values.get("read_attributes") or ())) if "id" in taken else []
+        expect(item, "read_attributes", not unread, f"may not read {', '.join(unread)}, so id tokens do not say it")
         expect(item, "prevent_user_existence_errors", values.get("prevent_user_existence_errors") == "ENABLED",
                "says who has an account")  # fmt: skip
         expect(item, "enable_token_revocation", values.get("enable_token_revocation") is True, "revokes no tokens")

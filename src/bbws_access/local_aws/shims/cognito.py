@@ -9,6 +9,8 @@
 | sign-in fails when the pre-token trigger fails or may not be invoked | tokens are given out | `test_..._trigger_...` |
 | a trigger of version V1_0 writes into id tokens alone | the answer of V2_0 is expected | `test_a_lite_pool_...` |
 | a pool of the plan LITE has no trigger that writes into access tokens | it has | `test_a_lite_pool_...` |
+| an id token has those attributes that its client may read | all of them | `test_an_id_token_...` |
+| an address is verified once somebody has said so | unless somebody has said no | `test_an_id_token_...` |
 """
 
 import threading
@@ -23,6 +25,7 @@ from bbws_access.local_aws.shims.permissions import function_permits
 Response = tuple[int, dict[str, Any], bytes]
 
 _SERVICE = "cognito-idp.amazonaws.com"
+_VERIFIED = frozenset(("email_verified", "phone_number_verified"))
 # Whether the trigger that is asked just now is one of version V1_0.
 _first_version: ContextVar[bool] = ContextVar("first_version", default=False)
 
@@ -55,7 +58,9 @@ def install() -> None:
         versioned = configuration.get("PreTokenGenerationConfig") or {}
         function = versioned.get("LambdaArn") or configuration.get("PreTokenGeneration")
         first = versioned.get("LambdaVersion") == "V1_0"
-        if first and settings.get("token_type") != "id":
+        if settings.get("token_type") == "id":
+            _leave_readable(settings["claims"], settings["user_attrs"], settings["client_id"])
+        elif first:
             return settings["claims"]
         if function:
             region = pool_id.partition("_")[0]
@@ -135,6 +140,17 @@ def _without_access_tokens(data: dict[str, Any], tier: str | None, *, changes: b
         "The following features need to be disabled for the LITE pricing tier configured: Access Token Customization",
         400,
     )
+
+
+def _leave_readable(claims: dict[str, Any], attributes: dict[str, str], client_id: str) -> None:
+    """Take out of an id token what its client may not read, and what was only taken to be verified."""
+    _, client = _client(client_id)
+    for name in _VERIFIED & claims.keys():
+        claims[name] = attributes.get(name) == "true"
+    allowed = (client or {}).get("ReadAttributes")
+    for name in attributes.keys() | _VERIFIED:
+        if name != "sub" and (name not in allowed if allowed else ":" in name):
+            claims.pop(name, None)
 
 
 def _client(client_id: str | None) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:

@@ -292,6 +292,13 @@ variable "app_clients" {
   }
 
   validation {
+    condition = var.tier != "LITE" || alltrue([
+      for client in values(var.app_clients) : length(setsubtract(["custom:organisation_id", "email", "email_verified"], client.read_attributes)) == 0
+    ])
+    error_message = "app_clients: with tier = \"LITE\" read_attributes must contain custom:organisation_id, email and email_verified: an id token, which the API takes then, says no more of a person than its client may read."
+  }
+
+  validation {
     condition = alltrue(flatten([
       for client in values(var.app_clients) : client.oauth == null ? [] : concat(
         [length(client.oauth.callback_urls) > 0],

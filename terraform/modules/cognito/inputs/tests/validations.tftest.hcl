@@ -42,13 +42,14 @@ run "rejects_client_name" {
   expect_failures = [var.threat_protection, var.password_policy, var.email, var.app_clients, var.authorizer, var.pre_token_generation_lambda_arn]
 }
 
-run "rejects_former_passwords_with_lite" {
+run "rejects_with_lite_what_it_lacks" {
   command = plan
   variables {
     tier            = "LITE"
     password_policy = { password_history_size = 1 }
+    app_clients     = { main = {}, portal = { read_attributes = ["custom:organisation_id", "email"] } }
   }
-  expect_failures = [var.password_policy]
+  expect_failures = [var.password_policy, var.app_clients]
 }
 
 run "rejects_short_access_token" {
