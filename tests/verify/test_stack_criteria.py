@@ -291,7 +291,7 @@ ELSEWHERE = (D("sign-in", POOL, "", GONE), D("sign-in", 'aws_lambda_function.thi
     [
         (LITE, {}, None),
         (LITE[:-1], {}, "takes access tokens"),
-        ((*LITE[:2], LITE[3]), {}, "trigger of version V2_0"),
+        (LITE[:2], {}, "trigger of version V2_0"),
         (LITE[2:], {}, "plan ESSENTIALS and a trigger of version V1_0"),
         ((*LITE, D("sign-in", CLIENT, "read_attributes", ["custom:organisation_id", "email"])), {}, "email_verified"),
         ((*LITE, D("sign-in", CLIENT, "read_attributes", None)), {}, "custom:organisation_id, email, email_verified"),
