@@ -469,7 +469,7 @@ def transfer_team_member(request: Request) -> dict:
         )
         steps = memberships.move(table, stored, record, role, replaced, change)
         if primary:
-            steps += memberships.primary(table, record, reads[5], (), change)
+            steps += memberships.primary(table, record, reads[5], (), change, left=stored["teamId"])
         elif replaced is not None and replaced["isPrimary"]:
             steps.append(memberships.no_primary(table, replaced))  # they left it since, and nobody ended it yet
         commit(request.database, [*steps, *receiver.stays(departures)])

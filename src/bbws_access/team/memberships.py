@@ -153,10 +153,13 @@ def counted(
 # At most one primary team: a record of the user's says which
 
 
-def primary(table: str, record: dict, pointer: dict | None, others: Iterable[dict], change: Change) -> list[Step]:
+def primary(
+    table: str, record: dict, pointer: dict | None, others: Iterable[dict], change: Change, *, left: str | None = None
+) -> list[Step]:
     """The steps that make a membership's team the user's primary one.
 
     pointer: the record that says which is it now      others: the user's other memberships
+    left: the team whose membership ends in the same transaction
     """
     ids = {"orgId": record["organisationId"], "userId": record["userId"]}
     columns = change.first() if pointer is None else {**pointer, **change.next(pointer)}
@@ -177,10 +180,18 @@ def primary(table: str, record: dict, pointer: dict | None, others: Iterable[dic
             values={**put.values, ":request": pointer["requestId"]},
         )
     steps: list[Step] = [(put, Stale())]
+    done = {record["teamId"], left}
     for other in others:
-        if other["isPrimary"] and other["active"] and other["teamId"] != record["teamId"]:
+        if other["isPrimary"] and other["active"] and other["teamId"] not in done:
             demoted = {**other, "isPrimary": False, **change.next(other)}
             steps.append((put_over(table, store.member_item(demoted), other), Stale()))
+            done.add(other["teamId"])
+    if pointer is not None and pointer["teamId"] not in done:
+        # It may have become the primary one after the memberships were read and before the record was.
+        place = key("TeamMember", teamId=pointer["teamId"], **ids)
+        names, values = {"#active": "active", "#primary": "isPrimary"}, {":no": False}
+        condition = "attribute_not_exists(PK) OR #active = :no OR #primary = :no"
+        steps.append((Check(table, place, condition, names, values), Stale()))
     return steps
 
 

@@ -606,6 +606,34 @@ class TestPrimary:
         for team in (second, third):
             api.call("DELETE", MEMBER.format(org.id, team, user), org.admin).expect(204)
 
+    @pytest.mark.parametrize("asked", [{}, {"isPrimary": True}])
+    def test_one_that_comes_between_the_reading_of_memberships_and_of_what_names_it(
+        self, asked: dict, org: Organisation, new_instance: Callable[[], Instance], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nobody says which of several answers was read first: it is named, and not among what is held."""
+        first, second = org.team("A"), org.team("B")
+        user = org.user()
+        slow = new_instance()
+        parallel, torn = slow.database.parallel, []
+
+        def read(calls: Iterable[Call], **more: float | None) -> list:
+            calls = list(calls)
+            found = parallel(calls, **more)
+            if torn:
+                return found
+            org.add(first, user).expect(201)
+            after = parallel(calls, **more)
+            torn.extend(
+                n for n, one in enumerate(after) if isinstance(one, dict) and one["entityType"] == "PrimaryTeam"
+            )
+            return [after[n] if n in torn else one for n, one in enumerate(found)]
+
+        monkeypatch.setattr(slow.database, "parallel", read)
+        primary = org.add(second, user, api=slow, **asked).expect(201)["isPrimary"]
+        assert torn
+        assert primary is bool(asked)
+        assert self.primaries(org, user) == [second if asked else first]
+
     def test_who_is_moved_to_the_one_that_they_left(self, api: Instance, org: Organisation, world: World) -> None:
         """Nobody has tidied up there yet; and back they are without a primary team."""
         here, there = org.team("A"), org.team("B")
