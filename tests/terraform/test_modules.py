@@ -99,14 +99,17 @@ def native_results(workspace: Workspace) -> Callable[[Path], dict[str, list[str]
 
     @cache
     def results(folder: Path) -> dict[str, list[str]]:
-        parts = [native_test_parts(workspace, folder, file.name) for file in native_test_files(folder)]
+        files = [file.name for file in native_test_files(folder)]
+        parts = [native_test_parts(workspace, folder, file) for file in files]
         said: dict[str, list[str]] = {}
         # What only sees inputs rejected needs no provider and no resources: a tenth of the time.
         if any(rejecting.runs for rejecting, _ in parts):
             take(said, workspace.terraform_lines(parts[0][0].folder, "test", "-json"))
-        if any(planning.runs for _, planning in parts):
-            copy = workspace.initialised(parts[0][1].folder)
-            take(said, workspace.terraform_lines(copy, "test", "-json"))
+        for file, (_, planning) in zip(files, parts, strict=True):
+            # One at a time: Terraform keeps a provider for each configuration of one until it ends, in much memory.
+            if planning.runs:
+                copy = workspace.initialised(planning.folder)
+                take(said, workspace.terraform_lines(copy, "test", "-json", f"-filter=tests/{file}"))
         return {file: sorted(lines) for file, lines in said.items()}
 
     def take(said: dict[str, list[str]], lines: list[str]) -> None:
