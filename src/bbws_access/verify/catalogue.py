@@ -12,21 +12,6 @@ from bbws_access.verify import (
 )
 from bbws_access.verify.rules import RULES
 
-_ORDER = [
-    module.__name__
-    for module in (
-        criteria,
-        criteria_access,
-        criteria_alarms,
-        criteria_environment,
-        criteria_stack,
-        criteria_work,
-        inventory,
-    )
-]
-# Whoever imported one of them before added its criteria first.
-RULES.sort(key=lambda rule: _ORDER.index(rule.look.__module__))
-
 __all__ = [
     "RULES",
     "criteria",
@@ -37,3 +22,7 @@ __all__ = [
     "criteria_work",
     "inventory",
 ]
+
+# Whoever imported one of them before added its criteria first.
+_ORDER = [f"{__package__}.{module}" for module in __all__ if module != "RULES"]
+RULES.sort(key=lambda rule: _ORDER.index(rule.look.__module__))
