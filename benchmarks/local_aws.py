@@ -330,7 +330,7 @@ class _Client:
 
     def _send(self, requests: int) -> list[float]:
         connection = http.client.HTTPSConnection("127.0.0.1", self._port, timeout=60, context=self._context)
-        team = self._ask(connection, "POST", "/teams", {"name": f"Load {uuid.uuid4().hex[:12]}"})
+        team = self._ask(connection, "POST", "/teams", _new_team)
         role: dict[str, Any] = {}
         times = []
         for number in range(requests):
@@ -340,7 +340,7 @@ class _Client:
                 ("GET", f"/users/{self._user}/permissions", None),
                 ("GET", "/teams", None),
                 ("GET", f"/teams/{team['teamId']}", None),
-                ("PUT", f"/teams/{team['teamId']}", {"name": f"Load {uuid.uuid4().hex[:12]}"}),
+                ("PUT", f"/teams/{team['teamId']}", _new_team),
                 ("GET", f"/teams/{team['teamId']}/members", None),
                 ("GET", f"/users/{self._user}/roles", None),
                 ("DELETE", f"/roles/{role.get('roleId')}", None),
@@ -375,6 +375,10 @@ class _Client:
         if answer.status >= http.client.BAD_REQUEST:
             raise RuntimeError(f"{method} {path}: {answer.status} {content[:500]!r}")
         return json.loads(content or b"{}")
+
+
+def _new_team() -> dict[str, Any]:
+    return {"name": f"Load {uuid.uuid4().hex[:12]}"}
 
 
 def _new_role() -> dict[str, Any]:
