@@ -206,6 +206,18 @@ def test_a_half_dead_emulator_is_reported_and_replaced(emulator: LocalAws) -> No
     assert pid_of(emulator) != pid
 
 
+def test_one_whose_starter_was_killed_is_waited_for(emulator: LocalAws) -> None:
+    """It is there, but does not listen yet: whoever looks in that moment is not told that it is down."""
+    code = f"from bbws_access.local_aws import LocalAws; LocalAws({str(emulator.folder)!r}, {REGION!r}).start()"
+    starter = subprocess.Popen([sys.executable, "-c", code])
+    until = time.monotonic() + 20
+    while not (emulator.folder / "process.json").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    starter.kill()
+    starter.wait()
+    assert emulator.is_running()
+
+
 def test_a_death_at_start_shows_the_log(emulator: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
     emulator.start()
     emulator.stop()

@@ -28,6 +28,8 @@ from bbws_access.local_aws.server import HEALTH_PATH, HOST, client_environment, 
 _PORTS = range(20000, 30000)
 _MODULE = "bbws_access.local_aws"
 _LOG_BYTES = 10 * 1024 * 1024
+# Seconds for a process that is there to answer.
+_PATIENCE = 5.0
 _STOP_SECONDS = 20.0
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 _FOREIGN_VARIABLES = (
@@ -154,8 +156,16 @@ class LocalAws:
             return process is not None
 
     def is_running(self) -> bool:
-        """Whether our process is there and answers."""
-        return self._own_process() is not None and self._answers(2.0)
+        """Whether our process is there and answers. One that is about to listen, or too busy, is waited for a while:
+        whoever started it may have been killed a moment ago."""
+        deadline = time.monotonic() + _PATIENCE
+        while self._own_process() is not None:
+            if self._answers(2.0):
+                return True
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return False
 
     def is_there(self) -> bool:
         """Whether our process is there, also while the machine is too busy for it to answer."""
