@@ -172,19 +172,28 @@ class Items:
             del self._saved[key]
         return found
 
-    def restore(self, parts: dict[Key, tuple[list[str], list[str]]]) -> None:
-        """Fill the tables with what their parts hold."""
+    def restore(
+        self,
+        parts: dict[Key, tuple[list[str], list[str]]],
+        share: Callable[[dict[str, Any]], None] = lambda item: None,
+    ) -> None:
+        """Fill the tables with what their parts hold.
+
+        share: makes an item smaller
+        """
         for key, (whole, lists) in parts.items():
             items: defaultdict[Any, dict[Any, Any]] = defaultdict(dict)
             saved = _Saved(self._tables[key], items, whole, 0, lists)
             for name in whole:
                 for partition, sort, item in pickle.loads(self._blobs.get(name)):  # noqa: S301 - our own
+                    share(item)
                     items[partition][sort] = item
                     saved.count += 1
             for name in lists:
                 for partition, sort, item in pickle.loads(self._blobs.get(name)):  # noqa: S301 - our own
                     saved.changed[partition, sort] = None
                     if item is not None:
+                        share(item)
                         items[partition][sort] = item
                     elif partition in items:
                         items[partition].pop(sort, None)

@@ -217,7 +217,7 @@ class Snapshots:
             # Of the version before: everything was in the stores.
             records = dict(dynamodb._stream_records._data)
         else:
-            self._items.restore(parts["items"])
+            self._items.restore(parts["items"], dynamodb_memory.share)
             records = {key: self._blocks.restore(names) for key, names in parts["records"].items()}
             self._tokens = self._blocks.restore(parts["tokens"])
             dynamodb._txn_idempotency._data.update(self._tokens)

@@ -166,9 +166,16 @@ def _remember_expressions() -> None:
 
 
 def copied(value: Any) -> Any:
-    """A copy of an item, or of a part of it; of anything that came as JSON, as `copy.deepcopy`."""
+    """A copy of an item, or of a part of it; of anything that came as JSON, as `copy.deepcopy`.
+
+    Values that are one text are never changed in their place, so a copy has the same ones.
+    """
     kind = type(value)
     if kind is dict:
+        if len(value) == 1:
+            ((name, one),) = value.items()
+            if type(one) is str and name in dynamodb_memory.TEXTS:
+                return value
         return {name: one if type(one) is str else copied(one) for name, one in value.items()}
     if kind is list:
         return [copied(one) for one in value]

@@ -4,22 +4,35 @@
 |---|---|---|
 | a record of a stream is there for a day | with all that it names | `test_dynamodb_memory.py` |
 | a token is known for ten minutes | with the whole request | `test_a_transaction_is_known_...` |
+| (nothing that can be seen) items share what they have in common | they do not | `test_dynamodb_memory.py` |
 
 MiniStack keeps each record with the whole item of before and of now, and each token with the whole request. Here a
 record is packed until somebody reads it, and a token has the request's digest, which is all that it is compared by.
+
+An item is a dictionary for each attribute's value, and a text for each attribute's name, all of its own. Most of them
+say what another item's say: the same names, kinds, versions, organisations. Here items share them. Nobody can tell, as
+MiniStack changes no value in its place: it puts another one there.
 """
 
 import hashlib
 import json
 import pickle
+import sys
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any, SupportsIndex
 
 from ministack.core.responses import AccountRegionScopedDict
 from ministack.services import dynamodb
 
 Record = dict[str, Any]
+
+# The kinds of values that are one text.
+TEXTS = frozenset(("S", "N", "B"))
+# Longer texts are seldom those of another item.
+_SHARED_CHARACTERS = 128
+_SHARED_VALUES = 8192
 
 
 class Packed(list[Any]):
@@ -76,6 +89,41 @@ def install() -> None:
         store(token, {**entry, "signature": Digest(entry["signature"])})
 
     dynamodb._txn_token_store = store_digest
+    put = dynamodb._set_item
+
+    def put_small(table: dict[str, Any], partition: Any, sort: Any, item: dict[str, Any]) -> Any:
+        share(item)
+        return put(table, partition, sort, item)
+
+    dynamodb._set_item = put_small
+
+
+def share(attributes: dict[str, Any]) -> None:
+    """Let an item, or a map in one, have its names and values in common with others. It stays the same object."""
+    shared = {sys.intern(name): _shared(value) for name, value in attributes.items()}
+    # Emptied and filled again, so that the names are the shared ones too.
+    attributes.clear()
+    attributes.update(shared)
+
+
+def _shared(value: dict[str, Any]) -> dict[str, Any]:
+    if len(value) != 1:
+        return value
+    ((kind, content),) = value.items()
+    if kind in TEXTS:
+        return _value(kind, content) if type(content) is str and len(content) <= _SHARED_CHARACTERS else value
+    if kind == "M":
+        share(content)
+    elif kind == "L":
+        content[:] = map(_shared, content)
+    elif content is True or content is False:
+        return _value(kind, content)
+    return value
+
+
+@lru_cache(maxsize=_SHARED_VALUES)
+def _value(kind: str, content: str | bool) -> dict[str, Any]:
+    return {kind: content}
 
 
 def _pack(record: Record) -> bytes:
