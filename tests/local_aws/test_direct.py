@@ -22,6 +22,7 @@ from ministack.services import dynamodb, iam, sts
 
 from bbws_access.kernel.signature import Signer
 from bbws_access.local_aws.shims import direct
+from bbws_access.local_aws.shims.dynamodb import _CheckedArn
 from tests.local_aws.conftest import ACCOUNT, REGION, Aws
 
 if TYPE_CHECKING:
@@ -263,12 +264,46 @@ def test_a_fault_of_ministack_is_an_answer(
     assert (status, json.loads(body)["__type"]) == (500, "InternalError")
 
 
+@pytest.mark.parametrize("forbidden", ["other partition", "other table", "other action"])
+def test_equal_parts_of_a_transaction_are_asked_about_once_and_each_other_one_too(
+    monkeypatch: pytest.MonkeyPatch, forbidden: str
+) -> None:
+    asked: list[tuple[str, str, list[str]]] = []
+
+    def enforce(_: str, action: str, *rest: Any, resource_arn: str, **__: Any) -> str | None:
+        asked.append((action, str(resource_arn), getattr(resource_arn, "leading_keys", [])))
+        return "refused" if asked[-1] != ("dynamodb:PutItem", TABLE, ["OWN#1"]) else None
+
+    def parts(_: Any, body: Any, *__: Any) -> list[tuple[str, str]]:
+        return [(action, _CheckedArn(arn, keys)) for action, arn, keys in body.data["parts"]]
+
+    monkeypatch.setattr(direct.iam_evaluator, "enforce", enforce)
+    monkeypatch.setattr(direct.iam_actions, "dynamodb_service_context", lambda _: {})
+    monkeypatch.setattr(direct.iam_actions, "dynamodb_transaction_checks", parts)
+    usual = ("dynamodb:PutItem", TABLE, ["OWN#1"])
+    other = {
+        "other partition": ("dynamodb:PutItem", TABLE, ["OWN#2"]),
+        "other table": ("dynamodb:PutItem", f"{TABLE}-2", ["OWN#1"]),
+        "other action": ("dynamodb:ConditionCheckItem", TABLE, ["OWN#1"]),
+    }[forbidden]
+    assert direct._is_allowed(direct.TRANSACTION, KEY, REGION, {"parts": [usual] * 30}, b"")
+    assert asked == [usual]
+    for place in (0, 15, 30):
+        asked.clear()
+        listed = [usual] * 30
+        listed.insert(place, other)
+        assert not direct._is_allowed(direct.TRANSACTION, KEY, REGION, {"parts": listed}, b"")
+        assert other in asked
+
+
 # Through the running local AWS: the way of all is asked by a header that nobody else sends.
 
 ITEM = {"PK": {"S": "OWN#1"}, "SK": {"S": "one"}, "n": {"N": "1"}, "text": {"S": "äöü"}, "raw": {"B": b"\x00\xff"}}
 ITEM_KEY = {name: ITEM[name] for name in ("PK", "SK")}
 NAMED: dict[str, Any] = {"ExpressionAttributeValues": {":v": {"N": "1"}}}
 PARTITION = {"KeyConditionExpression": "PK = :p", "ExpressionAttributeValues": {":p": {"S": "OWN#1"}}}
+OWN, OWN_TOO = ({"Put": {"Item": ITEM | {"SK": {"S": sort}}}} for sort in ("two", "three"))
+CHECK = {"ConditionExpression": "attribute_not_exists(PK)"}
 CALLS: list[tuple[str, dict[str, Any]]] = [
     ("put_item", {"Item": ITEM, "ReturnConsumedCapacity": "INDEXES"}),
     ("get_item", {"Key": ITEM_KEY, "ConsistentRead": True}),
@@ -286,6 +321,9 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("transact_write_items", {"TransactItems": [{"Put": {"Item": ITEM, "ConditionExpression": "n < :v", **NAMED}}]}),
     ("transact_write_items", {"TransactItems": [{"Put": {"Item": ITEM}}]}),
     ("transact_write_items", {"TransactItems": [{"Put": {"Item": ITEM | {"PK": {"S": "OTHER#1"}}}}]}),
+    ("transact_write_items", {"TransactItems": [OWN, OWN_TOO, {"Put": {"Item": ITEM | {"PK": {"S": "OTHER#1"}}}}]}),
+    ("transact_write_items", {"TransactItems": [OWN, {"ConditionCheck": CHECK | {"Key": ITEM_KEY}}]}),
+    ("transact_write_items", {"TransactItems": [OWN, OWN_TOO]}),
     ("transact_get_items", {"TransactItems": [{"Get": {"Key": ITEM_KEY}}]}),
     ("delete_item", {"Key": ITEM_KEY, "ReturnValues": "ALL_OLD"}),
 ]

@@ -10,21 +10,25 @@
 | log events are found by patterns of every kind | by terms only | `test_log_events_are_found_by_patterns` |
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import logging
 import math
 import threading
 import time
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
-import botocore.session
-from botocore.model import ServiceModel, Shape
 from ministack.core.responses import request_scope
 from ministack.services import cloudwatch, cloudwatch_logs, lambda_svc
 
 from bbws_access.local_aws.shims import log_groups, log_patterns, metric_math, metric_points
+
+if TYPE_CHECKING:
+    from botocore.model import ServiceModel, Shape
 
 logger = logging.getLogger("local-aws.cloudwatch")
 
@@ -63,14 +67,18 @@ def publish(namespace: str, name: str, value: float, unit: str, dimensions: dict
 # The query protocol
 
 
+@cache
+def _model() -> ServiceModel:
+    """CloudWatch's own model. Loading botocore is a fifth of a start, and only clients of this protocol need it."""
+    from botocore.loaders import Loader
+    from botocore.model import ServiceModel
+
+    return ServiceModel(Loader().load_service_model("cloudwatch", "service-2"), "cloudwatch")
+
+
 def _bridge_query_protocol() -> None:
     """Let MiniStack's JSON handlers, which are whole, answer for its XML ones, by the service's own model."""
     handle_request = cloudwatch.handle_request
-    model = ServiceModel(
-        botocore.session.get_session().get_component("data_loader").load_service_model("cloudwatch", "service-2"),
-        "cloudwatch",
-    )
-    operations = set(model.operation_names)
 
     async def handle(method: str, path: str, headers: dict, body: bytes, query_params: dict) -> Response:
         content_type = headers.get("content-type", "")
@@ -79,7 +87,8 @@ def _bridge_query_protocol() -> None:
             return await handle_request(method, path, headers, body, query_params)
         params = {name: values[-1] for name, values in _form(body).items()}
         action = params.get("Action", "")
-        if action not in operations:
+        model = _model()
+        if action not in model.operation_names:
             return await handle_request(method, path, headers, body, query_params)
         operation = model.operation_model(action)
         data = _parsed(operation.input_shape, params, "") if operation.input_shape else {}
