@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from bbws_access.local_aws import recorder, wire
@@ -17,6 +18,11 @@ pytest_plugins = ("tests.support.tables", "tests.support.services", "tests.suppo
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ROOT / ".build" / "requests"
+
+
+# A test says nothing about how long something takes on a machine that others use.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
