@@ -292,12 +292,12 @@ class World:
     def touch_role(self, org_id: str, role_id: str, **changes: object) -> None:
         """Somebody else stores the next version of a role."""
         read = store.role(self.table, org_id, role_id)
-        [stored] = self.database.parallel([read])
+        stored, uses = self.database.parallel([read, store.USES.read(self.table, org_id, role_id)])
         record = {**stored, **changes, "version": stored["version"] + 1}
         change = Change.outside_a_request("somebody")
         steps = [
             (put_over(self.table, record, stored), Stale()),
-            *store.USES.renewed(self.table, record, change, unused=False),
+            *store.USES.renewed(self.table, record, change, uses, unused=False),
         ]
         commit(self.database, steps)
 

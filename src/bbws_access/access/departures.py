@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -50,6 +51,18 @@ class Departures(NamedTuple):
     def in_force(self, given: dict, now: datetime) -> bool:
         """Whether a role or a membership of the person counts now."""
         return in_force(given, now) and self.lets(given)
+
+    def those_in_force(self, given: Iterable[dict], now: datetime) -> list[dict]:
+        """Those of a person's roles or memberships that count now: the same as `in_force` of each, for very many."""
+        if self.record is not None:
+            return [one for one in given if self.in_force(one, now)]
+        return [
+            one
+            for one in given
+            if one.get("active") is True
+            and one.get("departures", 0) == 0
+            and (one.get("expiresAt") is None or in_force(one, now))
+        ]
 
     def ended(self, given: dict) -> bool:
         """Whether what the person was given, and what nobody ended yet, ended as they left."""

@@ -88,10 +88,11 @@ class Access:
 
     known: there is at least one assignment or membership, active or not
     active_elsewhere: active in an organisation whose grants were not read
+    unread: organisations in which something is in force, though nobody read what it grants: the authorizer opens them
     departures: what was read of them with the rest; None where nothing was read
     """
 
-    __slots__ = ("active_elsewhere", "departures", "grants", "known", "memberships", "user_id")
+    __slots__ = ("active_elsewhere", "departures", "grants", "known", "memberships", "unread", "user_id")
 
     def __init__(
         self,
@@ -102,6 +103,7 @@ class Access:
         known: bool = True,
         active_elsewhere: bool = False,
         departures: Departures | None = None,
+        unread: frozenset[str] = frozenset(),
     ) -> None:
         self.user_id = user_id
         self.grants = grants
@@ -109,11 +111,12 @@ class Access:
         self.known = known
         self.active_elsewhere = active_elsewhere
         self.departures = departures
+        self.unread = unread
 
     @property
     def active(self) -> bool:
         """Whether anything is in force for the user anywhere."""
-        return bool(self.grants or self.memberships or self.active_elsewhere)
+        return bool(self.grants or self.memberships or self.active_elsewhere or self.unread)
 
     def within(self, org_id: str) -> Access:
         """What of it one organisation gave: as good as unknown where that is nothing.
@@ -127,7 +130,10 @@ class Access:
         return Access(self.user_id, grants, memberships, known=known, departures=self.departures)
 
     def organisations(self) -> frozenset[str]:
-        """Organisations in which the user is active. A PLATFORM role reaches all and makes active in none."""
+        """Organisations in which the user is active. A PLATFORM role reaches all and makes active in none.
+
+        Those that are unread are not among them: what is asked of an Access opens none of these.
+        """
         return frozenset(
             [grant.org_id for grant in self.grants if grant.org_id is not None]
             + [membership.org_id for membership in self.memberships]

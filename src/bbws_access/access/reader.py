@@ -9,9 +9,11 @@ read again, now with the right ids: whatever decides has been read in one wait (
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
+from operator import itemgetter
 
 from bbws_access.access.departures import Departures, departures_read
 from bbws_access.access.grants import NO_TEAM, ORGANISATION, PLATFORM, TEAM, Access, Grant, Membership
@@ -28,6 +30,8 @@ _FIRST = 6  # of an organisation's definitions of a kind: those that it started 
 _PATIENCE = 2  # times a database's own deadline, for all waits together: a function must live to say that it failed
 _MOST_BY_KEY = 20  # of one person's assignments: each costs a unit, where a query costs one for several
 _MOST_WAITS = 10  # for definitions that name others while somebody keeps changing them
+MOST_DEFINITIONS = 500  # that a decision about everything reads: each takes about 0.1 ms of CPU, until it is compiled
+_MOST_OF_A_KIND = 500  # definitions that an organisation has at most (docs/decisions/0006)
 
 _ROLE, _SET, _TEAM_ROLE = "OrganisationRole", "PermissionSet", "TeamRoleDefinition"
 _PLATFORM_ROLE = "PlatformRoleAssignment"
@@ -42,10 +46,18 @@ _SAYS = {
 }
 _PROJECTIONS = {entity: ",".join(names) for entity, names in _SAYS.items()}
 _GIVEN = ("organisationId", "teamId", "active", "expiresAt", "departures")
-_ASSIGNED = (*_GIVEN, "roleId", "scope", "assignedAt", "assignedBy", "dateCreated", "createdBy")
+_DECIDING = (*_GIVEN, "roleId", "scope")
+_ASSIGNED = (*_DECIDING, "assignedAt", "assignedBy", "dateCreated", "createdBy")  # as answers tell of it
+_SAID = "roleIds"  # what the record of platform roles says, which lies among the assignments
+_MOST_SAID = 10
 _JOINED = (*_GIVEN, "teamRoleId")
-_COLUMNS = {columns: {f"#{name}": name for name in columns} for columns in (_ASSIGNED, _JOINED)}
+_COLUMNS = {
+    columns: {f"#{name}": name for name in columns}
+    for columns in (_DECIDING, (*_DECIDING, _SAID), _ASSIGNED, (*_ASSIGNED, _SAID), _JOINED)
+}
 _COLUMNS_SHOWN = {columns: ",".join(names) for columns, names in _COLUMNS.items()}
+
+_PLACE = itemgetter(0, 1)  # of a definition: its kind and organisation
 
 REMEMBERED = Remembered()
 """What people needed of whom this function was asked before."""
@@ -59,22 +71,29 @@ def read_access(
     *,
     now: datetime | None = None,
     deadline: float | None = None,
+    most_definitions: int | None = None,
 ) -> Access:
     """What a user holds everywhere.
 
     organisations: a hint which are likely to matter; wrong or missing ones cost time, never correctness.
     deadline: seconds for all of it
+    most_definitions: for who opens organisations at a gateway behind which each request is judged again: where what the
+    user holds names more roles, sets and team roles than this, only as many organisations are looked into as have no
+    more together, the first of the hint in any case, then those with fewest, for which half of it is kept. The others
+    are the answer's `unread`
     Raises DatabaseError: what is not known in time is no answer.
     """
     database, began = _Hurried(database, deadline), time.monotonic()
+    organisations = list(organisations)
     known = REMEMBERED.of(user_id)
     entities = _entities(settings)
     hinted = list(dict.fromkeys(org for org in organisations if is_valid_id(org)))[:_ORGANISATIONS_AT_ONCE]
-    person = _Person(settings, user_id, known.get(_EVERYWHERE))
+    person = _Person(settings, user_id, known.get(_EVERYWHERE), columns=_DECIDING)
     first = _First(settings, [org_id for org_id in hinted if org_id not in known])
     needed = _ById(settings, (one for definitions in known.values() for one in definitions if one[0] in entities))
     results = database.parallel([*person.calls, *first.calls, *needed.calls])
-    reading = _Reading(database, settings, user_id, None, now or datetime.now(UTC), hinted)
+    bound = None if most_definitions is None else _Bound(most_definitions, next(iter(organisations), None))
+    reading = _Reading(database, settings, user_id, None, now or datetime.now(UTC), hinted, bound)
     return reading.finish(person, first, needed, results, began)
 
 
@@ -106,23 +125,32 @@ def read_access_in(
     return access, results[len(calls) :]
 
 
-def calls_in(settings: Settings, user_id: str, org_id: str) -> list[Call]:
-    """The reads that `access_in` begins with, for those who send them along with others of their own."""
-    return [*_Person(settings, user_id).calls, *_First(settings, [org_id]).calls]
+def seen_in(user_id: str, org_id: str) -> bool:
+    """Whether a user was seen to hold anything in an organisation. They may not any more."""
+    return bool(REMEMBERED.of(user_id).get(org_id))
 
 
-def access_in(
-    database: Database, settings: Settings, user_id: str, org_id: str, results: Sequence, *, now: datetime
-) -> Access:
-    """What a user holds in one organisation, from the answers to `calls_in`, and from more where these do not tell.
+class AccessIn:
+    """What a user holds in one organisation, for those who send its reads along with others of their own.
 
-    Raises DatabaseError.
+    calls: the reads to begin with
     """
-    reading = _Reading(_Hurried(database), settings, user_id, [org_id], now)
-    first = _First(settings, [org_id])
-    # They were asked for no longer ago than one call may take.
-    began = time.monotonic() - database.deadline
-    return reading.finish(_Person(settings, user_id), first, _ById(settings, ()), results, began)
+
+    def __init__(self, settings: Settings, user_id: str, org_id: str) -> None:
+        self._settings, self._user_id, self._org_id = settings, user_id, org_id
+        # Nobody sends the calls before they are there. Who sends them may take several waits before coming here.
+        self._began = time.monotonic()
+        remembered, entities = REMEMBERED.of(user_id), _entities(settings)
+        known = remembered.get(org_id)
+        self._needed = _ById(settings, (one for one in known or () if one[0] in entities))
+        self._person = _Person(settings, user_id, remembered.get(_EVERYWHERE))
+        self._first = _First(settings, [] if known is not None else [org_id])
+        self.calls: list[Call] = [*self._person.calls, *self._first.calls, *self._needed.calls]
+
+    def access(self, database: Database, results: Sequence, *, now: datetime) -> Access:
+        """It, from the answers to `calls`, and from more where these do not tell. Raises DatabaseError."""
+        reading = _Reading(_Hurried(database), self._settings, self._user_id, [self._org_id], now)
+        return reading.finish(self._person, self._first, self._needed, results, self._began)
 
 
 def definition_calls(settings: Settings, org_id: str) -> list[Query]:
@@ -259,10 +287,12 @@ class _Person:
 
     platform: the platform roles that the person was seen to have been given; None where nobody looked
     kinds: which of these; departures are always read
+    columns: what of a role that was given
 
     What reaches every organisation lies where no service writes (docs/decisions/0011-platform-assignments.md). Of
-    somebody whom nobody looked at, a query finds it. Later it is read by its keys, which takes no request of its own,
-    together with the record that says which keys there are (docs/decisions/0044-platform-roles-by-their-keys.md).
+    somebody whom nobody looked at, a query finds it. Later it is read by its keys, which takes no request of its own;
+    and the record that says which keys there are comes with the assignments, among which it lies
+    (docs/decisions/0044-platform-roles-by-their-keys.md).
     """
 
     ASSIGNED, PLATFORM, JOINED = range(1, 4)
@@ -273,16 +303,19 @@ class _Person:
         user_id: str,
         platform: Iterable[Definition] | None = None,
         kinds: Collection[int] = (ASSIGNED, PLATFORM, JOINED),
+        columns: tuple[str, ...] = _ASSIGNED,
     ) -> None:
         if not is_valid_id(user_id):
             raise ValueError(f"{user_id!r} is no user id")
         self._settings = settings
         self._user_id = user_id
         self._has_teams = settings.has_table("teams")
+        self._columns = columns
         self._keys = None if platform is None or self.PLATFORM not in kinds else [role_id for *_, role_id in platform]
         self._calls: dict[int, list[Call]] = {0: [departures_read(settings.permissions_table, user_id)]}
         if self.ASSIGNED in kinds:
-            self._calls[self.ASSIGNED] = [self._all("UserRoleAssignment", "ORG#", _ASSIGNED)]
+            # Without a prefix: the record of platform roles lies there, too, and takes no unit of its own.
+            self._calls[self.ASSIGNED] = [self._all("UserRoleAssignment", None, (*columns, _SAID))]
         if self.PLATFORM in kinds:
             self._calls[self.PLATFORM] = self._of_platform()
         if self.JOINED in kinds and self._has_teams:
@@ -291,17 +324,17 @@ class _Person:
         self.platform: tuple[Definition, ...] = ()
         self.missing = False
 
-    def _all(self, entity: str, prefix: str, columns: tuple[str, ...]) -> Query:
+    def _all(self, entity: str, prefix: str | None, columns: tuple[str, ...]) -> Query:
         settings = self._settings
         table = settings.teams_table if entity == "TeamMember" else settings.permissions_table
         return _what_counts(table, partition(entity, userId=self._user_id), prefix, columns)
 
     def _of_platform(self) -> list[Call]:
         if self._keys is None:
-            return [self._all(_PLATFORM_ROLE, "ROLE#", _ASSIGNED)]
+            return [self._all(_PLATFORM_ROLE, "ROLE#", self._columns)]
         table, user_id = self._settings.permissions_table, self._user_id
         places = [key(_PLATFORM_ROLE, userId=user_id, roleId=role_id) for role_id in self._keys]
-        return [Get(table, place) for place in (key("PlatformRolesGiven", userId=user_id), *places)]
+        return [Get(table, place) for place in places]
 
     def records(self, found: Sequence) -> list:
         """Departures (None: none), assignments, platform assignments and, where they may be read, memberships.
@@ -312,16 +345,17 @@ class _Person:
         """
         rest = iter(found)
         by_kind = {kind: [next(rest) for _ in calls] for kind, calls in self._calls.items()}
-        assigned, joined = (by_kind.get(kind, [[]])[0] for kind in (self.ASSIGNED, self.JOINED))
+        found_assigned, joined = (by_kind.get(kind, [[]])[0] for kind in (self.ASSIGNED, self.JOINED))
+        assigned = [record for record in found_assigned if _SAID not in record]
         platform = by_kind.get(self.PLATFORM, [[]])
         if self._keys is None:
             [records] = platform
             ids = {record["roleId"] for record in records}
         else:
-            says, *items = platform
             # As the query shows them: what is read anew is compared with what was read before.
-            records = [{name: one[name] for name in _ASSIGNED if name in one} for one in items if one is not None]
-            ids = {*self._keys, *(says["roleIds"] if says is not None else ())}
+            shown = self._columns
+            records = [{name: one[name] for name in shown if name in one} for one in platform if one is not None]
+            ids = {*self._keys, *_said(found_assigned)}
             self.missing = not ids <= set(self._keys)
         self.platform = tuple((_PLATFORM_ROLE, _EVERYWHERE, role_id) for role_id in sorted(ids))
         given = [assigned, records, joined] if self._has_teams else [assigned, records]
@@ -332,10 +366,21 @@ class _Person:
         kinds = {kind for kind, found in enumerate(records) if found}
         if self.missing:
             kinds.add(self.PLATFORM)
-        return _Person(self._settings, self._user_id, None, kinds)
+        return _Person(self._settings, self._user_id, None, kinds, self._columns)
 
 
-def _what_counts(table: str, place: str, prefix: str, columns: tuple[str, ...]) -> Query:
+def _said(records: Iterable[dict]) -> set[str]:
+    """The platform roles that the record of them names; `records` are those among which it lies.
+
+    Services may write there. So whatever it says, in whatever type, locks nobody out; and of very many only those are
+    looked for that the platform has, since no other grants anything.
+    """
+    said = [record[_SAID] for record in records if _SAID in record]
+    named = {role_id for one in said if isinstance(one, set) for role_id in one if is_valid_id(role_id)}
+    return named if len(named) <= _MOST_SAID else named & platform_roles().keys()
+
+
+def _what_counts(table: str, place: str, prefix: str | None, columns: tuple[str, ...]) -> Query:
     """Of a person's records only what decides: every decision about them reads those of all organisations."""
     return Query(table, place, prefix, projection=_COLUMNS_SHOWN[columns], names=_COLUMNS[columns])
 
@@ -384,6 +429,7 @@ class _Reading:
         organisations: Sequence[str | None] | None,
         now: datetime,
         hinted: Sequence[str] = (),
+        bound: _Bound | None = None,
     ) -> None:
         self._database = database
         self._settings = settings
@@ -391,6 +437,7 @@ class _Reading:
         self._organisations = organisations
         self._now = now
         self._hinted = hinted
+        self._bound = bound
         # Pages are read until two waits found the same, and those that are the same are decoded once.
         self._answers: dict[bytes, tuple[bytes, Page]] = {}
 
@@ -409,7 +456,7 @@ class _Reading:
         found, apart = self._complete(calls, [*results[:begin], *results[end:]], began)
         records = person.records(found[:begin])
         needed.add_to(definitions, found[begin:])
-        access = _Held(self._user_id, records, self._now).access(definitions)
+        access = self._access(records, definitions)
         again, platform = None, person.platform
         before = None
         for _ in range(_MOST_WAITS):
@@ -430,11 +477,26 @@ class _Reading:
             if before is not None and (records, read.say_of(definitions.asked)) == before:
                 break  # so what follows from it is the same
             definitions = read
-            access = _Held(self._user_id, records, self._now).access(definitions)
+            access = self._access(records, definitions)
         else:
             if apart:
                 raise DatabaseUnavailable("what the user holds changed at every look", "Apart")
         self._remember(definitions, platform)
+        return access
+
+    def _access(self, records: Sequence, definitions: _Definitions) -> Access:
+        """What the user holds by these records, as far as it is to be looked at."""
+        held = _Held(self._user_id, records, self._now)
+        bound = self._bound
+        if bound is None:
+            return held.access(definitions)
+        if len(held.assignments) + len(held.members) > bound.most:
+            bound.narrow(held.named)
+        access = held.access(definitions, bound.unread)
+        # Only the roles say which sets they carry.
+        if bound.narrow(definitions.asked):
+            definitions.ask_anew()
+            access = held.access(definitions, bound.unread)
         return access
 
     def _complete(self, calls: Sequence[Call], results: Sequence, began: float) -> tuple[list, bool]:
@@ -450,6 +512,39 @@ class _Reading:
             found.setdefault(one[1], []).append(one)
         needed = {org_id: tuple(definitions) for org_id, definitions in found.items()} | {_EVERYWHERE: platform}
         REMEMBERED.note(self._user_id, needed, everywhere=self._organisations is None)
+
+
+class _Bound:
+    """Which organisations are not looked into, so that no decision reads more than so many definitions.
+
+    What is left out once stays so for this decision: a reading that finds less does not begin anew.
+    """
+
+    def __init__(self, most: int, preferred: str | None) -> None:
+        self.most = most
+        self._preferred = preferred
+        self.unread: set[str] = set()
+
+    def narrow(self, definitions: Collection[Definition]) -> bool:
+        """Leave out as many organisations as it takes, given what is needed of each; whether these are more now."""
+        if len(definitions) <= self.most:
+            return False
+        kinds = Counter(map(_PLACE, definitions))
+        if self.unread:
+            kinds = {place: count for place, count in kinds.items() if place[1] not in self.unread}
+        if sum(kinds.values()) <= self.most:
+            return False
+        # Of whoever needs very many of a kind, all of that kind are read.
+        costs: dict[str, int] = {}
+        for (_, org_id), count in kinds.items():
+            costs[org_id] = costs.get(org_id, 0) + (count if count <= MOST_IN_BATCH else _MOST_OF_A_KIND)
+        # The preferred one is looked into whatever it takes. It must not open all others by taking everything.
+        before, room = len(self.unread), max(self.most - costs.pop(self._preferred, 0), self.most // 2)
+        for org_id, cost in sorted(costs.items(), key=lambda one: (one[1], one[0])):
+            if cost > room:
+                self.unread.add(org_id)
+            room -= cost
+        return len(self.unread) > before
 
 
 class _Definitions:
@@ -477,6 +572,11 @@ class _Definitions:
     def add_read(self, definitions: Sequence[Definition], records: Sequence[dict | None]) -> None:
         """Take what was found of some definitions."""
         self._found.update(zip(definitions, records, strict=True))
+
+    def ask_anew(self) -> None:
+        """Forget what was asked for."""
+        self.asked = {}
+        self.missing = False
 
     def say_of(self, asked: Iterable[Definition]) -> list[tuple]:
         """What decides of those that were asked for, and their versions."""
@@ -563,23 +663,35 @@ class _Held:
         self.user_id = user_id
         self.departures = Departures(user_id, left)
         self.known = any(given)
-        counts = self.departures.in_force
-        assignments, platform, *members = ([record for record in kind if counts(record, now)] for kind in given)
+        assignments, platform, *members = (self.departures.those_in_force(records, now) for records in given)
         self.platform = platform
-        self.assignments = [assignment for assignment in assignments if is_valid_id(assignment.get("organisationId"))]
-        self.members = [one for kind in members for one in kind if is_valid_id(one.get("organisationId"))]
+        self.assignments = _in_organisations(assignments)
+        self.members = _in_organisations([one for kind in members for one in kind])
 
-    def access(self, definitions: _Definitions) -> Access:
-        memberships, elsewhere = [], False
+    @property
+    def named(self) -> Collection[Definition]:
+        """The roles and team roles that the records name."""
+        return {(_ROLE, one["organisationId"], one["roleId"]) for one in self.assignments} | {
+            (_TEAM_ROLE, one["organisationId"], one.get("teamRoleId", "")) for one in self.members
+        }
+
+    def access(self, definitions: _Definitions, without: Collection[str] = ()) -> Access:
+        """What the records grant by these definitions. without: organisations in which that is not looked for"""
+        memberships, elsewhere, unread = [], False, set()
         grants = [_platform_grant(assignment) for assignment in self.platform]
         for assignment in self.assignments:
             org_id = assignment["organisationId"]
-            if definitions.counts(org_id):
+            if org_id in without:
+                unread.add(org_id)
+            elif definitions.counts(org_id):
                 grants.append(_grant(assignment, org_id, definitions))
             else:
                 elsewhere = True
         for member in self.members:
             org_id = member["organisationId"]
+            if org_id in without:
+                unread.add(org_id)
+                continue
             if not definitions.counts(org_id):
                 elsewhere = True
                 continue
@@ -596,7 +708,15 @@ class _Held:
             known=self.known,
             active_elsewhere=elsewhere,
             departures=self.departures,
+            unread=frozenset(unread),
         )
+
+
+def _in_organisations(records: list[dict]) -> list[dict]:
+    """Those whose organisation has an id that can be one."""
+    named = [record.get("organisationId") for record in records]
+    valid = {org_id for org_id in {one for one in named if isinstance(one, str)} if is_valid_id(org_id)}
+    return [record for record, one in zip(records, named, strict=True) if isinstance(one, str) and one in valid]
 
 
 def _grant(assignment: dict, org_id: str, definitions: _Definitions) -> Grant | None:

@@ -61,6 +61,11 @@ class Policy(NamedTuple):
     detail: str
     size: int
 
+    def opens(self, org_id: str) -> bool:
+        """Whether an organisation is open as a whole."""
+        statements = (one for one in self.document["Statement"] if one["Effect"] == "Allow")
+        return any(resource.endswith(f"/{org_id}/*") for one in statements for resource in one["Resource"])
+
 
 class _Way(NamedTuple):
     """How a route is allowed to somebody.
@@ -99,12 +104,17 @@ class _Organisation(NamedTuple):
 
 
 class _Held(NamedTuple):
-    """What a user holds, as routes: everywhere, the user's own outside organisations, and in each organisation."""
+    """What a user holds, as routes: everywhere, the user's own outside organisations, and in each organisation.
+
+    unread: organisations of which nobody knows what is held there. Any route may be, so none of them is shut, and they
+    are opened as a whole
+    """
 
     user_id: str
     everywhere: int
     own: tuple[tuple[str, int], ...]
     organisations: list[_Organisation]
+    unread: frozenset[str]
 
 
 class _Wider:
@@ -336,7 +346,7 @@ class RouteMap:
         # The gateway holds the policy against requests to this API alone, so region and account need no repeating.
         short = _without_region_and_account(arn_prefix)
         least = self._least(held, short)
-        if _always(short) + sum(least.values()) <= LARGEST_POLICY:
+        if not held.unread and _always(short) + sum(least.values()) <= LARGEST_POLICY:
             shape, names = self._shape(held, held.organisations)
             # Whatever fits first is as exact as the shortest.
             for prefix, lists in (
@@ -449,12 +459,16 @@ class RouteMap:
         if self._several:
             everywhere = self._add_several(access, everywhere, org_bits, team_bits)
         # An id with a wildcard would open what nobody granted, and one that equals a fixed segment of a path would
-        # be taken for it: such a record gives nothing.
-        ordered = sorted(filter(self._is_safe, access.organisations()), key=lambda org: (org != preferred, org))
+        # be taken for it: such a record gives nothing. What is unread comes last, so that it takes no room from others.
+        unread = access.unread
+        ordered = sorted(
+            filter(self._is_safe, access.organisations() | unread if unread else access.organisations()),
+            key=lambda org: (org in unread, org != preferred, org),
+        )
         own = self.own if self._is_safe(access.user_id) else {}
         organisations = []
         for org_id in ordered:
-            bits = org_bits.get(org_id, 0) & ~everywhere
+            bits = (self.in_organisation if org_id in unread else org_bits.get(org_id, 0)) & ~everywhere
             rest = ~(everywhere | bits)
             own_here = tuple((p, mask & rest & self.in_organisation) for p, mask in own.items())
             teams = [
@@ -467,7 +481,8 @@ class RouteMap:
             organisations.append(_Organisation(org_id, bits, own_here, teams, held))
         outside = ~(everywhere | self.in_organisation)
         own_outside = tuple((p, mask & outside) for p, mask in own.items()) if access.active else ()
-        return _Held(access.user_id, everywhere, own_outside, organisations)
+        opened = frozenset(one.id for one in organisations if one.id in unread and one.held)
+        return _Held(access.user_id, everywhere, own_outside, organisations, opened)
 
     def _shape(
         self,
@@ -984,8 +999,9 @@ class RouteMap:
         open_costs = {
             one.id: sum(_cost(prefix, start) for start in self._starts([one.id])) for one in held.organisations
         }
-        closed = sorted(held.organisations, key=lambda one: least[one.id])
+        closed = sorted((one for one in held.organisations if one.id not in held.unread), key=lambda one: least[one.id])
         always = _always(prefix)
+        least |= {org_id: open_costs[org_id] for org_id in held.unread}
         size = always + sum(least.values())
         if always + sum(min(least[one], open_costs[one]) for one in least) > LARGEST_POLICY:
             closed = []

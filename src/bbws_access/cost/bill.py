@@ -170,14 +170,16 @@ class Reckoner:
         usage, decision = self._usage, self._measured["decision"]
         reads = usage.requests * self._each("readUnits") + self._decisions * decision["readUnits"] + self._tokens * 2
         writes = usage.requests * self._each("writeUnits")
+        copied = usage.requests * self._each("replicatedUnits")
         sent = usage.values["organisations"] * usage.values["invitations"]
         for operation in ("createInvitation", "acceptInvitation"):
             reads += sent * self._measured["operations"][operation]["readUnits"]
             writes += sent * self._measured["operations"][operation]["writeUnits"]
+            copied += sent * self._measured["operations"][operation]["replicatedUnits"]
         yield self._line("DynamoDB", "reading", reads, "dynamodb.read")
         yield self._line("DynamoDB", "writing", writes, "dynamodb.write")
         if self._facts.failover_region:
-            yield self._line("DynamoDB", "writing to the replicas", writes, "dynamodb.write")
+            yield self._line("DynamoDB", "writing to the replicas", copied, "dynamodb.write")
         stored = usage.people * usage.values["recordBytes"] / GB * (2 if self._facts.failover_region else 1)
         yield self._line("DynamoDB", "stored", stored, "dynamodb.storage")
         if self._facts.recovery:

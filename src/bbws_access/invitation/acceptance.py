@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bbws_access.access import identity
+from bbws_access.access import identity, joining
 from bbws_access.access.departures import Departures, departures_read
 from bbws_access.access.grants import TEAM
-from bbws_access.access.reader import access_in, calls_in
+from bbws_access.access.reader import AccessIn
 from bbws_access.invitation import accounts, mail, offers, rules, store, tokens
 from bbws_access.invitation.accounts import Account
 from bbws_access.kernel.dynamodb import Call, Page
@@ -108,12 +108,12 @@ def accept(request: Request) -> tuple[dict, Account]:
         held = _Held(request, found, account.user_id, held_reads, reads[width + 1 :])
         # Whoever leaves at this moment neither gets nor gives anything.
         people = {one.user_id: one for one in (offered.inviter, held.departures)}
-        given, ends = _assign(request, found, offer, change, held)
+        given, ends = _assign(request, found, offer, change, held, offered.role_head, is_new=account.created)
         record = rules.with_role_end(record, ends)
         steps = [
             *(one.stays(request.settings.permissions_table) for one in people.values()),
             *given,
-            *_join(request, found, offer, change, held),
+            *_join(request, found, offer, change, held, offered.team_role_head),
             *held.stays_member(request, found),
         ]
         store.end(request.database, request.settings.invitations_table, found, record, steps)
@@ -142,37 +142,38 @@ class _Offered:
     """The reads of what an invitation offers and of what its inviter holds. A sending changes neither.
 
     inviter: the departures of whoever sent it, once `check` has seen them
+    role_head, team_role_head: those of the counts of what is offered, then; None where there is none
     """
 
     inviter: Departures
+    role_head: dict | None = None
+    team_role_head: dict | None = None
 
     def __init__(self, request: Request, stored: dict) -> None:
         self._request = request
         self._stored = stored
         self._of = stored["roleId"], stored.get("teamId")
-        self._inviter = calls_in(request.settings, stored["sentBy"], stored["organisationId"])
+        self._inviter = AccessIn(request.settings, stored["sentBy"], stored["organisationId"])
         self._offer = offers.reads(request.settings, stored["organisationId"], *self._of)
-        self.calls = [*self._inviter, *self._offer]
+        settings, org_id = request.settings, stored["organisationId"]
+        self._heads = [role_store.USES.head(settings.permissions_table, org_id, stored["roleId"])]
+        if "teamRoleId" in stored:
+            self._heads.append(team_store.USES.head(settings.teams_table, org_id, stored["teamRoleId"]))
+        self.calls = [*self._inviter.calls, *self._offer, *self._heads]
 
     def check(self, results: list, user_id: str) -> offers.Offer:
         """The offer, from the results of `calls`. Raises INVITATION_OBSOLETE or INVITER_NOT_ALLOWED."""
-        request, stored, width = self._request, self._stored, len(self._inviter)
+        request, stored, width = self._request, self._stored, len(self._inviter.calls)
         try:
             offer = offers.resolve(request.database, self._offer, results[width:], *self._of, stored.get("teamRoleId"))
         except NotFound as error:
             raise rules.obsolete(error.message) from error
-        access = access_in(
-            request.database,
-            request.settings,
-            stored["sentBy"],
-            stored["organisationId"],
-            results[:width],
-            now=request.now,
-        )
+        access = self._inviter.access(request.database, results[:width], now=request.now)
         still = offers.still_offered(access, offer, to=user_id)
         if still is None or rules.sender_left(stored, access.departures):
             raise rules.inviter_not_allowed()
         self.inviter = access.departures
+        self.role_head, self.team_role_head = [*results[-len(self._heads) :], None][:2]
         return still
 
 
@@ -234,28 +235,41 @@ def _is_offered(held: dict, stored: dict) -> bool:
 
 
 def _assign(
-    request: Request, stored: dict, offer: offers.Offer, change: Change, held: _Held
+    request: Request,
+    stored: dict,
+    offer: offers.Offer,
+    change: Change,
+    held: _Held,
+    head: dict | None,
+    *,
+    is_new: bool,
 ) -> tuple[list[Step], str | None]:
     """The steps that give the role; where the user has it, that it stays. And when it ends, None for never.
 
+    is_new: whether the account was made just now, so that it is in no other organisation
     Raises LIMIT_REACHED.
     """
     table, user_id = request.settings.permissions_table, change.actor
     team_id = stored.get("teamId") if offer.role["scope"] == TEAM else None
     found = held.assignment(offer.role["roleId"], team_id)
     if found is not None and held.in_force(found):
-        return [stays(table, found), role_store.USES.stays(table, offer.role)], found.get("expiresAt")
+        return [stays(table, found), role_store.USES.stays(table, offer.role, found)], found.get("expiresAt")
     if found is None:
         check_room(held.assigned, role_rules.MOST_ASSIGNMENTS, role_rules.COUNTED_ASSIGNMENTS)
+        if not (held.assignments or held.memberships or is_new):
+            where = request.database, request.settings, user_id, stored["organisationId"]
+            joining.check_another(*where, joining.MOST_ACCEPTED)
     count = held.departures.count(stored["organisationId"])
     record = role_rules.new_assignment(offer.role, user_id, team_id, offer.until, found, change, departures=count)
     record |= {**identity.proven(stored["email"]), "assignedBy": stored["sentBy"]}
     if team_id is not None:
         record |= role_rules.in_team(offer.team)
-    return role_store.assign_steps(table, record, offer.role, found, change), offer.until
+    return role_store.assign_steps(table, record, offer.role, found, change, head), offer.until
 
 
-def _join(request: Request, stored: dict, offer: offers.Offer, change: Change, held: _Held) -> list[Step]:
+def _join(
+    request: Request, stored: dict, offer: offers.Offer, change: Change, held: _Held, head: dict | None
+) -> list[Step]:
     """The steps that join the team, none without one; where the user is in it, that it stays. Raises LIMIT_REACHED."""
     if offer.team is None:
         return []
@@ -264,7 +278,7 @@ def _join(request: Request, stored: dict, offer: offers.Offer, change: Change, h
     team_stays = role_store.team_stays(table, offer.team)
     found = held.membership(offer.team["teamId"])
     if found is not None and held.in_force(found):
-        return [stays(table, found), team_stays, team_store.USES.stays(table, offer.team_role)]
+        return [stays(table, found), team_stays, team_store.USES.stays(table, offer.team_role, found)]
     if found is None:
         check_room(held.joined, team_rules.MOST_MEMBERSHIPS, team_rules.COUNTED_MEMBERSHIPS)
     names = {name: request.body[name] for name in ("firstName", "lastName") if name in request.body}
@@ -281,7 +295,7 @@ def _join(request: Request, stored: dict, offer: offers.Offer, change: Change, h
         departures=held.departures.count(org_id),
     )
     record |= {"addedBy": stored["sentBy"]}
-    steps = memberships.begin(table, record, offer.team_role, found, change, team_stays)
+    steps = memberships.begin(table, record, offer.team_role, found, change, team_stays, head)
     if is_first:
         steps += memberships.primary(table, record, held.pointer, held.memberships, change)
     return steps

@@ -8,7 +8,7 @@ from bbws_access.kernel.errors import Forbidden, NotFound
 from bbws_access.kernel.events import Event, Message
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.paging import encode_cursor, list_response, page_size
-from bbws_access.kernel.records import Stale, commit, organisation_read, take, timestamp, until_fresh
+from bbws_access.kernel.records import Stale, commit, organisation_exists, take, timestamp, until_fresh
 from bbws_access.service.access import check_access
 from bbws_access.service.links import Links, cursor_scope, link, own_link, page_links
 from bbws_access.service.operations import change_of, check_organisation, from_cursor, page_of, settle
@@ -26,7 +26,7 @@ _ACTIONS = {"resend": "resendInvitation", "revoke": "deleteInvitation"}
 def _listed(request: Request) -> list[Call]:
     org_id, size = request.path["orgId"], page_size(request.query)
     queries = store.invitations(request.settings.invitations_table, org_id, request.query, request.now, size)
-    return [organisation_read(request.settings.permissions_table, org_id), *_from_cursor(request, queries)]
+    return [organisation_exists(request.settings.permissions_table, org_id), *_from_cursor(request, queries)]
 
 
 @service.operation("listInvitations", prefetch=_listed)
@@ -125,7 +125,7 @@ def create_invitations(request: Request) -> dict:
 def _reads(request: Request) -> list[Call]:
     org_id = request.path["orgId"]
     return [
-        organisation_read(request.settings.permissions_table, org_id),
+        organisation_exists(request.settings.permissions_table, org_id),
         store.invitation(request.settings.invitations_table, org_id, request.path["invitationId"]),
     ]
 

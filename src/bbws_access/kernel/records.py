@@ -200,6 +200,21 @@ def organisation_read(table: str, org_id: str) -> Get:
     return Get(table, key("Organisation", orgId=org_id))
 
 
+class OrganisationExists(Get):
+    """The read of an organisation's record by whoever asks only whether there is one.
+
+    Where the caller turns out to be active in the organisation, there is one, and nobody needs to read it
+    (docs/decisions/0046-what-a-request-need-not-read.md).
+    """
+
+    __slots__ = ()
+
+
+def organisation_exists(table: str, org_id: str) -> OrganisationExists:
+    """The read of whether there is an organisation, in the table `permissions`."""
+    return OrganisationExists(table, key("Organisation", orgId=org_id))
+
+
 def team_read(table: str, org_id: str, team_id: str) -> Get:
     """The read of a team's record, in the table `teams`."""
     return Get(table, key("Team", orgId=org_id, teamId=team_id))

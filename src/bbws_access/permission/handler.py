@@ -8,7 +8,7 @@ from bbws_access.kernel.dynamodb import Call
 from bbws_access.kernel.errors import NotFound
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.paging import decode_cursor, encode_cursor, list_response, page_size
-from bbws_access.kernel.records import check_room, check_size, commit, organisation_read, take, timestamp
+from bbws_access.kernel.records import check_room, check_size, commit, organisation_exists, take, timestamp
 from bbws_access.permission import rules, store
 from bbws_access.service.links import Links, cursor_scope, link, page_links
 from bbws_access.service.operations import change_of, check_organisation, check_switch, from_cursor, page_of, settle
@@ -85,7 +85,7 @@ def _list_reads(request: Request) -> list[Call]:
         while len(parts) > 1 and parts[0].partition != inside:
             del parts[0]
         parts[0] = from_cursor(request, parts[0])
-    return [organisation_read(table, org_id), *parts]
+    return [organisation_exists(table, org_id), *parts]
 
 
 @service.operation("listPermissionSets", prefetch=_list_reads)
@@ -112,7 +112,7 @@ def list_permission_sets(request: Request) -> dict:
 
 def _new_set_reads(request: Request) -> list[Call]:
     table, org_id = request.settings.permissions_table, request.path["orgId"]
-    return [organisation_read(table, org_id), store.size_of_sets(table, org_id)]
+    return [organisation_exists(table, org_id), store.size_of_sets(table, org_id)]
 
 
 @service.operation("createPermissionSet", prefetch=_new_set_reads)
@@ -134,8 +134,8 @@ def create_permission_set(request: Request) -> Response:
 def _set_reads(request: Request) -> list[Call]:
     table, org_id, set_id = request.settings.permissions_table, request.path["orgId"], request.path["setId"]
     if set_id in platform_sets():
-        return [organisation_read(table, org_id), store.platform_set(table, set_id)]
-    return [organisation_read(table, org_id), *store.SETS.reads(table, org_id, set_id)]
+        return [organisation_exists(table, org_id), store.platform_set(table, set_id)]
+    return [organisation_exists(table, org_id), *store.SETS.reads(table, org_id, set_id)]
 
 
 def _change_reads(request: Request) -> list[Call]:

@@ -9,7 +9,7 @@ from bbws_access.access import identity
 from bbws_access.access.departures import Departures, departures_read, record_departure, user_left
 from bbws_access.access.grants import PLATFORM
 from bbws_access.kernel.contract import platform_roles
-from bbws_access.kernel.dynamodb import Database
+from bbws_access.kernel.dynamodb import Database, Get
 from bbws_access.kernel.errors import BadRequest, NotFound
 from bbws_access.kernel.ids import is_user_id, is_valid_id
 from bbws_access.kernel.records import Change, commit, organisation_read, until_fresh
@@ -40,18 +40,21 @@ def assign_role(
 
     def attempt(_: list) -> dict:
         found = find_role(database, table, role, organisation_id)
+        reads: list[Get] = []
         if organisation_id is None:
             place = store.platform_assignment(table, user_id, found["roleId"])
+            reads.append(store.roles_given(table, user_id))
         else:
             place = store.assignment(table, organisation_id, user_id, found["roleId"], None)
+            reads.append(store.USES.head(table, organisation_id, found["roleId"]))
         rules.check_team(found, None)
-        stored, record = database.parallel([place, left])
+        stored, record, more = database.parallel([place, left, *reads])
         departures = Departures(user_id, record)
         if departures.count(organisation_id) != before:
             raise user_left(user_id)
         if stored is not None and departures.in_force(stored, change.now):
             if organisation_id is None:
-                _say_given(database, table, stored, change)
+                _say_given(database, table, stored, more, change)
             return {"created": False, "assignment": stored}
         record = rules.new_assignment(found, user_id, None, None, stored, change, departures=before)
         if email is not None and organisation_id is not None:
@@ -59,19 +62,18 @@ def assign_role(
         stays = [departures.stays(table)]
         if organisation_id is None:
             item = {**place.key, **record}
-            store.put_platform_assignments(database, table, [(item, stored)], change, stays)
+            store.put_platform_assignments(database, table, [(item, stored)], more, change, stays)
         else:
-            item = store.assign(database, table, record, found, stored, change, stays)
+            item = store.assign(database, table, record, found, stored, change, stays, more)
         return {"created": True, "assignment": item}
 
     return until_fresh([], list, attempt)
 
 
-def _say_given(database: Database, table: str, assignment: dict, change: Change) -> None:
-    """Make a platform role known to decisions that was given by a release that did not."""
-    [given] = database.parallel([store.roles_given(table, assignment["userId"])])
-    if given is None or assignment["roleId"] not in given["roleIds"]:
-        commit(database, store.roles_given_steps(table, [assignment], change))
+def _say_given(database: Database, table: str, assignment: dict, said: dict | None, change: Change) -> None:
+    """Make a platform role known to decisions that was given by a release that did not, or that they lost since."""
+    if not store.says_given(said, [assignment["roleId"]]):
+        commit(database, store.roles_given_steps(table, [assignment], said, change))
 
 
 def leave(
@@ -91,15 +93,16 @@ def leave(
 
 def _end_platform_roles(database: Database, table: str, departures: Departures, change: Change) -> list[str]:
     query = store.platform_assignments(table, departures.user_id)
+    asked = [query, store.roles_given(table, departures.user_id)]
 
     def attempt(reads: list) -> list[str]:
         held = [assignment for assignment in database.rest_of(query, reads[0]) if departures.ended(assignment)]
         if held:
             ended = [(rules.ended_assignment(assignment, change), assignment) for assignment in held]
-            store.put_platform_assignments(database, table, ended, change)
+            store.put_platform_assignments(database, table, ended, reads[1], change)
         return [assignment["roleName"] for assignment in held]
 
-    return until_fresh(database.parallel([query]), lambda: database.parallel([query]), attempt)
+    return until_fresh(database.parallel(asked), lambda: database.parallel(asked), attempt)
 
 
 def find_role(database: Database, table: str, role: str, organisation_id: str | None = None) -> dict:

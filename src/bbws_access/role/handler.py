@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from bbws_access.access import identity
+from bbws_access.access import identity, joining
 from bbws_access.access.departures import Departures, departures_read
 from bbws_access.access.granting import check_ceiling, granted_until, text_of_end
 from bbws_access.access.grants import Access, end_of, in_force
-from bbws_access.access.reader import access_in, calls_in, definition_calls, read_others_in
+from bbws_access.access.reader import AccessIn, definition_calls, read_others_in
 from bbws_access.kernel.contract import load_contract
 from bbws_access.kernel.dynamodb import Call, Page, Query
 from bbws_access.kernel.errors import Conflict, NotFound
@@ -21,7 +21,7 @@ from bbws_access.kernel.records import (
     check_size,
     commit,
     commit_patiently,
-    organisation_read,
+    organisation_exists,
     team_read,
     timestamp,
 )
@@ -88,7 +88,7 @@ def _platform_role_links(stored: dict) -> dict:
 
 def _roles(request: Request) -> list[Call]:
     table, org_id = request.settings.permissions_table, request.path["orgId"]
-    return [organisation_read(table, org_id), from_cursor(request, store.roles(table, org_id, request.query))]
+    return [organisation_exists(table, org_id), from_cursor(request, store.roles(table, org_id, request.query))]
 
 
 @service.operation("listRoles", prefetch=_roles)
@@ -104,7 +104,11 @@ def list_roles(request: Request) -> dict:
 
 def _new_role_reads(request: Request) -> list[Call]:
     table, org_id = request.settings.permissions_table, request.path["orgId"]
-    return [organisation_read(table, org_id), store.permission_sets(table, org_id), store.size_of_roles(table, org_id)]
+    return [
+        organisation_exists(table, org_id),
+        store.permission_sets(table, org_id),
+        store.size_of_roles(table, org_id),
+    ]
 
 
 @service.operation("createRole", prefetch=_new_role_reads)
@@ -127,7 +131,7 @@ def create_role(request: Request) -> Response:
 
 def _seed_reads(request: Request) -> list[Call]:
     table, org_id = request.settings.permissions_table, request.path["orgId"]
-    return [organisation_read(table, org_id), *store.default_names(table, org_id)]
+    return [organisation_exists(table, org_id), *store.default_names(table, org_id)]
 
 
 @service.operation("seedRoles", prefetch=_seed_reads)
@@ -152,7 +156,7 @@ def seed_roles(request: Request) -> dict:
 def _existing_reads(request: Request) -> list[Call]:
     """The organisation and the path's role, as `_existing` needs them."""
     table, org_id, role_id = request.settings.permissions_table, request.path["orgId"], request.path["roleId"]
-    return [organisation_read(table, org_id), *store.ROLES.reads(table, org_id, role_id)]
+    return [organisation_exists(table, org_id), *store.ROLES.reads(table, org_id, role_id)]
 
 
 def _role_reads(request: Request) -> list[Call]:
@@ -223,7 +227,8 @@ def _store_role(request: Request, stored: dict, record: dict, reads: list) -> No
     ends = stored["active"] and not record["active"]
     if ends:
         store.check_unused(request.database, table, org_id, role_id, reads[3], change_of(request))
-    commit_patiently(request.database, [*steps, *store.USES.renewed(table, record, change_of(request), unused=ends)])
+    steps += store.USES.renewed(table, record, change_of(request), reads[3], unused=ends)
+    commit_patiently(request.database, steps)
 
 
 def _preview_reads(request: Request) -> list[Call]:
@@ -316,7 +321,7 @@ def list_role_users(request: Request) -> dict:
 def _user_roles(request: Request) -> list[Call]:
     table, org_id, user_id = request.settings.permissions_table, request.path["orgId"], request.path["userId"]
     return [
-        organisation_read(table, org_id),
+        organisation_exists(table, org_id),
         store.role_names(table, org_id),
         from_cursor(request, store.assignments_of_user(table, org_id, user_id)),
         departures_read(table, user_id),
@@ -345,12 +350,13 @@ def list_user_roles(request: Request) -> dict:
 def _assign_reads(request: Request) -> list[Call]:
     table, org_id, body = request.settings.permissions_table, request.path["orgId"], request.body
     return [
-        organisation_read(table, org_id),
+        organisation_exists(table, org_id),
         store.role(table, org_id, body["roleId"]),
         store.permission_sets(table, org_id),
         store.assignment(table, org_id, request.path["userId"], body["roleId"], body.get("teamId")),
         store.size_of_assignments(table, org_id, request.path["userId"]),
         departures_read(table, request.path["userId"]),
+        store.USES.head(table, org_id, body["roleId"]),
         *([team_read(request.settings.teams_table, org_id, body["teamId"])] if "teamId" in body else []),
     ]
 
@@ -363,7 +369,7 @@ def assign_role(request: Request) -> Response:
     receiver = Receiver(request, request.path["userId"])
 
     def assign(reads: list) -> tuple[dict, str]:
-        organisation, role, sets, stored, size, left, *teams = reads
+        organisation, role, sets, stored, size, left, head, *teams = reads
         check_organisation(request, organisation)
         if role is None or not role["active"]:
             raise rules.no_active_role(role_id)
@@ -378,6 +384,9 @@ def assign_role(request: Request) -> Response:
             raise rules.already_assigned(stored)
         if stored is None:
             check_room(size, rules.MOST_ASSIGNMENTS, rules.COUNTED_ASSIGNMENTS)
+            if not size.count:
+                where = request.database, request.settings, request.path["userId"], org_id
+                joining.check_another(*where, joining.MOST_GIVEN)
         count = departures.count(org_id)
         record = rules.new_assignment(role, request.path["userId"], team_id, ends, stored, change, departures=count)
         record |= identity.known(size.items, record["userId"], *request.caller[:2])
@@ -385,7 +394,7 @@ def assign_role(request: Request) -> Response:
             record |= rules.in_team(team)
         teams_stay = (store.team_stays(request.settings.teams_table, team) for team in teams)
         checks = [*receiver.stays(departures), *teams_stay]
-        return store.assign(request.database, table, record, role, stored, change, checks), role["name"]
+        return store.assign(request.database, table, record, role, stored, change, checks, head), role["name"]
 
     record, name = settle(request, _assign_reads, assign)
     answer = _assignment(request, Links(request.access), record, name)
@@ -397,7 +406,6 @@ def _remove_reads(request: Request) -> list[Call]:
     return [
         *_existing_reads(request),
         store.assignment(table, path["orgId"], path["userId"], path["roleId"], request.query.get("teamId")),
-        departures_read(table, path["userId"]),
     ]
 
 
@@ -408,9 +416,9 @@ def remove_role(request: Request) -> Response:
     def remove(reads: list) -> None:
         role, stored = _existing(request, reads), reads[3]
         rules.check_team(role, request.query.get("teamId"))
-        departures = Departures(request.path["userId"], reads[4])
-        # What they had before they left is in the lists until somebody ends it, and whoever sees it may.
-        if stored is None or not (departures.in_force(stored, request.now) or departures.ended(stored)):
+        # What has expired, or what they had before they left, stays and counts until somebody ends it, and whoever sees
+        # it may.
+        if stored is None or not stored["active"]:
             raise NotFound("The user does not have this role.", code="ASSIGNMENT_NOT_FOUND")
         store.end(request.database, request.settings.permissions_table, [stored], change_of(request))
 
@@ -425,18 +433,18 @@ def _other_user_reads(request: Request, user_id: str) -> list[Call]:
     """The reads of what another user holds. What the caller holds is read by the second access check anyway."""
     if user_id == request.caller.user_id:
         return []
-    return calls_in(request.settings, user_id, request.path["orgId"])
+    request.other = AccessIn(request.settings, user_id, request.path["orgId"])
+    return request.other.calls
 
 
 def _access_of(request: Request, user_id: str, pages: list) -> Access:
     if user_id == request.caller.user_id:
         return request.access
-    org_id = request.path["orgId"]
-    return access_in(request.database, request.settings, user_id, org_id, pages, now=request.now)
+    return request.other.access(request.database, pages, now=request.now)
 
 
 def _permissions_reads(request: Request) -> list[Call]:
-    organisation = organisation_read(request.settings.permissions_table, request.path["orgId"])
+    organisation = organisation_exists(request.settings.permissions_table, request.path["orgId"])
     return [organisation, *_other_user_reads(request, request.path["userId"])]
 
 
@@ -457,7 +465,7 @@ def get_user_permissions(request: Request) -> dict:
 
 
 def _check_reads(request: Request) -> list[Call]:
-    organisation = organisation_read(request.settings.permissions_table, request.path["orgId"])
+    organisation = organisation_exists(request.settings.permissions_table, request.path["orgId"])
     return [organisation, *_other_user_reads(request, request.body["userId"])]
 
 
@@ -490,7 +498,7 @@ def _review_reads(request: Request) -> list[Call]:
     settings, org_id, now = request.settings, request.path["orgId"], timestamp(request.now)
     place, limit = review.place(request)
     return [
-        organisation_read(settings.permissions_table, org_id),
+        organisation_exists(settings.permissions_table, org_id),
         store.permission_sets(settings.permissions_table, org_id),
         store.role_grants(settings.permissions_table, org_id),
         store.team_role_grants(settings.teams_table, org_id),

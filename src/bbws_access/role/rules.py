@@ -18,7 +18,9 @@ DEFAULT_PRIORITY = 500
 # Every decision about somebody reads all of these, so nobody may pile them up for a stranger.
 MOST_ROLES = 500
 MOST_ASSIGNMENTS = 100
-COUNTED_ASSIGNMENTS = "roles of this user in the organisation (ended ones count for 90 days)"
+COUNTED_ASSIGNMENTS = (
+    "roles of this user in the organisation (what ended counts for 90 days; what expired first has to be taken away)"
+)
 ENDED_ASSIGNMENTS_STAY = timedelta(days=90)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from bbws_access.access.grants import in_force
 from bbws_access.kernel.contract import load_roles, platform_sets
-from bbws_access.kernel.dynamodb import Database, Get, Page, Query
+from bbws_access.kernel.dynamodb import Database, Get, Page, Put, Query
+from bbws_access.kernel.ids import is_valid_id
 from bbws_access.kernel.keys import index_key, key, partition, sort_prefix
 from bbws_access.kernel.records import (
     Change,
@@ -14,7 +15,6 @@ from bbws_access.kernel.records import (
     Stale,
     Step,
     commit,
-    count,
     definitions,
     put_over,
     size_of,
@@ -30,6 +30,7 @@ from bbws_access.role import rules
 USES = Uses("RoleUsagePart", "RoleUsage", "roleId")
 ROLES = Named("OrganisationRole", "OrganisationRoleName", "roleId")
 _ENDED_AT_ONCE = 50  # each with its role's count at worst: a transaction has room for 100
+_MOST_GIVEN, _LATEST = 100, 10**9  # platform roles that one user was ever given; version of what says so
 LONGEST_SORT_KEY = 1000  # bytes; DynamoDB takes 1024
 _PLACES_OF_THE_ASSIGNED = ("GSI2PK", "GSI2SK", "GSI3PK", "GSI3SK")
 # In the place of the moment at which an assignment ends, among those of its role.
@@ -79,8 +80,8 @@ def every_role(table: str, org_id: str) -> Query:
 
 
 def role_names(table: str, org_id: str) -> Query:
-    """Ids and names of all active roles of an organisation."""
-    return every_role(table, org_id)._replace(projection="roleId,#name", names={"#name": "name"})
+    """Ids and names of all active roles of an organisation, to be shown. A moment behind the writes."""
+    return every_role(table, org_id)._replace(projection="roleId,#name", names={"#name": "name"}, consistent=False)
 
 
 def default_names(table: str, org_id: str) -> list[Get]:
@@ -238,24 +239,26 @@ def assign(
     replaced: dict | None,
     change: Change,
     checks: Iterable[Step] = (),
+    head: dict | None = None,
 ) -> dict:
     """Store an assignment; returns it. Raises Stale where its role or its place is not as it was read.
 
-    role: as it was read
+    role: as it was read      head: that of its counts, if it was read
     replaced: the record that is in its place: removed, or expired but still counted; None for none
     checks: steps of what else must hold
     """
-    commit(database, [*assign_steps(table, record, role, replaced, change), *checks])
+    commit(database, [*assign_steps(table, record, role, replaced, change, head), *checks])
     return _assignment_item(record)
 
 
-def assign_steps(table: str, record: dict, role: dict, replaced: dict | None, change: Change) -> list[Step]:
+def assign_steps(
+    table: str, record: dict, role: dict, replaced: dict | None, change: Change, head: dict | None = None
+) -> list[Step]:
     """The steps that store an assignment and count it; they fail as stale where its role changed since it was read."""
     moves = [(record, 1), *([(replaced, -1)] if replaced is not None and replaced["active"] else [])]
-    versions = {role["roleId"]: role["version"]}
     return [
         (put_over(table, _assignment_item(record), replaced), Stale()),
-        *USES.counted(table, moves, versions, change),
+        *USES.counted(table, moves, change, role, head),
     ]
 
 
@@ -280,17 +283,18 @@ def put_platform_assignments(
     database: Database,
     table: str,
     items: Sequence[tuple[dict, dict | None]],
+    said: dict | None,
     change: Change,
     checks: Iterable[Step] = (),
 ) -> None:
     """Store platform assignments of one user, each over the one that was read in its place (None for none).
 
     All of them or none, and with them that the user was given these roles: so decisions know where to look.
-    checks: steps of what else must hold
+    said: the result of `roles_given`      checks: steps of what else must hold
     With an engineer's credentials: no service may. Raises Stale where one is not as it was read.
     """
     puts = [(put_over(table, item, replaced), Stale()) for item, replaced in items]
-    commit(database, [*puts, *roles_given_steps(table, [item for item, _ in items], change), *checks])
+    commit(database, [*puts, *roles_given_steps(table, [item for item, _ in items], said, change), *checks])
 
 
 def roles_given(table: str, user_id: str) -> Get:
@@ -298,16 +302,37 @@ def roles_given(table: str, user_id: str) -> Get:
     return Get(table, key("PlatformRolesGiven", userId=user_id))
 
 
-def roles_given_steps(table: str, assignments: Sequence[dict], change: Change) -> list[Step]:
-    """The step that makes it say so of a user's platform assignments."""
+def says_given(said: dict | None, role_ids: Collection[str]) -> bool:
+    """Whether the record of the platform roles that a user was given is sound, and names all of these.
+
+    It lies where services may write. So it is never added to: it might be of another type, or as large as an item gets,
+    and then engineers could neither give roles nor take them away.
+    """
+    if said is None:
+        return False
+    version, named = said.get("version"), said.get("roleIds")
+    if type(version) is not int or version > _LATEST or not isinstance(named, set) or len(named) > _MOST_GIVEN:
+        return False
+    return all(map(is_valid_id, named)) and named.issuperset(role_ids)
+
+
+def roles_given_steps(table: str, assignments: Sequence[dict], said: dict | None, change: Change) -> list[Step]:
+    """The step that makes the record say so of a user's platform assignments. It fails as stale unless it is as read.
+
+    said: the result of `roles_given`; one that is not sound is replaced by one that names every platform role, since
+    more than was given does no harm
+    """
     [user_id] = {assignment["userId"] for assignment in assignments}
-    says = count(table, "PlatformRolesGiven", {"userId": user_id}, {}, change)
-    given = says._replace(
-        expression=f"{says.expression}, #roleIds :roleIds",
-        names={**says.names, "#roleIds": "roleIds"},
-        values={**says.values, ":roleIds": {assignment["roleId"] for assignment in assignments}},
-    )
-    return [(given, Stale())]
+    given = {assignment["roleId"] for assignment in assignments}
+    record = {"entityType": "PlatformRolesGiven", "userId": user_id, "active": True, **change.first()}
+    item = {**key("PlatformRolesGiven", userId=user_id), **record, "roleIds": given}
+    if said is None:
+        return [(put_over(table, item, None), Stale())]
+    if not says_given(said, ()):
+        every = {role["roleId"] for role in load_roles()["platformRoles"]}
+        return [(Put(table, {**item, "roleIds": given | every}), Stale())]
+    kept = {name: said[name] for name in ("dateCreated", "createdBy") if isinstance(said.get(name), str)}
+    return [(put_over(table, {**item, **kept, **change.next(said), "roleIds": given | said["roleIds"]}, said), Stale())]
 
 
 def end(database: Database, table: str, stored: list[dict], change: Change) -> None:
@@ -318,7 +343,7 @@ def end(database: Database, table: str, stored: list[dict], change: Change) -> N
         # What has ended is found by its user and its role only: the lists of what there is stay short.
         left = {name: value for name, value in ended.items() if name not in _PLACES_OF_THE_ASSIGNED}
         steps.append((put_over(table, left, assignment), Stale()))
-    commit(database, [*steps, *USES.counted(table, [(one, -1) for one in stored], {}, change)])
+    commit(database, [*steps, *USES.counted(table, [(one, -1) for one in stored], change)])
 
 
 def end_found(

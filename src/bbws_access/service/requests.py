@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from bbws_access.access.grants import Access
+from bbws_access.access.reader import AccessIn
 from bbws_access.kernel.aws import Aws
 from bbws_access.kernel.contract import Operation
 from bbws_access.kernel.dynamodb import Database
@@ -38,6 +39,7 @@ class Request:
     body: the JSON body ({} without one)     caller: who calls, None on public routes
     access: what the caller holds in the path's organisation, or everywhere where it names none; None on public routes
     database: with a caller, a CallersDatabase: what it writes holds only as long as the caller has not left
+    other: whoever else the operation asks about, by the calls that were prefetched
     prefetched: results of the operation's `prefetch` calls, in their order
     each: one item of a body whose items have results of their own, checked, as it is stored: `each(field, item)`
     now: UTC, the same moment for the whole request
@@ -53,6 +55,7 @@ class Request:
         "log",
         "now",
         "operation",
+        "other",
         "path",
         "prefetched",
         "query",
@@ -68,6 +71,7 @@ class Request:
     body: dict
     caller: Caller | None
     access: Access | None
+    other: AccessIn
     prefetched: list
     each: Callable[[str, object], dict]
     request_id: str

@@ -228,7 +228,8 @@ class Service:
             status=response.status,
             errorCode=_code_of(response),
             latencyMs=_since(started),
-            principal=request.caller.user_id if request.caller else None,
+            # Of what went well the gateway's line says who asked, under the same request's id.
+            principal=request.caller.user_id if request.caller and response.status >= 400 else None,
             organisationId=request.path.get("orgId"),
         )
         return self._proxy_response(response, text, headers.get("origin"))

@@ -13,7 +13,7 @@ from bbws_access.kernel.errors import BadRequest, Forbidden, Unavailable
 from bbws_access.kernel.events import Event
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.paging import list_response, page_size
-from bbws_access.kernel.records import Step, check_room, commit, commit_patiently, organisation_read, team_read
+from bbws_access.kernel.records import Step, check_room, commit, commit_patiently, organisation_exists, team_read
 from bbws_access.service.access import Receiver
 from bbws_access.service.links import Links, link, page_links
 from bbws_access.service.operations import (
@@ -252,7 +252,8 @@ def _store_team_role(request: Request, stored: dict, record: dict, usage: Page) 
     unused = rules.must_be_unused(stored, record)
     if unused and (count := store.USES.total(usage)) > 0:
         raise rules.in_use(count)
-    commit_patiently(request.database, [*steps, *store.USES.renewed(table, record, change_of(request), unused=unused)])
+    steps += store.USES.renewed(table, record, change_of(request), usage, unused=unused)
+    commit_patiently(request.database, steps)
 
 
 # Members
@@ -328,6 +329,7 @@ def _add_reads(request: Request) -> list[Call]:
         store.primary_team(table, org_id, user_id),
         store.assignments(request.settings.permissions_table, org_id, user_id),
         departures_read(request.settings.permissions_table, user_id),
+        store.USES.head(table, org_id, body["teamRoleId"]),
     ]
 
 
@@ -340,7 +342,7 @@ def add_team_member(request: Request) -> Response:
     def add(reads: list) -> dict:
         team = _existing_team(request, reads)
         rules.check_joinable(team)
-        _, _, role, owned, pointer, assigned, left = reads
+        _, _, role, owned, pointer, assigned, left, head = reads
         role = rules.check_givable(role, body["teamRoleId"])
         _check_given(request, role, body["userId"])
         departures = receiver.find(left)
@@ -356,7 +358,7 @@ def add_team_member(request: Request) -> Response:
         record = rules.new_membership(
             org_id, team_id, {**body, **who}, role, stored, change, primary=primary, departures=count
         )
-        steps = memberships.begin(table, record, role, stored, change)
+        steps = memberships.begin(table, record, role, stored, change, head=head)
         if primary:
             steps += _primary(request, "team:member:add", record, pointer, owned.items, held)
         elif stored is not None and stored["isPrimary"]:
@@ -374,7 +376,12 @@ def add_team_member(request: Request) -> Response:
     return Response(201, answer, {"Location": answer["_links"]["self"]["href"]})
 
 
-@service.operation("updateTeamMember", prefetch=_member_reads)
+def _update_reads(request: Request) -> list[Call]:
+    table, org_id = request.settings.teams_table, request.path["orgId"]
+    return [*_member_reads(request), store.USES.head(table, org_id, request.body["teamRoleId"])]
+
+
+@service.operation("updateTeamMember", prefetch=_update_reads)
 def update_team_member(request: Request) -> dict:
     table, body, change = request.settings.teams_table, request.body, change_of(request)
     receiver = Receiver(request, request.path["userId"])
@@ -400,11 +407,11 @@ def update_team_member(request: Request) -> dict:
                 extra = _primary(request, "team:member:update", record, reads[5], reads[3].items, held)
             else:
                 extra = [memberships.no_primary(table, stored)]
-        steps = memberships.alter(table, stored, record, role, change)
+        steps = memberships.alter(table, stored, record, role, change, reads[6])
         commit(request.database, [*steps, *extra, *receiver.stays(departures)])
         return record, {role_id: roles[role_id]["name"] for role_id in roles}
 
-    record, names = settle(request, _member_reads, replace)
+    record, names = settle(request, _update_reads, replace)
     return _membership(Links(request.access), record, names)
 
 
@@ -428,8 +435,10 @@ def remove_team_member(request: Request) -> Response:
 
 
 def _transfer_reads(request: Request) -> list[Call]:
-    target = team_read(request.settings.teams_table, request.path["orgId"], request.body["toTeamId"])
-    return [*_member_reads(request), target]
+    table, org_id, body = request.settings.teams_table, request.path["orgId"], request.body
+    # Whoever keeps the team role is counted already where they are counted then.
+    heads = [store.USES.head(table, org_id, body["teamRoleId"])] if "teamRoleId" in body else []
+    return [*_member_reads(request), team_read(table, org_id, body["toTeamId"]), *heads]
 
 
 @service.operation("transferTeamMember", prefetch=_transfer_reads)
@@ -449,7 +458,7 @@ def transfer_team_member(request: Request) -> dict:
         _existing_team(request, reads)
         departures = receiver.find(reads[4])
         stored = _existing_member(request, reads)
-        target = reads[6]
+        target, head = reads[6], reads[7] if len(reads) > 7 else None
         if target is None:
             raise rules.no_team(to_team)
         rules.check_joinable(target)
@@ -467,7 +476,7 @@ def transfer_team_member(request: Request) -> dict:
         record = rules.new_membership(
             org_id, to_team, stored, role, replaced, change, primary=primary, departures=count
         )
-        steps = memberships.move(table, stored, record, role, replaced, change)
+        steps = memberships.move(table, stored, record, role, replaced, change, head)
         if primary:
             steps += memberships.primary(table, record, reads[5], (), change, left=stored["teamId"])
         elif replaced is not None and replaced["isPrimary"]:
@@ -527,7 +536,7 @@ def user_deactivated(event: Event) -> None:
 
 
 def _organisation(request: Request) -> Call:
-    return organisation_read(request.settings.permissions_table, request.path["orgId"])
+    return organisation_exists(request.settings.permissions_table, request.path["orgId"])
 
 
 def _existing_team(request: Request, reads: list) -> dict:

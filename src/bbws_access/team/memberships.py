@@ -39,30 +39,45 @@ _INDEX_PAUSE = 0.1  # seconds that the index of members is given to catch up
 
 
 def begin(
-    table: str, record: dict, role: dict, replaced: dict | None, change: Change, team: Step | None = None
+    table: str,
+    record: dict,
+    role: dict,
+    replaced: dict | None,
+    change: Change,
+    team: Step | None = None,
+    head: dict | None = None,
 ) -> list[Step]:
     """The steps that store a new membership of an active team, with a team role that is still as it was read.
 
     replaced: the one in whose place it comes: ended, or still counted although its user left since; None for none
     team: what else the team has to be; None for nothing but active
+    head: that of the team role's counts, here and below, if it was read
     """
     moves = [(record, 1), *_still_counted(replaced)]
-    return [*_stored(table, record, replaced, team), *counted(table, moves, change, role, keep_leads=False)]
+    return [*_stored(table, record, replaced, team), *counted(table, moves, change, role, head, keep_leads=False)]
 
 
-def alter(table: str, old: dict, new: dict, role: dict | None, change: Change) -> list[Step]:
+def alter(table: str, old: dict, new: dict, role: dict | None, change: Change, head: dict | None = None) -> list[Step]:
     """The steps that store a membership's next version; role: the team role that it gets, None for the same."""
     if role is None:
         return [(put_over(table, store.member_item(new), old), Stale())]
-    return [*_stored(table, new, old), *counted(table, [(old, -1), (new, 1)], change, role, keep_leads=True)]
+    return [*_stored(table, new, old), *counted(table, [(old, -1), (new, 1)], change, role, head, keep_leads=True)]
 
 
-def move(table: str, old: dict, new: dict, role: dict, replaced: dict | None, change: Change) -> list[Step]:
+def move(
+    table: str,
+    old: dict,
+    new: dict,
+    role: dict,
+    replaced: dict | None,
+    change: Change,
+    head: dict | None = None,
+) -> list[Step]:
     """The steps that end one membership and store another."""
     return [
         (put_over(table, store.member_item(rules.ended_membership(old, change)), old), Stale()),
         *_stored(table, new, replaced),
-        *counted(table, [(old, -1), (new, 1), *_still_counted(replaced)], change, role, keep_leads=True),
+        *counted(table, [(old, -1), (new, 1), *_still_counted(replaced)], change, role, head, keep_leads=True),
     ]
 
 
@@ -121,6 +136,7 @@ def counted(
     moves: Iterable[tuple[dict, int]],
     change: Change,
     role: dict | None,
+    head: dict | None = None,
     *,
     keep_leads: bool,
     are_all: bool = False,
@@ -146,8 +162,7 @@ def counted(
             exactly = {"memberCount": -numbers["memberCount"]} if are_all else None
             action = count(table, "TeamUsage", ids, changed, change, least, exactly)
             steps.append((action, last_lead() if least else Stale()))
-    versions = {} if role is None else {role["teamRoleId"]: role["version"]}
-    return [*steps, *store.USES.counted(table, moves, versions, change)]
+    return [*steps, *store.USES.counted(table, moves, change, role, head)]
 
 
 # At most one primary team: a record of the user's says which

@@ -1,5 +1,6 @@
 """The authorizer with real tables: answers, context, log lines, round trips, faults."""
 
+import gc
 import io
 import json
 import subprocess
@@ -138,6 +139,68 @@ def test_a_service_learns_that_the_policy_is_wider_than_the_teams_of_its_caller(
     foreign = f"{SITES_PREFIX}PUT/organisations/{scene.org}/teams/{new_id('team')}/sites/site-1"
     assert is_allowed(answer["policyDocument"], foreign)
     assert answer["context"]["policyDetail"] == "organisation"
+
+
+def test_a_service_learns_that_not_all_was_read(scene, monkeypatch):
+    """Beyond the bound an organisation is open as a whole, and everybody who can judge again is told."""
+    monkeypatch.setattr(module, "MOST_DEFINITIONS", 3)
+    mine = scene.role("role:read")
+    scene.assign(mine)
+    full, few, left = (new_id("organisation") for _ in range(3))
+    for org, roles in ((full, 3), (few, 2), (left, 3)):
+        for _ in range(roles):
+            ended = {"active": False} if org == left else {}
+            scene.assign(scene.role("team:read", org=org), org=org, **ended)
+    answer = scene.authorizer.authorize(scene.event())
+    document = answer["policyDocument"]
+    for org, detail in ((scene.org, "roles"), (few, "teams")):
+        assert is_allowed(document, f"{PREFIX}GET/organisations/{org}/{detail}")
+        assert not is_allowed(document, f"{PREFIX}POST/organisations/{org}/{detail}")
+    assert is_allowed(document, f"{PREFIX}POST/organisations/{full}/roles")
+    assert not is_allowed(document, f"{PREFIX}GET/organisations/{left}/teams")
+    context = answer["context"]
+    assert (context["policyDetail"], context["orgId"]) == ("organisation", scene.org)
+    assert (context["permissions"], context["roleIds"]) == ("role:read", mine)
+    # What the log says of a request there is what the gateway does, and that the rules were not asked.
+    scene.authorizer.authorize(scene.event(f"/organisations/{full}/roles", "POST"))
+    scene.authorizer.authorize(scene.event(f"/organisations/{left}/teams"))
+    said = [(line["decision"], line["reason"]) for line in scene.log_lines()]
+    assert said == [("ALLOW", "PERMISSION"), ("ALLOW", "NOT_READ"), ("DENY", "NOT_IN_ORGANISATION")]
+
+
+def test_the_log_says_no_where_not_even_whole_organisations_fit(scene, monkeypatch):
+    monkeypatch.setattr(module, "MOST_DEFINITIONS", 0)
+    scene.assign(scene.role("role:read"))
+    others = sorted(new_id("organisation") for _ in range(100))
+    for org in others:
+        scene.assign("role-anything", org=org)
+    answer = scene.authorizer.authorize(scene.event(f"/organisations/{others[-1]}/roles"))
+    assert answer["context"]["policyDetail"] == "truncated"
+    assert not is_allowed(answer["policyDocument"], f"{PREFIX}GET/organisations/{others[-1]}/roles")
+    assert is_allowed(answer["policyDocument"], f"{PREFIX}GET/organisations/{others[0]}/roles")
+    [line] = scene.log_lines()
+    assert (line["decision"], line["reason"]) == ("DENY", "NOT_READ")
+
+
+def test_the_garbage_collector_rests_during_a_decision_and_no_longer(monkeypatch):
+    seen = []
+
+    class Failing:
+        _log = Logger("authorizer", "test", stream=io.StringIO())
+
+        def authorize(self, event: dict, request_id: str) -> dict:
+            seen.append(gc.isenabled())
+            if event:
+                return event
+            raise RuntimeError("no tables")
+
+    monkeypatch.setattr(module, "_authorizer", Failing())
+    assert module.handler({"a": 1}, None) == {"a": 1}
+    assert gc.isenabled()
+    with pytest.raises(AuthorizerFault):
+        module.handler({}, None)
+    assert gc.isenabled()
+    assert seen == [False, False]
 
 
 def test_the_answer_does_not_depend_on_the_path(scene):

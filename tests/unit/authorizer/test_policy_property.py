@@ -5,6 +5,7 @@ rules of bbws_access.access and this oracle must agree. Records go through the r
 """
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -374,3 +375,71 @@ def test_a_policy_in_fewer_words_says_the_same_or_opens_whole_organisations(acce
                 assert expected or not allowed, (operation, params)
             elif policy.detail == "organisation":
                 assert allowed or not expected or _yields(access, operation, allowed), (operation, params)
+
+
+@st.composite
+def _partly_read(draw) -> tuple[Access, Access]:
+    """What somebody holds, and the same where some of their organisations were not looked into."""
+    whole = draw(_grants())
+    unread = frozenset(org for org in sorted(whole.organisations()) if draw(st.booleans()))
+    grants = tuple(grant for grant in whole.grants if grant.org_id not in unread)
+    memberships = tuple(one for one in whole.memberships if one.org_id not in unread)
+    return whole, Access(whole.user_id, grants, memberships, unread=unread)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(held=_partly_read(), limit=st.sampled_from([700, 1500, 3000, 8192]))
+def test_what_was_not_read_is_open_as_a_whole_and_nothing_else_is(held, limit):
+    """All that an exact policy allows stays allowed, unless it says that it had no room."""
+    whole, partly = held
+    contract = full_contract()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bbws_access.authorizer.policy.LARGEST_POLICY", limit)
+        policy = RouteMap(contract.operations.values()).compile(partly, PREFIX, ORGS[0])
+    assert policy.size <= limit
+    world = {"organisations": dict.fromkeys(ORGS[:3]), "strangers": []}
+    opened = False
+    for operation in contract.operations.values():
+        for params in _instances(operation, world) if operation.access != "public" else ():
+            expected = whole.allows(operation, params).allowed
+            allowed = is_allowed(policy.document, f"{PREFIX}{operation.method}/{_path(operation, params)}")
+            org_id = params.get("orgId")
+            opened |= allowed and not expected
+            if policy.detail != "truncated":
+                assert allowed or not expected or _yields(whole, operation, allowed), (operation, params)
+            # At its full size all that was read is still listed.
+            is_listed = policy.detail == "exact" or limit == LARGEST_POLICY
+            if (
+                policy.detail == "exact"
+                or org_id not in whole.organisations()
+                or (is_listed and org_id not in partly.unread)
+            ):
+                assert expected or not allowed, (operation, params)
+            if policy.detail == "organisation" and org_id in partly.unread and policy.opens(org_id):
+                assert allowed or _yields(whole, operation, allowed), (operation, params)
+    # Whoever reads the context is told.
+    assert not opened or policy.detail != "exact"
+    if policy.detail == "organisation":
+        assert all(policy.opens(org_id) for org_id in partly.unread) or _everything_everywhere(partly)
+
+
+def _everything_everywhere(access: Access) -> bool:
+    """Whether nothing is left that an organisation could add."""
+    operations = full_contract().operations.values()
+    inside = [one for one in operations if "{orgId}" in one.path and one.access != "public"]
+    anywhere = {name: "x" for one in inside for name in re.findall(r"{(\w+)}", one.path)}
+    return all(access.allows(one, anywhere).allowed for one in inside)
+
+
+def test_what_was_not_read_comes_last_where_not_all_fits():
+    """So it takes the room of nothing that somebody would have had without it."""
+    routes = RouteMap(full_contract().operations.values())
+    read = [f"org-{n:026d}" for n in range(100, 130)]
+    unread = frozenset(f"org-{n:026d}" for n in range(100))
+    grants = tuple(Grant(frozenset({"site:*"}), "ORGANISATION", org, None, "r", "R", {}, {}) for org in read)
+    policy = routes.compile(Access(ME, grants, unread=unread), PREFIX, read[7])
+    assert policy.detail == "truncated"
+    assert all(policy.opens(org) for org in read)
+    fitting = [policy.opens(org) for org in sorted(unread)]
+    assert any(fitting)
+    assert fitting == sorted(fitting, reverse=True)

@@ -77,6 +77,29 @@ def test_what_if() -> None:
         assert before.total - after.total == pytest.approx(usd(before, service) - usd(after, service)), change
 
 
+@pytest.mark.parametrize(
+    ("usage", "tier", "before", "share"),
+    [
+        ("organisations-100", "ESSENTIALS", 262, 0.61),
+        ("organisations-10000", "ESSENTIALS", 20_315, 0.88),
+        ("organisations-10000", "LITE", 20_315, 0.63),
+    ],
+)
+def test_prod_stays_as_cheap_as_it_became(usage: str, tier: str, before: float, share: float) -> None:
+    """Against what it was before anything was done about it. Whoever makes it dearer says so here, and why."""
+    assert bill_of("prod", usage, f"user_pool_tier={tier}").total <= share * before
+
+
+def test_replicas_are_charged_for_what_changed() -> None:
+    """Not for what only a condition asked: that changes nothing that could be copied."""
+    measured = json.loads(MEASURED.read_text())["operations"]
+    assert all(one["replicatedUnits"] <= one["writeUnits"] for one in measured.values())
+    # Beside the team, its count and its name, that the caller has not left.
+    assert measured["updateTeam"]["writeUnits"] - measured["updateTeam"]["replicatedUnits"] == 2
+    bill = bill_of("prod", "organisations-10000")
+    assert 0 < usd(bill, "DynamoDB", "replicas") < usd(bill, "DynamoDB", "writing")
+
+
 def test_a_longer_line_of_the_gateways_costs_more() -> None:
     assert access_log_bytes('{"status":"$context.status"}') == len('{"status":"200"}\n')
     assert access_log_bytes('{"e":"$context.error.message","i":"$context.integration.status"}') == len(

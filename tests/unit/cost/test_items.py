@@ -61,7 +61,7 @@ def test_a_membership_of_before_is_read_as_it_says(old: dict) -> None:
 
 
 def test_an_assignment_is_less_than_a_kilobyte() -> None:
-    """In the whole organisation. One in a team has the keys of a third index, and is over by its keys alone."""
+    """In the whole organisation."""
     for role in load_roles()["defaultOrganisationRoles"]:
         of_org = {**role, "scope": "ORGANISATION", "roleId": new_id("role"), "organisationId": ORG}
         record = role_rules.new_assignment(of_org, USER, None, "2027-11-30T00:00:00.000Z", None, CHANGE, departures=1)
@@ -69,3 +69,14 @@ def test_an_assignment_is_less_than_a_kilobyte() -> None:
         for one in (record, {**record, **later}):
             put = role_store.assign_steps("permissions", one, {**of_org, "version": 1}, None, CHANGE)[0][0]
             assert item_bytes(encode_item(put.item)) < WRITE_BLOCK, role["name"]
+
+
+def test_an_assignment_in_a_team_is_less_than_a_kilobyte() -> None:
+    """With the keys of a third index, of the longest of the default names, and after a change."""
+    name = max((one["name"] for one in load_roles()["defaultOrganisationRoles"]), key=len)
+    of_org = {"name": name, "scope": "TEAM", "roleId": new_id("role"), "organisationId": ORG}
+    record = role_rules.new_assignment(of_org, USER, TEAM, None, None, CHANGE, departures=0)
+    record |= role_rules.in_team({"version": 12})
+    put = role_store.assign_steps("permissions", record, {**of_org, "version": 1}, None, CHANGE)[0][0]
+    assert "GSI3PK" in put.item
+    assert item_bytes(encode_item(put.item)) < WRITE_BLOCK

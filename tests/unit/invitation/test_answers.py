@@ -439,6 +439,32 @@ class TestObsolete:
         desk.use(one.token, "accept").expect(409, "LIMIT_REACHED")
         assert desk.stored(one.invitation)["status"] == "PENDING"
 
+    def test_a_user_of_as_many_organisations_as_there_may_be(
+        self, desk: Desk, world: World, cognito, user_pool: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Others bring a person into fewer organisations than the person may accept."""
+        monkeypatch.setattr("bbws_access.access.joining.MOST_GIVEN", 2)
+        monkeypatch.setattr("bbws_access.access.joining.MOST_ACCEPTED", 3)
+        one = desk.invite()
+        make_user(cognito, user_pool, one.email)
+        account = cognito.admin_get_user(UserPoolId=user_pool, Username=one.email)
+        [user] = [each["Value"] for each in account["UserAttributes"] if each["Name"] == "sub"]
+        for _ in range(3):
+            world.assign(user, "ORG_MANAGER", world.organisation())
+        full = desk.use(one.token, "accept").expect(409, "LIMIT_REACHED")
+        assert full["error"]["details"] == {"limit": 3}
+        assert desk.stored(one.invitation)["status"] == "PENDING"
+        monkeypatch.setattr("bbws_access.access.joining.MOST_ACCEPTED", 4)
+        answer = desk.use(one.token, "accept")
+        answer.expect(200)
+        assert answer.round_trips == 4
+        # Whoever is in it already is in no further one by another role.
+        monkeypatch.setattr("bbws_access.access.joining.MOST_ACCEPTED", 1)
+        second = desk.invite(one.email, role="ORG_ADMIN")
+        answer = desk.use(second.token, "accept")
+        answer.expect(200)
+        assert answer.round_trips == 3
+
     def test_a_user_of_as_many_teams_as_there_may_be(
         self, desk: Desk, world: World, team: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:

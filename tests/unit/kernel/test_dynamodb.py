@@ -77,6 +77,10 @@ def test_what_cannot_be_stored_is_refused(value):
         encode_item({"value": value})
 
 
+def test_what_only_others_store_is_read():
+    assert decode_item({"a": {"BS": ["eA==", "eQ=="]}}) == {"a": {b"x", b"y"}}
+
+
 def test_an_unknown_type_in_an_answer_is_refused():
     with pytest.raises(ValueError, match="Unknown DynamoDB type"):
         decode_item({"a": {"ZZ": "x"}})

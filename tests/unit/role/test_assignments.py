@@ -10,7 +10,8 @@ from unittest.mock import patch
 
 import pytest
 
-from bbws_access.kernel.dynamodb import Database
+from bbws_access.access import joining
+from bbws_access.kernel.dynamodb import Database, Delete
 from bbws_access.kernel.keys import key
 from bbws_access.role import store
 from bbws_access.service import runtime
@@ -67,6 +68,13 @@ class _Clock:
 
 def later(**span: int) -> str:
     return (datetime.now(UTC) + timedelta(**span)).isoformat()
+
+
+def _join(world: World, user: str, org_id: str) -> None:
+    """Somebody is in a team of an organisation."""
+    place = key("TeamMember", userId=user, orgId=org_id, teamId="team-1")
+    item = {"userId": user, "organisationId": org_id, "teamId": "team-1", "teamRoleId": "trole-1", "active": True}
+    world.database.put(world.teams_table, {**place, **item})
 
 
 def pages(api: Instance, path: str, user: str, size: int, **query: str) -> list[dict]:
@@ -529,12 +537,49 @@ class TestExpired:
         user = world.member(org, "ORG_ADMIN", now=THEN, expires_at="2020-01-02T00:00:00Z")
         api.call("GET", f"/organisations/{org}/roles", user).expect(403, "FORBIDDEN")
 
-    def test_taking_one_away_finds_nothing(
-        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]
+    def test_whoever_takes_one_away_lets_it_be_forgotten(
+        self,
+        api: Instance,
+        world: World,
+        org: str,
+        admin: str,
+        roles: dict[str, str],
+        usage: Callable,
+        database: Database,
+        seeded_tables: dict[str, str],
     ) -> None:
-        user = world.member(org, "ORG_MANAGER", now=THEN, expires_at="2020-01-02T00:00:00Z")
-        path = USER_ROLE.format(org, user, roles["ORG_MANAGER"])
-        api.call("DELETE", path, admin).expect(404, "ASSIGNMENT_NOT_FOUND")
+        """Else it counted for good, among the user's roles here and their organisations, and nobody could end it."""
+        role, moment = roles["ORG_MANAGER"], "2020-01-02T00:00:00Z"
+        here, left = (world.member(org, role, now=THEN, expires_at=moment) for _ in range(2))
+        world.leave(left, org, tidy=False)
+        for user in (here, left):
+            path = USER_ROLE.format(org, user, role)
+            api.call("DELETE", path, admin).expect(204)
+            stored = database.get(
+                seeded_tables["permissions"],
+                key("UserRoleAssignment", orgId=org, userId=user, roleId=role, teamId="-"),
+            )
+            assert stored["active"] is False
+            assert datetime.fromtimestamp(stored["ttl"], UTC) - datetime.now(UTC) > timedelta(days=89)
+            api.call("DELETE", path, admin).expect(404, "ASSIGNMENT_NOT_FOUND")
+        assert usage(role) == (0, 0)
+        by_platform = world.member(org, role, now=THEN, expires_at=moment)
+        api.call("DELETE", USER_ROLE.format(org, by_platform, role), world.platform()).expect(204)
+
+    def test_it_counts_among_the_organisations_until_it_is_forgotten(
+        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("bbws_access.access.joining.MOST_GIVEN", 1)
+        somebody, other = world.user(), world.organisation()
+        there = world.assign(somebody, "ORG_MANAGER", other, now=THEN, expires_at="2020-01-02T00:00:00Z")
+        path, content = USER_ROLES.format(org, somebody), {"roleId": roles["ORG_MANAGER"]}
+        full = api.call("POST", path, admin, content).expect(409, "LIMIT_REACHED")
+        assert "what expired first has to be taken away" in full["error"]["message"]
+        api.call("DELETE", USER_ROLE.format(other, somebody, there["roleId"]), world.platform()).expect(204)
+        api.call("POST", path, admin, content).expect(409, "LIMIT_REACHED")
+        parts = {"orgId": other, "userId": somebody, "roleId": there["roleId"], "teamId": "-"}
+        world.database.transact([Delete(world.table, key("UserRoleAssignment", **parts))])
+        api.call("POST", path, admin, content).expect(201)
 
 
 class TestConcurrency:
@@ -634,7 +679,8 @@ class TestRoundTrips:
     def test_counts(self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str]) -> None:
         user = world.user()
         for count, method, where, content in (
-            (2, "POST", USER_ROLES.format(org, user), {"roleId": roles["ORG_MANAGER"]}),
+            (3, "POST", USER_ROLES.format(org, user), {"roleId": roles["ORG_MANAGER"]}),  # the user's first one here
+            (2, "POST", USER_ROLES.format(org, user), {"roleId": roles["ORG_ADMIN"]}),
             (1, "POST", USER_ROLES.format(org, user), {"roleId": roles["ORG_MANAGER"]}),
             (1, "GET", USER_ROLES.format(org, user), None),
             (2, "DELETE", USER_ROLE.format(org, user, roles["ORG_MANAGER"]), None),
@@ -666,6 +712,84 @@ class TestLimits:
         api.call("DELETE", f"{path}/{role}", admin, query={"teamId": "team-1"}).expect(204)
         assign("team-4").expect(409, "LIMIT_REACHED")
         assign("team-1").expect(201)
+
+    def test_others_bring_nobody_into_more_than_so_many_organisations(
+        self, api: Instance, world: World, org: str, admin: str, roles: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One where there is a role, one where it ended, one where there is a team alone: decisions read all of it."""
+        monkeypatch.setattr("bbws_access.access.joining.MOST_GIVEN", 3)
+        somebody, others = world.user(), [world.organisation() for _ in range(3)]
+        path, content = USER_ROLES.format(org, somebody), {"roleId": roles["ORG_MANAGER"]}
+        for other in others[:2]:
+            world.assign(somebody, "ORG_MANAGER", other)
+        world.take_roles(somebody, others[1])
+        _join(world, somebody, others[1])
+        _join(world, somebody, others[2])
+        full = api.call("POST", path, admin, content).expect(409, "LIMIT_REACHED")
+        assert full["error"]["details"] == {"limit": 3}
+        assert "of this user" in full["error"]["message"]
+        assert not any(other in str(full) for other in others)
+        # Whoever is there is in no further one by another role, be it that a team alone is left of it.
+        _join(world, somebody, org)
+        api.call("POST", path, admin, content).expect(201)
+        api.call("POST", path, admin, {"roleId": roles["ORG_ADMIN"]}).expect(201)
+        for role in ("ORG_MANAGER", "ORG_ADMIN"):
+            api.call("DELETE", f"{path}/{roles[role]}", admin).expect(204)
+        api.call("POST", path, admin, content).expect(201)
+
+    def test_all_pages_are_counted(
+        self,
+        api: Instance,
+        world: World,
+        org: str,
+        admin: str,
+        roles: dict[str, str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("bbws_access.access.joining.MOST_GIVEN", 3)
+        real = joining._organisations
+        monkeypatch.setattr(joining, "_organisations", lambda *parts: real(*parts)._replace(limit=1))
+        somebody = world.user()
+        path, content = USER_ROLES.format(org, somebody), {"roleId": roles["ORG_MANAGER"]}
+        others = sorted(world.organisation() for _ in range(3))
+        for other in others[:2]:
+            world.assign(somebody, "ORG_MANAGER", other)
+            world.assign(somebody, "ORG_ADMIN", other)
+        api.call("POST", path, admin, content).expect(201)
+        second = world.organisation()
+        there = USER_ROLES.format(second, somebody)
+        by = world.member(second)
+        [role] = [
+            one["roleId"]
+            for one in api.call("GET", f"/organisations/{second}/roles", by).expect(200)["items"]
+            if one["name"] == "ORG_MANAGER"
+        ]
+        api.call("POST", there, by, {"roleId": role}).expect(409, "LIMIT_REACHED")
+
+    def test_at_the_same_moment_the_limit_is_passed_by_as_many_and_by_no_more(
+        self, api: Instance, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("bbws_access.access.joining.MOST_GIVEN", 1)
+        somebody, places = world.user(), []
+        for _ in range(3):
+            place = world.organisation()
+            by = world.member(place)
+            found = api.call("GET", f"/organisations/{place}/roles", by).expect(200)["items"]
+            places.append((place, by, next(one["roleId"] for one in found if one["scope"] == "ORGANISATION")))
+
+        def assign(place: str, by: str, role: str) -> Answer:
+            return api.call("POST", USER_ROLES.format(place, somebody), by, {"roleId": role})
+
+        real, meanwhile = store.assign, [places[1]]
+
+        def late(*what: object) -> dict:
+            if meanwhile:
+                assign(*meanwhile.pop()).expect(201)
+            return real(*what)
+
+        monkeypatch.setattr(store, "assign", late)
+        assign(*places[0]).expect(201)
+        assign(*places[2]).expect(409, "LIMIT_REACHED")
 
     def test_what_ended_is_forgotten_some_time_later(
         self,

@@ -10,7 +10,7 @@ from bbws_access.access.reader import read_access
 from bbws_access.kernel.dynamodb import Database
 from bbws_access.kernel.errors import BadRequest, NotFound
 from bbws_access.kernel.keys import key, partition
-from bbws_access.kernel.records import Change
+from bbws_access.kernel.records import Change, Stale
 from bbws_access.kernel.settings import Settings
 from bbws_access.role import store
 from bbws_access.role.engineers import assign_role, leave
@@ -34,8 +34,9 @@ class TestAssignRole:
         again = assign_role(database, table, role=first["assignment"]["roleId"], **more)
         assert again == {"created": False, "assignment": first["assignment"]}
         [page] = database.parallel([store.USES.read(table, org_id, first["assignment"]["roleId"])])
-        [counted] = page.items
-        assert (counted["count"], counted["createdBy"]) == (1, ENGINEER)
+        head, counted = page.items
+        assert (head["count"], head["parts"], counted["count"]) == (0, {counted["part"]}, 1)
+        assert head["createdBy"] == counted["createdBy"] == ENGINEER
 
     def test_a_platform_role(self, world: World, database: Database, table: str) -> None:
         user = world.user()
@@ -47,8 +48,8 @@ class TestAssignRole:
         assert database.get(table, key("PlatformRoleAssignment", **parts)) == done["assignment"]
         given = database.get(table, key("PlatformRolesGiven", userId=user))
         assert (given["roleIds"], given["createdBy"], given["version"]) == ({"role-platform-admin"}, ENGINEER, 1)
-        # Nothing of it lies where services write.
-        assert query_all(database, table, partition("UserRoleAssignment", userId=user)) == []
+        # Nothing that grants lies where services write.
+        assert query_all(database, table, partition("UserRoleAssignment", userId=user)) == [given]
 
     def test_platform_roles_are_taken_away_and_given_again(self, world: World, database: Database, table: str) -> None:
         user, org_id = world.user(), world.organisation()
@@ -110,6 +111,78 @@ class TestAssignRole:
         database.delete(table, given)
         leave(database, table, user, None, "first", CHANGE)
         assert database.get(table, given)["roleIds"] == {"role-support-agent"}
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            {"roleIds": "role-support-agent", "version": 1},
+            {"roleIds": 7, "version": 1},
+            {"roleIds": None, "version": 1},
+            {"roleIds": {1, 2}, "version": 1},
+            {"roleIds": {"A B"}, "version": 1},
+            {"roleIds": {f"role-{n}" for n in range(101)}, "version": 1},
+            {"version": 1},
+            {"roleIds": {"role-x"}},
+            {"roleIds": {"role-x"}, "version": "1"},
+            {"roleIds": {"role-x"}, "version": 10**37},
+            {"roleIds": {"role-x"}, "version": 1, "createdBy": 7},
+            {"roleIds": {"role-x"}, "version": 1, "filling": "x" * 399_000},
+        ],
+        ids=(
+            *(
+                "text",
+                "number",
+                "nothing",
+                "numbers",
+                "no ids",
+                "too many",
+                "no roles",
+                "no version",
+                "version of text",
+            ),
+            *("huge version", "nobody's", "as large as an item gets"),
+        ),
+    )
+    def test_no_record_of_what_was_given_keeps_roles_from_being_given_and_taken(
+        self, world: World, database: Database, table: str, damage: dict
+    ) -> None:
+        """It lies where services write. Whatever one of them made of it, engineers act, and decisions see it."""
+        user, settings = world.user(), Settings(region=REGION, tables={"permissions": table})
+        given = key("PlatformRolesGiven", userId=user)
+
+        def granted() -> set[str]:
+            return {one.role_id for one in read_access(database, settings, user).grants}
+
+        for first in (True, False):
+            database.put(table, {**given, **damage})
+            assert granted() == set()
+            done = assign_role(database, table, user_id=user, role="SUPPORT_AGENT", change=CHANGE)
+            assert done["created"]
+            assert granted() == {"role-support-agent"}
+            database.put(table, {**given, **damage})
+            assert not assign_role(database, table, user_id=user, role="SUPPORT_AGENT", change=CHANGE)["created"]
+            stored = database.get(table, given)
+            assert stored["roleIds"] >= {"role-support-agent"}
+            assert (stored["userId"], stored["entityType"]) == (user, "PlatformRolesGiven")
+            assert "filling" not in stored
+            database.put(table, {**given, **damage})
+            assert leave(database, table, user, None, f"{first}", CHANGE)[1] == ["SUPPORT_AGENT"]
+            assert granted() == set()
+
+    def test_no_role_is_lost_that_another_engineer_gives_meanwhile(
+        self, world: World, database: Database, table: str
+    ) -> None:
+        user = world.platform("SUPPORT_AGENT")
+        [said] = database.parallel([store.roles_given(table, user)])
+        world.assign(user, "PLATFORM_ADMIN")
+        [held] = database.parallel([store.platform_assignment(table, user, "role-support-agent")])
+        with pytest.raises(Stale):
+            store.put_platform_assignments(database, table, [(held, held)], said, CHANGE)
+        with pytest.raises(Stale):
+            store.put_platform_assignments(database, table, [(held, held)], None, CHANGE)
+        stored = database.get(table, key("PlatformRolesGiven", userId=user))
+        assert stored["roleIds"] == {"role-support-agent", "role-platform-admin"}
+        assert stored["version"] == 2
 
     def test_refusals(self, world: World, database: Database, table: str) -> None:
         org_id, user = world.organisation(), world.user()

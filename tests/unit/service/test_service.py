@@ -187,7 +187,14 @@ def test_a_plain_answer_and_its_log_line(harness):
     assert (request.request_id, request.source_ip, request.user_agent) == ("request-1", "192.0.2.1", "agent/1")
     assert request.now.tzinfo is not None
     (line,) = harness.log_lines()
-    assert (line["operation"], line["status"], line["principal"], line["requestId"]) == ("mine", 200, ME, "request-1")
+    assert (line["operation"], line["status"], line["requestId"]) == ("mine", 200, "request-1")
+    assert "principal" not in line  # the gateway's line has it
+
+
+def test_the_line_of_what_failed_says_who_asked(harness, org):
+    assert _error(harness.make(new_id("organisation"))) == (403, "FORBIDDEN")
+    line = harness.log_lines()[-1]
+    assert (line["message"], line["status"], line["errorCode"], line["principal"]) == ("Request", 403, "FORBIDDEN", ME)
 
 
 def test_answers_with_status_headers_and_no_body(harness):

@@ -123,6 +123,29 @@ class TestCreate:
             404, "ORGANISATION_NOT_FOUND"
         )
 
+    @pytest.mark.parametrize(("there", "status"), [(True, 200), (False, 404)])
+    def test_one_that_an_engineer_was_in(
+        self, api: Instance, org: Organisation, world: World, there: bool, status: int
+    ) -> None:
+        """Of whom the function saw in it, it does not read whether it exists, unless that proves nothing any more."""
+        user = world.platform()
+        world.assign(user, "ORG_ADMIN", org.id)
+        for _ in range(2):
+            assert api.call("GET", TEAMS.format(org.id), user).round_trips == 1
+        world.leave(user, org.id)
+        if not there:
+            world.database.delete(world.table, key("Organisation", orgId=org.id))
+        answers = [api.call("GET", TEAMS.format(org.id), user) for _ in range(2)]
+        assert [answer.status for answer in answers] == [status, status]
+        assert [answer.round_trips for answer in answers] == [2, 1]
+
+    def test_nobody_who_left_learns_whether_it_is_there(self, api: Instance, org: Organisation, world: World) -> None:
+        user = world.member(org.id)
+        api.call("GET", TEAMS.format(org.id), user).expect(200)
+        world.leave(user, org.id)
+        world.database.delete(world.table, key("Organisation", orgId=org.id))
+        api.call("GET", TEAMS.format(org.id), user).expect(403, "FORBIDDEN")
+
 
 class TestRead:
     def test_newest_first_with_counts_in_one_round_trip(self, api: Instance, org: Organisation) -> None:
