@@ -454,9 +454,7 @@ class Crowd:
             members.append(Put(teams, team_store.member_item(member)))
         self.assignments += self._written(assignments)
         self.members += self._written(members)
-        used = role_store.USES.counted(
-            permissions, [(one.item, 1) for one in assignments], {role["roleId"]: role["version"]}, change
-        )
+        used = role_store.USES.counted(permissions, [(one.item, 1) for one in assignments], change, role)
         counted = memberships.counted(teams, [(one.item, 1) for one in members], change, team_role, keep_leads=False)
         place.world.database.transact([action for action, _ in [*used, *counted]])
 

@@ -2,9 +2,11 @@
 
     python -m benchmarks.largest [--runs 3] [--json]
 
-Nobody has more than 100 roles and 100 teams in one organisation; how many organisations somebody is in is not limited,
-so 200 are taken. The process starts as a function does, from its environment, and is asked twice: the first decision
-of a new function, and the next one. The tables are played by the parent, with TLS, projections and pages of a megabyte.
+Nobody has more than 100 roles and 100 teams in one organisation, nor accepts invitations of more than 150
+organisations. What a decision reads of roles, sets and team roles is limited too, so holdings that stay just below
+that limit are among these. The process starts as a function does, from its environment, and is asked twice: the first
+decision of a new function, and the next one. The tables are played by the parent, with TLS, projections and pages of a
+megabyte.
 
 A function has a processor's share that grows with its memory, one whole processor at 1,769 MB, so its CPU takes
 longer. Goal: that is at most a tenth of the function's timeout. Beside it the time with the waits for the database,
@@ -22,14 +24,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from bbws_access.access.joining import MOST_ACCEPTED
 from bbws_access.cost.bill import milliseconds, read_measured
 from bbws_access.cost.facts import MEASURED
 from bbws_access.cost.usage import read_usage
-from bbws_access.kernel.contract import load_contract, load_roles
+from bbws_access.kernel.contract import load_contract, load_permissions, load_roles
 from bbws_access.kernel.dynamodb import encode_item
 from bbws_access.kernel.keys import key as item_key
 from bbws_access.role.rules import MOST_ASSIGNMENTS
@@ -39,17 +42,40 @@ from benchmarks.authorizer import CLIENT, POOL, REGION, _certificate, _padless, 
 ROOT = Path(__file__).resolve().parents[1]
 USER = "11111111-1111-4111-8111-111111111111"
 ONLY_BY_NAME = True
-ORGANISATIONS = 200
+ORGANISATIONS = MOST_ACCEPTED
 TIMES_TO_SPARE = 10
 PAGE = 1024 * 1024
 MOST_TRIES = 20
 STAMP = "2026-11-30T12:00:00.000Z"
-# What is held in each organisation: roles (the first in the organisation, the others in teams), and teams that are led.
+
+
+class Holding(NamedTuple):
+    """What is held in each organisation.
+
+    roles: the first in the organisation, the others in teams      teams: that are led
+    sets: that each role carries, each its own      large: nearly all permissions in each role and set
+    own: whether each team has a team role of its own
+    """
+
+    roles: int = 0
+    teams: int = 0
+    sets: int = 0
+    large: bool = False
+    own: bool = False
+    organisations: int = ORGANISATIONS
+
+
 HOLDINGS = {
-    "manager": (1, 0),
-    "leader": (0, MOST_MEMBERSHIPS),
-    "roles": (MOST_ASSIGNMENTS, 0),
-    "all of it": (MOST_ASSIGNMENTS, MOST_MEMBERSHIPS),
+    "manager": Holding(1),
+    "leader": Holding(teams=MOST_MEMBERSHIPS),
+    "roles": Holding(MOST_ASSIGNMENTS),
+    "all of it": Holding(MOST_ASSIGNMENTS, MOST_MEMBERSHIPS, own=True),
+    "with sets": Holding(MOST_ASSIGNMENTS, MOST_MEMBERSHIPS, sets=5, own=True),
+    # Roles are read of all organisations first, and say which sets are too many.
+    "large": Holding(2, sets=1, large=True),
+    "large teams": Holding(2, MOST_MEMBERSHIPS, large=True),
+    # One organisation with all that its limits let one person have.
+    "one": Holding(MOST_ASSIGNMENTS, MOST_MEMBERSHIPS, sets=5, own=True, organisations=1),
 }
 _FUNCTION = """
 import json, sys, time
@@ -77,10 +103,10 @@ def main(arguments: list[str] | None = None) -> int:
     wait = read_usage("organisations-100", list(load_contract().operations)).values["wait"]
     goal = service["timeoutSeconds"] * 1000 / TIMES_TO_SPARE
     figures = {}
-    for name, (roles, teams) in HOLDINGS.items():
-        runs = [_decided(roles, teams) for _ in range(options.runs)]
+    for name, holding in HOLDINGS.items():
+        runs = [_decided(holding) for _ in range(options.runs)]
         figures[name] = {
-            "records": ORGANISATIONS * (roles + teams),
+            "records": holding.organisations * (holding.roles + holding.teams),
             "waits": [one["waits"] for one in runs[0]],
             "cpu_ms": [round(statistics.median(run[n]["cpu"] for run in runs), 1) for n in (0, 1)],
         }
@@ -104,11 +130,11 @@ def main(arguments: list[str] | None = None) -> int:
     return int(bool(missed))
 
 
-def _decided(roles: int, teams: int) -> list[dict[str, float]]:
+def _decided(holding: Holding) -> list[dict[str, float]]:
     """CPU in milliseconds and waits of the first decision of a new function, and of the next."""
-    organisations = [f"org-{n:026d}" for n in range(ORGANISATIONS)]
+    organisations = [f"org-{n:026d}" for n in range(holding.organisations)]
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    tables, answers = Tables(organisations, roles, teams), {"jwks": _key_set(key)}
+    tables, answers = Tables(organisations, holding), {"jwks": _key_set(key)}
     with tempfile.TemporaryDirectory() as folder:
         certificate = _certificate(Path(folder))
         fork = multiprocessing.get_context("fork")
@@ -163,7 +189,8 @@ def _ask(endpoint: str, certificate: Path, token: str, org_id: str) -> list[dict
 class Tables:
     """What DynamoDB answers: pages of a megabyte of whole items, of which it shows what is asked for."""
 
-    def __init__(self, organisations: list[str], roles: int, teams: int) -> None:
+    def __init__(self, organisations: list[str], holding: Holding) -> None:
+        roles, teams = holding.roles, holding.teams
         self._sizes = read_measured(MEASURED, list(load_contract().operations))["itemBytes"]
         self._items: dict[str, Item] = {}
         self._partitions: dict[str, list[Item]] = {}
@@ -171,26 +198,37 @@ class Tables:
         defaults = load_roles()
         manager = next(one for one in defaults["defaultOrganisationRoles"] if one["name"] == "ORG_MANAGER")
         lead = defaults["defaultTeamRoles"][0]
+        # Different ones, so that nothing is reckoned once for all.
+        every = sorted(one["name"] for one in load_permissions())
         for o, org_id in enumerate(organisations):
             for n in range(max(roles, 1)):
                 role_id, team_id = f"role-{o * 1000 + n:026d}", f"team-{o * 1000 + n:026d}"
                 scope = "TEAM" if n else "ORGANISATION"
                 place = {"orgId": org_id, "roleId": role_id}
+                sets = [f"set-{(o * 100 + n) * 100 + k:026d}" for k in range(holding.sets)]
+                permissions = manager["permissions"]
+                if holding.large:
+                    left = {o % len(every), (o // len(every) + n) % len(every)}
+                    permissions = [one for k, one in enumerate(every) if k not in left]
                 self._add("OrganisationRole", place, roleId=role_id, scope=scope, name=manager["name"],
-                          displayName=manager["displayName"], permissions=manager["permissions"],
-                          permissionSets=[])  # fmt: skip
+                          displayName=manager["displayName"], permissions=permissions,
+                          permissionSets=sets)  # fmt: skip
+                for set_id in sets:
+                    self._add("PermissionSet", {"orgId": org_id, "setId": set_id}, setId=set_id,
+                              permissions=permissions[:50])  # fmt: skip
                 if n < roles:
                     place |= {"userId": USER, "teamId": team_id if n else "-"}
                     given = {"teamId": team_id} if n else {}
                     self._add("UserRoleAssignment", place, userId=USER, organisationId=org_id, roleId=role_id,
-                              scope=scope, assignedAt=STAMP, assignedBy=USER, **given)  # fmt: skip
-            team_role = f"trole-{o:026d}"
-            self._add("TeamRoleDefinition", {"orgId": org_id, "teamRoleId": team_role}, teamRoleId=team_role,
-                      name=lead["name"], capabilities=lead["capabilities"])  # fmt: skip
+                              scope=scope, assignedAt=STAMP, assignedBy=USER, departures=0, **given)  # fmt: skip
             for n in range(teams):
+                team_role = f"trole-{o * 1000 + n * holding.own:026d}"
+                if holding.own or not n:
+                    self._add("TeamRoleDefinition", {"orgId": org_id, "teamRoleId": team_role}, teamRoleId=team_role,
+                              name=lead["name"], capabilities=lead["capabilities"])  # fmt: skip
                 team_id = f"team-{o * 1000 + n:026d}"
                 self._add("TeamMember", {"userId": USER, "orgId": org_id, "teamId": team_id}, userId=USER,
-                          organisationId=org_id, teamId=team_id, teamRoleId=team_role)  # fmt: skip
+                          organisationId=org_id, teamId=team_id, teamRoleId=team_role, departures=0)  # fmt: skip
 
     def _add(self, entity: str, place: dict[str, str], **values: Any) -> None:
         made = {"dateCreated": STAMP, "createdBy": USER, "dateLastUpdated": STAMP, "lastUpdatedBy": USER}
@@ -203,7 +241,8 @@ class Tables:
     def answer(self, request: dict[str, Any]) -> bytes:
         known = json.dumps(request, sort_keys=True)
         if known not in self._pages:
-            self._pages[known] = json.dumps(self._answer(request)).encode()
+            # As compact as DynamoDB writes it.
+            self._pages[known] = json.dumps(self._answer(request), separators=(",", ":")).encode()
         return self._pages[known]
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:

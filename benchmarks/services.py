@@ -57,6 +57,7 @@ _HELD = "the address says whose account it is, and that what the person has alre
 _BY_TOKEN = "the use of the token is counted, while the invitation is read"
 BEYOND_THE_GOAL = {
     "listUserTeams": Limit(2, 0, "the memberships tell which teams' names are needed"),
+    "assignRole": Limit(2, 1, "of whoever has nothing there yet, in how many other organisations they are"),
     "previewRole": Limit(2, 0, "the assignments tell whose other roles count; one more for each 37 roles that may"),
     "createInvitation": Limit(2, 1, _HELD),
     "createInvitations": Limit(2, 1, _HELD),

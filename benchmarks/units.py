@@ -5,8 +5,9 @@
 Every operation of the contract is carried out on a local AWS of its own, in the scenario of benchmarks/_scenarios.py.
 The units are counted from the items themselves, as DynamoDB counts them: a read by 4 KB of all that it looks at, before
 its filter, and half of that where it need not be consistent; a write by 1 KB of the larger of the item before and
-after, twice in a transaction, and once more for each index whose entry changes. `bbws-access cost` reckons with the
-result, which --write keeps in src/bbws_access/cost/measured.json.
+after, twice in a transaction, and once more for each index whose entry changes. A replica gets what was changed, and
+not what was only asked in a condition. `bbws-access cost` reckons with the result, which --write keeps in
+src/bbws_access/cost/measured.json.
 """
 
 from __future__ import annotations
@@ -48,11 +49,11 @@ class Meter:
     def __init__(self, tables: dict[str, str]) -> None:
         self._client = boto3.client("dynamodb")
         self._models = {real: load_data_model()["tables"][name] for name, real in tables.items()}
-        self.reads = self.writes = 0.0
+        self.reads = self.writes = self.replicated = 0.0
         self.on = False
 
     def start(self) -> None:
-        self.reads = self.writes = 0.0
+        self.reads = self.writes = self.replicated = 0.0
         self.on = True
 
     def watch(self, database: object) -> None:
@@ -69,7 +70,9 @@ class Meter:
             result = run(calls, deadline)
             for (kind, table, key, times), old in zip(writes, before, strict=True):
                 new = old if kind == "ConditionCheck" else self._item(table, key)
-                self.writes += write_units(self._models[table], old, new, times)
+                units = write_units(self._models[table], old, new, times)
+                self.writes += units
+                self.replicated += units if kind != "ConditionCheck" else 0
             return result
 
         database._run = counted
@@ -162,7 +165,8 @@ def measure(place: Place, names: list[str]) -> dict:
         logs.truncate()
         _answered(place, operation, asked)
         meter.on = False
-        one = {"readUnits": meter.reads, "writeUnits": meter.writes, "logBytes": len(logs.getvalue())}
+        one = {"readUnits": meter.reads, "writeUnits": meter.writes, "replicatedUnits": meter.replicated}
+        one |= {"logBytes": len(logs.getvalue())}
         found[name] = one | {"cpuMilliseconds": round(cpu, 2)}
         print(f"  {name:26}{one['readUnits']:>11}{one['writeUnits']:>12}{found[name]['cpuMilliseconds']:>8}"
               f"{one['logBytes']:>11}", flush=True)  # fmt: skip
