@@ -1,12 +1,15 @@
 """Starting, stopping, killing and restarting the local AWS."""
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +219,63 @@ def test_one_whose_starter_was_killed_is_waited_for(emulator: LocalAws) -> None:
     starter.kill()
     starter.wait()
     assert emulator.is_running()
+
+
+def test_one_that_is_paused_is_waited_for(emulator: LocalAws) -> None:
+    emulator.start()
+    with emulator.paused():
+        assert not emulator.is_there()
+        assert emulator.is_paused()
+        looking = threading.Thread(target=lambda: seen.append(LocalAws(emulator.folder, REGION).is_running()))
+        seen: list[bool] = []
+        looking.start()
+    looking.join()
+    assert (seen, emulator.is_paused()) == ([True], False)
+
+
+def test_a_pause_that_is_cut_off_is_known_until_it_is_started_or_stopped(
+    emulator: LocalAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for end in (emulator.start, emulator.stop):
+        emulator.start()
+        with pytest.raises(KeyboardInterrupt), monkeypatch.context() as patch, emulator.paused():
+            patch.setattr(emulator, "start", interrupt)
+        assert emulator.is_paused()
+        end()
+        assert not emulator.is_paused()
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def test_one_that_nobody_could_note_goes(emulator: LocalAws) -> None:
+    """Killed between beginning it and noting it, a starter leaves no process that holds the port."""
+    code = f"""
+import os, signal
+from bbws_access.local_aws import LocalAws, launcher
+write = launcher.write_atomically
+def kill(path, content):
+    if path.name == "process.json":
+        print(LocalAws({str(emulator.folder)!r}, {REGION!r})._remembered_port(), flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(path, content)
+launcher.write_atomically = kill
+LocalAws({str(emulator.folder)!r}, {REGION!r}).start()
+"""
+    starter = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=False)
+    assert starter.returncode == -signal.SIGKILL
+    emulator.start()
+    assert emulator.port == int(starter.stdout)
+    begun = [command for command in commands() if str(emulator.folder) in command]
+    assert len(begun) == 1
+
+
+def commands() -> Iterator[str]:
+    """The command line of every process."""
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            yield file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
 
 
 def test_a_death_at_start_shows_the_log(emulator: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -196,15 +196,13 @@ class _Snapshot:
             if key_of(target.environment, self._packages) != self._key:
                 current.result = "not kept: the project changed meanwhile"
                 return
-            # Stopped, so that what is on the disk is everything that there is.
-            target.aws.stop()
             try:
-                self._snapshots.save(self._key, target.folder / STATE, kept_now(outputs, target.aws.endpoint))
+                # Stopped, so that what is on the disk is everything that there is.
+                with target.aws.paused():
+                    self._snapshots.save(self._key, target.folder / STATE, kept_now(outputs, target.aws.endpoint))
                 current.result = "kept for `up --from-snapshot` in a fresh folder"
             except OSError as error:
                 current.result = f"not kept: {error.strerror or error}"
-            finally:
-                target.aws.start()
 
 
 def _show_reference(target: LocalTarget, outputs: Mapping[str, Any]) -> None:

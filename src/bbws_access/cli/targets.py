@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from bbws_access.cli import storage
 from bbws_access.cli.console import note
@@ -201,13 +201,29 @@ class LocalTarget(Target):
     def alone(self) -> Iterator[None]:
         """Keep other runs of this tool away from the folder."""
         make_folder(self.folder)
-        with (self.folder / "tool.lock").open("a+") as lock:
+        with self._lock() as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 note("Another bbws-access is at work on this local AWS; waiting for it.")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    def _lock(self) -> IO[str]:
+        return (self.folder / "tool.lock").open("a+")
+
+    def resume(self) -> None:
+        """Start the local AWS where a run was killed that had stopped it for a moment; one that is alive is let do so
+        itself."""
+        while self.aws.is_paused():
+            with self._lock() as lock, contextlib.suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self.recover()
+                if self.aws.is_paused():
+                    note("The last run was cut off while the local AWS was stopped; starting it.")
+                    self.aws.start()
+                return
+            time.sleep(0.1)
 
     # Going on after a kill
     #
@@ -247,9 +263,8 @@ class LocalTarget(Target):
             self._saved.mkdir()
         else:
             # Stopped, so that what is on the disk is everything that there is.
-            self.aws.stop()
-            shutil.copytree(self.folder / "state", self._saved, copy_function=os.link)
-            self.aws.start()
+            with self.aws.paused():
+                shutil.copytree(self.folder / "state", self._saved, copy_function=os.link)
         self._note(0)
         self.terraform.on_start = self._note
         self.terraform.is_alive = self.aws.is_there
@@ -279,13 +294,16 @@ class LocalTarget(Target):
         )
 
     def _restore(self) -> None:
-        self.aws.stop()
         state = self.folder / "state"
-        shutil.rmtree(state, ignore_errors=True)
-        if self._saved.is_dir():
-            shutil.copytree(self._saved, state, copy_function=os.link)
         self.forget_applied()
-        self.aws.start()
+        with self.aws.paused():
+            shutil.rmtree(state, ignore_errors=True)
+            if self._saved.is_dir():
+                shutil.copytree(self._saved, state, copy_function=os.link)
+        if self._saved.is_dir() and not any(self._saved.iterdir()):
+            # There was nothing yet but the buckets.
+            self.enter()
+            storage.bootstrap(self.s3, self.environment)
 
     def _forget(self) -> None:
         self._mark.unlink(missing_ok=True)
@@ -358,6 +376,7 @@ def running_target(target: LocalTarget) -> LocalTarget:
     hint = f"Start it with `bbws-access up --environment {name}`."
     if not target.folder.is_dir():
         raise NotRunningError(f"There is no local AWS for {name}.", hint)
+    target.resume()
     if not target.aws.is_running():
         raise NotRunningError(f"The local AWS of {name} is not running.", hint)
     return target

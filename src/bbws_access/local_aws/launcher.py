@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from bbws_access.local_aws.errors import LocalAwsError
 from bbws_access.local_aws.files import write_atomically
-from bbws_access.local_aws.server import HEALTH_PATH, HOST, client_environment, server_environment
+from bbws_access.local_aws.server import HEALTH_PATH, HOST, WORD, client_environment, server_environment
 
 # Below the ranges that Linux, macOS and Windows give to outgoing connections, so that the remembered port is still
 # free after a restart.
@@ -139,15 +139,21 @@ class LocalAws:
             process = self._own_process()
             if process is not None:
                 if process.region == self.region and self._given_port in (None, process.port) and self._answers(5.0):
+                    self._pause.unlink(missing_ok=True)
                     return
                 self._end(process)
             # A process that ended or was killed may hold its port for a moment.
             patience = 3.0 if (self.folder / "process.json").exists() else 0.5
             (self.folder / "process.json").unlink(missing_ok=True)
             self._spawn(self._choose_port(patience), timeout)
+            self._pause.unlink(missing_ok=True)
 
     def stop(self) -> bool:
         """Stop the emulator, which saves its state; returns whether one was running."""
+        self._pause.unlink(missing_ok=True)
+        return self._stop()
+
+    def _stop(self) -> bool:
         with self._locked():
             process = self._own_process()
             if process is not None:
@@ -155,12 +161,36 @@ class LocalAws:
             (self.folder / "process.json").unlink(missing_ok=True)
             return process is not None
 
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stop it for as long as the block takes. Where the caller is killed meanwhile, `is_paused` says so."""
+        try:
+            write_atomically(self._pause, b"")
+        except OSError as error:
+            raise self._folder_error(error) from error
+        try:
+            self._stop()
+            yield
+        finally:
+            self.start()
+
+    def is_paused(self) -> bool:
+        """Whether somebody has stopped it for a moment and not yet started it again."""
+        return self._pause.exists()
+
+    @property
+    def _pause(self) -> Path:
+        return self.folder / "paused"
+
     def is_running(self) -> bool:
-        """Whether our process is there and answers. One that is about to listen, or too busy, is waited for a while:
-        whoever started it may have been killed a moment ago."""
+        """Whether our process is there and answers.
+
+        One that is about to listen, too busy, or stopped for a moment is waited for a while: whoever started it may
+        have been killed, and whoever paused it be at work.
+        """
         deadline = time.monotonic() + _PATIENCE
-        while self._own_process() is not None:
-            if self._answers(2.0):
+        while self.is_there() or self.is_paused():
+            if self.is_there() and self._answers(2.0):
                 return True
             if time.monotonic() > deadline:
                 return False
@@ -215,8 +245,10 @@ class LocalAws:
                     [
                         *(sys.executable, "-m", _MODULE),
                         *("--folder", str(self.folder), "--port", str(port), "--region", self.region),
+                        "--await-word",
                     ],
-                    stdin=subprocess.DEVNULL,
+                    stdin=subprocess.PIPE,
+                    bufsize=0,
                     stdout=log,
                     stderr=log,
                     cwd=self.folder,
@@ -226,6 +258,10 @@ class LocalAws:
             started = _started(self._child.pid) or ""
             process = _Process(self._child.pid, started, port, self.region)
             write_atomically(self.folder / "process.json", json.dumps(asdict(process)).encode())
+            # Until it hears this, it waits: where we are killed before the file stands, it goes, and holds no port.
+            with contextlib.suppress(BrokenPipeError):
+                self._child.stdin.write(WORD)
+            self._child.stdin.close()
         except OSError as error:
             raise self._folder_error(error) from error
         deadline = time.monotonic() + timeout

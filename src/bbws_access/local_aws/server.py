@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 ACCOUNT_ID = "000000000000"
 HOST = "127.0.0.1"
 HEALTH_PATH = "/_ministack/health"
+# What the launcher writes to standard input once it has noted the process.
+WORD = b"noted"
 _SETTLE_SECONDS = 2.0
 _IDLE_SECONDS = 75
 # Larger requests go the way that makes their sender wait.
@@ -97,7 +99,10 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--folder", type=Path, default=Path(".local-aws"), help="where certificate and state lie")
     parser.add_argument("--port", type=int, required=True, help="TCP port on 127.0.0.1")
     parser.add_argument("--region", default="eu-west-1", help="region of requests that name none")
+    parser.add_argument("--await-word", action="store_true", help="begin when standard input says so, or end with it")
     options = parser.parse_args(arguments)
+    if options.await_word and not _hears_word():
+        return 1
     folder = options.folder.resolve()
     try:
         # What functions left there when the emulator was killed.
@@ -118,6 +123,16 @@ def run(arguments: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _hears_word() -> bool:
+    """Whether whoever began this process has noted it, and so can end it again."""
+    heard = os.read(0, len(WORD)) == WORD
+    # What this process begins finds an empty standard input.
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return heard
 
 
 def event_loop() -> asyncio.AbstractEventLoop:

@@ -2,10 +2,12 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import stat
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -183,7 +185,67 @@ def test_a_first_apply_that_was_cut_off_leaves_an_empty_local_aws(target: LocalT
     make_table(target, "orphan")
     target.recover()
     assert tables(target) == []
-    assert not storage.is_bootstrapped(target.s3, target.environment)
+    assert storage.is_bootstrapped(target.s3, target.environment), "the same command would stop without its buckets"
+
+
+# A tool that kills itself at one of the moments in which it changes a file or a process.
+CUT_OFF = """
+import os, signal, sys
+from pathlib import Path
+from bbws_access.cli import targets
+from bbws_access.cli.environments import load_environment
+from bbws_access.cli.project import Project
+
+root, folder, what, last = sys.argv[1:]
+target = targets.LocalTarget(
+    load_environment(Project(Path(root)), "dev", supplied=targets.LOCAL_VALUES), Path(folder)
+)
+target.enter()
+target.s3  # so that only what follows is counted
+moments = 0
+
+def count(event, arguments):
+    global moments
+    changes = event in ("os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "os.kill", "subprocess.Popen")
+    if changes and (event != "os.kill" or arguments[0] != os.getpid()):
+        moments += 1
+        if moments == int(last):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(count)
+getattr(target, what)()
+print(moments)
+"""
+
+
+def cut_off(target: LocalTarget, what: str, last: int) -> int | None:
+    """Run a method of the target's in another process that dies at that moment; how many there are, if it lives."""
+    done = subprocess.run(
+        [sys.executable, "-c", CUT_OFF, str(ROOT), str(target.folder), what, str(last)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, -signal.SIGKILL)
+    return int(done.stdout) if done.returncode == 0 else None
+
+
+@pytest.mark.parametrize("what", ["before_apply", "recover"])
+def test_a_tool_that_is_killed_while_it_copies_or_goes_back_is_gone_on_from(deployed: LocalTarget, what: str) -> None:
+    """The next command finds the local AWS up, with all that was there before and nothing else."""
+    moment, moments = random.randrange(-5, 1), None
+    while moments is None:
+        # Each of them takes seconds: a run tries every sixth.
+        moment += 6
+        if what == "recover":
+            deployed.before_apply()
+            make_table(deployed, "orphan")
+        moments = cut_off(deployed, what, moment)
+        target = running_target(LocalTarget(deployed.environment, deployed.folder))
+        target.recover()
+        assert tables(target) == ["before"], f"{what}, moment {moment}"
+        assert storage.is_bootstrapped(target.s3, target.environment)
+        assert not target.aws.is_paused()
 
 
 def test_an_apply_that_came_to_its_end_unseen_stays(target: LocalTarget) -> None:
