@@ -201,10 +201,8 @@ def _doing(parent: int) -> str:
 def main(arguments: list[str]) -> int:
     """Play the rounds, and say how each ended."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.interruptions", description=__doc__.splitlines()[0])
-    parser.add_argument("--times", type=int, default=20, help="interruptions; a round that was done before it was hit is none")
-    parser.add_argument(
-        "--environment", action="append", choices=tuple(USUAL), help="dev and prod unless given"
-    )
+    parser.add_argument("--times", type=int, default=20, help="interruptions; one that came too late is none")
+    parser.add_argument("--environment", action="append", choices=tuple(USUAL), help="dev and prod unless given")
     parser.add_argument("--command", action="append", choices=COMMANDS, help="all unless given")
     parser.add_argument("--seed", type=int, default=None, help="of an earlier run, to repeat it")
     parser.add_argument("--first", type=int, default=1, help="number of the first round, to go on with an earlier run")
