@@ -152,7 +152,8 @@ class _Snapshot:
     def offer(self) -> None:
         """Say so where there is one."""
         if self._snapshots.holds(self._key):
-            remark("There is a snapshot of just this deployment: `up --from-snapshot` would take seconds.")
+            anew = self._target.advice("up", "--from-snapshot")
+            remark(f"There is a snapshot of just this deployment: in a fresh folder, `{anew}` takes seconds.")
 
     def restore(self) -> Kept | None:
         """Fill the folder, in which nothing runs; None, with a note that says why, where it cannot be filled."""
@@ -200,7 +201,7 @@ class _Snapshot:
                 # Stopped, so that what is on the disk is everything that there is.
                 with target.aws.paused():
                     self._snapshots.save(self._key, target.folder / STATE, kept_now(outputs, target.aws.endpoint))
-                current.result = "kept for `up --from-snapshot` in a fresh folder"
+                current.result = "kept for --from-snapshot in a fresh folder"
             except OSError as error:
                 current.result = f"not kept: {error.strerror or error}"
 
@@ -257,7 +258,7 @@ def require_health(target: LocalTarget, outputs: dict[str, Any]) -> str:
         return "healthy"
     raise ToolError(
         "Everything is deployed, and the API does not answer GET /health with 200.",
-        f"Its log is {target.aws.log_file}; `bbws-access down --destroy` makes room for a fresh start.",
+        f"Its log is {target.aws.log_file}; `{target.advice('down', '--destroy')}` makes room for a fresh start.",
     )
 
 
@@ -413,22 +414,21 @@ def add_lock_advice(target: Target, error: TerraformError) -> None:
         )
 
 
-def down(target: LocalTarget, *, destroy: bool) -> bool:
-    """Stop the local AWS, after taking everything down if ``destroy``; returns whether it was running."""
+def down(target: LocalTarget, *, destroy: bool) -> None:
+    """Stop the local AWS, after taking everything down if ``destroy``, and say how it was."""
     if not target.folder.is_dir():
-        return False
+        note(f"There is no local AWS of {target.environment.name}: nothing to {'destroy' if destroy else 'stop'}.")
+        return
     with target.alone():
         if destroy:
             _destroy_local(target)
-        running = target.aws.is_running()
         with step("Local AWS") as current:
-            running = target.aws.stop() or running
-            current.result = "removed" if destroy else f"stopped; {target.folder} keeps its state"
+            stopped = "stopped" if target.aws.stop() else "was not running"
+            current.result = "removed" if destroy else f"{stopped}; {target.folder} keeps its state"
     if destroy:
         shutil.rmtree(target.folder)
         # Terraform itself is not asked: where nothing was ever deployed there is no address to tell it.
         shutil.rmtree(data_folder(target.project, target.key), ignore_errors=True)
-    return running
 
 
 def _destroy_local(target: LocalTarget) -> None:
@@ -481,7 +481,7 @@ def plan_destroy(target: Target, packages: Packages) -> tuple[Report, list[prote
     if locked and not targets:
         return Report(), locked
     report = make_plan(target, packages, destroy=True, targets=targets)
-    protection.require_kept(report, locked)
+    protection.require_kept(target, report, locked)
     return report, locked
 
 
@@ -597,7 +597,7 @@ def require_buckets(target: Target) -> None:
     if not storage.is_bootstrapped(target.s3, target.environment):
         raise ToolError(
             f"The buckets for {target.environment.name}'s state and packages do not exist yet.",
-            f"Make them with `bbws-access bootstrap {target.environment.name}`.",
+            f"Make them with `{target.advice('bootstrap')}`.",
         )
 
 

@@ -87,8 +87,9 @@ def accounts_of_holders(target: Target) -> Finding:
     if not without:
         return Finding(what, "good", f"{len(holders)} hold something, and have an account")
     named = ", ".join(without[:_NAMED]) + (f" and {len(without) - _NAMED} more" if len(without) > _NAMED else "")
-    advice = "Who has left: `bbws-access user deactivate USER_ID`. `bbws-access user list --without-account` names all."
-    return Finding(what, "warning", f"hold something without an account that may sign in: {named}", advice)
+    everybody = target.advice("user list", "--without-account")
+    to_do = f"Who has left: `{target.advice('user deactivate', without[0])}`. `{everybody}` names all."
+    return Finding(what, "warning", f"hold something without an account that may sign in: {named}", to_do)
 
 
 def _bad(what: str, error: ToolError) -> Finding:
@@ -158,7 +159,7 @@ def _disk(project: Project) -> Finding:
 
 def _local_aws(target: LocalTarget) -> Finding:
     what = "local AWS"
-    again = f"Run `bbws-access up --environment {target.environment.name}`."
+    again = f"Run `{target.advice('up')}`."
     if not target.folder.is_dir():
         return Finding(what, "good", "none yet", again)
     try:

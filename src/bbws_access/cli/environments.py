@@ -27,6 +27,8 @@ class Environment:
     """Values from arguments and the tool, which win over the files'."""
     values: dict[str, Any] = field(repr=False)
     """All values, defaults included."""
+    typed: tuple[str, ...] = ()
+    """The options that the user gave them with, for a command to be given as advice."""
 
     @property
     def prefix(self) -> str:
@@ -88,7 +90,10 @@ def load_environment(
     """
     schema = Schema.read(project.stack)
     first = project.tfvars(name)
+    arguments = list(arguments)
     paths = (first, *(path.resolve() for path in files))
+    typed = [word for text in arguments for word in ("--var", text)]
+    typed += [word for path in paths[1:] for word in ("--var-file", str(path))]
     given: dict[str, Any] = {}
     for variable, text in os.environ.items():
         if variable.startswith("TF_VAR_") and variable.removeprefix("TF_VAR_") in schema.variables:
@@ -122,7 +127,7 @@ def load_environment(
     if problems:
         raise UsageError(f"The values of {name} are not right.", details="\n".join(problems))
     values = {variable.name: variable.default for variable in schema.variables.values() if not variable.required}
-    return Environment(name, project, paths, given, values | everything)
+    return Environment(name, project, paths, given, values | everything, tuple(typed))
 
 
 def _relative(text: str, project: Project) -> str:

@@ -33,7 +33,7 @@ def tell(target: Target, outputs: Mapping[str, Any], detail_type: str, detail: M
         # EventBridge's default bus is no way out: whatever environment has its rules there would do it too.
         raise ToolError(
             f"{target.environment.name} has no event bus of its own yet.",
-            target.deploy_hint,
+            f"Bring it up to date with `{target.deploy_command}`.",
         )
     entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(dict(detail)), "EventBusName": bus}
     answer = target.client("events").put_events(Entries=[entry])

@@ -20,5 +20,5 @@ def newest(target: LocalTarget, to: str) -> Mail:
         if found:
             return found[-1]
         if time.monotonic() > deadline:
-            raise ToolError(f"No mail was sent to {to}.", "bbws-access status shows whether everything is up.")
+            raise ToolError(f"No mail was sent to {to}.", f"`{target.advice('status')}` shows whether all is well.")
         time.sleep(0.2)

@@ -214,7 +214,8 @@ def create_user(
     with service_errors():
         # Whether organisation and role exist shows before anything is made.
         if not _has_organisation(tables, outputs, organisation):
-            raise UsageError(f"There is no organisation {organisation}.", "Make it with `bbws-access org create NAME`.")
+            make = target.advice("org create", organisation, "--id", organisation)
+            raise UsageError(f"There is no organisation {organisation}.", f"Make it with `{make}`.")
         find_role(tables, table, role, of)
         user, created = _ensure_user(cognito, pool, email, organisation, invite=password is None)
         if password is not None and created:

@@ -25,6 +25,7 @@ PROTECTED = {
     "aws_s3_bucket": ("force_destroy", False),
     "aws_backup_vault": ("force_destroy", False),
 }
+UNPROTECTED = ("--var", "deletion_protection=false")
 # Goes with the role that it names. The archive is whole without it, and `apply` makes it again.
 LOOSE = ("aws_s3_bucket_replication_configuration",)
 # How many versions are asked for their locks before it is seen whether one is enough, and by how many at once: as many
@@ -72,8 +73,7 @@ def require_unprotected(target: Target, state: State) -> None:
         name = target.environment.name
         raise ToolError(
             f"{name} is protected: {len(found)} of its resources refuse to be deleted. Nothing was destroyed.",
-            f"Lift the protection first: bbws-access apply {name} --var deletion_protection=false, with the other "
-            "options that you gave here. Then destroy again.",
+            f"Lift the protection first: `{target.advice('apply', *UNPROTECTED)}`. Then destroy again.",
             details="\n".join(found),
         )
 
@@ -210,14 +210,14 @@ def all_but(state: State, locked: Iterable[Locked]) -> list[str]:
     return sorted(addresses - kept)
 
 
-def require_kept(report: Report, locked: Iterable[Locked]) -> None:
+def require_kept(target: Target, report: Report, locked: Iterable[Locked]) -> None:
     """Raise ToolError when a plan would destroy a part of what is locked, because it needs something that goes."""
     kept = {module for one in locked for module in one.modules}
     lost = [change.address for change in report.changes if _call(change.address) in kept and not _loose(change.address)]
     if lost:
         raise ToolError(
             "The archive is locked, and the plan would take parts of it. Nothing was destroyed.",
-            "Bring the environment up to date with `bbws-access apply` first: then the archive needs nothing else.",
+            f"Bring it up to date first: `{target.advice('apply')}`. Then the archive needs nothing else.",
             details="\n".join(sorted(lost)),
         )
 
@@ -295,8 +295,8 @@ def refuse_to_lose(target: Target, report: Report) -> None:
         raise ToolError(
             f"{name} is protected, and this plan deletes or replaces {len(found.protected)} of what it protects. "
             "Nothing was changed.",
-            f"If they are to go for good, lift the protection first: bbws-access apply {name} --var "
-            "deletion_protection=false, with all other values as they were. Then apply this again.",
+            "If they are to go for good, lift the protection first, with all other values as they were: "
+            f"`{target.advice('apply', *UNPROTECTED)}`. Then apply this again.",
             details=details,
         )
 

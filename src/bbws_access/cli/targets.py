@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
-from bbws_access.cli import storage
+from bbws_access.cli import advice, storage
 from bbws_access.cli.console import note
 from bbws_access.cli.environments import Environment, load_environment
 from bbws_access.cli.errors import NotRunningError, ToolError, UsageError
@@ -38,10 +38,31 @@ LOCAL_STAND_INS = {
     "xray_sampling_rules_enabled": False,
 }
 APPLIED = "applied.json"
-SHELL_IS_LOCAL = "This shell talks to a local AWS, as `bbws-access env` made it."
+UNFINISHED = "unfinished"
+# Outputs of the stack that commands read; the others may be null, or be newer than what is deployed.
+NEEDED_OUTPUTS = (
+    "api_url",
+    "bucket_names",
+    "client_id",
+    "function_names",
+    "log_group_names",
+    "rest_api_id",
+    "stage_name",
+    "table_names",
+    "user_pool_id",
+)
+SHELL_IS_LOCAL = "This shell talks to a local AWS, since `env` was evaluated in it."
 NEW_SHELL = "To work on AWS, open a new shell, or unset AWS_ENDPOINT_URL and set credentials of AWS."
 LEAST_DISK = 500 * 1024 * 1024
 _LONGEST_WAIT = 1800.0  # seconds for a Terraform that is at work already
+
+
+class NotDeployedError(ToolError):
+    """What is needed is not deployed."""
+
+
+class PartlyDeployedError(NotDeployedError):
+    """Some of it is deployed."""
 
 
 class Target(abc.ABC):
@@ -92,16 +113,26 @@ class Target(abc.ABC):
         return Terraform(self.project, self.key, self.process_environment())
 
     def outputs(self) -> dict[str, Any]:
-        """The stack's outputs. Raises ToolError when it was never deployed there."""
-        found = storage.outputs(storage.read_state(self.s3, self.environment))
-        if not found:
-            raise ToolError(f"{self.environment.name} is not deployed there.", self.deploy_hint)
+        """The stack's outputs. Raises NotDeployedError, also where only a part of them is there."""
+        state = storage.read_state(self.s3, self.environment) or {}
+        found, name = storage.outputs(state), self.environment.name
+        if not found and not state.get("resources"):
+            raise NotDeployedError(f"{name} is not deployed there.", f"Deploy it with `{self.deploy_command}`.")
+        if any(output not in found for output in NEEDED_OUTPUTS):
+            raise PartlyDeployedError(
+                f"{name} is deployed in part: the last apply was cut off or failed.",
+                f"Finish it with `{self.deploy_command}`.",
+            )
         return found
 
     @property
     @abc.abstractmethod
-    def deploy_hint(self) -> str:
-        """How to deploy there, for whoever finds nothing."""
+    def deploy_command(self) -> str:
+        """What deploys there, to be pasted."""
+
+    @abc.abstractmethod
+    def advice(self, command: str, *arguments: str) -> str:
+        """A call of another command of the tool that works here, to be pasted."""
 
     @abc.abstractmethod
     def api_url(self, outputs: Mapping[str, Any]) -> str:
@@ -118,8 +149,12 @@ class AwsTarget(Target):
         return f"aws-{self.environment.name}"
 
     @property
-    def deploy_hint(self) -> str:
-        return f"Deploy it with `bbws-access apply {self.environment.name}`."
+    def deploy_command(self) -> str:
+        return self.advice("apply")
+
+    def advice(self, command: str, *arguments: str) -> str:
+        options = self.environment.typed if command in advice.DEPLOYING else ("--aws", *self.environment.typed)
+        return advice.about(command, self.environment.name, arguments, options)
 
     def process_environment(self) -> Mapping[str, str]:
         return os.environ
@@ -159,7 +194,7 @@ def has_aws_credentials() -> bool:
 
 
 def shell_is_local() -> bool:
-    """Whether `bbws-access env` has made this shell talk to a local AWS."""
+    """Whether the exports of `env` have made this shell talk to a local AWS."""
     return bool(os.environ.get("AWS_ENDPOINT_URL"))
 
 
@@ -183,13 +218,24 @@ class LocalTarget(Target):
         self.aws = LocalAws(self.folder, environment.region, port)
 
     @property
-    def key(self) -> str:
-        standard = self.folder == (self.project.local_folder / self.environment.name).resolve()
-        return f"local-{self.environment.name}" + ("" if standard else f"-{zlib.crc32(str(self.folder).encode()):x}")
+    def _is_standard(self) -> bool:
+        """Whether its folder is the one that nobody need name."""
+        return self.folder == local_folder(self.project, self.environment.name)
 
     @property
-    def deploy_hint(self) -> str:
-        return f"Deploy it with `bbws-access up --environment {self.environment.name}`."
+    def key(self) -> str:
+        name = f"local-{self.environment.name}"
+        return name if self._is_standard else f"{name}-{zlib.crc32(str(self.folder).encode()):x}"
+
+    @property
+    def deploy_command(self) -> str:
+        return self.advice("up")
+
+    def advice(self, command: str, *arguments: str) -> str:
+        options = () if self._is_standard else ("--folder", str(self.folder))
+        if not options and command in advice.DEPLOYING:
+            options = ("--local",)
+        return advice.about(command, self.environment.name, arguments, options)
 
     def process_environment(self) -> Mapping[str, str]:
         return self.aws.process_environment()
@@ -281,7 +327,16 @@ class LocalTarget(Target):
         if lost.exists() or not self._saved_state(error):
             lost.unlink(missing_ok=True)
             self._restore()
+        elif error:
+            (self.folder / UNFINISHED).touch()
+        else:
+            (self.folder / UNFINISHED).unlink(missing_ok=True)
         self._forget()
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the last apply did not do all of its plan, as far as anybody knows, or is at work."""
+        return self._mark.exists() or (self.folder / UNFINISHED).exists()
 
     def _saved_state(self, error: ToolError | None) -> bool:
         if not isinstance(error, TerraformError):
@@ -373,7 +428,7 @@ def local_folder(project: Project, environment: str, folder: Path | None = None)
 def running_target(target: LocalTarget) -> LocalTarget:
     """``target``, when it is up. Raises NotRunningError when it is not."""
     name = target.environment.name
-    hint = f"Start it with `bbws-access up --environment {name}`."
+    hint = f"Start it with `{target.advice('up')}`."
     if not target.folder.is_dir():
         raise NotRunningError(f"There is no local AWS for {name}.", hint)
     target.resume()

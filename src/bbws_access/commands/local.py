@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from bbws_access.cli.console import escape, note, out
+from bbws_access.cli.console import escape, out
 from bbws_access.cli.errors import FAILURE, NotRunningError, UsageError
 from bbws_access.commands.options import JsonOption, LocalPlace, PortOption, Values
 from bbws_access.commands.places import aws_target, known_target, new_target, remember_values, up_target
-from bbws_access.commands.screen import facts_of, show_deployment
+from bbws_access.commands.screen import WELL, facts_of, show_deployment, show_status
 
 
 def up(
@@ -43,27 +43,28 @@ def down(
     """Stop the local AWS. Its state is kept, unless --destroy."""
     from bbws_access.cli import deploy
 
-    target = known_target(place)
-    if not deploy.down(target, destroy=destroy):
-        note(f"The local AWS of {place.environment} was not running.")
+    deploy.down(known_target(place), destroy=destroy)
 
 
 def status(*, place: LocalPlace, json_: JsonOption = False) -> None:
-    """Say whether the local AWS is up and where it is. Exits with 3 when it is not."""
-    facts = facts_of(known_target(place))
+    """Say whether all is well with the local AWS, and where it is.
+
+    Exits with 3 when it is not running, with 1 when what is deployed is not whole or does not answer.
+    """
+    target = known_target(place)
+    facts = facts_of(target)
     if json_:
         out.print_json(json.dumps(facts))
     else:
-        for name, value in facts.items():
-            lines = list(value.values()) if isinstance(value, dict) else [value]
-            for number, line in enumerate(lines or [None]):
-                out.print(f"[dim]{name if number == 0 else '':<17}[/dim]{escape('-' if line is None else str(line))}")
+        show_status(target, facts)
     if not facts["running"]:
         raise typer.Exit(NotRunningError.exit_code)
+    if facts["state"] != WELL:
+        raise typer.Exit(FAILURE)
 
 
 def env(*, place: LocalPlace, json_: JsonOption = False) -> None:
-    """Write shell exports that make `aws`, boto3 and Terraform talk to the local AWS: eval "$(bbws-access env)"."""
+    """Write shell exports, for `eval`, that make `aws`, boto3 and Terraform talk to the local AWS."""
     target = up_target(place)
     target.enter()
     outputs = target.outputs()

@@ -1,105 +1,142 @@
 """What the commands show, and ask."""
 
-import contextlib
 import shlex
-import shutil
 import sys
-from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
 from bbws_access.cli.console import confirm, escape, note, out, seconds
 from bbws_access.cli.errors import ToolError
-from bbws_access.cli.targets import LocalTarget, Target, local_folder
+from bbws_access.cli.targets import LocalTarget, NotDeployedError, PartlyDeployedError, Target
+
+# Whether all is well with a local AWS, from nothing to everything.
+NONE, STOPPED, EMPTY, PARTLY, UNHEALTHY, WELL = "none", "stopped", "empty", "partly deployed", "unhealthy", "well"
 
 
 def facts_of(target: LocalTarget) -> dict[str, Any]:
     """What `status` says. Names of what is deployed are null while nothing is."""
-    from bbws_access.cli import people
+    from bbws_access.cli import deploy, people
 
     facts: dict[str, Any] = dict.fromkeys(
-        ("running", "environment", "region", "api_url", "endpoint", "ca_bundle", "folder", "user_pool_id", "client_id")
+        ("api_url", "endpoint", "ca_bundle", "user_pool_id", "client_id", "authorizer_uri", "organisation_id")
     )
-    facts |= {"authorizer_uri": None, "tables": {}, "buckets": {}, "functions": {}}
-    facts |= {"organisation_id": None, "admin_email": None}
-    facts |= {
+    facts = {
+        "state": NONE,
         "running": False,
         "environment": target.environment.name,
         "region": target.environment.region,
         "folder": str(target.folder),
+        **facts,
+        "admin_email": None,
+        "tables": {},
+        "buckets": {},
+        "functions": {},
     }
-    if not target.folder.is_dir() or not target.aws.is_running():
+    if not target.folder.is_dir():
         return facts
+    if not target.aws.is_running():
+        return facts | {"state": STOPPED}
     target.enter()
     facts |= {"running": True, "endpoint": target.aws.endpoint, "ca_bundle": str(target.aws.ca_bundle)}
-    with contextlib.suppress(ToolError):
+    try:
         outputs = target.outputs()
-        demo = target.read(people.DEMO)
-        facts |= {
-            "api_url": target.api_url(outputs),
-            "user_pool_id": outputs["user_pool_id"],
-            "client_id": outputs["client_id"],
-            "authorizer_uri": outputs.get("authorizer_uri"),
-            "tables": outputs["table_names"],
-            "buckets": outputs["bucket_names"]
-            | {
-                "terraform-state": target.environment.state_bucket,
-                "artifacts": target.environment.artifacts_bucket,
-            },
-            "functions": outputs["function_names"],
-            "organisation_id": demo.get("organisation_id"),
-            "admin_email": demo.get("email"),
-        }
-    return facts
+    except PartlyDeployedError:
+        return facts | {"state": PARTLY}
+    except NotDeployedError:
+        return facts | {"state": EMPTY}
+    demo = target.read(people.DEMO)
+    state = WELL if deploy.is_healthy(target, outputs) else UNHEALTHY
+    if target.is_unfinished or not demo:
+        state = PARTLY
+    return facts | {
+        "state": state,
+        "api_url": target.api_url(outputs),
+        "user_pool_id": outputs["user_pool_id"],
+        "client_id": outputs["client_id"],
+        "authorizer_uri": outputs.get("authorizer_uri"),
+        "tables": outputs["table_names"],
+        "buckets": outputs["bucket_names"]
+        | {
+            "terraform-state": target.environment.state_bucket,
+            "artifacts": target.environment.artifacts_bucket,
+        },
+        "functions": outputs["function_names"],
+        "organisation_id": demo.get("organisation_id"),
+        "admin_email": demo.get("email"),
+    }
+
+
+def show_status(target: LocalTarget, facts: dict[str, Any]) -> None:
+    """First whether all is well, then what a person needs."""
+    name, state = target.environment.name, facts["state"]
+    up = target.advice("up")
+    said = {
+        NONE: (f"There is no local AWS for {name}.", f"Make it: {up}"),
+        STOPPED: (f"The local AWS of {name} is not running.", f"Start it, as it was: {up}"),
+        EMPTY: (f"The local AWS of {name} runs, and nothing is deployed to it.", f"Deploy: {up}"),
+        PARTLY: (f"{name} is deployed in part: the last apply was cut off, failed, or is at work.", f"Finish it: {up}"),
+        UNHEALTHY: (
+            f"{name} is deployed, and its API does not answer as it should.",
+            f"Its log is {target.aws.log_file}. Bring it up again: {up}",
+        ),
+        WELL: (f"{target.environment.prefix} is up, and all is well.", ""),
+    }
+    message, advised = said[state]
+    sign = "[green]✓[/green]" if state == WELL else "[red]✗[/red]"
+    out.print(f"{sign} {escape(message)}")
+    if advised:
+        out.print(f"  {escape(advised)}")
+    if facts["api_url"]:
+        out.print()
+        _show_place(target, facts["api_url"], facts["organisation_id"], facts["admin_email"])
+    if state == WELL:
+        _show_next(
+            (f'eval "$({target.advice("env")})"', "let aws, boto3 and Terraform talk to it"),
+            (target.advice("api", "GET", f"/organisations/{facts['organisation_id']}/roles"), "call the API"),
+            (target.advice("status", "--json"), "names of tables, buckets and functions"),
+            (target.advice("down"), "stop it; its state is kept"),
+        )
 
 
 def show_deployment(deployment: Any) -> None:
     """The one screen at the end of `up`."""
     target, demo = deployment.target, deployment.demo
-    tool = _this_tool()
-    options = ""
-    if target.environment.name != "dev":
-        options += f" --environment {target.environment.name}"
-    if target.folder != local_folder(target.project, target.environment.name):
-        options += f" --folder {shlex.quote(str(target.folder))}"
     request = (
         f"curl --cacert {shlex.quote(str(target.aws.ca_bundle))} \\\n"
-        f'  -H "Authorization: Bearer $({tool} token {demo["email"]}{options})" \\\n'
+        f'  -H "Authorization: Bearer $({target.advice("token", demo["email"])})" \\\n'
         f"  {deployment.api_url}/organisations/{demo['organisation_id']}/roles"
     )
     changed = "deployed" if deployment.changed else "up, nothing had changed"
     out.print()
     out.print(f"[bold]{target.environment.prefix}[/bold] is {changed} [dim]({seconds(deployment.took)})[/dim]")
     out.print()
-    for name, value in (
-        ("API", deployment.api_url),
-        ("Reference", f"{deployment.api_url}/docs"),
-        ("Organisation", f"{demo['organisation_id']}, administrator {demo['email']}"),
-        ("Sign in", f"{tool} token {demo['email']}{options}"),
-    ):
-        out.print(f"[dim]{name:<14}[/dim]{escape(value)}")
+    _show_place(target, deployment.api_url, demo["organisation_id"], demo["email"])
     out.print("\n[dim]A request to paste; it answers 200:[/dim]\n")
     out.print(request, markup=False)
+    _show_next(
+        (f'eval "$({target.advice("env")})"', "let aws, boto3 and Terraform talk to it"),
+        (target.advice("org create", "My company"), "make an organisation of your own"),
+        (target.advice("status"), "see how it is"),
+        (target.advice("down"), "stop it; its state is kept"),
+    )
+
+
+def _show_place(target: LocalTarget, api_url: str, organisation: str | None, email: str | None) -> None:
+    """Where it is, and how to get in."""
+    rows = [("API", api_url), ("Reference", f"{api_url}/docs")]
+    if organisation and email:
+        rows.append(("Organisation", f"{organisation}, administrator {email}"))
+        rows.append(("Sign in", target.advice("token", email)))
+    rows.append(("Folder", str(target.folder)))
+    for name, value in rows:
+        out.print(f"[dim]{name:<14}[/dim]{escape(value)}")
+
+
+def _show_next(*commands: tuple[str, str]) -> None:
     out.print("\n[dim]What to try next:[/dim]\n")
-    for command, meaning in (
-        (f'eval "$({tool} env{options})"', "let aws, boto3 and Terraform talk to it"),
-        (f'{tool} org create "My company"{options}', "make an organisation of your own"),
-        (f"{tool} status{options}", "see where everything is"),
-        (f"{tool} down{options}", "stop it; its state is kept"),
-    ):
+    for command, meaning in commands:
         out.print(f"{escape(command)}  [dim]# {meaning}[/dim]")
-
-
-def _this_tool() -> str:
-    """How the user can call this tool again, from any folder."""
-    called = Path(sys.argv[0]).resolve()
-    found = shutil.which("bbws-access")
-    if found and Path(found).resolve() == called:
-        return "bbws-access"
-    if called.name == "bbws-access":
-        return shlex.quote(str(called))
-    return f"{shlex.quote(sys.executable)} -m bbws_access.commands"
 
 
 # What is not new is named one by one.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from bbws_access.cli import advice
 from bbws_access.cli.errors import ToolError, UsageError
 from bbws_access.cli.project import Project
 
@@ -107,7 +108,9 @@ def read_facts(project: Project, environment: str, inventory: Path | None = None
             )
         return _facts(Plan(content, environment), environment, project)
     except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise UsageError(f"{path} is no inventory of `bbws-access verify --accept`: {error!r}") from None
+        raise UsageError(
+            f"{path} is no inventory: {error!r}", f"Write it with `{advice.command('verify', '--accept')}`."
+        ) from None
 
 
 def _facts(plan: Plan, environment: str, project: Project) -> Facts:

@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from bbws_access.cli import advice
 from bbws_access.cli.environments import load_environment
 from bbws_access.cli.errors import ToolError, UsageError
 from bbws_access.cli.project import Project
@@ -227,7 +228,7 @@ def accept(project: Project, options: Options) -> Path:
                 planning.result()
             dependencies, undecided = depending.result()
     except CheckError as error:
-        raise ToolError(f"Nothing was accepted: {error}.", "`bbws-access verify` says more.") from error
+        raise ToolError(f"Nothing was accepted: {error}.", f"`{advice.command('verify')}` says more.") from error
     finally:
         runner.stop()
         shutil.rmtree(work, ignore_errors=True)

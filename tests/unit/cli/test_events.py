@@ -83,5 +83,5 @@ def test_nothing_is_told_to_an_environment_without_a_bus(told: tuple[LocalTarget
     target, received = told
     with pytest.raises(ToolError, match="dev has no event bus of its own yet") as caught:
         events.tell(target, {}, EVENT, {"organisationId": "org-1", "name": "Acme"})
-    assert caught.value.hint == target.deploy_hint
+    assert caught.value.hint == f"Bring it up to date with `{target.deploy_command}`."
     assert received() == []

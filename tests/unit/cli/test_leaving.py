@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from bbws_access.access.reader import read_access
-from bbws_access.cli import doctor, events, holders, people
+from bbws_access.cli import advice, doctor, events, holders, people
 from bbws_access.cli.errors import UsageError
 from bbws_access.kernel.contract import load_events
 from bbws_access.kernel.settings import Settings
@@ -36,6 +36,9 @@ class Place:
 
     def outputs(self) -> dict:
         return self.outputs_
+
+    def advice(self, command: str, *arguments: str) -> str:
+        return advice.about(command, self.environment.name, arguments)
 
     def tell(self, kind: str, detail: dict) -> None:
         self.told.append(detail)

@@ -65,7 +65,7 @@ def test_one_protected_resource_refuses_the_whole(one: dict[str, Any], target: L
     with pytest.raises(ToolError, match=r"dev is protected: 1 .* Nothing was destroyed") as caught:
         protection.require_unprotected(target, state(*FREE, one))
     assert caught.value.details == f"{one['module']}.{one['type']}.{one['name']}"
-    assert "bbws-access apply dev --var deletion_protection=false" in caught.value.hint
+    assert f"bbws-access apply dev --var deletion_protection=false --folder {target.folder}`" in caught.value.hint
 
 
 def test_instances_are_named_by_their_keys() -> None:
@@ -288,13 +288,13 @@ LOCKED = Locked("b", "eu-west-1", 1, datetime.now(UTC), frozenset({"module.s3_au
         ("module.iam.aws_iam_role.service", True),
     ],
 )
-def test_a_plan_that_takes_a_part_of_the_archive_is_refused(address: str, kept: bool) -> None:
+def test_a_plan_that_takes_a_part_of_the_archive_is_refused(address: str, kept: bool, target: LocalTarget) -> None:
     report = Report(changes=[Change("module.iam.aws_iam_role.other", "delete"), Change(address, "delete")])
     if kept:
-        protection.require_kept(report, [LOCKED])
+        protection.require_kept(target, report, [LOCKED])
         return
     with pytest.raises(ToolError, match="Nothing was destroyed") as caught:
-        protection.require_kept(report, [LOCKED])
+        protection.require_kept(target, report, [LOCKED])
     assert caught.value.details == address
 
 

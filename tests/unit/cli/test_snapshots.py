@@ -16,7 +16,7 @@ import pytest
 from bbws_access.cli import deploy, people, snapshots, storage
 from bbws_access.cli.project import Project
 from bbws_access.cli.snapshots import Kept, SnapshotError, Snapshots, key_of
-from bbws_access.cli.targets import LocalTarget, local_environment
+from bbws_access.cli.targets import NEEDED_OUTPUTS, LocalTarget, local_environment
 from bbws_access.cli.terraform import Binary, Report
 from bbws_access.packaging.build import Package, Packages
 
@@ -388,7 +388,7 @@ def test_a_program_is_known_by_each_of_its_files(tmp_path: Path) -> None:
 
 # --- In `up` ---------------------------------------------------------------------------------------------------------
 
-OUTPUTS = {"rest_api_id": "a", "stage_name": "v1"}
+OUTPUTS = dict.fromkeys(NEEDED_OUTPUTS, "x") | {"rest_api_id": "a", "stage_name": "v1"}
 QUEUE = "bbws-access-dev-queue"
 
 

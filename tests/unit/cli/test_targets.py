@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import stat
@@ -19,9 +20,17 @@ from botocore.exceptions import ClientError, NoCredentialsError
 
 from bbws_access.cli import deploy, people, sign_in, storage, targets
 from bbws_access.cli.environments import Environment, load_environment
-from bbws_access.cli.errors import NotRunningError, ToolError, UsageError, service_errors
+from bbws_access.cli.errors import InterruptedByUserError, NotRunningError, ToolError, UsageError, service_errors
 from bbws_access.cli.project import Project
-from bbws_access.cli.targets import LOCAL_VALUES, AwsTarget, LocalTarget, running_target
+from bbws_access.cli.targets import (
+    LOCAL_VALUES,
+    NEEDED_OUTPUTS,
+    AwsTarget,
+    LocalTarget,
+    NotDeployedError,
+    PartlyDeployedError,
+    running_target,
+)
 from bbws_access.cli.terraform import Diagnostic, Report, TerraformError
 from bbws_access.local_aws import LocalAws
 
@@ -374,7 +383,7 @@ def test_a_local_aws_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotRunningError, match="There is no local AWS for dev") as caught:
         running_target(LocalTarget(values, tmp_path / "none"))
     assert caught.value.exit_code == 3
-    assert "bbws-access up --environment dev" in caught.value.hint
+    assert f"bbws-access up --folder {tmp_path / 'none'}`" in caught.value.hint
 
 
 # --- People ----------------------------------------------------------------------------------------------------------
@@ -512,3 +521,51 @@ def test_no_apply_goes_on_over_a_state_that_is_not_saved(shared: LocalTarget) ->
         assert path.exists()
     finally:
         path.unlink()
+
+
+# --- What is deployed ------------------------------------------------------------------------------------------------
+
+
+def test_the_outputs_that_commands_read_are_needed() -> None:
+    """Each that is read without a second thought is among those that a deployment must have."""
+    read = set()
+    for path in (ROOT / "src" / "bbws_access").rglob("*.py"):
+        read |= set(re.findall(r'outputs(?:_)?\["(\w+)"\]', path.read_text()))
+    assert read == set(NEEDED_OUTPUTS)
+
+
+@pytest.mark.parametrize(
+    ("found", "resources", "error"),
+    [
+        ([], [], NotDeployedError),
+        ([], [{"type": "aws_iam_role"}], PartlyDeployedError),
+        (["user_pool_id", "region"], [], PartlyDeployedError),
+        *((sorted({*NEEDED_OUTPUTS} - {name}), [], PartlyDeployedError) for name in NEEDED_OUTPUTS),
+    ],
+)
+def test_outputs_that_are_not_all_there(
+    found: list[str], resources: list[dict], error: type, shared: LocalTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = {"version": 4, "outputs": {name: {"value": "x"} for name in found}, "resources": resources}
+    monkeypatch.setattr(storage, "read_state", lambda *_: state)
+    with pytest.raises(NotDeployedError) as caught:
+        shared.outputs()
+    assert type(caught.value) is error
+    assert shared.advice("up") in caught.value.hint
+
+
+def test_outputs_that_may_be_null_may_be_missing(shared: LocalTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = {name: {"value": "x"} for name in NEEDED_OUTPUTS}
+    monkeypatch.setattr(storage, "read_state", lambda *_: {"version": 4, "outputs": outputs})
+    assert set(shared.outputs()) == set(NEEDED_OUTPUTS)
+
+
+def test_an_apply_that_did_not_do_all_is_known(deployed: LocalTarget) -> None:
+    """Also where it got as far as to have every output; one that was undone leaves things as they were before."""
+    deployed.before_apply()
+    assert deployed.is_unfinished
+    deployed.after_apply(InterruptedByUserError("Interrupted."))
+    assert deployed.is_unfinished
+    deployed.before_apply()
+    deployed.after_apply()
+    assert not deployed.is_unfinished

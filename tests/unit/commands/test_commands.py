@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,15 +14,14 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-from bbws_access.cli import storage
+from bbws_access.cli import deploy, people, storage
 from bbws_access.cli.doctor import BROWSERS, DRIVER
 from bbws_access.cli.errors import ToolError
 from bbws_access.cli.project import find_project
-from bbws_access.cli.targets import LocalTarget, local_environment
+from bbws_access.cli.targets import NEEDED_OUTPUTS, UNFINISHED, LocalTarget, local_environment
 from bbws_access.commands import places
 from bbws_access.commands.main import app
 from bbws_access.commands.options import DataPlace, Values
-from bbws_access.local_aws import LocalAws
 from tests.support.tool import run_tool
 
 ROOT = Path(__file__).parents[3]
@@ -126,7 +127,7 @@ def test_what_needs_the_local_aws_ends_with_3_without_it(project: Path, argument
     done = tool(project, *arguments)
     assert done.returncode == 3
     assert "There is no local AWS for dev." in done.stderr
-    assert "bbws-access up --environment dev" in done.stderr
+    assert re.search(r"Start it with `\S+/bbws-access up( --folder \S+| --folder '[^']+')?`\.", done.stderr)
     assert done.stdout == ""
 
 
@@ -143,10 +144,10 @@ def test_status_says_that_nothing_runs(project: Path) -> None:
 
 
 def test_down_without_anything_is_harmless(project: Path) -> None:
-    for arguments in (["down"], ["down", "--destroy"]):
+    for arguments, doing in (["down"], "stop"), (["down", "--destroy"], "destroy"):
         done = tool(project, *arguments)
         assert done.returncode == 0
-        assert "was not running" in done.stderr
+        assert one_line(done.stderr) == f"• There is no local AWS of dev: nothing to {doing}."
 
 
 @pytest.mark.parametrize("command", [["apply", "dev"], ["destroy", "dev"], ["bootstrap", "dev"]])
@@ -157,8 +158,8 @@ def test_aws_needs_credentials(project: Path, command: list[str]) -> None:
 
 
 @pytest.fixture
-def up(project: Path) -> Iterator[LocalAws]:
-    """The project's local AWS of dev, with a state of Terraform's that has no outputs but one."""
+def up(project: Path) -> Iterator[LocalTarget]:
+    """The project's local AWS of dev, with a state of Terraform's that has outputs and nothing else."""
     target = LocalTarget(local_environment(find_project(project), "dev"))
     target.folder.mkdir(parents=True)
     target.aws.start()
@@ -166,17 +167,95 @@ def up(project: Path) -> Iterator[LocalAws]:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in target.aws.environment().items():
                 patch.setenv(name, value)
+            target.s3  # noqa: B018 - made while the process talks to it
             storage.bootstrap(target.s3, target.environment)
-            state = {"version": 4, "outputs": {"user_pool_id": {"value": "eu-west-1_x", "type": "string"}}}
-            target.s3.put_object(
-                Bucket=target.environment.state_bucket, Key="stack.tfstate", Body=json.dumps(state).encode()
-            )
-        yield target.aws
+            write_state(target, dict.fromkeys(NEEDED_OUTPUTS, "x") | {"table_names": {}, "bucket_names": {}})
+        yield target
     finally:
         target.aws.stop()
 
 
-def test_where_a_command_works_by_default(project: Path, up: LocalAws) -> None:
+def write_state(target: LocalTarget, outputs: dict[str, object], *resources: dict[str, str]) -> None:
+    said = {name: {"value": value, "type": "string"} for name, value in outputs.items()}
+    state = {"version": 4, "outputs": said, "resources": resources}
+    target.s3.put_object(Bucket=target.environment.state_bucket, Key="stack.tfstate", Body=json.dumps(state).encode())
+
+
+IN_PART = "dev is deployed in part: the last apply was cut off"
+
+
+def test_what_is_deployed_in_part_is_a_state_of_its_own(project: Path, up: LocalTarget) -> None:
+    """As an interrupted first apply leaves it: some outputs, or none and some resources."""
+    for outputs in ({"user_pool_id": "eu-west-1_x", "table_names": {}}, {}):
+        write_state(up, outputs, {"type": "aws_iam_role", "mode": "managed"})
+        for arguments in (
+            ["env"],
+            ["token", "a@b.example"],
+            ["api", "GET", "/health"],
+            ["org", "create", "Mine"],
+            ["user", "create", "a@b.example", "-o", "org-x"],
+            ["user", "deactivate", "a@b.example"],
+            ["user", "list"],
+            ["review", "org-x"],
+            ["seed", "dev"],
+            ["drift", "dev", "--local"],
+        ):
+            done = tool(project, *arguments)
+            assert (done.returncode, done.stdout) == (1, ""), arguments
+            assert IN_PART in done.stderr
+            assert re.search(r"Finish it with `\S+/bbws-access up`\.", done.stderr)
+        done = tool(project, "status")
+        assert (done.returncode, done.stderr) == (1, "")
+        assert IN_PART in done.stdout.splitlines()[0]
+        assert re.search(r"Finish it: \S+/bbws-access up$", done.stdout.splitlines()[1])
+        assert json.loads(tool(project, "status", "--json").stdout)["state"] == "partly deployed"
+
+
+def test_status_says_first_whether_all_is_well(project: Path, up: LocalTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    def said(*healthy: bool) -> tuple[int, list[str]]:
+        monkeypatch.setattr(deploy, "is_healthy", lambda *_: all(healthy))
+        done = tool(project, "status")
+        state = json.loads(tool(project, "status", "--json").stdout)["state"]
+        return done.returncode, [state, *done.stdout.splitlines()]
+
+    demo = {"organisation_id": "org-demo", "email": "admin@demo.example"}
+    assert said()[1][0] == "partly deployed", "without the demo organisation `up` did not come to its end"
+    up.write(people.DEMO, demo)
+    status, lines = said()
+    assert (status, lines[0], lines[1]) == (0, "well", "✓ bbws-access-dev is up, and all is well.")
+    text = "\n".join(lines)
+    for needed in (up.api_url(up.outputs()), "org-demo, administrator admin@demo.example", "token admin@demo.example"):
+        assert needed in text
+    assert not re.search(r"None|\{|user_pool", text)
+    status, lines = said(False)
+    assert (status, lines[0]) == (1, "unhealthy")
+    assert lines[1] == "✗ dev is deployed, and its API does not answer as it should."
+    (up.folder / UNFINISHED).touch()
+    assert said()[1][0] == "partly deployed"
+    write_state(up, {})
+    status, lines = said()
+    assert (status, lines[0]) == (1, "empty")
+    up.aws.stop()
+    status, lines = said()
+    assert (status, lines[:2]) == (3, ["stopped", "✗ The local AWS of dev is not running."])
+
+
+def test_down_says_one_true_thing(project: Path, up: LocalTarget) -> None:
+    def said() -> str:
+        done = tool(project, "down")
+        assert (done.returncode, done.stdout) == (0, "")
+        return re.sub(r" [\d.]+ s$", "", one_line(done.stderr))
+
+    kept = f"{up.folder} keeps its state"
+    assert said() == f"✓ Local AWS stopped; {kept}"
+    assert said() == f"✓ Local AWS was not running; {kept}"
+    up.aws.start()
+    pid = json.loads((up.folder / "process.json").read_text())["pid"]
+    os.kill(pid, signal.SIGKILL)
+    assert said() == f"✓ Local AWS was not running; {kept}"
+
+
+def test_where_a_command_works_by_default(project: Path, up: LocalTarget) -> None:
     for where, said in ([], True), (["--local"], False), (["--folder", str(up.folder)], False):
         done = tool(project, "token", "not-an-address", *where)
         assert ("Working on the local AWS of dev\n" in done.stderr) == said
