@@ -84,7 +84,7 @@ def organisation(dev: Deployment) -> str:
 @pytest.fixture(scope="session")
 def other_organisation(dev: Deployment) -> str:
     """An organisation that the demo's administrator has nothing to do with, with an administrator of its own."""
-    made = json.loads(dev.tool("org", "create", "Another company", "--json").stdout)
+    made = json.loads(dev.tool("org", "create", "Another company", "--same-name", "--json").stdout)
     dev.user("admin@another.example", made["organisationId"], "ORG_ADMIN")
     return made["organisationId"]
 

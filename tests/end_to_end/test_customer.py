@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("dev")
 
+NAME = f"Daughters and Sons {secrets.token_hex(4)}"
+
 
 class Customer:
     """One organisation and its people, who sign in when they first call."""
 
     def __init__(self, dev: Deployment) -> None:
         self.dev = dev
-        made = json.loads(dev.tool("org", "create", "Walk and Sons", "--json").stdout)
+        made = json.loads(dev.tool("org", "create", NAME, "--json").stdout)
         self.base = f"/organisations/{made['organisationId']}"
         self.mark = secrets.token_hex(4)
         self.tokens: dict[str, str] = {}
@@ -84,12 +86,12 @@ def test_the_walk_of_a_customer(dev: Deployment, customer: Customer) -> None:
     twice = customer.call(admin, "POST", "/invitations", offer)
     assert (twice.status, twice.code) == (409, "INVITATION_PENDING")
     mail = dev.letter(lead)
-    assert "Walk and Sons" in mail.subject
+    assert NAME in mail.subject
     assert "Welcome <b>aboard</b>" in mail.text
     assert "Welcome &lt;b&gt;aboard&lt;/b&gt;" in mail.html
     dev.forget_token_uses()
     seen = dev.request("GET", f"/invitations/{mail.token}")
-    assert (seen.status, seen.body["organisationName"], seen.body["status"]) == (200, "Walk and Sons", "PENDING")
+    assert (seen.status, seen.body["organisationName"], seen.body["status"]) == (200, NAME, "PENDING")
 
     # The lead accepts, once, and signs in. The inviter reads of it.
     accepted = customer.answer(mail.token, "accept", firstName="Lea", lastName="Lead")

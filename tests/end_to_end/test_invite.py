@@ -20,7 +20,7 @@ pytestmark = pytest.mark.xdist_group("dev")
 
 def test_a_company_is_invited_from_a_file_and_gets_in(dev: Deployment, tmp_path: Path) -> None:
     mark = secrets.token_hex(4)
-    org_id = json.loads(dev.tool("org", "create", "First day", "--json").stdout)["organisationId"]
+    org_id = json.loads(dev.tool("org", "create", f"First day {mark}", "--json").stdout)["organisationId"]
     admin = f"admin@{mark}.example"
     dev.user(admin, org_id, "ORG_ADMIN")
     token = dev.token(admin)

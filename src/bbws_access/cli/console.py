@@ -3,7 +3,7 @@
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich import markup
@@ -13,6 +13,7 @@ from rich.status import Status
 from bbws_access.cli.errors import ToolError
 
 out = Console(highlight=False, soft_wrap=True)
+wide = Console(highlight=False, width=1_000)  # whose tables have their own width
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -82,6 +83,26 @@ def confirm(question: str, wanted: str) -> bool:
         return input().strip() == wanted
     except EOFError:
         return False
+
+
+def choose(question: str, names: Sequence[str]) -> str | None:
+    """The one of several names that the user typed, or its number. None where there is nobody to ask."""
+    if not sys.stdin.isatty():
+        return None
+    err.print(escape(question))
+    for number, name in enumerate(names, 1):
+        err.print(f"  {number}  {escape(name)}")
+    try:
+        while True:
+            err.print("Name or number: ", end="")
+            answer = input().strip()
+            if answer.isdecimal() and 0 < int(answer) <= len(names):
+                return names[int(answer) - 1]
+            if answer in names:
+                return answer
+            err.print(f"  '{escape(answer)}' is none of these" if answer else "  none was typed")
+    except EOFError:
+        return None
 
 
 def seconds(value: float) -> str:

@@ -7,7 +7,7 @@ import re
 import secrets
 import string
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bbws_access.cli import events
@@ -58,11 +58,16 @@ def seed(target: Target, outputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def create_organisation(
-    target: Target, outputs: Mapping[str, Any], name: str, organisation_id: str | None = None
+    target: Target,
+    outputs: Mapping[str, Any],
+    name: str,
+    organisation_id: str | None = None,
+    check_new: Callable[[str, str], None] | None = None,
 ) -> dict[str, Any]:
     """Tell the services of a new organisation, and wait until it has its default roles and team roles.
 
     With an id, doing it again changes nothing, and goes on where it was cut off.
+    check_new: gets the name and the id of one that is not there yet, and raises where it is not to be made
     Returns organisationId, name, created. Raises ToolError when a service does not do its part in time.
     """
     from bbws_access.kernel.records import organisation_read
@@ -87,6 +92,8 @@ def create_organisation(
             raise UsageError(f"The organisation {org_id} is there already, with the name {found['name']!r}.")
         parts = {"role": lambda: recorded() is not None, "team": has_team_roles}
         created = found is None
+        if created and check_new is not None:
+            check_new(name, org_id)
         if created or not all(parts[service]() for service in events.consumers(ORGANISATION_CREATED)):
             events.tell(target, outputs, ORGANISATION_CREATED, {"organisationId": org_id, "name": name})
             events.wait(outputs, ORGANISATION_CREATED, parts)
@@ -112,9 +119,9 @@ def deactivate_user(
 
     tables, names = database(target), outputs["table_names"]
     with service_errors():
-        user_id, email = _find_person(target, outputs, tables, person)
+        user_id, email = find_person(target, outputs, tables, person)
         if organisation is not None and not _has_organisation(tables, outputs, organisation):
-            raise UsageError(f"There is no organisation {organisation}.")
+            raise no_organisation(target, organisation)
         departure, change = str(uuid.uuid4()), Change.outside_a_request(actor())
         departures, taken = leave(tables, names["permissions"], user_id, organisation, departure, change)
         if organisation is None and email is not None:
@@ -136,9 +143,12 @@ def deactivate_user(
     return {"userId": user_id, "email": email, "organisationId": organisation, "platformRoles": taken}
 
 
-def _find_person(target: Target, outputs: Mapping[str, Any], tables: Any, person: str) -> tuple[str, str | None]:
+def find_person(
+    target: Target, outputs: Mapping[str, Any], tables: Any, person: str, *, or_invited: bool = False
+) -> tuple[str | None, str | None]:
     """The user id of an address or a user id, and the address of the account; None where there is none (any more).
 
+    or_invited: an address without an account will do where it was ever invited; then there is no user id
     Raises UsageError for an address without an account, and for a user id of which nothing is known.
     """
     from bbws_access.kernel.ids import is_user_id
@@ -152,13 +162,27 @@ def _find_person(target: Target, outputs: Mapping[str, Any], tables: Any, person
         )
     except cognito.exceptions.UserNotFoundException:
         if not by_id:
-            hint = "Where the account is gone, name the person by user id: the organisation's access review shows it."
+            if or_invited and _is_invited(tables, outputs, named):
+                return None, named
+            hint = f"Where the account is gone, name the person by user id: `{target.advice('user list')}` shows it."
             raise UsageError(f"There is no user {named}.", hint) from None
         if not _is_known(tables, outputs, named):
             raise UsageError(f"There is no user {named}: neither an account nor anything that was given.") from None
         return named, None
     attributes = {item["Name"]: item["Value"] for item in answer["UserAttributes"]}
     return attributes["sub"], attributes.get("email", named)
+
+
+def _is_invited(tables: Any, outputs: Mapping[str, Any], email: str) -> bool:
+    """Whether any organisation invited an address."""
+    from bbws_access.invitation import rules
+    from bbws_access.kernel.dynamodb import Query
+    from bbws_access.kernel.keys import partition
+
+    index = "invitations-by-email"
+    place = partition("Invitation", index=index, email=rules.normal_email(email))
+    [page] = tables.parallel([Query(outputs["table_names"]["invitations"], place, index=index, limit=1)])
+    return bool(page.items)
 
 
 def _is_known(tables: Any, outputs: Mapping[str, Any], user_id: str) -> bool:
@@ -201,7 +225,9 @@ def create_user(
     """Make a user of the pool who belongs to ``organisation`` and has ``role`` in it; again changes nothing.
 
     With ``platform`` the role is one of the platform's, and reaches every organisation.
-    Without ``password``, AWS sends an invitation by e-mail. Returns userId, email, organisationId, roleId, created.
+    Without ``password``, AWS sends an invitation by e-mail.
+    Returns userId, email, organisationId, roleId, roleName, scope (PLATFORM, ORGANISATION), created, granted (whether
+    the person got the role now).
     """
     from bbws_access.kernel.records import Change
     from bbws_access.role.engineers import assign_role, find_role
@@ -214,9 +240,8 @@ def create_user(
     with service_errors():
         # Whether organisation and role exist shows before anything is made.
         if not _has_organisation(tables, outputs, organisation):
-            make = target.advice("org create", organisation, "--id", organisation)
-            raise UsageError(f"There is no organisation {organisation}.", f"Make it with `{make}`.")
-        find_role(tables, table, role, of)
+            raise no_organisation(target, organisation)
+        found = find_role(tables, table, role, of)
         user, created = _ensure_user(cognito, pool, email, organisation, invite=password is None)
         if password is not None and created:
             cognito.admin_set_user_password(UserPoolId=pool, Username=user["sub"], Password=password, Permanent=True)
@@ -227,8 +252,35 @@ def create_user(
         "email": email,
         "organisationId": organisation,
         "roleId": assigned["assignment"]["roleId"],
+        "roleName": found["name"],
+        "scope": found["scope"],
         "created": created,
+        "granted": assigned["created"],
     }
+
+
+def role_names(target: Target, outputs: Mapping[str, Any], organisation: str, *, platform: bool) -> list[str]:
+    """What `create_user` can give somebody in an organisation, or of the platform's; the most powerful first."""
+    from bbws_access.kernel.contract import platform_roles
+    from bbws_access.role import store
+
+    if platform:
+        return [role["name"] for role in platform_roles().values()]
+    tables, table = database(target), outputs["table_names"]["permissions"]
+    with service_errors():
+        if not _has_organisation(tables, outputs, organisation):
+            raise no_organisation(target, organisation)
+        query = store.every_role(table, organisation)
+        [page] = tables.parallel([query])
+        found = [role for role in tables.rest_of(query, page) if role["scope"] == "ORGANISATION"]
+    return [role["name"] for role in sorted(found, key=lambda role: (role["priority"], role["name"]))]
+
+
+def no_organisation(target: Target, organisation: str) -> UsageError:
+    """What to say of an organisation that is not there."""
+    make = target.advice("org create", organisation or "NAME", *(["--id", organisation] if organisation else ()))
+    hint = f"`{target.advice('org list')}` names those there are; `{make}` makes it."
+    return UsageError(f"There is no organisation {organisation}.", hint)
 
 
 def _has_organisation(tables: Any, outputs: Mapping[str, Any], organisation: str) -> bool:
@@ -293,8 +345,14 @@ def generate_password() -> str:
 
 def ensure_demo(target: LocalTarget, outputs: Mapping[str, Any]) -> dict[str, str]:
     """The demo organisation and its administrator, whose password lies in a file that only you can read."""
-    email = DEMO_ORGANISATION["email"]
-    organisation = create_organisation(target, outputs, DEMO_ORGANISATION["name"], DEMO_ORGANISATION["id"])
+    from bbws_access.kernel.records import organisation_read
+
+    email, org_id = DEMO_ORGANISATION["email"], DEMO_ORGANISATION["id"]
+    with service_errors():
+        [found] = database(target).parallel([organisation_read(outputs["table_names"]["permissions"], org_id)])
+    # It may have been renamed.
+    name = DEMO_ORGANISATION["name"] if found is None else found["name"]
+    organisation = create_organisation(target, outputs, name, org_id)
     password = remembered_password(target, email) or remember_password(target, email, generate_password())
     user = create_user(target, outputs, email, organisation["organisationId"], "ORG_ADMIN", password)
     if not user["created"]:

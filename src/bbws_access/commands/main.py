@@ -10,7 +10,7 @@ from typer.exceptions import TyperException
 
 from bbws_access.cli.console import show_error
 from bbws_access.cli.errors import FAILURE, InterruptedByUserError, ToolError
-from bbws_access.commands import bill, environments, failures, local, people, proof
+from bbws_access.commands import bill, environments, failures, local, organisations, people, proof
 from bbws_access.commands.options import with_options
 from bbws_access.local_aws import LocalAwsError
 from bbws_access.packaging import PackagingError
@@ -56,10 +56,15 @@ for command in (
     local.doctor,
 ):
     app.command()(with_options(command))
-org.command("create")(with_options(people.org_create))
-user.command("create")(with_options(people.user_create))
-user.command("deactivate")(with_options(people.user_deactivate))
+org.command("list")(with_options(organisations.org_list))
+org.command("show")(with_options(organisations.org_show))
+org.command("create")(with_options(organisations.org_create))
+org.command("rename")(with_options(organisations.org_rename))
 user.command("list")(with_options(people.user_list))
+user.command("show")(with_options(people.user_show))
+user.command("create")(with_options(people.user_create))
+user.command("resend-password")(with_options(people.user_resend_password))
+user.command("deactivate")(with_options(people.user_deactivate))
 
 
 def main() -> None:

@@ -32,6 +32,10 @@ SkipAccountOption = Annotated[
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON for machines.")]
+PageSizeOption = Annotated[int, typer.Option("--page-size", min=1, max=10_000, help="How many at most.")]
+StartAtOption = Annotated[
+    str | None, typer.Option("--start-at", metavar="PLACE", help="What the page before ended with.")
+]
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""The commands about organisations and people, and for requests as one of them."""
+"""The commands about people, and for requests as one of them."""
 
 import itertools
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -13,41 +13,22 @@ from rich.table import Table
 from bbws_access.cli.console import Step, err, escape, out, remark, step
 from bbws_access.cli.errors import FAILURE, UsageError
 from bbws_access.cli.targets import LocalTarget, Target
-from bbws_access.commands.options import DataPlace, JsonOption, Values
+from bbws_access.commands.options import DataPlace, JsonOption, PageSizeOption, StartAtOption, Values
 from bbws_access.commands.places import data_target
+from bbws_access.commands.screen import counted, further_pages, show_facts, show_whole
 from bbws_access.kernel.ids import is_valid_id
 
 _SHOWN = 20  # refused rows on the screen; the report has all
-
-
-def org_create(
-    *,
-    name: Annotated[str, typer.Argument(help="Name of the organisation.")],
-    id_: Annotated[str | None, typer.Option("--id", help="Its id; a new one is made unless given.")] = None,
-    place: DataPlace,
-    values: Values,
-    json_: JsonOption = False,
-) -> None:
-    """Tell the services of a new organisation: it gets its default roles and team roles.
-
-    With an id, doing it again changes nothing.
-    """
-    from bbws_access.cli import people
-
-    target, outputs = data_target(place, values)
-    made = people.create_organisation(target, outputs, name, id_)
-    if json_:
-        print(json.dumps(made, indent=2))
-        return
-    err.print(f"[green]✓[/green] {escape(made['name'])} {'created' if made['created'] else 'already exists'}")
-    print(made["organisationId"])
+_SHOWN_IN = 3  # organisations of a person in a list; `user show` has all
 
 
 def user_create(
     *,
     email: Annotated[str, typer.Argument(help="E-mail address that the person signs in with.")],
     organisation: Annotated[str, typer.Option("--organisation", "-o", help="Id of the person's organisation.")],
-    role: Annotated[str, typer.Option(help="Name or id of the role that the person gets there.")] = "ORG_ADMIN",
+    role: Annotated[
+        str | None, typer.Option(help="Name or id of the role that the person gets there; asked for unless given.")
+    ] = None,
     platform: Annotated[
         bool, typer.Option("--platform", help="The role is one of the platform's and reaches every organisation.")
     ] = False,
@@ -63,6 +44,8 @@ def user_create(
 
     target, outputs = data_target(place, values)
     address = people.check_email(email)
+    if role is None:
+        role = _asked_role(people.role_names(target, outputs, organisation, platform=platform), address)
     password = sys.stdin.readline().rstrip("\n") if password_stdin else None
     if password_stdin and not password:
         raise UsageError("Standard input holds no password.")
@@ -76,7 +59,22 @@ def user_create(
         print(json.dumps(made, indent=2))
         return
     err.print(f"[green]✓[/green] {escape(address)} {'created' if made['created'] else 'already exists'}")
+    where = "in every organisation" if made["scope"] == "PLATFORM" else f"in {organisation}"
+    granted = "now has" if made["granted"] else "had before, and keeps,"
+    err.print(f"  {granted} the role {escape(made['roleName'])} {escape(where)}")
     print(made["userId"])
+
+
+def _asked_role(names: list[str], email: str) -> str:
+    """The role that the user chooses for a new person. Raises UsageError where there is nobody to ask, or no choice."""
+    from bbws_access.cli.console import choose
+
+    if not names:
+        raise UsageError("The organisation has no active role for the whole of it, so there is none to give.")
+    chosen = choose(f"Which role does {email} get?", names)
+    if chosen is None:
+        raise UsageError(f"Say which role {email} gets.", f"Add --role with one of {', '.join(names)}.")
+    return chosen
 
 
 def user_deactivate(
@@ -114,33 +112,138 @@ def user_deactivate(
 def user_list(
     *,
     without_account: Annotated[
-        bool, typer.Option("--without-account", help="Only people whose account is gone or disabled.")
+        bool, typer.Option("--without-account", help="Only holders whose account is gone or disabled.")
     ] = False,
+    organisation: Annotated[
+        str | None, typer.Option("--organisation", "-o", help="Only who holds something in the organisation.")
+    ] = None,
+    find: Annotated[
+        str | None, typer.Option("--find", metavar="TEXT", help="Only those whose address contains the text.")
+    ] = None,
+    page_size: PageSizeOption = 50,
+    start_at: StartAtOption = None,
     place: DataPlace,
     values: Values,
     json_: JsonOption = False,
 ) -> None:
-    """List everybody who holds a role or a membership anywhere, and whether they have an account.
+    """List everybody who has an account or holds a role or a membership anywhere, by address.
 
-    Whoever has none can be deactivated by user id.
+    Whoever holds something and has no account can be deactivated by user id.
     """
+    from bbws_access.cli import holders, organisations
+    from bbws_access.cli.records import page
+
+    target, outputs = data_target(place, values)
+    if organisation is not None:
+        organisations.read(target, outputs, organisation)
+    found = holders.everybody(target, outputs)
+    if without_account:
+        found = [one for one in found if one.account != holders.ENABLED and one.holds_something]
+    if organisation is not None:
+        found = [one for one in found if organisation in one.organisations]
+    if find is not None:
+        found = [one for one in found if find.lower() in (one.email or "").lower()]
+    found.sort(key=lambda one: one.place)
+    shown = page(found, lambda one: one.place, start_at, page_size)
+    if json_:
+        print(json.dumps(shown | {"items": [one.as_json() for one in shown["items"]]}, indent=2))
+        return
+    table = Table("e-mail", "account", "holds", "in", "user id", box=None, header_style="dim")
+    for one in shown["items"]:
+        counts = [counted(one.roles, "role"), counted(one.memberships, "membership")]
+        held = [*one.platformRoles, *(text for text in counts if text)]
+        style = "" if one.account == holders.ENABLED else "yellow"
+        inside = " ".join(one.organisations[:_SHOWN_IN])
+        if more := len(one.organisations) - _SHOWN_IN:
+            inside += f" and {more} more" if more > 0 else ""
+        table.add_row(
+            escape(one.email or "-"),
+            one.account.lower(),
+            ", ".join(held) or "nothing",
+            inside or "-",
+            one.userId,
+            style=style,
+        )
+    show_whole(table)
+    further_pages(shown, "people")
+
+
+def user_show(
+    *,
+    person: Annotated[
+        str, typer.Argument(help="E-mail address of the person; or their user id, also where the account is gone.")
+    ],
+    place: DataPlace,
+    values: Values,
+    json_: JsonOption = False,
+) -> None:
+    """Show what somebody holds in every organisation, whether they can sign in, and their second factor."""
     from bbws_access.cli import holders
 
     target, outputs = data_target(place, values)
-    found = holders.find_holders(target, outputs)
-    if without_account:
-        found = [one for one in found if one.account != holders.ENABLED]
+    found = holders.show(target, outputs, person)
     if json_:
-        print(json.dumps([one.as_json() for one in found], indent=2))
+        print(json.dumps(found, indent=2))
         return
-    table = Table("user id", "e-mail", "account", "holds", "in", box=None, header_style="dim")
-    for one in found:
-        held = [*one.platformRoles, f"{one.roles} roles, {one.memberships} memberships"]
-        style = "" if one.account == holders.ENABLED else "yellow"
-        table.add_row(
-            one.userId, escape(one.email or "-"), one.account, ", ".join(held), " ".join(one.organisations), style=style
-        )
-    out.print(table)
+    account = found["account"]
+    proven = account is None or account["emailVerified"]
+    facts = [
+        ("User", (found["email"] or "-") + ("" if proven else ", which nobody has verified")),
+        ("User id", found["userId"] or "none: only invited so far"),
+    ]
+    if account is None:
+        facts.append(("Account", "none"))
+    else:
+        facts += [
+            ("Account", f"{account['signIn']}; made {account['dateCreated'][:10]}"),
+            ("Second factor", account["secondFactor"]),
+            ("Signs in to", account["organisationId"] or "no organisation of their own"),
+        ]
+    facts += [("Platform", one["roleName"]) for one in found["platformRoles"]]
+    for one in found["organisations"]:
+        title = f"{one['name']} ({one['organisationId']})"
+        facts += [(title if n == 0 else "", text) for n, text in enumerate(_held_in(one))]
+    if not found["organisations"] and not found["platformRoles"]:
+        facts.append(("Holds", "nothing"))
+    for one in found["invitations"]:
+        facts.append(("Invited to", f"{one['name']} ({one['organisationId']}), until {one['expiresAt'][:10]}"))
+    for one in found["left"]:
+        where = "everything" if one["organisationId"] == "EVERYWHERE" else one["organisationId"]
+        facts.append(("Left", f"{where}, last on {one['leftAt'][:10]}"))
+    show_facts(facts)
+
+
+def _held_in(organisation: Mapping[str, Any]) -> list[str]:
+    """What somebody holds in an organisation, in lines."""
+    lines = []
+    for role in organisation["roles"]:
+        team = f" in the team {role['teamName'] or role['teamId']}" if "teamId" in role else ""
+        until = f", until {role['until'][:10]}" if role["until"] else ""
+        lines.append(f"{role['roleName']}{team}{until}")
+    for one in organisation["memberships"]:
+        primary = ", their primary team" if one["isPrimary"] else ""
+        lines.append(f"{one['teamRoleName']} of the team {one['teamName'] or one['teamId']}{primary}")
+    return lines
+
+
+def user_resend_password(
+    *,
+    email: Annotated[str, typer.Argument(help="E-mail address of somebody who has not signed in yet.")],
+    place: DataPlace,
+    values: Values,
+    json_: JsonOption = False,
+) -> None:
+    """Mail a new temporary password to somebody who has not signed in yet, whose first one got lost or ended."""
+    from bbws_access.cli import accounts, people
+
+    target, outputs = data_target(place, values)
+    sent = accounts.resend_password(target, outputs, people.check_email(email))
+    if json_:
+        print(json.dumps(sent, indent=2))
+        return
+    err.print(f"[green]✓[/green] a new temporary password is on its way to {escape(sent['email'])}")
+    err.print(f"  valid until {sent['validUntil'][:16].replace('T', ' ')} UTC; the one before opens nothing any more")
+    print(sent["userId"])
 
 
 def token(

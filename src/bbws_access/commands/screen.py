@@ -2,11 +2,12 @@
 
 import shlex
 import sys
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.table import Table
 
-from bbws_access.cli.console import confirm, escape, note, out, seconds
+from bbws_access.cli.console import confirm, err, escape, note, out, seconds, wide
 from bbws_access.cli.errors import ToolError
 from bbws_access.cli.targets import LocalTarget, NotDeployedError, PartlyDeployedError, Target
 
@@ -137,6 +138,35 @@ def _show_next(*commands: tuple[str, str]) -> None:
     out.print("\n[dim]What to try next:[/dim]\n")
     for command, meaning in commands:
         out.print(f"{escape(command)}  [dim]# {meaning}[/dim]")
+
+
+def show_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Names and values, one to a line."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    for name, value in facts:
+        table.add_row(escape(name), escape(value))
+    show_whole(table)
+
+
+def show_whole(table: Table) -> None:
+    """A table at its own width: ids are copied from it, so a narrow terminal, or none, cuts none of them short."""
+    wide.print(table)
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things; "" for none."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}" if number else ""
+
+
+def further_pages(page: Mapping[str, Any], what: str) -> None:
+    """One line below a list that is not all: how many there are, and how to see the others."""
+    if page["moreAvailable"]:
+        place = shlex.quote(page["startAt"])
+        err.print(f"  {page['count']:,} of {page['total']:,} {what}; further ones with --start-at {escape(place)}")
+    elif not page["items"]:
+        err.print(f"  no {what}")
 
 
 # What is not new is named one by one.

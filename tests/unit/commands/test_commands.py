@@ -57,9 +57,11 @@ def one_line(text: str) -> str:
 
 def test_every_command_explains_itself() -> None:
     runner = CliRunner()
-    commands = [[], ["org"], ["user"], ["org", "create"], ["user", "create"], ["user", "deactivate"], ["user", "list"]]
-    commands += [[command.name or command.callback.__name__] for command in app.registered_commands]
-    assert len(commands) == 27
+    commands = [[], *([command.name or command.callback.__name__] for command in app.registered_commands)]
+    for group in app.registered_groups:
+        commands.append([group.name])
+        commands += [[group.name, command.name] for command in group.typer_instance.registered_commands]
+    assert len(commands) == 32
     for command in commands:
         done = runner.invoke(app, [*command, "--help"])
         assert done.exit_code == 0, command
@@ -114,10 +116,15 @@ def test_a_misspelt_key_stops_a_plan_before_terraform(project: Path) -> None:
         ["env"],
         ["token", "a@b.example"],
         ["api", "GET", "/health"],
+        ["org", "list"],
+        ["org", "show", "org-x"],
         ["org", "create", "Mine"],
-        ["user", "create", "a@b.example", "-o", "org-x"],
-        ["user", "deactivate", "a@b.example"],
+        ["org", "rename", "org-x", "Mine"],
         ["user", "list"],
+        ["user", "show", "a@b.example"],
+        ["user", "create", "a@b.example", "-o", "org-x"],
+        ["user", "resend-password", "a@b.example"],
+        ["user", "deactivate", "a@b.example"],
         ["seed", "dev"],
         ["apply", "dev", "--local"],
         *([command, "dev", "--folder", "elsewhere"] for command in ("plan", "apply", "destroy", "drift")),
