@@ -24,7 +24,31 @@ INPUTS := $(wildcard requirements/*.in)
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 	--universal --python-version 3.11
 
-.PHONY: help up down verify test lint format inputs package docs client coverage benchmark lock setup clean
+GOALS := help up down verify test lint format inputs package docs client coverage benchmark lock setup clean
+.PHONY: $(GOALS)
+
+# What goals take on the command line; PYTHON, the interpreter to begin with, goes with each. Whatever else stands there
+# is a slip, which make would pass over: a misspelt ENVIRONMENT would have DEV taken down.
+up.takes := ENVIRONMENT ARGUMENTS
+down.takes := ENVIRONMENT ARGUMENTS
+verify.takes := ARGUMENTS
+test.takes := WORKERS ARGUMENTS
+package.takes := TARGET ARGUMENTS
+client.takes := FOLDER
+coverage.takes := ARGUMENTS
+benchmark.takes := ARGUMENTS
+wanted := $(or $(MAKECMDGOALS),help)
+unknown := $(filter-out $(GOALS) $(READY) $(SCANNERS)/.ready $(GENERATOR)/.ready,$(wanted))
+ifneq ($(unknown),)
+  environment := $(firstword $(foreach name,$(unknown),$(if $(wildcard terraform/environments/$(name).tfvars),$(name))))
+  $(error There is no goal "$(firstword $(unknown))"; `make help` lists them.$(if $(environment), \
+    An environment is named so: make $(firstword $(wanted)) ENVIRONMENT=$(environment))  Nothing was done)
+endif
+takes := $(sort PYTHON $(foreach goal,$(wanted),$($(goal).takes)))
+given := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+ifneq ($(filter-out $(takes),$(given)),)
+  $(error "make $(wanted)" does not take $(firstword $(filter-out $(takes),$(given))); it takes $(takes).  Nothing was done)
+endif
 
 help: ## List what there is
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +56,7 @@ help: ## List what there is
 up: $(READY) ## Start the local AWS and deploy everything to it (ENVIRONMENT=dev)
 	@$(TOOL) up --environment $(ENVIRONMENT) $(ARGUMENTS)
 
-down: $(READY) ## Stop the local AWS; ARGUMENTS=--destroy takes everything down first
+down: $(READY) ## Stop the local AWS (ENVIRONMENT=dev); ARGUMENTS=--destroy asks, and keeps nothing
 	@$(TOOL) down --environment $(ENVIRONMENT) $(ARGUMENTS)
 
 verify: $(SCANNERS)/.ready ## Prove every module for DEV, SIT and PROD (ARGUMENTS=--fresh asks no cache)
@@ -82,6 +106,17 @@ lock: $(READY) ## Pin the newest allowed version of every dependency, with hashe
 
 setup: $(READY) ## Make the Python environment that everything runs in
 
+# An environment knows where it lies, and an interpreter by its path: in a folder that was renamed or copied, and after
+# an upgrade of the system, it fails in ways that nobody understands. So it is asked, and made anew where it is no good.
+OWN := import os, sys, bbws_access; own = os.path.realpath(bbws_access.__file__).startswith(os.getcwd() + os.sep); \
+  sys.exit(not own)
+ifneq ($(wildcard $(READY)),)
+  STALE := $(shell $(BIN)/python -I -c '$(OWN)' >/dev/null 2>&1 || echo stale)
+endif
+ifneq ($(STALE),)
+.PHONY: $(READY)
+endif
+
 # The interpreter is the newest of those that the project supports.
 $(READY): requirements/dev.txt requirements/models.txt requirements/uv.txt pyproject.toml $(INPUTS)
 	@python=""
@@ -89,7 +124,8 @@ $(READY): requirements/dev.txt requirements/models.txt requirements/uv.txt pypro
 	  if [ -n "$$candidate" ] && "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$candidate; break; fi
 	done
 	if [ -z "$$python" ]; then echo "make: Python 3.11 or newer is needed, and none is on the PATH" >&2; exit 1; fi
-	if ! [ -x $(BIN)/python ] || ! $(BIN)/python -c '' 2>/dev/null; then
+	if [ "$(STALE)" ]; then echo "make: $(VENV) is of another folder or interpreter; making it anew" >&2; fi
+	if [ "$(STALE)" ] || ! [ -x $(BIN)/python ] || ! $(BIN)/python -c '' 2>/dev/null; then
 	  "$$python" -m venv --clear $(VENV) || { echo "make: $$python cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	fi
 	$(BIN)/python -m pip --quiet --no-input install --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/uv.txt

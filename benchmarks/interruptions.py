@@ -62,7 +62,7 @@ class Place:
                 return [*TOOL, name, self.environment, *where, "--json", *changes]
             case "destroy":
                 # PROD is protected; only a local AWS can be taken down whole.
-                return [*TOOL, "down", "--destroy", "--environment", self.environment, *where]
+                return [*TOOL, "down", "--destroy", "--yes", "--environment", self.environment, *where]
         return [*TOOL, name, "--environment", self.environment, *where]
 
     def run(self, name: str, changes: tuple[str, ...] = CHANGES, *, allowed: tuple[int, ...] = (0,)) -> str:

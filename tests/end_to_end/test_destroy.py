@@ -51,5 +51,5 @@ def test_destroy_leaves_nothing(copy: Deployment) -> None:
         assert found, f"the list of {kind} sees something as long as there is something"
     copy.tool("destroy", "dev", "--local", "--yes", named=False)
     assert {kind: found for kind, found in _left(copy).items() if found} == {}
-    copy.tool("down", "--destroy")
+    copy.tool("down", "--destroy", "--yes")
     assert not copy.folder.exists()

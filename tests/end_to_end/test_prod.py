@@ -287,5 +287,5 @@ def test_prod_goes_in_two_steps_but_for_what_the_law_holds(prod: Deployment) -> 
     # The four buckets are protected again, and that is all that changes of what is there.
     assert " to add, 4 to change, 0 to destroy" in plan.stdout + plan.stderr
 
-    prod.tool("down", "--destroy")
+    prod.tool("down", "--destroy", "--yes")
     assert not prod.folder.exists()

@@ -9,9 +9,9 @@ from rich.table import Table
 
 from bbws_access.cli.console import escape, out
 from bbws_access.cli.errors import FAILURE, NotRunningError, UsageError
-from bbws_access.commands.options import JsonOption, LocalPlace, PortOption, Values
+from bbws_access.commands.options import JsonOption, LocalPlace, PortOption, Values, YesOption
 from bbws_access.commands.places import aws_target, known_target, new_target, remember_values, up_target
-from bbws_access.commands.screen import WELL, facts_of, show_deployment, show_status
+from bbws_access.commands.screen import WELL, agreed, facts_of, show_deployment, show_status
 
 
 def up(
@@ -38,12 +38,18 @@ def up(
 def down(
     *,
     place: LocalPlace,
-    destroy: Annotated[bool, typer.Option("--destroy", help="Destroy everything first, and keep nothing.")] = False,
+    destroy: Annotated[
+        bool, typer.Option("--destroy", help="Destroy everything first, and keep nothing; asks unless --yes.")
+    ] = False,
+    yes: YesOption = False,
 ) -> None:
     """Stop the local AWS. Its state is kept, unless --destroy."""
     from bbws_access.cli import deploy
 
-    deploy.down(known_target(place), destroy=destroy)
+    target = known_target(place)
+    if destroy and target.folder.is_dir() and not agreed(target, "Destroy the whole local AWS", yes):
+        return
+    deploy.down(target, destroy=destroy)
 
 
 def status(*, place: LocalPlace, json_: JsonOption = False) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -49,6 +50,22 @@ def tool(folder: Path, *arguments: str, path: str | None = None, **variables: st
     done = run_tool(folder, arguments, kept | variables | ({"PATH": path} if path else {}))
     assert "Traceback" not in done.stderr + done.stdout
     return done
+
+
+def tool_at_a_terminal(folder: Path, answer: str, *arguments: str) -> tuple[int, str]:
+    """The same in a process of its own, with somebody at the keyboard; its exit code and what it shows."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "wb", buffering=0) as keyboard, os.fdopen(theirs, "rb", buffering=0) as terminal:
+        keyboard.write(f"{answer}\n".encode())
+        done = subprocess.run(
+            [sys.executable, "-m", "bbws_access.commands", *arguments],
+            cwd=folder,
+            stdin=terminal,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    return done.returncode, done.stdout + done.stderr
 
 
 def one_line(text: str) -> str:
@@ -260,6 +277,31 @@ def test_down_says_one_true_thing(project: Path, up: LocalTarget) -> None:
     pid = json.loads((up.folder / "process.json").read_text())["pid"]
     os.kill(pid, signal.SIGKILL)
     assert said() == f"✓ Local AWS was not running; {kept}"
+
+
+def test_nothing_is_destroyed_before_somebody_agrees(project: Path, up: LocalTarget) -> None:
+    done = tool(project, "down", "--destroy")
+    assert done.returncode == 1
+    assert "Nobody is at the terminal to agree. Add --yes to go on without being asked." in one_line(done.stderr)
+    status, said = tool_at_a_terminal(project, "no", "down", "--destroy")
+    assert (status, "Destroy the whole local AWS in dev? Type 'yes' to go on:" in said) == (0, True)
+    assert "Nothing was changed." in said
+    assert up.aws.is_running()
+    # Stopping loses nothing, so it asks nobody.
+    assert tool(project, "down").returncode == 0
+    assert (up.folder / "state").is_dir()
+
+
+@pytest.mark.parametrize("agrees", ["--yes", "yes"])
+def test_all_is_destroyed_once_somebody_agrees(agrees: str, project: Path, up: LocalTarget) -> None:
+    up.s3.delete_object(Bucket=up.environment.state_bucket, Key="stack.tfstate")
+    if agrees == "--yes":
+        done = tool(project, "down", "--destroy", "--yes")
+        status, said = done.returncode, done.stderr
+    else:
+        status, said = tool_at_a_terminal(project, agrees, "down", "--destroy")
+    assert (status, "Local AWS removed" in one_line(said)) == (0, True), said
+    assert not up.folder.exists()
 
 
 def test_where_a_command_works_by_default(project: Path, up: LocalTarget) -> None:
