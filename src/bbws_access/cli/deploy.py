@@ -57,9 +57,12 @@ class Deployment:
 # --- The local AWS ---------------------------------------------------------------------------------------------------
 
 
-def up(target: LocalTarget, *, from_snapshot: bool = False) -> Deployment:
+def up(
+    target: LocalTarget, *, from_snapshot: bool = False, before_apply: Callable[[Report], None] = lambda report: None
+) -> Deployment:
     """Start the local AWS of an environment and deploy everything to it; what is there already stays.
 
+    ``before_apply`` sees what is to change, and raises where it must not.
     With ``from_snapshot`` a fresh folder takes over what an earlier run deployed to another, where all that decides
     what a deployment comes to be is the same; where there is no such snapshot, or it does not work, it is deployed.
     """
@@ -91,7 +94,7 @@ def up(target: LocalTarget, *, from_snapshot: bool = False) -> Deployment:
             count = storage.upload(target.s3, target.environment, packages)
             current.result = f"{target.environment.state_bucket}, {_plural(count, 'package')} uploaded"
         target.release_stale_lock()
-        report = converge(target, packages)
+        report = converge(target, packages, before_apply)
         if snapshot:
             snapshot.keep()
         demo = _fill(target)
@@ -314,11 +317,12 @@ def _still_there(target: LocalTarget, applied: dict[str, Any]) -> dict[str, str]
     return None
 
 
-def converge(target: Target, packages: Packages) -> Report:
-    """Plan, and apply what the plan says, without asking."""
+def converge(target: Target, packages: Packages, before_apply: Callable[[Report], None]) -> Report:
+    """Plan, and apply what the plan says."""
     report = make_plan(target, packages)
     protection.refuse_to_lose(target, report)
     if report.changes:
+        before_apply(report)
         apply_plan(target, report)
     return report
 

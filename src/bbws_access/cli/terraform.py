@@ -197,6 +197,8 @@ class Change:
     address: str
     action: str
     """create, update, delete, replace, import or forget."""
+    reason: str = ""
+    """Why, where Terraform says so, such as `tainted` for what an earlier apply left half made."""
 
     @property
     def module(self) -> str:
@@ -244,7 +246,7 @@ class Report:
         elif kind == "planned_change":
             change = event["change"]
             if change["action"] not in ("noop", "read", "no-op"):
-                self.changes.append(Change(change["resource"]["addr"], change["action"]))
+                self.changes.append(Change(change["resource"]["addr"], change["action"], change.get("reason", "")))
         elif kind == "resource_drift":
             self.drift.append(event["change"]["resource"]["addr"])
         elif kind == "change_summary":

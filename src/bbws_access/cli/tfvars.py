@@ -111,6 +111,13 @@ class Schema:
                 problems += [Problem(f"{path}:{line}", message) for line, message in _check(name, variable.type, value)]
         return problems
 
+    def require(self, name: str, option: str) -> "Variable":
+        """The variable of a name. Raises UsageError that says which option named one that is not there."""
+        variable = self.variables.get(name)
+        if variable is None:
+            raise UsageError(f"{option} {name}: there is no variable {name!r}{_suggestion(name, self.variables)}")
+        return variable
+
     def missing(self, given: Iterable[str]) -> list[Variable]:
         """The variables that have no default and no value."""
         known = set(given)
@@ -147,9 +154,7 @@ def read_argument(schema: Schema, text: str) -> tuple[str, Any]:
     name = name.strip()
     if not equals or not name:
         raise UsageError(f"--var {text!r} is not of the form name=value.")
-    variable = schema.variables.get(name)
-    if variable is None:
-        raise UsageError(f"--var {name}: there is no variable {name!r}{_suggestion(name, schema.variables)}")
+    variable = schema.require(name, "--var")
     if variable.type.kind in PRIMITIVES and given != "null":
         content: Any = given
         if variable.type.kind == "number" and re.fullmatch(r"-?[0-9]+", given):

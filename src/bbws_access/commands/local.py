@@ -9,9 +9,10 @@ from rich.table import Table
 
 from bbws_access.cli.console import escape, out
 from bbws_access.cli.errors import FAILURE, NotRunningError, UsageError
+from bbws_access.cli.terraform import Report
 from bbws_access.commands.options import JsonOption, LocalPlace, PortOption, Values, YesOption
-from bbws_access.commands.places import aws_target, known_target, new_target, remember_values, up_target
-from bbws_access.commands.screen import WELL, agreed, facts_of, show_deployment, show_status
+from bbws_access.commands.places import aws_target, known_target, remember_values, up_target
+from bbws_access.commands.screen import WELL, agreed, agreed_to_lose, facts_of, show_deployment, show_status
 
 
 def up(
@@ -24,14 +25,29 @@ def up(
             "--from-snapshot", help="In a fresh folder, take over what an earlier `up` of just this deployment made."
         ),
     ] = False,
+    yes: YesOption = False,
     values: Values,
+    unset: Annotated[
+        list[str] | None,
+        typer.Option("--unset", metavar="NAME|FILE", help="Take back what --var or --var-file gave; may be repeated."),
+    ] = None,
 ) -> None:
-    """Start the local AWS and deploy everything to it. Harmless and fast when it is up already."""
+    """Start the local AWS and deploy everything to it. Harmless and fast when it is up already.
+
+    Values stay until they are taken back; `status` shows them. What would be destroyed is shown, and asked about.
+    """
     from bbws_access.cli import deploy
 
-    target = new_target(place, values, port)
-    deployment = deploy.up(target, from_snapshot=from_snapshot)
-    remember_values(target, values)
+    target = known_target(place, values, unset or (), port)
+
+    def before_apply(report: Report) -> None:
+        if not agreed_to_lose(target, report, yes):
+            raise typer.Exit(FAILURE)
+        # From here on there may be something of theirs.
+        remember_values(target)
+
+    deployment = deploy.up(target, from_snapshot=from_snapshot, before_apply=before_apply)
+    remember_values(target)
     show_deployment(deployment)
 
 

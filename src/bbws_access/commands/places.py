@@ -2,12 +2,14 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from bbws_access.cli import advice
 from bbws_access.cli.account import concurrency_limit, examine_account
-from bbws_access.cli.console import remark, step
+from bbws_access.cli.console import note, remark, step
 from bbws_access.cli.doctor import Finding
 from bbws_access.cli.environments import Environment, load_environment
 from bbws_access.cli.errors import NotRunningError, UsageError
@@ -23,33 +25,92 @@ from bbws_access.cli.targets import (
     require_aws_credentials,
     running_target,
 )
+from bbws_access.cli.tfvars import Schema, read_values
 from bbws_access.commands.options import DeployPlace, LocalPlace, Place, SeedPlace, Values
 
 VALUES = "values.json"
 
 
-def new_target(place: Place, values: Values, port: int | None = None) -> LocalTarget:
-    """The local AWS of the environment, running or not, with values of the user's."""
-    environment = local_environment(
-        find_project(), place.environment, arguments=values.var or (), files=values.var_file or ()
-    )
+NO_VALUES = Values()
+
+
+def known_target(
+    place: Place, values: Values = NO_VALUES, unset: Iterable[str] = (), port: int | None = None
+) -> LocalTarget:
+    """The local AWS of the environment, running or not, with the values that stay and those that are given now.
+
+    What `up` was given stays until it is taken back: `unset` names variables, and files of values.
+    """
+    project = find_project()
+    stay = _read_values(local_folder(project, place.environment, place.folder))
+    wanted = _without(project, _with(stay, values), values, unset)
+    try:
+        environment = local_environment(
+            project, place.environment, arguments=wanted.var or (), files=wanted.var_file or ()
+        )
+    except UsageError as error:
+        if stay and not error.hint:
+            take_back = ("--unset", _name(stay.var[0]) if stay.var else str((stay.var_file or ())[0]))
+            folder = ("--folder", str(place.folder.resolve())) if place.folder else ()
+            command = advice.about("up", place.environment, take_back, folder)
+            error.hint = f"Values of before stay: {', '.join(given(stay))}. To take one back: {command}"
+        raise
     return LocalTarget(environment, place.folder, port)
 
 
-def remember_values(target: LocalTarget, values: Values) -> None:
-    """Keep them for the commands that work on this local AWS later."""
-    files = [str(path.resolve()) for path in values.var_file or ()]
-    target.write(VALUES, {"arguments": values.var or [], "files": files})
+def remember_values(target: LocalTarget) -> None:
+    """Keep the values that the user gave for what works on this local AWS later."""
+    words = target.environment.typed
+    pairs = list(zip(words[::2], words[1::2], strict=True))
+    arguments, files = ([word for option, word in pairs if option == wanted] for wanted in ("--var", "--var-file"))
+    target.write(VALUES, {"arguments": arguments, "files": files})
 
 
-def known_target(place: Place) -> LocalTarget:
-    """The local AWS of the environment, running or not, with the values that `up` was given."""
+def given(values: Values) -> list[str]:
+    """The values as texts: `name=value`, and paths of files."""
+    return [*(values.var or ()), *map(str, values.var_file or ())]
+
+
+def _read_values(folder: Path) -> Values:
+    """What was given to the local AWS in a folder, and stays."""
     remembered: dict[str, Any] = {}
     with contextlib.suppress(FileNotFoundError, ValueError):
-        path = local_folder(find_project(), place.environment, place.folder) / VALUES
-        remembered = json.loads(path.read_text())
-    files = [Path(path) for path in remembered.get("files", ())]
-    return new_target(place, Values(remembered.get("arguments"), files))
+        remembered = json.loads((folder / VALUES).read_text())
+    return Values(remembered.get("arguments") or [], [Path(path) for path in remembered.get("files") or ()])
+
+
+def _name(argument: str) -> str:
+    return argument.partition("=")[0].strip()
+
+
+def _with(stay: Values, values: Values) -> Values:
+    """Both; of two values for one variable, the one that is given now."""
+    arguments = {_name(text): text for text in stay.var or ()} | {_name(text): text for text in values.var or ()}
+    files = [path.resolve() for path in values.var_file or ()]
+    return Values(list(arguments.values()), [path for path in stay.var_file or () if path not in files] + files)
+
+
+def _without(project: Project, wanted: Values, values: Values, unset: Iterable[str]) -> Values:
+    """All but what is taken back. Raises UsageError for what cannot be."""
+    now = {_name(text) for text in values.var or ()} | {path.resolve() for path in values.var_file or ()}
+    arguments = {_name(text): text for text in wanted.var or ()}
+    files = list(wanted.var_file or ())
+    for one in unset:
+        file = Path(one).resolve()
+        if one in now or file in now:
+            raise UsageError(f"{one} is given and taken back at once.", "Leave one of the two out.")
+        if one in arguments:
+            del arguments[one]
+        elif file in files:
+            files.remove(file)
+        elif holding := next((path for path in files if path.is_file() and one in read_values(path)), None):
+            raise UsageError(
+                f"{one} is given in {holding}.", f"Take the file back: --unset {shlex.quote(str(holding))}"
+            )
+        else:
+            Schema.read(project.stack).require(one, "--unset")
+            note(f"{one} was not given, so there is nothing to take back.")
+    return Values(list(arguments.values()), files)
 
 
 def up_target(place: Place) -> LocalTarget:
@@ -68,7 +129,7 @@ def plan_values(project: Project, environment: str, values: Values) -> Environme
 def deploy_target(place: DeployPlace, values: Values) -> Target:
     """Where to deploy to: AWS, unless the user says otherwise. The process works there from now on."""
     if place.local:
-        target = running_target(new_target(place, values) if values else known_target(place))
+        target = running_target(known_target(place, values))
         target.enter()
         return target
     return with_real_limits(aws_target(place.environment, values))
@@ -125,9 +186,7 @@ def data_target(place: SeedPlace, values: Values) -> tuple[Target, dict[str, Any
     if place.folder is not None and not local:
         raise UsageError("--folder names a local AWS, so it excludes --aws.")
     if local and values:
-        raise UsageError(
-            "A running local AWS keeps the values that it was brought up with: leave out --var and --var-file."
-        )
+        raise UsageError("A running local AWS keeps the values that `up` was given: leave out --var and --var-file.")
     named = local is not None
     if not named:
         # Values of the user's are for AWS.

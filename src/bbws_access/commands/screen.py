@@ -1,5 +1,6 @@
 """What the commands show, and ask."""
 
+import re
 import shlex
 import sys
 from collections.abc import Iterable, Mapping
@@ -10,6 +11,7 @@ from rich.table import Table
 from bbws_access.cli.console import confirm, err, escape, note, out, seconds, wide
 from bbws_access.cli.errors import ToolError
 from bbws_access.cli.targets import LocalTarget, NotDeployedError, PartlyDeployedError, Target
+from bbws_access.cli.terraform import Report
 
 # Whether all is well with a local AWS, from nothing to everything.
 NONE, STOPPED, EMPTY, PARTLY, UNHEALTHY, WELL = "none", "stopped", "empty", "partly deployed", "unhealthy", "well"
@@ -30,6 +32,7 @@ def facts_of(target: LocalTarget) -> dict[str, Any]:
         "folder": str(target.folder),
         **facts,
         "admin_email": None,
+        "values": list(target.environment.typed[1::2]),
         "tables": {},
         "buckets": {},
         "functions": {},
@@ -130,6 +133,11 @@ def _show_place(target: LocalTarget, api_url: str, organisation: str | None, ema
         rows.append(("Organisation", f"{organisation}, administrator {email}"))
         rows.append(("Sign in", target.advice("token", email)))
     rows.append(("Folder", str(target.folder)))
+    options, given = target.environment.typed[::2], target.environment.typed[1::2]
+    rows += [("Value given" if number == 0 else "", value) for number, value in enumerate(given)]
+    if given:
+        first = given[0].partition("=")[0] if options[0] == "--var" else given[0]
+        rows.append(("", f"stays; to take it back: {target.advice('up', '--unset', first)}"))
     for name, value in rows:
         out.print(f"[dim]{name:<14}[/dim]{escape(value)}")
 
@@ -194,6 +202,29 @@ def show_plan(report: Any) -> bool:
         if colour := _MARKED.get(change.action):
             out.print(f"  [{colour}]{change.action}[/{colour}] {escape(change.address)}")
     return True
+
+
+_SHOWN = 20
+# Made anew whenever what they are made of changes; they hold nothing.
+_PASSING = re.compile(r"(^|\.)aws_api_gateway_deployment\.")
+
+
+def agreed_to_lose(target: Target, report: Report, yes: bool) -> bool:
+    """Whether nothing that a plan destroys is missed. Raises ToolError when there is nobody to ask."""
+    lost = [
+        change
+        for change in report.changes
+        # What is tainted was half made by an earlier apply.
+        if change.action in ("delete", "replace") and change.reason != "tainted" and not _PASSING.search(change.address)
+    ]
+    if not lost:
+        return True
+    note(f"This destroys {len(lost)} of what is there:")
+    for change in lost[:_SHOWN]:
+        err.print(f"  [red]{change.action}[/red] {escape(change.address)}")
+    if len(lost) > _SHOWN:
+        err.print(f"  and {len(lost) - _SHOWN} more")
+    return agreed(target, "Destroy this", yes)
 
 
 def agreed(target: Target, question: str, yes: bool) -> bool:

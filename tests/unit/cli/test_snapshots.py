@@ -401,7 +401,7 @@ class Stack:
         self.fails_to_fill = 0
         self.has_people = False
 
-    def converge(self, target: LocalTarget, _: Packages) -> Report:
+    def converge(self, target: LocalTarget, _: Packages, before_apply: Callable[[Report], None]) -> Report:
         self.applied.append(target.folder)
         url = target.client("sqs").create_queue(QueueName=QUEUE)["QueueUrl"]
         if self.has_people:

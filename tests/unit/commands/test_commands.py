@@ -8,9 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NoReturn
 
 import pytest
 from typer.testing import CliRunner
@@ -20,6 +21,8 @@ from bbws_access.cli.doctor import BROWSERS, DRIVER
 from bbws_access.cli.errors import ToolError
 from bbws_access.cli.project import find_project
 from bbws_access.cli.targets import NEEDED_OUTPUTS, UNFINISHED, LocalTarget, local_environment
+from bbws_access.cli.terraform import Change, Report
+from bbws_access.cli.tfvars import read_values
 from bbws_access.commands import places
 from bbws_access.commands.main import app
 from bbws_access.commands.options import DataPlace, Values
@@ -461,3 +464,130 @@ def test_output_that_nobody_reads_is_no_fault(project: Path) -> None:
         check=False,
     )
     assert "Traceback" not in done.stderr
+
+
+# --- Values that stay ------------------------------------------------------------------------------------------------
+
+
+class Upping:
+    """`up` of a project whose Terraform would do what the test says; what it was given, and how it went."""
+
+    def __init__(self, project: Path, patch: pytest.MonkeyPatch) -> None:
+        self.project, self.deployed, self.changes = project, [], []
+        patch.setattr(deploy, "up", self._up)
+
+    def _up(self, target: LocalTarget, *, from_snapshot: bool, before_apply: Callable[[Report], None]) -> NoReturn:
+        target.folder.mkdir(parents=True, exist_ok=True)
+        self.deployed.append(target.environment)
+        before_apply(Report(changes=list(self.changes)))
+        raise ToolError("That is all.")
+
+    def up(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return tool(self.project, "up", *arguments)
+
+    def given(self) -> list[str]:
+        """What `status` says."""
+        return json.loads(tool(self.project, "status", "--json").stdout)["values"]
+
+    def value(self, name: str) -> object:
+        """What Terraform got last; None for the environment's own."""
+        files = [read_values(path) for path in self.deployed[-1].files[1:]]
+        return next((found[name].plain for found in files if name in found), self.deployed[-1].given.get(name))
+
+
+@pytest.fixture
+def values(project: Path, monkeypatch: pytest.MonkeyPatch) -> Upping:
+    return Upping(project, monkeypatch)
+
+
+def test_values_stay_until_they_are_taken_back(values: Upping) -> None:
+    mine = values.project / "mine.tfvars"
+    mine.write_text("service_log_retention_days = 60\n")
+    values.up("--var", "log_level=ERROR", "--var", "api_throttle_burst_limit=77", "--var-file", "mine.tfvars")
+    everything = ["api_throttle_burst_limit=77", "log_level=ERROR", str(mine)]
+    for again in ([], ["--var", "log_level=ERROR"], ["--var-file", str(mine)]):
+        values.up(*again)
+        assert sorted(values.given()) == sorted(everything), again
+        assert [values.value(name) for name in ("log_level", "api_throttle_burst_limit")] == ["ERROR", 77]
+        assert values.value("service_log_retention_days") == 60
+    values.up("--var", "log_level=WARN", "--unset", "api_throttle_burst_limit")
+    assert values.given() == ["log_level=WARN", str(mine)]
+    assert (values.value("log_level"), values.value("api_throttle_burst_limit")) == ("WARN", None)
+    values.up("--unset", "mine.tfvars", "--unset", "log_level")
+    assert values.given() == []
+    assert values.value("service_log_retention_days") is None
+
+
+def test_what_cannot_be_taken_back_is_named(values: Upping) -> None:
+    mine = values.project / "mine.tfvars"
+    mine.write_text("service_log_retention_days = 60\n")
+    values.up("--var-file", "mine.tfvars", "--var", "log_level=ERROR")
+    count = len(values.deployed)
+    for arguments, message in (
+        (["--unset", "log_levle"], "--unset log_levle: there is no variable 'log_levle'; did you mean 'log_level'?"),
+        (["--unset", "log_level", "--var", "log_level=WARN"], "log_level is given and taken back at once."),
+        (["--unset", "service_log_retention_days"], f"is given in {mine}. Take the file back: --unset '{mine}'"),
+    ):
+        done = values.up(*arguments)
+        assert done.returncode == 2
+        assert message in one_line(done.stderr)
+    assert len(values.deployed) == count
+    done = values.up("--unset", "api_throttle_burst_limit")
+    assert "api_throttle_burst_limit was not given" in done.stderr
+    assert len(values.given()) == 2
+
+
+def test_values_that_do_not_serve_any_more_say_how_to_take_them_back(values: Upping) -> None:
+    mine = values.project / "mine.tfvars"
+    mine.write_text("service_log_retention_days = 60\n")
+    values.up("--var-file", "mine.tfvars")
+    mine.unlink()
+    for command in ("up", "status", "down"):
+        done = tool(values.project, command)
+        assert done.returncode == 2
+        assert re.search(r"To take one back: \S+/bbws-access up --unset '.*mine\.tfvars'", one_line(done.stderr))
+    values.up("--unset", str(mine))
+    assert values.given() == []
+
+
+def test_a_value_that_nobody_deployed_does_not_stay(values: Upping) -> None:
+    """Neither one that is wrong, nor one whose consequences somebody declined."""
+    values.up("--var", "log_level=ERROR")
+    values.changes = [Change("module.a.aws_sns_topic.one", "delete")]
+    for arguments in (["--var", "log_level=WARN"], ["--var", "log_levle=WARN"], ["--unset", "log_level"]):
+        assert values.up(*arguments).returncode != 0
+        assert values.given() == ["log_level=ERROR"]
+
+
+@pytest.mark.parametrize(
+    ("change", "asks"),
+    [
+        (Change("module.a.aws_sns_topic.one", "delete"), True),
+        (Change("module.a.aws_dynamodb_table.one", "replace", "cannot_update"), True),
+        (Change("module.a.aws_api_gateway_deployment_thing.this", "delete"), True),
+        (Change("module.a.aws_dynamodb_table.one", "replace", "tainted"), False),
+        (Change("module.api_gateway.aws_api_gateway_deployment.this", "replace", "cannot_update"), False),
+        (Change("module.a.aws_sns_topic.one", "update"), False),
+        (Change("module.a.aws_sns_topic.one", "create"), False),
+    ],
+)
+def test_what_an_up_destroys_is_asked_about(values: Upping, change: Change, asks: bool) -> None:
+    values.changes = [Change("module.b.aws_sns_topic.other", "create"), change]
+    done = values.up()
+    assert done.returncode == 1
+    assert ("Nobody is at the terminal to agree. Add --yes" in one_line(done.stderr)) == asks
+    assert (change.address in done.stderr) == asks
+    assert ("That is all." in done.stderr) == (not asks)
+    done = values.up("--yes")
+    assert "That is all." in done.stderr
+    assert (change.address in done.stderr) == asks
+
+
+def test_status_shows_what_was_given(project: Path, up: LocalTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deploy, "is_healthy", lambda *_: True)
+    up.write(people.DEMO, {"organisation_id": "org-demo", "email": "admin@demo.example"})
+    assert "Value given" not in tool(project, "status").stdout
+    up.write(places.VALUES, {"arguments": ["log_level=ERROR", 'alert_emails={critical=["a@b.example"]}'], "files": []})
+    said = one_line(tool(project, "status").stdout)
+    assert 'Value given log_level=ERROR alert_emails={critical=["a@b.example"]}' in said
+    assert re.search(r"to take it back: \S+/bbws-access up --unset log_level", said)
