@@ -2,6 +2,7 @@
 
 import re
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from bbws_access.cli.errors import ToolError
 out = Console(highlight=False, soft_wrap=True)
 wide = Console(highlight=False, width=1_000)  # whose tables have their own width
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+LONGEST_SILENCE = 10.0  # seconds, where there is no terminal to show what is happening
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -30,14 +32,36 @@ class Step:
         self._title = title
         self._status = status
         self.result = ""
+        self._said = ""
 
     def say(self, text: str) -> None:
         """Show what is happening now."""
+        self._said = text
         if self._status:
             # On one line, so that the terminal does not jump.
-            room = max(20, err.width - len(self._title) - 8)
-            text = text if len(text) <= room else text[: room - 1] + "…"
-            self._status.update(f"{self._title:<14} [dim]{escape(text)}[/dim]")
+            self._status.update(f"{self._title:<14} [dim]{escape(_cut(text, err.width - len(self._title) - 8))}[/dim]")
+
+    @contextmanager
+    def speaking(self) -> Iterator[None]:
+        """Print a line now and then, for who reads a pipe or CI's log: silence there looks like a hang."""
+        done, started = threading.Event(), time.monotonic()
+
+        def speak() -> None:
+            while not done.wait(LONGEST_SILENCE):
+                remark(f"  {self._title:<14} {_cut(self._said, 90)} {time.monotonic() - started:.0f} s".rstrip())
+
+        speaker = threading.Thread(target=speak, name="speaking", daemon=True)
+        speaker.start()
+        try:
+            yield
+        finally:
+            done.set()
+            speaker.join()
+
+
+def _cut(text: str, room: int) -> str:
+    room = max(20, room)
+    return text if len(text) <= room else text[: room - 1] + "…"
 
 
 @contextmanager
@@ -50,7 +74,8 @@ def step(title: str) -> Iterator[Step]:
             yield current
     else:
         current = Step(title, None)
-        yield current
+        with current.speaking():
+            yield current
     took = time.monotonic() - started
     err.print(f"[green]✓[/green] {title:<14} {escape(current.result)} [dim]{took:.1f} s[/dim]")
 

@@ -439,6 +439,7 @@ def _destroy_local(target: LocalTarget) -> None:
     target.recover()
     if not (target.folder / "state").is_dir():
         return
+    find_terraform()
     if not target.aws.is_running():
         with step("Local AWS") as current:
             target.aws.start()
@@ -568,7 +569,8 @@ def _names(region: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def throw_away(make: Callable[[Path], LocalTarget], folder: Path) -> Iterator[LocalTarget]:
-    """An empty local AWS that is gone afterwards."""
+    """An empty local AWS for Terraform, which is gone afterwards."""
+    find_terraform()
     folder.mkdir(parents=True, exist_ok=True)
     place = Path(tempfile.mkdtemp(prefix="plan-", dir=folder))
     target = make(place)
@@ -581,7 +583,8 @@ def throw_away(make: Callable[[Path], LocalTarget], folder: Path) -> Iterator[Lo
         with contextlib.suppress(Exception):
             target.aws.stop()
         shutil.rmtree(place, ignore_errors=True)
-        shutil.rmtree(target.terraform.folder, ignore_errors=True)
+        # Terraform itself is not asked: where the local AWS did not start there is no address to tell it.
+        shutil.rmtree(data_folder(target.project, target.key), ignore_errors=True)
 
 
 def require_disk(folder: Path) -> None:

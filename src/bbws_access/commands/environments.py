@@ -10,6 +10,7 @@ from bbws_access.cli.console import note, out, size, step
 from bbws_access.cli.errors import UsageError
 from bbws_access.cli.project import find_project
 from bbws_access.cli.targets import NEW_SHELL, SHELL_IS_LOCAL, LocalTarget, has_aws_credentials, shell_is_local
+from bbws_access.cli.terraform import find_terraform
 from bbws_access.commands.options import DeployPlace, JsonOption, SeedPlace, SkipAccountOption, Values, YesOption
 from bbws_access.commands.places import account_findings, data_target, deploy_target, plan_values, working_target
 from bbws_access.commands.screen import agreed, show_plan
@@ -73,6 +74,7 @@ def plan(*, place: DeployPlace, skip_account: SkipAccountOption = False, values:
     """
     from bbws_access.cli import deploy, protection, replicas, shared
 
+    find_terraform()
     if place.local or has_aws_credentials():
         target = deploy_target(place, values)
         if not skip_account:

@@ -25,6 +25,7 @@ from bbws_access.cli.targets import (
     require_aws_credentials,
     running_target,
 )
+from bbws_access.cli.terraform import find_terraform
 from bbws_access.cli.tfvars import Schema, read_values
 from bbws_access.commands.options import DeployPlace, LocalPlace, Place, SeedPlace, Values
 
@@ -169,7 +170,8 @@ def with_real_limits(target: AwsTarget) -> AwsTarget:
 
 @contextlib.contextmanager
 def working_target(place: DeployPlace, values: Values) -> Iterator[Target]:
-    """The same, with no other run of this tool on it."""
+    """The same for work with Terraform, with no other run of this tool on it."""
+    find_terraform()
     target = deploy_target(place, values)
     if not isinstance(target, LocalTarget):
         yield target

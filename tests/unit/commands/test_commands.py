@@ -26,6 +26,7 @@ from bbws_access.cli.tfvars import read_values
 from bbws_access.commands import places
 from bbws_access.commands.main import app
 from bbws_access.commands.options import DataPlace, Values
+from bbws_access.local_aws import LocalAws, LocalAwsError
 from tests.support.tool import run_tool
 
 ROOT = Path(__file__).parents[3]
@@ -373,12 +374,48 @@ def path_without(tmp_path: Path, *names: str) -> str:
     return str(folder)
 
 
-def test_up_names_a_missing_terraform(project: Path, tmp_path: Path) -> None:
-    done = tool(project, "up", path=path_without(tmp_path, "terraform"))
+NEED_TERRAFORM = (["up"], ["plan", "dev", "--var", "account_id=111122223333"], ["diff", "dev", "prod"], ["verify"])
+
+
+@pytest.mark.parametrize("arguments", NEED_TERRAFORM)
+def test_a_missing_terraform_is_named_before_anything_is_begun(
+    project: Path, tmp_path: Path, arguments: list[str]
+) -> None:
+    done = tool(project, *arguments, path=path_without(tmp_path, "terraform"))
     assert done.returncode == 1
-    assert "there is no `terraform` on the PATH" in one_line(done.stderr)
-    assert "Install Terraform" in done.stderr
+    expected = "✗ Terraform 1.11 or newer is needed, and there is no `terraform` on the PATH. Install Terraform."
+    noted = "• No AWS credentials were found: planning dev against an empty local AWS. "
+    assert one_line(done.stderr).removeprefix(noted) == expected
     assert not (project / ".local-aws").exists()
+    assert not any((project / ".build" / target).exists() for target in ("aws", "local")), "no package was built"
+
+
+def test_a_missing_terraform_is_named_before_a_local_aws_is_changed(
+    project: Path, tmp_path: Path, up: LocalTarget
+) -> None:
+    path = path_without(tmp_path, "terraform")
+    for arguments in (
+        ["plan", "dev", "--local"],
+        ["apply", "dev", "--local", "--yes"],
+        ["destroy", "dev", "--local", "--yes"],
+        ["drift", "dev", "--local"],
+        ["down", "--destroy", "--yes"],
+    ):
+        done = tool(project, *arguments, path=path)
+        assert done.returncode == 1, arguments
+        assert "there is no `terraform` on the PATH" in one_line(done.stderr)
+        assert "✓" not in done.stderr
+        assert up.aws.is_running()
+    assert not any((project / ".build" / target).exists() for target in ("aws", "local")), "no package was built"
+
+
+def test_a_local_aws_to_plan_on_that_does_not_start_says_why(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(self: LocalAws) -> None:
+        raise LocalAwsError("No free port was found.")
+
+    monkeypatch.setattr(LocalAws, "start", start)
+    done = tool(project, "diff", "dev", "prod")
+    assert (done.returncode, one_line(done.stderr)) == (1, "✗ No free port was found.")
 
 
 def test_up_names_a_port_that_is_taken(project: Path) -> None:
