@@ -290,7 +290,7 @@ def _telemetry() -> dict[Any, tuple[Any, Callable[[], Any]]]:
 
 
 def _events(streams: dict[str, dict[str, Any]]) -> dict[str, list[Any]]:
-    return {name: list(stream["events"]) for name, stream in streams.items()}
+    return {name: stream["events"].copy() for name, stream in streams.items()}
 
 
 def _listed(metrics: dict[Any, list[Any]]) -> dict[Any, list[Any]]:
