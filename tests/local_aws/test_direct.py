@@ -264,6 +264,46 @@ def test_a_fault_of_ministack_is_an_answer(
     assert (status, json.loads(body)["__type"]) == (500, "InternalError")
 
 
+def test_who_asks_is_found_once_and_known_for_one_request(
+    role: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_fnmatch_compile", "parse_policy_document", "request_caller_arn", "_names_condition_key"):
+        monkeypatch.setattr(direct.iam_evaluator, name, getattr(direct.iam_evaluator, name))
+    monkeypatch.setattr(direct.iam_evaluator, "is_root_access_key", direct.iam_evaluator.is_root_access_key)
+    monkeypatch.setitem(iam._IAM_HANDLERS, "PutRolePolicy", iam._IAM_HANDLERS["PutRolePolicy"])
+    resolve, asked = direct.iam_evaluator.resolve_principal, []
+    monkeypatch.setattr(direct.iam_evaluator, "resolve_principal", lambda *who: asked.append(who[0]) or resolve(*who))
+    direct.iam.install()
+
+    def prepared(body: Any) -> bool:
+        request = Request(body=body)
+        headers = [(name.encode(), value.encode()) for name, value in request.headers.items()]
+        context = Context()
+        ready = context.run(direct.prepare, "GetItem", headers, request.body, "127.0.0.1", secure=True)
+        assert context.run(direct.iam._known.get) is None
+        return ready is not None
+
+    assert prepared(BODY)
+    assert asked == [KEY]
+    role["InlinePolicies"], before = {}, role["InlinePolicies"]
+    assert not prepared(BODY)
+    role["InlinePolicies"] = before
+    assert prepared(BODY)
+    assert not prepared(BODY | {"TableName": "other-table"})
+
+
+@pytest.mark.parametrize(
+    "names", [(), ("aws:ResourceTag/a",), ("aws:SourceIp",), ("AWS:RESOURCETAG/B", "aws:SourceIp")]
+)
+def test_condition_keys_of_policies_are_found(names: tuple[str, ...]) -> None:
+    text = allowing(StringEquals=dict.fromkeys(names, "x"))
+    statements = direct.iam_evaluator.parse_policy_document(json.loads(text))
+    for form in (statements, direct.iam._Statements(statements)):
+        for prefix in ("aws:resourcetag/", "aws:sourceip", "aws:other"):
+            expected = any(name.lower().startswith(prefix) for name in names)
+            assert direct.iam._names_condition_key([[], form], prefix) == expected
+
+
 @pytest.mark.parametrize("forbidden", ["other partition", "other table", "other action"])
 def test_equal_parts_of_a_transaction_are_asked_about_once_and_each_other_one_too(
     monkeypatch: pytest.MonkeyPatch, forbidden: str

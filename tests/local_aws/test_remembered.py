@@ -16,6 +16,9 @@ REPLACED = (
     "_evaluate_condition",
     "_extract_pk_from_condition",
     "_key_condition_av",
+    "_validate_projection_expression_syntax",
+    "_projection_overlap_error",
+    "_project_item",
 )
 ORIGINAL = {name: getattr(dynamodb, name) for name in REPLACED}
 CONDITIONS = (
@@ -104,3 +107,32 @@ def test_keys_of_conditions(condition: str, valued: Any, named: Any, key: str) -
         expected = told(ORIGINAL[name], *arguments)
         for _ in range(2):
             assert told(getattr(dynamodb, name), *arguments) == expected
+
+
+PROJECTIONS = (
+    "a", "#a", "a, b", "#a, #b", "a, #a", "a.b", "a[0]", "a, a.b", "a, a", "#missing", "name", "a, name", "a.b, a.c",
+    "", " ", ",", "a,,b", "a[", "a[x]", "total, a, b", "L", ".a", "#a.b, b",
+)  # fmt: skip
+deep = st.recursive(
+    values, lambda inner: st.builds(lambda one: {"L": one}, st.lists(inner, max_size=3))
+    | st.builds(lambda one: {"M": one}, st.dictionaries(st.sampled_from(["a", "b", "c"]), inner))
+)  # fmt: skip
+
+
+@given(
+    st.sampled_from(PROJECTIONS),
+    st.dictionaries(st.sampled_from(["a", "b", "total", "L"]), deep),
+    st.none() | names | st.just({"#a": 1}) | st.just({"#a": []}),
+)
+def test_projections(expression: str, item: Any, named: Any) -> None:
+    for _ in range(2):
+        for name, arguments in (
+            ("_validate_projection_expression_syntax", (expression,)),
+            ("_projection_overlap_error", (expression, named)),
+            ("_project_item", (item, expression, named)),
+        ):
+            expected = told(ORIGINAL[name], *arguments)
+            found = told(getattr(dynamodb, name), *arguments)
+            assert found == expected
+            if isinstance(found, dict):
+                assert list(found) == list(expected)

@@ -268,7 +268,7 @@ async def _listen(
             if not self.transport.is_closing():
                 lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
                 head = f"{lines}content-length: {len(content)}\r\n\r\n".encode("latin-1")
-                self.transport.write(STATUS_LINE[status] + head + content)
+                self.transport.write_now(STATUS_LINE[status] + head + content)
             if not cycle.keep_alive:
                 self.transport.close()
             self.on_response_complete()
@@ -320,10 +320,12 @@ class _Direct:
     """Answers requests for items of DynamoDB, most of them in the step of the loop that read them."""
 
     def __init__(self, requests: "_Requests"):
-        from bbws_access.local_aws.shims import direct
+        from ministack import app
+
+        from bbws_access.local_aws.shims import direct, dynamodb
 
         self.operation_of = direct.operation_of
-        self._requests = requests
+        self._requests, self._app, self._direct, self._dynamodb = requests, app, direct, dynamodb
 
     def answer(
         self,
@@ -347,40 +349,42 @@ class _Direct:
         answered: Callable[[int, dict[str, Any], bytes], None],
         context: contextvars.Context,
     ) -> bool:
-        from bbws_access.local_aws.shims import direct, dynamodb
-
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(self._requests.one("/"))
+        direct, dynamodb = self._direct, self._dynamodb
+        self._requests.begin()
+        waits = False
+        try:
             try:
                 ready = direct.prepare(operation, headers, body, client, secure=True)
                 if ready is None:
                     return False
-                waits = operation == direct.TRANSACTION and not dynamodb.conflict(operation, ready.data)
-                taken = dynamodb.ongoing(ready.data) if waits else contextlib.nullcontext()
-                taken.__enter__()
+                if operation == direct.TRANSACTION and not dynamodb.conflict(operation, ready.data):
+                    taken = dynamodb.ongoing(ready.data)
+                    taken.__enter__()
+                    waits = True
             except Exception as error:
                 # Nothing was done yet, and MiniStack has an answer to what cannot even be looked at.
                 logging.getLogger("local-aws.direct").debug("%s goes the way of all: %r", operation, error)
                 return False
             if not waits:
-                answered(*_dated(direct.serve(ready)))
+                answered(*self._dated(direct.serve(ready)))
                 return True
-            rest = stack.pop_all()
+        finally:
+            if not waits:
+                self._requests.end("/")
 
         def commit() -> None:
-            with rest:
+            try:
                 taken.__exit__(None, None, None)
-                answered(*_dated(direct.serve(ready)))
+                answered(*self._dated(direct.serve(ready)))
+            finally:
+                self._requests.end("/")
 
         asyncio.get_running_loop().call_later(dynamodb.TRANSACTION_SECONDS, commit, context=context)
         return True
 
-
-def _dated(answer: tuple[int, dict[str, Any], bytes]) -> tuple[int, dict[str, Any], bytes]:
-    from ministack import app
-
-    answer[1]["date"] = app.formatdate(usegmt=True)
-    return answer
+    def _dated(self, answer: tuple[int, dict[str, Any], bytes]) -> tuple[int, dict[str, Any], bytes]:
+        answer[1]["date"] = self._app.formatdate(usegmt=True)
+        return answer
 
 
 class _Together(asyncio.Transport):
@@ -401,6 +405,11 @@ class _Together(asyncio.Transport):
         if not self._chunks:
             asyncio.get_running_loop().call_soon(self._flush)
         self._chunks.append(bytes(data))
+
+    def write_now(self, data: bytes) -> None:
+        """Write what is whole, behind what was written before."""
+        self._flush()
+        self._transport.write(data)
 
     def close(self) -> None:
         self._flush()
@@ -450,16 +459,24 @@ class _Requests:
     @contextlib.contextmanager
     def one(self, path: str) -> Iterator[None]:
         """Count a request while it is served, and have what it changed saved."""
-        self._count += 1
-        changes.asked.set("")
+        self.begin()
         try:
             yield
         finally:
-            self._count -= 1
-            if changes.of_an_api(path):
-                self._snapshots.mark_seen()
-            elif path != HEALTH_PATH and not changes.only_reads(changes.asked.get()):
-                self._snapshots.mark_changed()
+            self.end(path)
+
+    def begin(self) -> None:
+        """Count a request; `end` has to follow."""
+        self._count += 1
+        changes.asked.set("")
+
+    def end(self, path: str) -> None:
+        """Count a request no more, in the context that it began in, and have what it changed saved."""
+        self._count -= 1
+        if changes.of_an_api(path):
+            self._snapshots.mark_seen()
+        elif path != HEALTH_PATH and not changes.only_reads(changes.asked.get()):
+            self._snapshots.mark_changed()
 
     async def settle(self, seconds: float) -> None:
         """Wait until no request is being served, at most so long."""

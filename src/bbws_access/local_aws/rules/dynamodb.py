@@ -3,7 +3,6 @@
 From the API reference, and "Service, account, and table quotas" of the developer guide.
 """
 
-import json
 import re
 from base64 import b64decode
 from collections.abc import Iterator
@@ -34,6 +33,7 @@ _LEGACY = (
 _LARGEST_ITEM = 400 * 1024
 _LARGEST_TRANSACTION = 4 * 1024 * 1024
 _DEEPEST = 32
+_PLAIN = frozenset(("S", "B", "BOOL"))
 _MOST_WRITES = 25
 _MOST_GETS = 100
 _MOST_INDEXES = {"GlobalSecondaryIndexes": 20, "LocalSecondaryIndexes": 5}
@@ -65,7 +65,7 @@ def _part(values: dict[str, Any], path: str) -> Iterator[Violation]:
     for message in expressions.check({name: values.get(name) for name in _EXPRESSIONS}):
         yield _refusal(path, message)
     for name, value in (values.get("ExpressionAttributeValues") or {}).items():
-        for message in _value(value):
+        for message in () if _is_plain(value) else _value(value):
             yield _refusal(path, f"ExpressionAttributeValues contains invalid value: {message} for key {name}")
     yield from _item(values, path)
     if values.get("Select") == "COUNT" and values.get("ProjectionExpression"):
@@ -88,7 +88,7 @@ def _item(values: dict[str, Any], path: str) -> Iterator[Violation]:
                 yield _refusal(path, "Empty attribute name")
             if len(attribute.encode()) > 65535:
                 yield _refusal(path, "Attribute name is too large, must be less than 65536 bytes")
-            for message in _value(value):
+            for message in () if _is_plain(value) else _value(value):
                 yield _refusal(path, message)
             if name != "Item" and set(value) - {"S", "N", "B"}:
                 yield _refusal(path, "The provided key element does not match the schema")
@@ -100,6 +100,11 @@ def _item(values: dict[str, Any], path: str) -> Iterator[Violation]:
                 )
         if sum(len(attribute.encode()) + _size(value) for attribute, value in item.items()) > _LARGEST_ITEM:
             yield _refusal(path, "Item size has exceeded the maximum allowed size")
+
+
+def _is_plain(value: dict[str, Any]) -> bool:
+    """Whether nothing beside the model's types can be wrong with a value."""
+    return len(value) == 1 and not value.keys().isdisjoint(_PLAIN)
 
 
 def _value(value: dict[str, Any], depth: int = 1) -> Iterator[str]:
@@ -215,7 +220,7 @@ def _transaction(call: Call) -> Iterator[Violation]:
 
 
 def _identity(table: str, key: dict[str, Any]) -> str:
-    return json.dumps([table.rpartition("/")[2], key], sort_keys=True)
+    return f"{table.rpartition('/')[2]} {sorted((name, sorted(value.items(), key=str)) for name, value in key.items())}"
 
 
 def _batch_write(call: Call) -> Iterator[Violation]:

@@ -20,7 +20,6 @@ import logging
 import os
 import re
 import time
-import uuid
 import zlib
 from collections.abc import Mapping
 from functools import lru_cache
@@ -32,7 +31,8 @@ from ministack.core import iam_actions, iam_evaluator, responses, sigv4
 from ministack.services import dynamodb
 
 from bbws_access.local_aws.shims import dynamodb as shim
-from bbws_access.local_aws.shims import validation
+from bbws_access.local_aws.shims import iam, validation
+from bbws_access.local_aws.shims.shortcuts import new_uuid
 
 logger = logging.getLogger("local-aws.direct")
 
@@ -138,21 +138,31 @@ def prepare(operation: str, raw_headers: Headers, body: bytes, address: str, *, 
     iam_evaluator.pin_request_origin(address, secure)
     iam_evaluator._anonymous.set(False)
     iam_evaluator._signed_request.set(None)
+    credential = None
     if iam_evaluator.is_root_access_key(key):
         iam_evaluator._verified_key.set("")
-    elif _is_signed(key, day, region, signed, signature, headers, body):
-        iam_evaluator._verified_key.set(key)
     else:
-        return None
+        credential = _signer(key, day, region, signed, signature, headers, body)
+        if credential is None:
+            return None
+        iam_evaluator._verified_key.set(key)
     data = validation.faultless(headers, body)
-    if data is None or not _is_allowed(operation, key, region, data, body):
+    if data is None:
         return None
+    account = responses.get_account_id()
+    try:
+        # Who it is stays the same for all that the request names.
+        iam.judge_as(key, account, iam_evaluator.resolve_principal(key, account, credential))
+        if not _is_allowed(operation, key, region, data, body):
+            return None
+    finally:
+        iam.judge_as(key, account, None)
     return Ready(operation, data, headers, body, region)
 
 
 def serve(ready: Ready) -> Response:
     """Carry out a request that was checked, in the context that it was checked in and in the same step of the loop."""
-    request_id = str(uuid.uuid4())
+    request_id = new_uuid()
     try:
         answer = shim.conflict(ready.operation, ready.data)
         if answer is None:
@@ -176,26 +186,27 @@ def serve(ready: Ready) -> Response:
     return status, headers, content
 
 
-def _is_signed(
+def _signer(
     key: str, day: str, region: str, signed: str, signature: str, headers: Mapping[str, str], body: bytes
-) -> bool:
-    """Whether whoever has this key signed just this request, not long ago."""
+) -> iam_evaluator.ResolvedCredential | None:
+    """Whoever has this key, where they signed just this request, not long ago."""
     moment = headers["x-amz-date"]
     if not moment.startswith(day) or abs(time.time() - _seconds(moment)) > _SKEW_SECONDS:
-        return False
+        return None
     names = signed.split(";")
     if "host" not in names or "x-amz-date" not in names or not headers.keys() >= set(names):
-        return False
+        return None
     account = responses._account_from_sts_session(key) or responses.get_account_id()
     credential = iam_evaluator.resolve_credential(key, account, headers.get("x-amz-security-token", ""))
     if isinstance(credential, iam_evaluator.CredentialResolutionError):
-        return False
+        return None
     lines = "".join(f"{name}:{' '.join(headers[name].split())}\n" for name in names)
     asked = f"POST\n/\n\n{lines}\n{signed}\n{hashlib.sha256(body).hexdigest()}"
     scope = f"{day}/{region}/dynamodb/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{hashlib.sha256(asked.encode()).hexdigest()}"
     signing_key = sigv4._cached_signing_key(credential.secret_access_key, day, region, "dynamodb")
-    return hmac.compare_digest(hmac.digest(signing_key, text.encode(), "sha256").hex(), signature)
+    found = hmac.digest(signing_key, text.encode(), "sha256").hex()
+    return credential if hmac.compare_digest(found, signature) else None
 
 
 @lru_cache(maxsize=64)

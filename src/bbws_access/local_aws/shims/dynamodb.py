@@ -163,6 +163,57 @@ def _remember_expressions() -> None:
     dynamodb._evaluate_condition = evaluate
     dynamodb.copy = SimpleNamespace(**{**vars(copy), "deepcopy": copied})
     _remember_keys()
+    _remember_projections()
+
+
+def _remember_projections() -> None:
+    """Take each list of attributes apart once: MiniStack does it for each request, and again for each item."""
+    validate, overlap, project = (
+        dynamodb._validate_projection_expression_syntax,
+        dynamodb._projection_overlap_error,
+        dynamodb._project_item,
+    )
+
+    @lru_cache(maxsize=4096)
+    def overlapping(expression: str, names: tuple[tuple[str, str], ...]) -> str | None:
+        return overlap(expression, dict(names))
+
+    @lru_cache(maxsize=4096)
+    def attributes(expression: str, names: tuple[tuple[str, str], ...]) -> tuple[str, ...] | None:
+        """Which attributes are asked for, None where it is not just them, or there is a fault."""
+        placeholders = dict(names)
+        paths = [dynamodb._parse_projection_path(one, placeholders) for one in expression.split(",") if one.strip()]
+        if any(len(path) != 1 or path[0][0] != "name" for path in paths):
+            return None
+        found = tuple(path[0][1] for path in paths)
+        # MiniStack finds faults of the expression alone, and finds them for any item.
+        try:
+            project({}, expression, placeholders)
+        except ValueError:
+            return None
+        return found
+
+    def overlapping_once(expression: Any, names: Any) -> str | None:
+        try:
+            return overlapping(expression, tuple((names or {}).items()))
+        except (AttributeError, TypeError, ValueError):
+            return overlap(expression, names)
+
+    def project_known(item: Any, expression: Any, names: Any) -> Any:
+        try:
+            found = attributes(expression, tuple((names or {}).items())) if expression else None
+        except (AttributeError, TypeError, ValueError):
+            found = None
+        if found is None or type(item) is not dict:
+            return project(item, expression, names)
+        return {name: _compact(item[name]) for name in found if name in item}
+
+    dynamodb._validate_projection_expression_syntax = lru_cache(maxsize=4096)(validate)
+    dynamodb._projection_overlap_error, dynamodb._project_item = overlapping_once, project_known
+
+
+def _compact(value: Any) -> Any:
+    return dynamodb._compact_projection(value) if "L" in value or "M" in value else value
 
 
 def copied(value: Any) -> Any:
@@ -292,8 +343,17 @@ def _item(detail: Any) -> tuple[str, ...] | None:
     table = detail.get("TableName") if isinstance(detail, dict) else None
     if not isinstance(values, dict) or not isinstance(table, str):
         return None
-    keys = (json.dumps(values.get(part["AttributeName"]), sort_keys=True) for part in _key_schema(table, None))
+    keys = (_written(values.get(part["AttributeName"])) for part in _key_schema(table, None))
     return (get_account_id(), get_region(), _name(table), *keys)
+
+
+def _written(value: Any) -> str:
+    """A value as a text that another one does not have."""
+    if type(value) is dict and len(value) == 1:
+        ((kind, content),) = value.items()
+        if type(content) is str:
+            return f"{kind}:{content}"
+    return json.dumps(value, sort_keys=True)
 
 
 def _conflict(conflicts: list[bool]) -> Response:

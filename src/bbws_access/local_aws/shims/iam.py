@@ -10,6 +10,8 @@ policies where only the name is asked for.
 """
 
 import re
+from collections.abc import Iterable
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +22,18 @@ from ministack.services import iam
 
 _MOST = 10_240
 _PRINCIPALS = ("Root", "User", "AssumedRole", "FederatedUser")
+# Key, account and principal of the request at hand, while it is judged.
+_known: ContextVar[tuple[str, str, Any] | None] = ContextVar("known", default=None)
+
+
+class _Statements(list[Any]):
+    """The statements of a policy's text, and which condition keys they name."""
+
+    def __init__(self, statements: Iterable[Any]):
+        super().__init__(statements)
+        self.keys = frozenset(
+            key.lower() for one in self for block in one.conditions.values() if isinstance(block, dict) for key in block
+        )
 
 
 def install() -> None:
@@ -34,6 +48,18 @@ def install() -> None:
     iam_evaluator._fnmatch_compile = whole
     iam_evaluator.parse_policy_document = _remembering(iam_evaluator.parse_policy_document)
     iam_evaluator.request_caller_arn = caller
+    iam_evaluator._names_condition_key = _names_condition_key
+    # The root's keys are of this process's environment, which stays.
+    iam_evaluator.is_root_access_key = lru_cache(maxsize=1024)(iam_evaluator.is_root_access_key)
+    resolve = iam_evaluator.resolve_principal
+
+    def resolve_known(access_key_id: str, account_id: str, credential: Any = None) -> Any:
+        known = _known.get()
+        if known is not None and credential is None and known[:2] == (access_key_id, account_id):
+            return known[2]
+        return resolve(access_key_id, account_id, credential)
+
+    iam_evaluator.resolve_principal = resolve_known
     put_role_policy = iam._put_role_policy
 
     def put(parameters: dict[str, Any]) -> tuple:
@@ -50,12 +76,26 @@ def install() -> None:
 
 def _remembering(parse: Any) -> Any:
     """Take each text of a policy apart once: MiniStack does it for every request. Who changes a policy has another."""
-    parse_text = lru_cache(maxsize=1024)(parse)
+    parse_text = lru_cache(maxsize=1024)(lambda text: _Statements(parse(text)))
 
     def parse_document(document: str | dict[str, Any]) -> list[iam_evaluator.ParsedStatement]:
         return parse_text(document) if isinstance(document, str) else parse(document)
 
     return parse_document
+
+
+def judge_as(access_key_id: str, account_id: str, principal: Any) -> None:
+    """Say who sends the request at hand: IAM is asked about several things at one moment. None ends it."""
+    _known.set(None if principal is None else (access_key_id, account_id, principal))
+
+
+def _names_condition_key(policies: list[list[Any]], prefix: str) -> bool:
+    """As MiniStack's: whether a condition in some policies uses a key that begins so."""
+    return any(
+        key.startswith(prefix)
+        for statements in policies
+        for key in (statements if isinstance(statements, _Statements) else _Statements(statements)).keys
+    )
 
 
 def caller(headers: dict[str, str], query_params: dict[str, Any] | None = None) -> str:
