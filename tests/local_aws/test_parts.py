@@ -153,7 +153,7 @@ def test_blocks_hold_what_the_list_holds(steps: list[int]) -> None:
                 gone += len(entries[:-one])
                 del entries[:-one]
             else:
-                found = blocks.collect("key", entries, entries, gone)
+                found = blocks.collect("key", entries, gone)
                 blobs.flush()
                 assert blocks.restore(found) == entries
                 assert len(found) <= len(entries) // 4 + 2
@@ -163,15 +163,15 @@ def test_full_blocks_are_not_written_again_and_another_list_has_none_of_them() -
     with TemporaryDirectory() as folder:
         blocks = Blocks(blobs := Blobs(Path(folder)))
         entries = list(range(10))
-        first = blocks.collect("key", entries, entries, 0)
+        first = blocks.collect("key", entries, 0)
         blobs.flush()
         entries.append(10)
-        again = blocks.collect("key", entries, entries, 0)
+        again = blocks.collect("key", entries, 0)
         assert again[:2] == first[:2]
         assert list(blobs._waiting) == again[2:]
         blobs.flush()
         other = list(range(20, 24))
-        of_another = blocks.collect("key", other, other, 0)
+        of_another = blocks.collect("key", other, 0)
         blobs.flush()
         assert blocks.restore(of_another) == other
 
@@ -183,7 +183,7 @@ def test_telemetry_is_written_now_and_then(monkeypatch: pytest.MonkeyPatch) -> N
         telemetry = Telemetry(Blobs(Path(folder)))
 
         def saved(state: int, *, force: bool = False) -> Any:
-            telemetry.prepare({"logs": (state, lambda: state)}, now=force)
+            telemetry.prepare(lambda: {"logs": (state, lambda: state)}, now=force)
             return telemetry.restore(telemetry.collect()).get("logs")
 
         assert saved(1, force=True) == 1
@@ -191,7 +191,7 @@ def test_telemetry_is_written_now_and_then(monkeypatch: pytest.MonkeyPatch) -> N
         now = 31.0
         assert saved(3) == 3
         assert saved(4, force=True) == 4
-        telemetry.prepare({}, now=True)
+        telemetry.prepare(dict, now=True)
         assert telemetry.collect() == {}
 
 

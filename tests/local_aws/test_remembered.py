@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ministack.services import dynamodb
 
 from bbws_access.local_aws.shims import dynamodb as shim
+from bbws_access.local_aws.shims import dynamodb_memory
 
 REPLACED = (
     "_tokenize",
@@ -136,3 +137,12 @@ def test_projections(expression: str, item: Any, named: Any) -> None:
             assert found == expected
             if isinstance(found, dict):
                 assert list(found) == list(expected)
+
+
+@given(
+    st.none()
+    | st.dictionaries(st.text(), st.fixed_dictionaries({"S": st.text()}) | deep | st.just({}) | st.just({"S": 1}))
+)
+def test_sizes(item: Any) -> None:
+    known = dynamodb_memory._size_of(dynamodb._item_size_bytes)
+    assert told(known, item) == told(dynamodb._item_size_bytes, item)

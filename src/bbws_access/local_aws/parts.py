@@ -233,19 +233,19 @@ class Blocks:
         self._blobs = blobs
         self._full: dict[Any, tuple[Any, dict[int, str]]] = {}
 
-    def collect(self, key: Any, owner: Any, entries: list[Any], gone: int) -> list[str]:
-        """The parts of a list: `owner` is the list itself, `gone` how many entries are no longer in it."""
+    def collect(self, key: Any, owner: list[Any], gone: int) -> list[str]:
+        """The parts of a list as it is stored; `gone` is how many entries are no longer in it."""
         if key not in self._full or self._full[key][0] is not owner:
             self._full[key] = owner, {}
         full = self._full[key][1]
         names = []
-        first, last = gone // _BLOCK, (gone + len(entries)) // _BLOCK
+        first, last = gone // _BLOCK, (gone + len(owner)) // _BLOCK
         for number in range(first, last + 1):
             start, end = number * _BLOCK - gone, (number + 1) * _BLOCK - gone
             if start >= 0 and number in full:
                 names.append(full[number])
                 continue
-            block = entries[max(0, start) : end]
+            block = list.__getitem__(owner, slice(max(0, start), end))
             if block:
                 names.append(self._blobs.put(pickle.dumps(block, pickle.HIGHEST_PROTOCOL)))
                 if len(block) == _BLOCK:
@@ -267,10 +267,11 @@ class Telemetry:
         self._names: dict[Any, tuple[Any, str]] = {}
         self._due = 0.0
 
-    def prepare(self, sources: dict[Any, tuple[Any, Callable[[], Any]]], *, now: bool) -> None:
-        """Write what changed of some sources, each with what differs when it changed, and how its content is found."""
+    def prepare(self, find: Callable[[], dict[Any, tuple[Any, Callable[[], Any]]]], *, now: bool) -> None:
+        """Write what changed of all sources, each with what differs when it changed, and how its content is found."""
         if not now and time.monotonic() < self._due:
             return
+        sources = find()
         for key, (state, content) in sources.items():
             known = self._names.get(key)
             if known is None or known[0] != state:

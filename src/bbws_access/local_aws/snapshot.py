@@ -156,7 +156,7 @@ class Snapshots:
         left_out: set[str] = set()
         for attempt in range(_ATTEMPTS):
             try:
-                self._telemetry.prepare(_telemetry(), now=telemetry and attempt == 0)
+                self._telemetry.prepare(_telemetry, now=telemetry and attempt == 0)
                 self._items.prepare()
                 content = self._run_at_once(partial(self._collected, left_out))
                 break
@@ -187,13 +187,13 @@ class Snapshots:
         """Everything as it is at this moment."""
         items = self._items.collect()
         records = {
-            key: self._blocks.collect(key, one, list(list.__iter__(one)), dynamodb._stream_trimmed._data.get(key, 0))
+            key: self._blocks.collect(key, one, dynamodb._stream_trimmed._data.get(key, 0))
             for key, one in list(dynamodb._stream_records._data.items())
         }
         parts = {
             "items": items,
             "records": records,
-            "tokens": self._blocks.collect("tokens", self._tokens, self._kept_tokens(), self._tokens_gone),
+            "tokens": self._blocks.collect("tokens", self._kept_tokens(), self._tokens_gone),
             "telemetry": self._telemetry.collect(),
         }
         buffer = io.BytesIO()

@@ -177,3 +177,21 @@ def test_a_limit_is_no_models_business() -> None:
     )
     assert {one.kind for one in by_the_model(wire.read(asked))} == {REQUIRED}
     assert LIMIT not in {one.kind for one in by_the_model(wire.read(asked))}
+
+
+@pytest.mark.parametrize("body", [
+    b'{"TableName": "t", "Limit": NaN}', b'{"TableName": "\\ud800"}', '{"TableName": "t"}'.encode("utf-16"),
+    b'{"TableName": "t", "Limit": 1}', b"", b'{"a": 1, "a": 2}', b"[" * 400 + b"]" * 400, b"{", b"\xff", b"[]",
+    b'{"a": 1}}', b"\xef\xbb\xbf{}",
+], ids=repr)  # fmt: skip
+def test_what_python_takes_for_json_is_json(body: bytes) -> None:
+    request = wire.Request("POST", "/", [], {"x-amz-target": "DynamoDB_20120810.Scan"}, body)
+    try:
+        expected = json.loads(body or b"{}")
+    except ValueError:
+        expected = None
+    if isinstance(expected, dict):
+        assert repr(wire.read(request).values) == repr(expected)
+    else:
+        with pytest.raises(wire.Unreadable):
+            wire.read(request)

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+import orjson
 from ministack.core import iam_evaluator
 from ministack.core.arn import execute_api_arn
 from ministack.services import apigateway_v1 as gateway
@@ -299,7 +300,7 @@ class _Original:
             authorizer_context=authorizer_context,
             caller_identity=caller_identity,
         )
-        if len(json.dumps(event)) > _FUNCTION_PAYLOAD_BYTES:
+        if len(orjson.dumps(event)) > _FUNCTION_PAYLOAD_BYTES:
             return gateway._gw_error("REQUEST_TOO_LARGE", "Request Too Long")
         began = time.time()
         call = asyncio.ensure_future(

@@ -196,7 +196,8 @@ def _signer(
     names = signed.split(";")
     if "host" not in names or "x-amz-date" not in names or not headers.keys() >= set(names):
         return None
-    account = responses._account_from_sts_session(key) or responses.get_account_id()
+    # A session's account is this request's already.
+    account = responses.get_account_id()
     credential = iam_evaluator.resolve_credential(key, account, headers.get("x-amz-security-token", ""))
     if isinstance(credential, iam_evaluator.CredentialResolutionError):
         return None

@@ -516,6 +516,8 @@ def _key_schema(table: str, index: str | None) -> list[dict[str, str]]:
 
 
 def _partition_attribute(table: str, index: str | None = None) -> str | None:
+    if index is None:
+        return (dynamodb._tables.get(_name(table)) or {}).get("pk_name")
     return next((part["AttributeName"] for part in _key_schema(table, index) if part.get("KeyType") == "HASH"), None)
 
 

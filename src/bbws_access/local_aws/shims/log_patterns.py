@@ -4,6 +4,7 @@ import fnmatch
 import json
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 _MISSING = object()
@@ -27,6 +28,7 @@ class _Field(str):
     __slots__ = ()
 
 
+@lru_cache(maxsize=1024)
 def compile_pattern(pattern: str) -> Match:
     """A function that says whether a log line matches. Raises PatternError."""
     text = pattern.strip()

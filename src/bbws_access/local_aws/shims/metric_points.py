@@ -37,6 +37,8 @@ class Points(list[Point]):
     def __init__(self, points: Iterable[Point] = ()):
         super().__init__(points)
         self.changes = 0
+        # How long the list may become before it is looked at.
+        self._enough = 0
 
     def append(self, point: Point) -> None:
         """Add a value; it may come from any thread."""
@@ -45,10 +47,12 @@ class Points(list[Point]):
                 point["Dimensions"] = self[0]["Dimensions"]
             super().append(point)
             self.changes += 1
-            raw = len(self) - _first_raw(self)
-            if raw > _RAW + _SLACK:
+            if len(self) <= self._enough:
+                return
+            if len(self) - _first_raw(self) > _RAW + _SLACK:
                 # Replaced at once: whoever goes through the list meanwhile sees points of before or of now.
                 self[:] = _compacted(self)
+            self._enough = _first_raw(self) + _RAW + _SLACK
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Saved as what it is to everybody else, so that a saved state needs no class of ours.
