@@ -267,7 +267,7 @@ def test_a_fault_of_ministack_is_an_answer(
 def test_who_asks_is_found_once_and_known_for_one_request(
     role: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("_fnmatch_compile", "parse_policy_document", "request_caller_arn", "_names_condition_key"):
+    for name in ("_fnmatch_compile", "parse_policy_document", "request_caller_arn", "_names_condition_key", "_dt"):
         monkeypatch.setattr(direct.iam_evaluator, name, getattr(direct.iam_evaluator, name))
     monkeypatch.setattr(direct.iam_evaluator, "is_root_access_key", direct.iam_evaluator.is_root_access_key)
     monkeypatch.setitem(iam._IAM_HANDLERS, "PutRolePolicy", iam._IAM_HANDLERS["PutRolePolicy"])

@@ -20,6 +20,7 @@ REPLACED = (
     "_validate_projection_expression_syntax",
     "_projection_overlap_error",
     "_project_item",
+    "_validate_expression_attrs",
 )
 ORIGINAL = {name: getattr(dynamodb, name) for name in REPLACED}
 CONDITIONS = (
@@ -146,3 +147,20 @@ def test_projections(expression: str, item: Any, named: Any) -> None:
 def test_sizes(item: Any) -> None:
     known = dynamodb_memory._size_of(dynamodb._item_size_bytes)
     assert told(known, item) == told(dynamodb._item_size_bytes, item)
+
+
+FIELDS = ("KeyConditionExpression", "FilterExpression")
+
+
+@given(
+    st.dictionaries(st.sampled_from(FIELDS), st.sampled_from(CONDITIONS) | st.none() | st.just(1)),
+    st.none() | given_values | st.just([]) | st.just([":v"]),
+    st.none() | names,
+    st.sampled_from([(), ({"FilterExpression": "bare"},)]),
+)
+def test_placeholders(expressions: dict[str, Any], valued: Any, named: Any, wording: tuple[Any, ...]) -> None:
+    data = {**expressions, "ExpressionAttributeValues": valued, "ExpressionAttributeNames": named}
+    for asked in (FIELDS, FIELDS[:1]):
+        for _ in range(2):
+            expected = told(ORIGINAL["_validate_expression_attrs"], data, asked, *wording)
+            assert told(dynamodb._validate_expression_attrs, data, asked, *wording) == expected

@@ -41,6 +41,7 @@ _TRANSACTION = "TransactWriteItems"
 # The items of transactions under way.
 _ongoing: set[tuple[str, ...]] = set()
 _SINGLE_WRITES = ("PutItem", "UpdateItem", "DeleteItem")
+_MOST_REMEMBERED = 4096
 _RECOVERY_DAYS = range(1, 36)
 _IMMUTABLE = (str, int, float, bool, type(None), bytes)
 _KEY = "dynamodb:LeadingKeys"
@@ -164,6 +165,31 @@ def _remember_expressions() -> None:
     dynamodb.copy = SimpleNamespace(**{**vars(copy), "deepcopy": copied})
     _remember_keys()
     _remember_projections()
+    dynamodb._validate_expression_attrs = _remembering_faultless(dynamodb._validate_expression_attrs)
+
+
+def _remembering_faultless(validate: Any) -> Any:
+    """Look for placeholders that are missing or not used once for all values that they may have."""
+    faultless: set[tuple[Any, ...]] = set()
+
+    def validate_once(data: dict[str, Any], fields: tuple[str, ...], *wording: Any) -> Any:
+        names, values = data.get("ExpressionAttributeNames"), data.get("ExpressionAttributeValues")
+        texts = tuple(data.get(field) for field in fields)
+        if any(type(one) not in (dict, type(None)) for one in (names, values)) or any(
+            type(one) not in (str, type(None)) for one in texts
+        ):
+            return validate(data, fields, *wording)
+        shape = fields, texts, tuple(names or ()), tuple(values or ())
+        if shape in faultless:
+            return None
+        found = validate(data, fields, *wording)
+        if found is None:
+            if len(faultless) >= _MOST_REMEMBERED:
+                faultless.clear()
+            faultless.add(shape)
+        return found
+
+    return validate_once
 
 
 def _remember_projections() -> None:

@@ -9,10 +9,12 @@ And what costs no answer but time: a policy's text is taken apart once, and who 
 policies where only the name is asked for.
 """
 
+import datetime
 import re
 from collections.abc import Iterable
 from contextvars import ContextVar
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 from ministack.core import iam_evaluator
@@ -24,6 +26,21 @@ _MOST = 10_240
 _PRINCIPALS = ("Root", "User", "AssumedRole", "FederatedUser")
 # Key, account and principal of the request at hand, while it is judged.
 _known: ContextVar[tuple[str, str, Any] | None] = ContextVar("known", default=None)
+
+
+class _Moment(datetime.datetime):
+    """A moment that is written down again and again: that of a session's beginning, for each of its requests."""
+
+    @classmethod
+    @lru_cache(maxsize=1024)
+    def fromtimestamp(cls, timestamp: float, tz: datetime.tzinfo | None = None) -> "_Moment":
+        return super().fromtimestamp(timestamp, tz)
+
+    def strftime(self, form: str) -> str:
+        written: dict[str, str] = self.__dict__
+        if form not in written:
+            written[form] = super().strftime(form)
+        return written[form]
 
 
 class _Statements(list[Any]):
@@ -49,6 +66,7 @@ def install() -> None:
     iam_evaluator.parse_policy_document = _remembering(iam_evaluator.parse_policy_document)
     iam_evaluator.request_caller_arn = caller
     iam_evaluator._names_condition_key = _names_condition_key
+    iam_evaluator._dt = SimpleNamespace(**{**vars(datetime), "datetime": _Moment})
     # The root's keys are of this process's environment, which stays.
     iam_evaluator.is_root_access_key = lru_cache(maxsize=1024)(iam_evaluator.is_root_access_key)
     resolve = iam_evaluator.resolve_principal

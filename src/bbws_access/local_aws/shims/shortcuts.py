@@ -55,6 +55,8 @@ def install() -> None:
     for module in (apigateway_v1, dynamodb, lambda_svc):
         module.new_uuid = new_uuid
     dynamodb.json_response = json_response
+    dynamodb.json = SimpleNamespace(**{**vars(json), "dumps": dumps})
+    responses.expected_success_content_type = lru_cache(maxsize=256)(responses.expected_success_content_type)
     for module in (concurrency, lambda_runtime):
         module.threading = SimpleNamespace(**{**vars(threading), "Thread": thread})
 
@@ -92,6 +94,16 @@ def thread(**settings: Any) -> Any:
     """A thread for one short task of many: one that has nothing to do is taken, so that none has to begin for it."""
     name = settings.get("name")
     return Thread(settings["target"]) if name in _SHORT else threading.Thread(**settings)
+
+
+def dumps(data: Any, **settings: Any) -> str:
+    """As `json.dumps`, in fewer characters where nothing is said of their form."""
+    if settings:
+        return json.dumps(data, **settings)
+    try:
+        return orjson.dumps(data).decode()
+    except TypeError:
+        return json.dumps(data)
 
 
 class Thread:
