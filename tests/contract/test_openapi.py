@@ -260,6 +260,22 @@ def test_what_is_checked_one_by_one_is_let_through_before(operation: Operation) 
     assert not validator.is_valid({name: [{"unknown": "x"}]})
 
 
+def test_each_pattern_has_words_for_people() -> None:
+    """Refusals and the reference page say them in a pattern's place."""
+
+    def patterns(node: object) -> Iterator[str]:
+        if isinstance(node, dict):
+            if isinstance(node.get("pattern"), str):
+                yield node["pattern"]
+            for value in node.values():
+                yield from patterns(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from patterns(value)
+
+    assert set(patterns([DOCUMENT["paths"], DOCUMENT["components"]])) == DOCUMENT["x-bbws-patterns"].keys()
+
+
 @pytest.mark.parametrize("name", sorted(set(SCHEMAS) - set(REQUESTS)))
 def test_answers_are_closed(name: str) -> None:
     schema = SCHEMAS[name]

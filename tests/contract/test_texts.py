@@ -82,7 +82,7 @@ def test_no_word_of_a_path_is_free() -> None:
     assert words <= fixed_words()
     formats = Formats({"properties": {"id": {"type": "string"}}}, ["id"], ["sites"])
     for word in (*words, "sites", "v1", "audit"):
-        assert [field for field, _ in formats.apply({"id": word}, "body")[1]] == ["body.id"]
+        assert [one["field"] for one in formats.apply({"id": word}, "body")[1]] == ["body.id"]
     assert formats.apply({"id": "teams-2"}, "body") == ({"id": "teams-2"}, [])
 
 

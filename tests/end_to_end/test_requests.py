@@ -12,6 +12,7 @@ import jwt
 import pytest
 
 from tests.support.deployment import TOKEN_SHAPE, claims
+from tests.support.services import check_refusal
 
 if TYPE_CHECKING:
     from tests.support.deployment import Deployment
@@ -326,6 +327,61 @@ def test_bad_input(
 ) -> None:
     answer = dev.request(method, f"/organisations/{organisation}{path}", admin, body)
     assert (answer.status, answer.code) == (status, code), answer.body
+
+
+ROLE = {"name": "PUBLISHER", "displayName": "Publisher", "permissions": ["site:read"]}
+SECRET = f"eyJraWQiOiJ4In0.{'eyJzdWIiOiJ5In0' * 4}.{'c2lnbmF0dXJl' * 8}"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "broken"),
+    [
+        ("POST", "/roles", {**ROLE, "name": "publisher"}, ("body.name", "pattern", "publisher")),
+        ("POST", "/roles", {**ROLE, "displayname": "P"}, ("body.displayname", "additionalProperties", None)),
+        ("POST", "/teams", {"name": ""}, ("body.name", "minLength", "")),
+        ("POST", f"/users/{NOBODY}/roles", {"roleId": "Site Editor"}, ("body.roleId", "pattern", "Site Editor")),
+        ("POST", "/roles", None, ("body", "required", None)),
+        ("POST", "/roles", {**ROLE, "permissions": "site:read"}, ("body.permissions", "type", "site:read")),
+        ("POST", "/teams", {"name": "many words " * 10}, ("body.name", "maxLength", "many words many word…")),
+        ("POST", "/roles", {**ROLE, "scope": "PLATFORM"}, ("body.scope", "enum", "PLATFORM")),
+        ("POST", "/roles", '{"name": "PUBLISHER",}', ("body", "json", None)),
+        ("POST", "/roles", {**ROLE, "permissions": ["site:read"] * 101}, ("body.permissions", "maxItems", None)),
+        ("GET", "/roles?pageSize=1000", None, ("query.pageSize", "maximum", 1000)),
+        ("GET", "/roles?pageSize=ten", None, ("query.pageSize", "type", "ten")),
+        ("GET", "/roles?colour=red", None, ("query.colour", "additionalProperties", None)),
+        ("GET", "/roles?startAt=AAAA", None, ("query.startAt", "cursor", None)),
+        ("GET", "/roles/Site_Editor", None, ("path.roleId", "pattern", "Site_Editor")),
+        ("GET", "/users/ada/roles", None, ("path.userId", "minLength", "ada")),
+        ("POST", "/teams", {"name": SECRET}, ("body.name", "maxLength", None)),
+        ("POST", "/teams", {"name": "Web", "password": SECRET}, ("body.password", "additionalProperties", None)),
+    ],
+)
+def test_a_refusal_names_field_rule_and_value(
+    dev: Deployment, admin: str, organisation: str, method: str, path: str, body: object, broken: tuple
+) -> None:
+    """The service's answer, since the gateway's would say of every body that it is invalid, and no more."""
+    since = time.time()
+    answer = dev.request(method, f"/organisations/{organisation}{path}", admin, body)
+    assert (answer.status, answer.code) in ((400, "VALIDATION_ERROR"), (400, "INVALID_CURSOR")), answer.body
+    check_refusal(answer.body["error"])
+    details = answer.body["error"]["details"]
+    assert broken in [(one["field"], one["rule"], one.get("value")) for one in details], details
+    assert SECRET[-30:] not in json.dumps(answer.body)
+    line = dev.wait_for_line(ACCESS_LOG, since, requestId=answer.headers["x-amzn-requestid"])
+    assert SECRET[:30] not in json.dumps(line)
+
+
+def test_a_form_is_told_to_be_json(dev: Deployment, admin: str, organisation: str) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = dev.request("POST", f"/organisations/{organisation}/teams", admin, "name=Web", headers=headers)
+    assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+    found = [(one["field"], one["rule"], one.get("value")) for one in answer.body["error"]["details"]]
+    assert found == [("body", "json", None), ("header.Content-Type", "mediaType", headers["Content-Type"])]
+
+
+def test_who_may_not_learns_nothing_of_a_body(dev: Deployment, other_organisation: str, admin: str) -> None:
+    answer = dev.request("POST", f"/organisations/{other_organisation}/roles", admin, {"name": "lower"})
+    assert (answer.status, answer.code) == (403, "FORBIDDEN")
 
 
 def test_a_body_that_is_too_long(dev: Deployment, admin: str, organisation: str) -> None:

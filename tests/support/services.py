@@ -154,8 +154,20 @@ def check_answer(operation_id: str, status: int, body: object, media_type: str =
             f"{operation_id} answers {status} {body['error']['code']}, and contract/openapi.json lists {listed} there: "
             "add the code to the response's description and, with an example of its own, to its examples"
         )
+        if body["error"]["code"] in ("VALIDATION_ERROR", "INVALID_CURSOR", "PAYLOAD_TOO_LARGE"):
+            check_refusal(body["error"])
     errors = [f"{'/'.join(map(str, error.instance_path))}: {error.message}" for error in schema.iter_errors(body)]
     assert not errors, f"{operation_id} {status}: {errors}"
+
+
+def check_refusal(error: dict) -> None:
+    """Fail unless an error names each field that is wrong, the rule that it breaks, and what that asks for."""
+    assert error["details"], error
+    for one in error["details"]:
+        assert one.keys() <= {"field", "rule", "message", "value"}, one
+        assert one["field"] and one["rule"] and one["message"], one
+        assert "the value" not in one["message"], f"{one}: the library's words, which say no way out"
+        assert len(str(one.get("value", ""))) <= 40, one
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from bbws_access.access.departures import Departures
 from bbws_access.kernel.errors import BadRequest, Conflict, NotFound, ServiceError, TooManyRequests
 from bbws_access.kernel.records import INVITED, Change, audit_columns, last_changed, timestamp
+from bbws_access.kernel.violations import violation
 
 PENDING, ACCEPTED, DECLINED, REVOKED, EXPIRED = "PENDING", "ACCEPTED", "DECLINED", "REVOKED", "EXPIRED"
 QUEUED, SENT, BOUNCED, COMPLAINED = "QUEUED", "SENT", "BOUNCED", "COMPLAINED"
@@ -234,7 +235,7 @@ def check_team_given(body: dict) -> None:
     if "teamRoleId" in body and "teamId" not in body:
         raise BadRequest(
             "A team role needs the team: say which with teamId.",
-            details=[{"field": "body.teamId", "message": "is required with teamRoleId"}],
+            details=[violation("body.teamId", "required", "is required with teamRoleId")],
         )
 
 
@@ -266,7 +267,7 @@ def check_given_once(first: int | None, position: int) -> None:
         message = f"is the address of invitation {first} of this request, which invites an address once"
         raise BadRequest(
             "The address stands in the request twice.",
-            details=[{"field": f"body.invitations.{position}.email", "message": message}],
+            details=[violation(f"body.invitations.{position}.email", "uniqueItems", message)],
         )
 
 

@@ -182,6 +182,12 @@ def chosen_ids() -> frozenset[str]:
     return frozenset(load_contract().document.get("x-bbws-chosen-ids", ()))
 
 
+@lru_cache(maxsize=1)
+def words_of_patterns() -> dict[str, str]:
+    """What the contract's patterns mean, for people."""
+    return load_contract().document.get("x-bbws-patterns", {})
+
+
 def base_paths(document: dict) -> list[str]:
     """What stands in front of a document's paths on each of its servers, such as /v1."""
     urls = (server["url"] for server in document.get("servers", ()))

@@ -95,8 +95,8 @@ def checked_detail(event: dict, reserved: Collection[str] = ()) -> dict:
         path = ".".join(["detail", *map(str, error.instance_path)])
         raise UnknownEvent(f"{kind}: {path}: {error.message}")
     stored, refused = Formats(definition["detail"], definition.get("chosenIds", ()), reserved).apply(detail, "detail")
-    for field, message in refused:
-        raise BadRequest(f"{kind}: {field} {message}")
+    for found in refused:
+        raise BadRequest(f"{kind}: {found['field']} {found['message']}")
     return stored
 
 

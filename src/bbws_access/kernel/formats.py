@@ -11,10 +11,9 @@ from collections.abc import Collection
 
 from bbws_access.kernel.contract import fixed_words
 from bbws_access.kernel.texts import NAME, TEXT, TextRefused, normalised
+from bbws_access.kernel.violations import violation
 
 CHOSEN_ID = "chosen id"
-
-Violation = tuple[str, str]  # the field, and what is wrong with it
 
 
 class Formats:
@@ -28,12 +27,12 @@ class Formats:
         self._plan = _plan(schema, chosen)
         self._reserved = reserved
 
-    def apply(self, value: object, field: str) -> tuple[object, list[Violation]]:
+    def apply(self, value: object, field: str) -> tuple[object, list[dict]]:
         """The value with its names and texts as they are stored, and what is wrong with it."""
-        violations: list[Violation] = []
+        violations: list[dict] = []
         return self._applied(self._plan, value, field, violations), violations
 
-    def _applied(self, plan: object, value: object, field: str, violations: list[Violation]) -> object:
+    def _applied(self, plan: object, value: object, field: str, violations: list[dict]) -> object:
         if isinstance(plan, dict) and isinstance(value, dict):
             found = {
                 name: self._applied(plan[name], value[name], f"{field}.{name}", violations)
@@ -47,12 +46,14 @@ class Formats:
             return value
         if plan == CHOSEN_ID:
             if is_reserved(value, self._reserved):
-                violations.append((field, "is a word of the API's paths, so nothing can be called so"))
+                violations.append(
+                    violation(field, "reserved", "is a word of the API's paths, so nothing can be called so", value)
+                )
             return value
         try:
             return normalised(value, plan)
         except TextRefused as refused:
-            violations.append((field, str(refused)))
+            violations.append(violation(field, "characters", str(refused), value))
             return value
 
 

@@ -8,6 +8,7 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 from bbws_access.kernel.errors import BadRequest
+from bbws_access.kernel.violations import violation
 
 DEFAULT_PAGE_SIZE = 50
 LARGEST_PAGE_SIZE = 100
@@ -21,7 +22,7 @@ def page_size(query: dict) -> int:
     if type(size) is not int or not 1 <= size <= LARGEST_PAGE_SIZE:
         raise BadRequest(
             f"pageSize must be a whole number from 1 to {LARGEST_PAGE_SIZE}",
-            details=[{"field": "query.pageSize", "message": f"must be from 1 to {LARGEST_PAGE_SIZE}"}],
+            details=[violation("query.pageSize", "maximum", f"must be from 1 to {LARGEST_PAGE_SIZE}", size)],
         )
     return size
 
@@ -47,11 +48,18 @@ def decode_cursor(scope: list[str], cursor: str | None) -> dict | None:
     except (ValueError, RecursionError):
         key = None
     if not isinstance(key, dict) or not all(isinstance(value, str) for value in key.values()):
-        raise BadRequest(
-            "startAt is not a cursor of this list. Take it unchanged from the previous page, with the same filters.",
-            code="INVALID_CURSOR",
-        )
+        raise invalid_cursor("startAt is not a cursor of this list")
     return key
+
+
+def invalid_cursor(message: str) -> BadRequest:
+    """The refusal of a cursor, which is not repeated: it holds keys of items."""
+    advice = "Take it unchanged from the previous page, with the same filters."
+    return BadRequest(
+        f"{message}. {advice}",
+        code="INVALID_CURSOR",
+        details=[violation("query.startAt", "cursor", "is not a cursor of this list")],
+    )
 
 
 def _payload(scope: list[str], cursor: str) -> bytes:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
 from bbws_access.kernel.dynamodb import Check, Database, Delete, Get, Page, Put, Query, TransactionCancelled, Update
-from bbws_access.kernel.errors import BadRequest, Conflict, ServiceError, Unavailable
+from bbws_access.kernel.errors import Conflict, ServiceError, Unavailable
 from bbws_access.kernel.keys import key
-from bbws_access.kernel.paging import decode_cursor
+from bbws_access.kernel.paging import decode_cursor, invalid_cursor
 from bbws_access.kernel.texts import skeleton
 
 SYSTEM = "system"  # who makes the changes that no person asked for
@@ -180,7 +180,7 @@ def start_key(scope: list[str], cursor: str | None, query: Query) -> dict | None
         or not (query.sort_range is None or query.sort_range[0] <= key_found[sort_name] <= query.sort_range[1])
         or not all(map(_can_be_key, key_found.values()))
     ):
-        raise BadRequest("startAt is not a cursor of this list.", code="INVALID_CURSOR")
+        raise invalid_cursor("startAt is not a cursor of this list")
     return key_found
 
 

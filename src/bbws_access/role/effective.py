@@ -8,6 +8,7 @@ from bbws_access.kernel.contract import Contract, Operation
 from bbws_access.kernel.errors import BadRequest
 from bbws_access.kernel.ids import is_valid_id
 from bbws_access.kernel.records import shown_actor
+from bbws_access.kernel.violations import violation
 from bbws_access.role.rules import assigned_at, assigned_by
 
 _MESSAGES = {
@@ -63,12 +64,12 @@ def route(contract: Contract, method: str, path: str, org_id: str) -> tuple[Oper
     if wrong:
         raise BadRequest(
             f"The path's {' and '.join(wrong)} cannot be an id.",
-            details=[{"field": "body.path", "message": f"{name} is not an id"} for name in wrong],
+            details=[violation("body.path", "id", f"{name} is not an id", parameters[name]) for name in wrong],
         )
     if parameters.get("orgId", org_id) != org_id:
         raise BadRequest(
             "The path leads to another organisation. Ask there.",
-            details=[{"field": "body.path", "message": "must lie in the organisation of the request"}],
+            details=[violation("body.path", "organisation", "must lie in the organisation of the request", path)],
         )
     return match
 

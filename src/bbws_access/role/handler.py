@@ -415,7 +415,7 @@ def remove_role(request: Request) -> Response:
 
     def remove(reads: list) -> None:
         role, stored = _existing(request, reads), reads[3]
-        rules.check_team(role, request.query.get("teamId"))
+        rules.check_team(role, request.query.get("teamId"), "query.teamId")
         # What has expired, or what they had before they left, stays and counts until somebody ends it, and whoever sees
         # it may.
         if stored is None or not stored["active"]:

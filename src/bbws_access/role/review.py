@@ -15,9 +15,10 @@ from types import SimpleNamespace
 from bbws_access.access import identity
 from bbws_access.kernel.dynamodb import Database, Page, Query
 from bbws_access.kernel.errors import BadRequest
-from bbws_access.kernel.paging import decode_cursor, encode_cursor, page_size
+from bbws_access.kernel.paging import decode_cursor, encode_cursor, invalid_cursor, page_size
 from bbws_access.kernel.records import shown_actor, take
 from bbws_access.kernel.texts import harmless
+from bbws_access.kernel.violations import violation
 from bbws_access.role import rules, store
 from bbws_access.service.links import cursor_scope
 from bbws_access.service.requests import Request
@@ -89,7 +90,7 @@ def place(request: Request) -> tuple[str | None, int | None]:
     asked = request.query["format"]
     if asked == WHOLE and "startAt" in request.query:
         message = "is for pages: format=csv comes whole, and format=csv-pages in pages"
-        raise BadRequest(f"startAt {message}.", details=[{"field": "query.startAt", "message": message}])
+        raise BadRequest(f"startAt {message}.", details=[violation("query.startAt", "format", message)])
     return _after(request), None if asked in (WHOLE, PAGES) else page_size(request.query) + 1 + _SPARE
 
 
@@ -99,7 +100,7 @@ def _after(request: Request) -> str | None:
         return None
     last = cursor.get("after", "")
     if len(cursor) != 1 or not last.startswith(_USERS) or not last.isascii() or len(last) > store.LONGEST_SORT_KEY:
-        raise BadRequest("startAt is not a cursor of this list.", code="INVALID_CURSOR")
+        raise invalid_cursor("startAt is not a cursor of this list")
     return last
 
 

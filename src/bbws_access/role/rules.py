@@ -13,6 +13,7 @@ from bbws_access.kernel.contract import platform_roles, platform_sets
 from bbws_access.kernel.errors import BadRequest, Conflict, Forbidden, NotFound
 from bbws_access.kernel.records import Change, audit_columns, check_version, shown_actor, timestamp
 from bbws_access.kernel.uses import PART, part_of
+from bbws_access.kernel.violations import violation
 
 DEFAULT_PRIORITY = 500
 # Every decision about somebody reads all of these, so nobody may pile them up for a stranger.
@@ -128,7 +129,8 @@ def check_content(old: dict | None, new: dict, sets: Sets) -> None:
         raise BadRequest(
             f"There are no active permission sets {', '.join(absent)}.",
             details=[
-                {"field": "body.permissionSets", "message": f"{set_id} is not an active set"} for set_id in absent
+                violation("body.permissionSets", "active", f"{set_id} is not an active set", set_id)
+                for set_id in absent
             ],
         )
 
@@ -241,17 +243,17 @@ def platform_role_answer(stored: dict, links: dict) -> dict:
 # Assignments
 
 
-def check_team(role: dict, team_id: str | None) -> None:
+def check_team(role: dict, team_id: str | None, field: str = "body.teamId") -> None:
     """A role of scope TEAM is assigned in one team, any other in none. Raises VALIDATION_ERROR."""
     if role["scope"] == TEAM and team_id is None:
         raise BadRequest(
             f"The role {role['name']} has scope TEAM: say in which team with teamId.",
-            details=[{"field": "teamId", "message": "is required for a role of scope TEAM"}],
+            details=[violation(field, "required", "is required for a role of scope TEAM")],
         )
     if role["scope"] != TEAM and team_id is not None:
         raise BadRequest(
             f"The role {role['name']} reaches the whole organisation: leave teamId out.",
-            details=[{"field": "teamId", "message": "is only for a role of scope TEAM"}],
+            details=[violation(field, "scope", "is only for a role of scope TEAM", team_id)],
         )
 
 
@@ -289,15 +291,15 @@ def check_expiry(text: str | None, now: datetime) -> str | None:
             moment = moment.replace(tzinfo=UTC)
         normal = timestamp(moment)
     except (ValueError, OverflowError):
-        raise _bad_expiry("must be a date and time such as 2030-01-31T12:00:00Z") from None
+        raise _bad_expiry("format", "must be a date and time such as 2030-01-31T12:00:00Z", text) from None
     if moment <= now:
-        raise _bad_expiry("must be in the future")
+        raise _bad_expiry("future", "must be in the future", text)
     return normal
 
 
-def _bad_expiry(message: str) -> BadRequest:
+def _bad_expiry(rule: str, message: str, text: str) -> BadRequest:
     return BadRequest(
-        f"The assignment's expiresAt {message}.", details=[{"field": "body.expiresAt", "message": message}]
+        f"The assignment's expiresAt {message}.", details=[violation("body.expiresAt", rule, message, text)]
     )
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from collections.abc import Collection
+from math import isinf
 
 from bbws_access.kernel.contract import Operation, Parameter, chosen_ids
 from bbws_access.kernel.errors import BadRequest, TooLarge
 from bbws_access.kernel.formats import Formats
 from bbws_access.kernel.ids import is_valid_id
+from bbws_access.kernel.violations import NO_VALUE, violation
+from bbws_access.service.refusals import MOST, TYPES, violations_of
 
 LARGEST_BODY = 64 * 1024
-_MOST_VIOLATIONS = 50
 _FORBIDDEN = frozenset("*?/\\$%{}#'\"" + "".join(map(chr, range(33))))  # whatever pattern the contract sets
+_JSON = ("application/json", "text/json")
 _TRUTH = {"true": True, "false": False}
 
 
@@ -24,9 +27,9 @@ class Validators:
         # The Rust library validates a body in microseconds; it is needed by services only.
         from jsonschema_rs import Draft202012Validator
 
-        def compiled(schema: dict) -> Draft202012Validator:
-            # Masked: a refused value may be a secret, and the message goes to logs and callers.
-            return Draft202012Validator(schema, validate_formats=True, mask="the value")
+        def compiled(schema: dict) -> tuple[Draft202012Validator, dict]:
+            # Masked: what a value shows of itself is decided in one place, kernel/violations.py.
+            return Draft202012Validator(schema, validate_formats=True, mask="the value"), schema
 
         self._body = compiled(operation.body_schema) if operation.body_schema is not None else None
         each = operation.each_schema
@@ -34,6 +37,7 @@ class Validators:
         # What is checked one by one is stored as that check says.
         self._body_formats = Formats((operation.body_schema or {}) if each is None else {}, chosen_ids(), reserved)
         self._body_required = operation.body_required
+        self._wanted = ", ".join((operation.body_schema or {}).get("required", ()))
         self._path = [(p, compiled(p.schema)) for p in operation.parameters if p.location == "path"]
         self._query = {
             p.name: (p, compiled(p.schema), Formats(p.schema)) for p in operation.parameters if p.location == "query"
@@ -44,14 +48,16 @@ class Validators:
         for parameter, validator in self._path:
             value = values.get(parameter.name)
             field = f"path.{parameter.name}"
+            shown = NO_VALUE if parameter.schema.get("format") == "password" else value
             if not isinstance(value, str) or not value.isascii() or _FORBIDDEN.intersection(value):
-                violations.append(_violation(field, "holds a character that no identifier may hold"))
-            elif "pattern" not in parameter.schema and not is_valid_id(value):
                 violations.append(
-                    _violation(field, "must be 1 to 64 lower-case letters and digits, single hyphens between them")
+                    violation(field, "characters", "holds a character that no identifier may hold", shown)
                 )
+            elif "pattern" not in parameter.schema and not is_valid_id(value):
+                message = "must be 1 to 64 lower-case letters and digits, single hyphens between them"
+                violations.append(violation(field, "pattern", message, shown))
             else:
-                violations += _violations(field, validator, value)
+                violations += violations_of(field, *validator, value)
         _raise(violations, "The path is not valid.")
         return {parameter.name: values[parameter.name] for parameter, _ in self._path}
 
@@ -60,28 +66,33 @@ class Validators:
         if given is None:
             given = {name: [value] for name, value in (event.get("queryStringParameters") or {}).items()}
         violations = [
-            _violation(f"query.{name[:64]}", "is not a parameter of this operation")
+            violation(f"query.{name[:64]}", "additionalProperties", self._no_parameter())
             for name in given
             if name not in self._query
-        ]
+        ][:MOST]
         values: dict[str, object] = {}
         for name, (parameter, validator, formats) in self._query.items():
             texts = given.get(name)
             field = f"query.{name}"
             if not texts:
                 if parameter.required:
-                    violations.append(_violation(field, "is required"))
+                    violations.append(violation(field, "required", "is required"))
                 elif "default" in parameter.schema:
                     values[name] = parameter.schema["default"]
                 continue
             value = _typed(parameter, texts)
             if value is _NOT_TYPED:
-                violations.append(_violation(field, f"must be given once, as {parameter.schema.get('type', 'text')}"))
+                wanted = TYPES[parameter.schema.get("type", "string")]
+                violations.append(violation(field, "type", f"must be given once, as {wanted}", texts[0]))
                 continue
             values[name], found = _checked(field, validator, formats, value)
             violations += found
         _raise(violations, "The query is not valid.")
         return values
+
+    def _no_parameter(self) -> str:
+        known = ", ".join(self._query)
+        return f"is not a parameter of this operation; {f'there are {known}' if known else 'it has none'}"
 
     def body(self, event: dict) -> dict:
         raw = event.get("body") or ""
@@ -93,27 +104,30 @@ class Validators:
             try:
                 data = b64decode(raw, validate=True)
             except ValueError:
-                raise BadRequest("The body is not valid base64.") from None
+                raise BadRequest(
+                    "The body is not valid base64.", details=[violation("body", "base64", "must be base64")]
+                ) from None
         else:
             data = raw.encode("utf-8", "surrogatepass")
         if len(data) > LARGEST_BODY:
             raise _too_large()
         if not data.strip():
             if self._body_required:
-                raise BadRequest("The request needs a JSON body.", details=[_violation("body", "is required")])
+                raise BadRequest(
+                    "The request needs a JSON body.",
+                    details=[violation("body", "required", f"is required: a JSON object with {self._wanted}")],
+                )
             return {}
         try:
-            body = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+            body = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
             if b"\\ud" in data.lower():
                 json.dumps(body, ensure_ascii=False).encode("utf-8")  # half of a surrogate pair is no character
-        except (ValueError, RecursionError):
-            raise BadRequest(
-                "The body is not valid JSON.", details=[_violation("body", "must be one JSON document")]
-            ) from None
+        except (ValueError, RecursionError) as error:
+            raise BadRequest("The body is not valid JSON.", details=_not_json(error, event)) from None
         try:
             body, violations = _checked("body", self._body, self._body_formats, body)
         except ValueError:  # nested deeper than the validator goes, and than any schema of ours
-            violations = [_violation("body", "is nested too deeply")]
+            violations = [violation("body", "depth", "is nested too deeply")]
         _raise(violations, "The body is not valid.")
         return body
 
@@ -142,39 +156,46 @@ def _typed(parameter: Parameter, texts: list[str]) -> object:
     return text
 
 
-def _checked(field: str, validator, formats: Formats, value: object) -> tuple[object, list[dict[str, str]]]:
+def _checked(field: str, validator: tuple, formats: Formats, value: object) -> tuple[object, list[dict]]:
     """The value as it is stored, and what is wrong with it: as it came, and as it is then."""
-    violations = _violations(field, validator, value)
+    violations = violations_of(field, *validator, value)
     if violations:
         return value, violations
     stored, refused = formats.apply(value, field)
     if refused or stored == value:
-        return stored, [_violation(*one) for one in refused]
-    return stored, _violations(field, validator, stored)
+        return stored, refused
+    return stored, violations_of(field, *validator, stored)
 
 
-def _violations(field: str, validator, value: object) -> list[dict[str, str]]:
-    found = []
-    for error in validator.iter_errors(value):
-        path = ".".join([field, *(str(part)[:64] for part in error.instance_path)])
-        found.append(_violation(path, error.message[:300]))
-        if len(found) == _MOST_VIOLATIONS:
-            break
+def _not_json(error: Exception, event: dict) -> list[dict]:
+    """Where a body stops to be JSON, and what its sender called it if that is something else."""
+    message = "must be one JSON document"
+    if isinstance(error, json.JSONDecodeError):
+        message += f"; line {error.lineno}, column {error.colno}: {error.msg}"
+    found = [violation("body", "json", message)]
+    headers = event.get("headers") or {}
+    named = next((value for name, value in headers.items() if str(name).lower() == "content-type"), None)
+    if named is not None and str(named).partition(";")[0].strip().lower() not in _JSON:
+        found.append(violation("header.Content-Type", "mediaType", "must be application/json", named))
     return found
 
 
-def _violation(field: str, message: str) -> dict[str, str]:
-    return {"field": field, "message": message}
-
-
-def _raise(violations: list[dict[str, str]], message: str) -> None:
+def _raise(violations: list[dict], message: str) -> None:
     if violations:
         raise BadRequest(message, details=violations)
 
 
 def _too_large() -> TooLarge:
-    return TooLarge(f"The body is too large. At most {LARGEST_BODY // 1024} KB are accepted.")
+    message = f"must have at most {LARGEST_BODY // 1024} KB"
+    return TooLarge(f"The body {message}.", details=[violation("body", "maxLength", message)])
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if isinf(number):
+        raise ValueError(f"{text} is too large")  # the validator would take it for null
+    return number

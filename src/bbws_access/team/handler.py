@@ -14,6 +14,7 @@ from bbws_access.kernel.events import Event
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.paging import list_response, page_size
 from bbws_access.kernel.records import Step, check_room, commit, commit_patiently, organisation_exists, team_read
+from bbws_access.kernel.violations import violation
 from bbws_access.service.access import Receiver
 from bbws_access.service.links import Links, link, page_links
 from bbws_access.service.operations import (
@@ -448,7 +449,7 @@ def transfer_team_member(request: Request) -> dict:
     if to_team == request.path["teamId"]:
         raise BadRequest(
             "The member is in this team already: name another one.",
-            details=[{"field": "body.toTeamId", "message": "must be another team than the path's"}],
+            details=[violation("body.toTeamId", "other", "must be another team than the path's", to_team)],
         )
     receiver = Receiver(request, request.path["userId"])
 

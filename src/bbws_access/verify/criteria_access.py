@@ -235,7 +235,8 @@ def _permission(item: Planned, aliases: set[Any], look: Look, wrong: Any) -> Non
     "api-routes",
     "Every route guarded, validated and led to its service",
     "Every route of the contract is in the API's document and no other is; each asks the authorizer, but those that the"
-    " contract leaves open; each is validated, leads to the function of its service, and answers within its time. An"
+    " contract leaves open; each has its parameters checked, leads to the function of its service, and answers within"
+    " its time. Bodies are left to the functions, whose refusals name the field. An"
     " answer of the authorizer is kept for five minutes under a well-formed bearer token. No answer names every origin"
     " where the environment names its own.",
     "the API's document beside the contract",
@@ -270,8 +271,10 @@ def _api_routes(evidence: Evidence, environment: str, look: Look) -> None:
             if bool(guarded) == (operation.get("x-bbws-access") == "public"):
                 wrong(f"{where} is {'guarded' if guarded else 'open'}, and should not be", where)
             validator = validators.get(route.get("x-amazon-apigateway-request-validator"), {})
-            if not (validator.get("validateRequestBody") and validator.get("validateRequestParameters")):
-                wrong(f"{where} is not validated", where)
+            if not validator.get("validateRequestParameters"):
+                wrong(f"{where} does not check its parameters", where)
+            if validator.get("validateRequestBody"):
+                wrong(f"{where} refuses bodies without naming a field", where)
             integration = route.get("x-amazon-apigateway-integration", {})
             function = f"function:{evidence.prefix(environment)}-lambda-{operation['x-bbws-service']}:"
             if function not in integration.get("uri", "") or integration.get("type") != "aws_proxy":

@@ -36,8 +36,12 @@ locals {
     DEFAULT_5XX = { status = null, code = "INTERNAL_ERROR", message = "A fault of ours." }
   }
 
-  # The gateway's own sentence, which names a missing parameter; the variable brings its quotes along.
-  gateway_error_details = { for type in ["BAD_REQUEST_BODY", "BAD_REQUEST_PARAMETERS"] : type => "$context.error.messageString" }
+  # The gateway's own sentence, which names missing parameters, in the services' shape; the variable brings its quotes along. It repeats
+  # nothing that was sent, other than validationErrorString, which a quotation mark in a value would make invalid JSON.
+  gateway_error_details = {
+    for type, rule in { BAD_REQUEST_BODY = "schema", BAD_REQUEST_PARAMETERS = "required" } :
+    type => "[{\"field\":\"request\",\"rule\":\"${rule}\",\"message\":$context.error.messageString}]"
+  }
 
   gateway_error_headers = {
     UNAUTHORIZED   = { WWW-Authenticate = "Bearer" }

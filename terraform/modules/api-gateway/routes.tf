@@ -82,7 +82,7 @@ locals {
         # The name, not a variable, so that one of the two lists is empty.
         security = [for name in route.public ? [] : [module.inputs.authorizer.name] : { (name) = [] }]
 
-        "x-amazon-apigateway-request-validator" = "everything"
+        "x-amazon-apigateway-request-validator" = "parameters"
         "x-amazon-apigateway-integration"       = local.integrations[key]
       },
       { for id in compact([route.operation_id]) : "operationId" => id },

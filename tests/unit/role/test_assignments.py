@@ -222,7 +222,7 @@ class TestAssign:
         for content in ({"roleId": roles["SITE_EDITOR"]}, {"roleId": roles["ORG_MANAGER"], "teamId": "team-1"}):
             answer = api.call("POST", path, admin, content)
             answer.expect(400, "VALIDATION_ERROR")
-            assert answer.details[0]["field"] == "teamId"
+            assert answer.details[0]["field"] == "body.teamId"
 
     @pytest.mark.parametrize(
         "expires",

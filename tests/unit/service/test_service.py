@@ -17,6 +17,7 @@ from bbws_access.kernel.settings import Settings
 from bbws_access.service.requests import Request, Response
 from bbws_access.service.runtime import Service
 from bbws_access.service.validation import LARGEST_BODY
+from tests.support.services import check_refusal
 from tests.support.tables import REGION
 from tests.unit.kernel.loopback import Loopback, error
 
@@ -27,6 +28,12 @@ _USER = {
     "in": "path",
     "required": True,
     "schema": {"type": "string", "pattern": "^[0-9a-f-]{36}$"},
+}
+_TOKEN = {
+    "name": "token",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "format": "password", "pattern": "^[^/]+$", "maxLength": 10},
 }
 DOCUMENT = {
     "components": {
@@ -78,6 +85,10 @@ DOCUMENT = {
             "parameters": [_ORG, _USER],
             "get": {"operationId": "see", "x-bbws-service": "thing", "x-bbws-access": [{"self": "userId"}]},
         },
+        "/by/{token}": {
+            "parameters": [_TOKEN],
+            "get": {"operationId": "by", "x-bbws-service": "thing", "x-bbws-access": "public"},
+        },
         "/elsewhere": {"get": {"operationId": "other", "x-bbws-service": "other", "x-bbws-access": "public"}},
     },
 }
@@ -97,7 +108,7 @@ class Harness:
         )
         self.seen: list[Request] = []
         self.result: object = {"ok": True}
-        for operation in ("open", "mine", "see"):
+        for operation in ("open", "mine", "see", "by"):
             self.service.operation(operation)(self._run)
         self.prefetch: list = []
         self.service.operation("make", prefetch=lambda request: self.prefetch)(self._run)
@@ -283,9 +294,9 @@ def test_a_pattern_of_the_contract_may_be_wider_but_never_dangerous(harness):
 @pytest.mark.parametrize(
     ("body", "fields"),
     [
-        ({}, ["body"]),
+        ({}, ["body.name"]),
         ({"name": "x"}, ["body.name"]),
-        ({"name": "thing", "more": 1}, ["body"]),
+        ({"name": "thing", "more": 1}, ["body.more"]),
         ({"name": "thing", "tags": ["ok", "NO", 5]}, ["body.tags.1", "body.tags.2"]),
         ({"name": "thing", "when": "yesterday"}, ["body.when"]),
         ([], ["body"]),
@@ -308,10 +319,93 @@ def test_bodies_that_are_wrong(harness, org, body, fields):
     assert harness.seen == []
 
 
-def test_a_refused_value_is_never_repeated(harness, org):
-    answer = harness.make(org, {"name": "my-secret-password"})
-    assert _error(answer) == (400, "VALIDATION_ERROR")
-    assert "my-secret-password" not in answer["body"] + harness.lines.getvalue()
+def _details(answer: dict) -> list[tuple]:
+    assert _error(answer)[0] in (400, 413)
+    check_refusal(answer["json"]["error"])
+    return [(one["field"], one["rule"], one.get("value", "-")) for one in answer["json"]["error"]["details"]]
+
+
+@pytest.mark.parametrize(
+    ("body", "details", "says"),
+    [
+        ({"name": "thing", "tags": ["OK"]}, ("body.tags.0", "pattern", "OK"), "must be text like ^[a-z]+$"),
+        ({"nmae": "thing"}, ("body.nmae", "additionalProperties", "-"), "did you mean name?"),
+        ({"NAME": "thing"}, ("body.NAME", "additionalProperties", "-"), "did you mean name?"),
+        ({"colour": "red"}, ("body.colour", "additionalProperties", "-"), "there are name, when, tags"),
+        ({}, ("body.name", "required", "-"), "is required"),
+        ({"name": ""}, ("body.name", "minLength", ""), "must have at least 2 characters"),
+        ({"name": 5}, ("body.name", "type", 5), "must be text, and is a whole number"),
+        ({"name": None}, ("body.name", "type", None), "must be text, and is null"),
+        ({"name": "thing", "when": False}, ("body.when", "type", False), "text or null, and is true or false"),
+        ({"name": ["thing"]}, ("body.name", "type", "-"), "must be text, and is a list"),
+        ({"name": 10**30}, ("body.name", "type", "-"), "must be text, and is a whole number"),
+        ('{"name": 1e999}', ("body", "json", "-"), "must be one JSON document"),
+        ({"name": "a long name"}, ("body.name", "maxLength", "a long name"), "at most 10 characters, and has 11"),
+        ({"name": "thing", "when": "today"}, ("body.when", "format", "today"), "such as 2030-01-31T12:00:00Z"),
+        ([], ("body", "type", "-"), "must be a JSON object, and is a list"),
+        ("{", ("body", "json", "-"), "line 1, column 2"),
+        ('{"name": "thing"', ("body", "json", "-"), "line 1, column 17: Expecting ',' delimiter"),
+        ("", ("body", "required", "-"), "is required: a JSON object with name"),
+    ],
+)
+def test_a_refusal_names_field_rule_and_value(harness, org, body, details, says):
+    answer = harness.make(org, body)
+    assert details in _details(answer)
+    assert says in " ".join(one["message"] for one in answer["json"]["error"]["details"])
+
+
+def test_a_field_has_no_pattern_broken_where_it_breaks_a_plainer_rule(harness, org):
+    plain = [("body.tags.0", "type", 5), ("body.tags.1", "pattern", "B")]
+    assert _details(harness.make(org, {"name": "thing", "tags": [5, "B"]})) == plain
+
+
+def test_many_wrong_items_are_named_up_to_a_limit(harness, org):
+    assert len(_details(harness.make(org, {"name": "thing", "tags": ["A"] * 500}))) == 50
+    assert len(_details(harness.make(org, {"name": "thing", **{f"f{n}": n for n in range(500)}}))) == 50
+
+
+@pytest.mark.parametrize(("named", "said"), [("text/plain", True), ("application/json; charset=utf-8", False)])
+def test_a_body_that_is_no_json_is_told_its_content_type(harness, org, named, said):
+    found = _details(harness.make(org, "name=thing", headers={"content-type": named}))
+    assert found[0] == ("body", "json", "-")
+    assert found[1:] == ([("header.Content-Type", "mediaType", named)] if said else [])
+
+
+def test_json_is_taken_whatever_it_is_called(harness, org):
+    assert harness.make(org, {"name": "thing"}, headers={"Content-Type": "text/plain"})["statusCode"] == 200
+
+
+SECRETS = {
+    "an access token": f"eyJraWQiOiJ4In0.{'eyJzdWIiOiJ5In0' * 4}.{'c2lnbmF0dXJl' * 8}",
+    "the token of an invitation": f"org-1.inv-1.{'Ab3_' * 10}xyz",
+    "a secret key of AWS": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    "a header": f"Bearer {'x' * 60}",
+}
+
+
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+def test_what_may_be_a_secret_is_not_repeated(harness, org, secret):
+    bodies = ({"name": secret}, {"name": "thing", "tags": [secret]}, {"name": "thing", "password": secret})
+    answers = [harness.make(org, body) for body in bodies]
+    answers.append(harness.call("GET", "/mine", queryStringParameters={"kind": secret, "password": secret}))
+    answers.append(harness.make(secret))
+    for answer in answers:
+        assert all(value == "-" for _, _, value in _details(answer))
+        assert secret[-30:] not in answer["body"] + harness.lines.getvalue()
+
+
+def test_what_is_a_secret_by_the_contract_is_not_repeated(harness):
+    for token in ("a b", "short*", "a" * 20):
+        answer = harness.call("GET", "/by/{token}", user=None, pathParameters={"token": token})
+        assert [one[2] for one in _details(answer)] == ["-"]
+
+
+def test_a_value_is_shortened_and_never_logged(harness, org):
+    long = "a name of many words, which goes on and on"
+    assert _details(harness.make(org, {"name": long})) == [("body.name", "maxLength", f"{long[:20]}…")]
+    assert _details(harness.make(org, {"name": ME})) == [("body.name", "maxLength", ME)]
+    assert long[:20] not in harness.lines.getvalue()
+    assert ME not in harness.lines.getvalue().replace(f'"principal":"{ME}"', "")
 
 
 def test_good_bodies(harness, org):
@@ -446,7 +540,7 @@ def test_operations_must_be_exactly_those_of_the_contract():
     service.operation("open")(lambda request: {})
     service.operation("extra")(lambda request: {})
     with pytest.raises(
-        ContractError, match=r"without a function \['make', 'mine', 'see'\], not in the contract \['extra'\]"
+        ContractError, match=r"without a function \['by', 'make', 'mine', 'see'\], not in the contract \['extra'\]"
     ):
         _ = service.handler
     with pytest.raises(ContractError, match="registered twice"):
@@ -462,8 +556,8 @@ def test_a_function_prepares_itself_when_it_starts(monkeypatch):
     }.items():
         monkeypatch.setenv(name, value)
     service = Service("thing", contract=Contract(DOCUMENT))
-    for operation in ("open", "mine", "see", "make"):
+    for operation in ("open", "mine", "see", "by", "make"):
         service.operation(operation)(lambda request: {})
     assert service.handler
     assert service._settings.environment == "dev"
-    assert set(service._validators) == {"open", "mine", "see", "make"}
+    assert set(service._validators) == {"open", "mine", "see", "by", "make"}

@@ -92,10 +92,10 @@ run "dev" {
   assert {
     condition = alltrue(flatten([
       for path, item in local.gateway_document.paths : [
-        for method, operation in item : operation["x-amazon-apigateway-request-validator"] == "everything" if method != "options"
+        for method, operation in item : operation["x-amazon-apigateway-request-validator"] == "parameters" if method != "options"
       ]
-    ])) && local.gateway_document["x-amazon-apigateway-request-validators"].everything == { validateRequestBody = true, validateRequestParameters = true }
-    error_message = "Every operation must validate body and parameters."
+    ])) && local.gateway_document["x-amazon-apigateway-request-validators"].parameters == { validateRequestBody = false, validateRequestParameters = true }
+    error_message = "Every operation must have its parameters checked, and leave its body to the function, which names the field."
   }
 
   assert {
