@@ -359,6 +359,12 @@ def test_everything_holds(environments: tuple[str, ...], planned: Plans, shared_
     found = {item.id: [verdict.findings for verdict in item.verdicts.values()] for item in judged if not item.passed}
     assert found == {}
     assert all(verdict.looked_at_count for item in judged for verdict in item.verdicts.values())
+    # What an environment does without is no tick.
+    meant = {item.id: {name: one.value for name, one in item.verdicts.items() if one.value} for item in judged}
+    without = {name: "off" for name in environments if not evidence.values[name]["deletion_protection"]}
+    assert {name: values for name, values in meant.items() if values} == (
+        {"deletion-protection": without} if without else {}
+    )
 
 
 def test_all_inputs_make_what_is_optional(planned: Plans, shared_project: Project) -> None:

@@ -132,7 +132,8 @@ def choose(question: str, names: Sequence[str]) -> str | None:
 
 def seconds(value: float) -> str:
     """A duration for people."""
-    return f"{value:.0f} s" if value < 60 else f"{int(value // 60)} min {int(value % 60)} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def size(count: int) -> str:

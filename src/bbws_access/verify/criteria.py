@@ -365,7 +365,7 @@ def _supporting(evidence: Evidence, environment: str, look: Look) -> None:
 @rule(
     "regions",
     "Regions and failover as in the table",
-    "The environment has the region, recovery and failover that the plan's table gives it; where it replicates, every"
+    "The environment has the region, recovery and failover that its table gives it; where it replicates, every"
     " table and the audit archive have a replica in the failover region, elsewhere nothing has; no ARN names a third"
     " region.",
     "the environment's values, replicas, and the regions of all ARNs",
@@ -378,7 +378,7 @@ def _regions(evidence: Evidence, environment: str, look: Look) -> None:
         look.at(f"{name} = {json.dumps(values.get(name))}")
         if values.get(name) != wanted:
             file = f"terraform/environments/{environment}.tfvars"
-            message = f"{name} is {json.dumps(values.get(name))}; the plan's table says {json.dumps(wanted)}"
+            message = f"{name} is {json.dumps(values.get(name))}; its table says {json.dumps(wanted)}"
             look.findings.append(Finding(message, f"var.{name}", file, None, json.dumps(values.get(name))))
     tables = evidence.planned(environment, "aws_dynamodb_table")
     replicas = evidence.planned(environment, "aws_dynamodb_table_replica")
@@ -490,13 +490,14 @@ def _tags(evidence: Evidence, environment: str, look: Look) -> None:
     "deletion-protection",
     "Deletion protection in PROD",
     "In PROD tables, replicas and the user pool refuse to be deleted, and no bucket is emptied to be deleted; elsewhere"
-    " they are as the environment says.",
+    " they are as the environment says, all of them.",
     "deletion protection of tables, replicas, user pools and buckets",
     needs=("dynamodb", "s3-audit", "cognito"),
 )
 def _deletion_protection(evidence: Evidence, environment: str, look: Look) -> None:
     values = evidence.values[environment]
     wanted = True if values["env_name"] == PROD else values["deletion_protection"]
+    look.value = None if wanted else "off"
     kinds = {
         "aws_dynamodb_table": ("deletion_protection_enabled", True),
         "aws_dynamodb_table_replica": ("deletion_protection_enabled", True),

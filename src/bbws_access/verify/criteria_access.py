@@ -381,7 +381,7 @@ _OF_A_PERSON = frozenset(("custom:organisation_id", "email", "email_verified"))
 
 @rule(
     "sign-in",
-    "Signing in as the design says",
+    "Signing in without weak ways",
     "People sign in with a verified address and a strong password, by SRP alone; only administrators make accounts;"
     " tokens live an hour and can be revoked, a day later everybody signs in again; no client can write the"
     " organisation or the address, and nobody learns who has an account.",

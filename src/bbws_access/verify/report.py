@@ -43,6 +43,8 @@ class Verdict:
     findings: list[Finding] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
     """What was looked at, as one line each: an address and the value found there."""
+    value: str | None = None
+    """What the environment has in place of what the title says, such as "off"; None where it has it."""
 
 
 @dataclass

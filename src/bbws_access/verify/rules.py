@@ -25,6 +25,8 @@ class Look:
 
     evidence: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    value: str | None = None
+    """What the environment is meant to have in place of what the title says, such as "off": no tick then."""
 
     def at(self, line: str) -> None:
         self.evidence.append(line)
@@ -186,7 +188,7 @@ def judge(evidence: Evidence, environments: Iterable[str], rules: Iterable[Rule]
                 if not look.evidence:
                     look.findings.append(Finding(f"There was nothing to look at: {item.looked_at}."))
             criterion.verdicts[environment] = Verdict(
-                not look.findings, len(look.evidence), look.findings, look.evidence
+                not look.findings, len(look.evidence), look.findings, look.evidence, look.value
             )
         judged.append(criterion)
     return judged

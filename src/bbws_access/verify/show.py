@@ -107,7 +107,8 @@ def result(report: Report, console: Console) -> None:
         for name in report.environments:
             verdict = criterion.verdicts[name]
             mark = "[green]✓[/green]" if verdict.passed else "[red]✗[/red]"
-            marks.append(f"{mark} [dim]{verdict.looked_at_count}[/dim]")
+            meant = verdict.passed and verdict.value
+            marks.append(f"[dim]{meant}[/dim]" if meant else f"{mark} [dim]{verdict.looked_at_count}[/dim]")
         table.add_row(escape(criterion.title), *marks)
     console.print(table)
     for criterion in report.criteria:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -89,6 +90,39 @@ def test_the_verdict_stands_first(browser: Browser) -> None:
     )
     browser.open(samples.empty())
     browser.shows("#verdict", "6 workers did not complete")
+
+
+def test_what_an_environment_is_not_meant_to_have_gets_no_tick(browser: Browser) -> None:
+    report = samples.passing()
+    report.criteria[4].verdicts["dev"].value = "off"
+    browser.open(report)
+    cell = "#criterion-on-demand-{}"
+    assert browser.texts(cell.format("dev")) == ["off"]
+    ticks = "return ['dev', 'sit'].map((name) => !!document.querySelector(`#criterion-on-demand-${name} svg`))"
+    assert browser.run(ticks) == [False, True]
+    browser.shows("#verdict", "8 of 8 criteria hold")
+    browser.click(cell.format("dev"))
+    browser.shows("#criterion-detail", "off, as it is meant to be")
+    report.criteria[4].verdicts["dev"].passed = False
+    browser.open(report)
+    assert browser.texts(cell.format("dev")) == ["4"]
+
+
+@pytest.mark.parametrize(
+    ("took", "said"), [(59.96, "1 min 0 s"), (179.6, "3 min 0 s"), (59.94, "59.9 s"), (61.4, "1 min 1 s")]
+)
+def test_times_are_rounded_before_they_are_split(browser: Browser, took: float, said: str) -> None:
+    report = samples.passing()
+    report.seconds = took
+    browser.open(report)
+    browser.shows("#numbers", said)
+
+
+def test_it_speaks_to_whoever_reads_it(browser: Browser) -> None:
+    """Not of stages, plans of projects, or how what is verified came about."""
+    browser.open(samples.passing())
+    text = " ".join(browser.texts("body")).lower()
+    assert not re.search(r"\bstage\b|the stage's|project plan|\blld\b", text.replace("api's stage", ""))
 
 
 def test_workers_show_their_status_their_time_and_why_they_failed(browser: Browser) -> None:

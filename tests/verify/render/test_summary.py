@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pytest
 
 from bbws_access.verify.render import write
 from bbws_access.verify.render.page import embedded, page
-from bbws_access.verify.render.summary import plain, summary
+from bbws_access.verify.render.summary import duration, plain, summary
 from tests.verify.render import samples
 
 if TYPE_CHECKING:
@@ -50,8 +51,52 @@ def test_it_lists_every_file_of_a_module(module: str) -> None:
     text = summary(samples.passing(), ROOT)
     tree = text.split(f"terraform/modules/{module}/\n", 1)[1].split("```", 1)[0]
     listed = [line.split()[1] for line in tree.splitlines()]
-    assert sorted(listed) == sorted(path.name for path in (ROOT / "terraform" / "modules" / module).glob("*.tf"))
     assert listed[0] == "main.tf"
+
+
+@pytest.mark.parametrize("module", [module for _, module, _ in samples.WORKERS])
+def test_its_tree_leads_to_every_file(module: str) -> None:
+    """The folders below a module are read back from the tree's indents, and are those that git knows."""
+    text = summary(samples.passing(), ROOT)
+    tree = text.split(f"terraform/modules/{module}/\n", 1)[1].split("```", 1)[0]
+    found, above = [], []
+    for line in tree.splitlines():
+        before, name = line.split("── ", 1)
+        above = above[: len(before) // 4]
+        name, _, lines = name.strip().partition(" ")
+        if name.endswith("/"):
+            above.append(name)
+        else:
+            found.append("".join([*above, name]))
+            assert int(lines.split()[0]) == len(
+                (ROOT / f"terraform/modules/{module}" / found[-1]).read_text().splitlines()
+            )
+    folder = f"terraform/modules/{module}/"
+    known = subprocess.run(["git", "ls-files", folder], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert sorted(found) == sorted(path.removeprefix(folder) for path in known.split())
+
+
+def test_what_an_environment_is_not_meant_to_have_gets_no_tick() -> None:
+    report = samples.passing()
+    report.criteria[0].verdicts["dev"].value = "off"
+    assert "DEV off as meant, SIT 8 ✓, PROD 8 ✓" in summary(report, ROOT)
+    report.criteria[0].verdicts["dev"].passed = False
+    assert "DEV 8 ✗, SIT 8 ✓, PROD 8 ✓" in summary(report, ROOT)
+
+
+@pytest.mark.parametrize(
+    ("took", "said"),
+    [
+        (0.04, "0.0 s"),
+        (27.44, "27.4 s"),
+        (59.94, "59.9 s"),
+        (59.96, "1 min 0 s"),
+        (119.6, "2 min 0 s"),
+        (179.6, "3 min 0 s"),
+    ],
+)
+def test_times_are_rounded_before_they_are_split(took: float, said: str) -> None:
+    assert duration(took) == said
 
 
 def test_what_fails_is_not_ticked_and_says_where() -> None:

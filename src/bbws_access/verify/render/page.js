@@ -24,7 +24,12 @@
   const icon = (name) => draw("svg", { class: "icon", "aria-hidden": "true" }, draw("use", { href: `#icon-${name}` }));
   const count = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
   const list = (words) => (words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`);
-  const seconds = (value) => (value < 60 ? `${value.toFixed(1)} s` : `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`);
+  // Rounded before it is split: never 2 min 60 s.
+  const seconds = (value) => {
+    if (value < 59.95) return `${value.toFixed(1)} s`;
+    const whole = Math.round(value);
+    return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  };
   const holds = (criterion) => environments.every((name) => criterion.verdicts[name] && criterion.verdicts[name].passed);
   const bytes = (value) => (value < 1024 ? `${value} B` : `${(value / 1024).toFixed(1)} KB`);
   // A value as Terraform writes it.
@@ -183,19 +188,23 @@
       : make("div", { class: "card" }, make("table", { class: "matrix" },
         make("caption", { class: "skip" }, "Criteria by environment"),
         make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Criterion"), environments.map((name) => make("th", { scope: "col", class: "cell" }, name)))),
-        group("From the stage's plan", shown.filter((criterion) => criterion.from_document)),
-        group("Beyond the plan", shown.filter((criterion) => !criterion.from_document)))), left);
+        group("The foundations", shown.filter((criterion) => criterion.from_document)),
+        group("Further", shown.filter((criterion) => !criterion.from_document)))), left);
   };
 
   const cell = (criterion, environment) => {
     const verdict = criterion.verdicts[environment];
     if (!verdict) return make("span", { class: "missing" }, make("span", { "aria-hidden": "true" }, "–"), make("span", { class: "skip" }, "not judged"));
-    const words = `${criterion.title}, ${environment}: ${verdict.passed ? "holds" : "does not hold"}, ${verdict.looked_at_count} looked at`;
+    const meant = meantValue(verdict);
+    const words = `${criterion.title}, ${environment}: ${meant ? `${meant}, as it is meant to be` : verdict.passed ? "holds" : "does not hold"}, ${verdict.looked_at_count} looked at`;
     return make("button", {
-      type: "button", id: cellId(criterion, environment), class: verdict.passed ? "good" : "bad", "aria-label": words,
+      type: "button", id: cellId(criterion, environment), class: meant ? "muted" : verdict.passed ? "good" : "bad", "aria-label": words,
       "aria-expanded": "false", onclick: (event) => toggle(event.currentTarget, criterion, environment), onkeydown: walk,
-    }, icon(verdict.passed ? "pass" : "fail"), String(verdict.looked_at_count));
+    }, meant || [icon(verdict.passed ? "pass" : "fail"), String(verdict.looked_at_count)]);
   };
+
+  // What an environment is meant to have in place of what the title says, such as "off": no tick for what is not there.
+  const meantValue = (verdict) => (verdict.passed && verdict.value ? verdict.value : null);
 
   const toggle = (button, criterion, environment) => {
     const again = opened && opened.button === button;
@@ -219,7 +228,8 @@
     return make("div", { class: "detail-body" },
       make("div", { class: "headline" },
         make("strong", {}, prose(criterion.title), ` in ${environment.toUpperCase()}`),
-        make("span", { class: `badge ${verdict.passed ? "good" : "bad"}` }, icon(verdict.passed ? "pass" : "fail"), verdict.passed ? "Holds" : "Does not hold")),
+        meantValue(verdict) ? make("span", { class: "badge" }, `${verdict.value}, as it is meant to be`)
+          : make("span", { class: `badge ${verdict.passed ? "good" : "bad"}` }, icon(verdict.passed ? "pass" : "fail"), verdict.passed ? "Holds" : "Does not hold")),
       make("div", { class: "facts" },
         make("div", {}, make("h4", {}, "Rule"), make("p", {}, prose(criterion.rule))),
         make("div", {}, make("h4", {}, `Looked at: ${verdict.looked_at_count.toLocaleString("en")}`), make("p", {}, prose(criterion.looked_at)),

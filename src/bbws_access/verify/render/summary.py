@@ -47,7 +47,7 @@ def _head(report: Report) -> str:
             f"**Project**: {PLAN}  ",
             f"**Status**: {status}  ",
             f"**Workers**: {len(report.workers)} (parallel execution)  ",
-            f"**Verified**: {plain(report.started)}, in {report.seconds:.1f} s",
+            f"**Verified**: {plain(report.started)}, in {duration(report.seconds)}",
         )
     )
 
@@ -88,7 +88,15 @@ def _kinds(worker: Worker) -> str:
 
 
 def _seconds(worker: Worker) -> str:
-    return "cached" if worker.cached else f"{worker.seconds:.1f} s"
+    return "cached" if worker.cached else duration(worker.seconds)
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it, rounded before it is split: never 2 min 60 s."""
+    if round(seconds, 1) < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
 
 
 def _outputs(report: Report, root: Path) -> str:
@@ -107,21 +115,39 @@ def _outputs(report: Report, root: Path) -> str:
 def _tree(root: Path, module: str) -> Iterator[str]:
     folder = slices.folder_of(Project(root), module)
     place = _place(root, module)
-    names = sorted(path.name for path in folder.glob("*.tf")) if folder.is_dir() else []
-    if not names:
+    if not folder.is_dir() or not any(folder.glob("*.tf")):
         yield f"`{place}` holds no Terraform files."
         return
-    # In the order in which one reads a module.
-    first, last = ("main.tf",), ("variables.tf", "outputs.tf", "versions.tf")
-    names.sort(key=lambda name: (name in last, name not in first, last.index(name) if name in last else 0, name))
-    width = max(map(len, names))
+    rows = list(_branches(folder, ""))
+    width = max(len(shown) for shown, _ in rows)
     yield "```text"
     yield f"{place}/"
-    for name in names:
-        branch = "└──" if name == names[-1] else "├──"
-        lines = len((folder / name).read_text(encoding="utf-8", errors="replace").splitlines())
-        yield f"{branch} {name:<{width}}  {lines:>4} lines"
+    yield from (shown if lines is None else f"{shown:<{width}}  {lines:>4} lines" for shown, lines in rows)
     yield "```"
+
+
+def _branches(folder: Path, indent: str) -> Iterator[tuple[str, int | None]]:
+    """Every file below a folder as a line of the tree, with its number of lines; None for a folder."""
+    # In the order in which one reads a module. What Terraform keeps beside it is hidden, and is not the module's.
+    first, last = ("main.tf",), ("variables.tf", "outputs.tf", "versions.tf", "README.md")
+    entries = sorted(
+        (path for path in folder.iterdir() if not path.name.startswith(".")),
+        key=lambda path: (
+            path.is_dir(),
+            path.name in last,
+            path.name not in first,
+            last.index(path.name) if path.name in last else 0,
+            path.name,
+        ),
+    )
+    for path in entries:
+        end = path is entries[-1]
+        shown = f"{indent}{'└──' if end else '├──'} {path.name}{'/' if path.is_dir() else ''}"
+        if path.is_dir():
+            yield shown, None
+            yield from _branches(path, f"{indent}{'    ' if end else '│   '}")
+        else:
+            yield shown, len(path.read_text(encoding="utf-8", errors="replace").splitlines())
 
 
 def _criteria(report: Report) -> str:
@@ -163,7 +189,7 @@ def _holds(report: Report, criterion: Criterion) -> bool:
 def _verdict(criterion: Criterion, environment: str) -> str:
     verdict = criterion.verdicts[environment]
     if verdict.passed:
-        return f"{verdict.looked_at_count} ✓"
+        return f"{verdict.looked_at_count} ✓" if verdict.value is None else f"{verdict.value} as meant"
     return f"{verdict.looked_at_count} ✗" if verdict.looked_at_count else "nothing to look at ✗"
 
 
