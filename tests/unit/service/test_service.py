@@ -364,7 +364,10 @@ def test_many_wrong_items_are_named_up_to_a_limit(harness, org):
     assert len(_details(harness.make(org, {"name": "thing", **{f"f{n}": n for n in range(500)}}))) == 50
 
 
-@pytest.mark.parametrize(("named", "said"), [("text/plain", True), ("application/json; charset=utf-8", False)])
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [("text/plain", True), ("application/x-www-form-urlencoded", True), ("application/json; charset=utf-8", False)],
+)
 def test_a_body_that_is_no_json_is_told_its_content_type(harness, org, named, said):
     found = _details(harness.make(org, "name=thing", headers={"content-type": named}))
     assert found[0] == ("body", "json", "-")
