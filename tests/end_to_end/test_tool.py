@@ -143,7 +143,9 @@ def test_up_after_the_local_aws_was_killed(dev: Deployment, admin: str, organisa
         (["user", "create", "a@b.example", "--organisation", "org-nowhere"], "org-nowhere"),
         (["user", "create", "a@b.example", "--organisation", "org-demo", "--role", "KING"], "KING"),
         (["user", "deactivate", "nobody@demo.example"], "nobody@demo.example"),
-        (["token", "nobody@demo.example", "--password-stdin"], "password"),
+        (["token", "nobody@demo.example", "--password-stdin"], "There is no account of nobody@demo.example"),
+        (["token", "nobody@demo.example"], "There is no account of nobody@demo.example"),
+        (["api", "GET", "/health", "--as", "nobody@demo.example"], "There is no account of nobody@demo.example"),
     ],
 )
 def test_mistakes_are_named(dev: Deployment, arguments: list[str], says: str) -> None:

@@ -46,23 +46,43 @@ def sign_in(target: Target, outputs: Mapping[str, Any], email: str, password: st
 def sign_in_as(target: Target, outputs: Mapping[str, Any], email: str, password: str | None = None) -> str:
     """Like `sign_in`, with the password that the local AWS remembers or that the user is asked for unless given."""
     email = check_email(email)
+    status = _status(target, outputs, email)
     if password is None and isinstance(target, LocalTarget):
-        password = _first_password(target, outputs, email) or remembered_password(target, email)
+        password = _first_password(target, outputs, email, status) or remembered_password(target, email)
     if password is None:
         password = ask(f"Password of {email}: ", hidden=True)
     return sign_in(target, outputs, email, password)
 
 
-def _first_password(target: LocalTarget, outputs: Mapping[str, Any], email: str) -> str | None:
-    """Stands in for somebody of the local AWS who was invited, reads the mail and chooses a password; else None."""
-    cognito, pool = target.client("cognito-idp"), outputs["user_pool_id"]
+def _status(target: Target, outputs: Mapping[str, Any], email: str) -> str | None:
+    """Cognito's word for an account; None where the caller may not know it, who may sign in all the same.
+
+    Raises ToolError where there is none, which whoever works here may know: strangers ask the pool, and it tells them
+    nothing.
+    """
+    from botocore.exceptions import ClientError
+
+    cognito = target.client("cognito-idp")
     with service_errors():
         try:
-            status = cognito.admin_get_user(UserPoolId=pool, Username=email)["UserStatus"]
-        except cognito.exceptions.UserNotFoundException:
+            return cognito.admin_get_user(UserPoolId=outputs["user_pool_id"], Username=email)["UserStatus"]
+        except cognito.exceptions.UserNotFoundException as error:
+            raise ToolError(
+                f"There is no account of {email} in {target.environment.name}.",
+                f"`{target.advice('user list')}` names everybody who holds something.",
+            ) from error
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "AccessDeniedException":
+                raise
             return None
-        if status != "FORCE_CHANGE_PASSWORD":
-            return None
+
+
+def _first_password(target: LocalTarget, outputs: Mapping[str, Any], email: str, status: str | None) -> str | None:
+    """Stands in for somebody of the local AWS who was invited, reads the mail and chooses a password; else None."""
+    if status != "FORCE_CHANGE_PASSWORD":
+        return None
+    cognito, pool = target.client("cognito-idp"), outputs["user_pool_id"]
+    with service_errors():
         # Kept first: a run that was killed in between finds it, and sets it.
         password = remembered_password(target, email) or remember_password(target, email, generate_password())
         cognito.admin_set_user_password(UserPoolId=pool, Username=email, Password=password, Permanent=True)

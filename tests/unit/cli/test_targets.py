@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import boto3
 import pytest
@@ -427,9 +428,38 @@ def test_an_invited_person_of_the_local_aws_signs_in_without_more_ado(shared: Lo
     # Whose password somebody else knows is asked for it, and there is no terminal here.
     known = "known@b.example"
     add_user(shared, outputs["user_pool_id"], known, "Chosen-12345-abc")
-    for stranger in (known, "nobody@b.example"):
-        with pytest.raises(ToolError, match="there is no terminal"):
-            sign_in.sign_in_as(shared, outputs, stranger)
+    with pytest.raises(ToolError, match="there is no terminal"):
+        sign_in.sign_in_as(shared, outputs, known)
+
+
+@pytest.mark.parametrize("password", [None, "Some-password-1"])
+def test_nobody_is_asked_for_the_password_of_who_does_not_exist(
+    shared: LocalTarget, password: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = make_pool(shared)
+    monkeypatch.setattr(sign_in, "ask", lambda *_, **__: pytest.fail("it asked"))
+    with pytest.raises(ToolError, match=r"There is no account of nobody@b\.example in dev") as caught:
+        sign_in.sign_in_as(shared, outputs, "nobody@b.example", password)
+    assert shared.advice("user list") in caught.value.hint
+
+
+def test_who_may_not_look_at_accounts_may_sign_in(shared: LocalTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On AWS somebody may have the rights to read Terraform's state and none in Cognito."""
+    outputs = make_pool(shared)
+    add_user(shared, outputs["user_pool_id"], "a@b.example", "Chosen-12345-abc")
+    client = shared.client("cognito-idp")
+
+    def refuse(**_: str) -> NoReturn:
+        raise ClientError({"Error": {"Code": code, "Message": "No."}}, "AdminGetUser")
+
+    monkeypatch.setattr(client, "admin_get_user", refuse)
+    monkeypatch.setattr(shared, "client", lambda *_: client)
+    monkeypatch.setattr(sign_in, "ask", lambda *_, **__: "Chosen-12345-abc")
+    code = "AccessDeniedException"
+    assert sign_in.sign_in_as(shared, outputs, "a@b.example").count(".") == 2
+    code = "TooManyRequestsException"
+    with pytest.raises(ToolError, match="AWS refuses AdminGetUser"):
+        sign_in.sign_in_as(shared, outputs, "a@b.example")
 
 
 def test_sign_in_gives_an_access_token(shared: LocalTarget) -> None:
