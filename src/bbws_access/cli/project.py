@@ -1,6 +1,7 @@
 """Where the project's files lie."""
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,26 @@ class Project:
         return self.root / "terraform" / "environments" / f"{environment}.tfvars"
 
 
+_INSTALLED = Path(__file__).resolve().parents[3]
+
+
+def _is_project(folder: Path) -> bool:
+    return (folder / "terraform" / "stack").is_dir() and (folder / "contract").is_dir()
+
+
+def require_in_place() -> None:
+    """Raise ToolError where this tool is a copy: it would lack the contract, and grow older than what it deploys."""
+    if _is_project(_INSTALLED):
+        return
+    here = Path.cwd()
+    checkout = next((str(folder) for folder in (here, *here.parents) if _is_project(folder)), "CHECKOUT")
+    raise ToolError(
+        "This bbws-access was installed as a copy, apart from the project that it works with.",
+        f"Install it in place: uv tool install --force --editable {shlex.quote(checkout)} (pipx takes the same words, "
+        "without `tool`).",
+    )
+
+
 def find_project(start: Path | None = None) -> Project:
     """The project that ``start``, the current folder unless given, lies in, or else the one the tool is installed from.
 
@@ -69,10 +90,9 @@ def find_project(start: Path | None = None) -> Project:
         here = (start or Path.cwd()).resolve()
     except FileNotFoundError as error:
         raise ToolError("The current folder is gone.", "Change to the project's folder.") from error
-    installed = Path(__file__).resolve().parents[3]
-    for folder in (here, *here.parents, installed):
+    for folder in (here, *here.parents, _INSTALLED):
         try:
-            found = (folder / "terraform" / "stack").is_dir() and (folder / "contract").is_dir()
+            found = _is_project(folder)
             usable = os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=_EFFECTIVE)
         except PermissionError:
             found, usable = folder == here, False

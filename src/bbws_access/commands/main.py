@@ -10,8 +10,10 @@ from typer.exceptions import TyperException
 
 from bbws_access.cli.console import show_error
 from bbws_access.cli.errors import FAILURE, InterruptedByUserError, ToolError
+from bbws_access.cli.project import require_in_place
 from bbws_access.commands import bill, environments, failures, local, organisations, people, proof
 from bbws_access.commands.options import with_options
+from bbws_access.commands.screen import show_first_hour
 from bbws_access.local_aws import LocalAwsError
 from bbws_access.packaging import PackagingError
 
@@ -22,11 +24,20 @@ EXIT_CODES = (
 
 app = typer.Typer(
     help=f"Access management on AWS, and an AWS on your own machine to try it on.\n\n{EXIT_CODES}",
-    no_args_is_help=True,
-    add_completion=False,
+    invoke_without_command=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def begin(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        show_first_hour()
+    else:
+        require_in_place()
+
+
 org = typer.Typer(help="Organisations.", no_args_is_help=True)
 user = typer.Typer(help="People who sign in.", no_args_is_help=True)
 app.add_typer(org, name="org")

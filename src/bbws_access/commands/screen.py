@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
+from bbws_access.cli import advice
 from bbws_access.cli.console import confirm, err, escape, note, out, seconds, wide
 from bbws_access.cli.errors import ToolError
 from bbws_access.cli.targets import LocalTarget, NotDeployedError, PartlyDeployedError, Target
@@ -103,6 +104,20 @@ def show_status(target: LocalTarget, facts: dict[str, Any]) -> None:
         )
 
 
+def show_first_hour() -> None:
+    """What somebody needs who has just come."""
+    out.print("Access management on AWS, and an AWS on your own machine to try it on. To begin with:\n")
+    _show_commands(
+        (advice.command("up"), "start the local AWS and deploy everything to it"),
+        (advice.command("status"), "see whether all is well, and how to get in"),
+        (advice.command("api", "GET", "/organisations/org-demo/roles"), "call the API as the demo's administrator"),
+        (advice.command("org", "create", "My company"), "make an organisation of your own"),
+        (advice.command("down"), "stop the local AWS; its state is kept"),
+    )
+    out.print(f"\nAll commands: {escape(advice.command('--help'))}")
+    out.print(f"Completion in your shell: {escape(advice.command('--install-completion'))}")
+
+
 def show_deployment(deployment: Any) -> None:
     """The one screen at the end of `up`."""
     target, demo = deployment.target, deployment.demo
@@ -144,6 +159,10 @@ def _show_place(target: LocalTarget, api_url: str, organisation: str | None, ema
 
 def _show_next(*commands: tuple[str, str]) -> None:
     out.print("\n[dim]What to try next:[/dim]\n")
+    _show_commands(*commands)
+
+
+def _show_commands(*commands: tuple[str, str]) -> None:
     for command, meaning in commands:
         out.print(f"{escape(command)}  [dim]# {meaning}[/dim]")
 

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -14,9 +15,10 @@ from types import SimpleNamespace
 from typing import NoReturn
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
-from bbws_access.cli import deploy, people, storage
+from bbws_access.cli import advice, deploy, people, storage
 from bbws_access.cli.doctor import BROWSERS, DRIVER
 from bbws_access.cli.errors import ToolError
 from bbws_access.cli.project import find_project
@@ -87,6 +89,50 @@ def test_every_command_explains_itself() -> None:
         done = runner.invoke(app, [*command, "--help"])
         assert done.exit_code == 0, command
         assert "Usage: " in done.stdout, command
+
+
+def test_without_arguments_the_commands_of_the_first_hour_are_named(project: Path) -> None:
+    done = tool(project)
+    assert (done.returncode, done.stderr) == (0, "")
+    calls = [line.partition("  # ")[0] for line in done.stdout.splitlines() if "  # " in line]
+    assert len(calls) == 5
+    for words in map(shlex.split, calls):
+        assert words[0] == shlex.split(advice.this_tool())[0]
+        # Each is a command that there is, with arguments that it takes.
+        group = typer.main.get_command(app)
+        context = group.make_context("bbws-access", words[1:])
+        name, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])
+        command.make_context(name, rest)
+    assert "--help" in done.stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands(project: Path, shell: str) -> None:
+    """As the script of --install-completion asks."""
+    asked = {"bash": {"COMP_WORDS": "bbws-access stat", "COMP_CWORD": "1"}}.get(
+        shell, {"_TYPER_COMPLETE_ARGS": "bbws-access stat", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    )
+    done = tool(project, _BBWS_ACCESS_COMPLETE=f"complete_{shell}", **asked)
+    assert "status" in done.stdout
+    assert "bootstrap" not in done.stdout
+    assert "--install-completion" in tool(project, "--help").stdout
+
+
+def test_a_copy_of_the_tool_says_how_to_install_it_in_place(project: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "site"
+    shutil.copytree(ROOT / "src" / "bbws_access", copy / "bbws_access", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder, checkout in (project, f"'{project}'"), (tmp_path, "CHECKOUT"):
+        done = subprocess.run(
+            [sys.executable, "-m", "bbws_access.commands", "status"],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(copy)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert "This bbws-access was installed as a copy" in done.stderr
+        assert f"uv tool install --force --editable {checkout} " in done.stderr
 
 
 def test_exit_codes_are_documented(project: Path) -> None:
