@@ -7,10 +7,22 @@ import re
 from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
+from string import Template
 
 from bbws_access.kernel.contract import METHODS, Contract, base_paths, resolve
+from bbws_access.kernel.paging import DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE
+from bbws_access.service.validation import LARGEST_BODY
 
 _PARTS = Path(__file__).parent
+_TOPICS = {
+    "signing-in": ("Signing in", "token authorization bearer curl cognito"),
+    "paging": ("Paging", "pagesize startat moreavailable cursor invalid_cursor"),
+    "versions": ("Versions and 409", "version_conflict name_taken role_in_use conflict concurrency"),
+    "limits": ("Limits", "429 too_many_requests rate_limited limit_reached retry-after throttle quota"),
+    "errors": ("Errors", "code message details requestid field rule value validation_error status"),
+    "idempotency": ("Sending a request again", "retry twice already_assigned invitation_pending"),
+}
+_CALLS = {"curl": "curl", "python": "Python", "tool": "bbws-access"}
 _HEADING = {"200": "OK", "201": "Created", "202": "Accepted", "204": "No content"}
 
 
@@ -40,20 +52,61 @@ def render(contract: Contract) -> str:
         f'<p class="facts">Version {escape(info["version"])} · {count} operations · '
         f"base path <code>{escape(base_paths(document)[0])}</code></p></div></header>"
         f'<div class="columns"><nav aria-label="Operations"><label for="filter">Find</label>'
-        f'<input id="filter" type="search" placeholder="Method, path or words" autocomplete="off">'
-        f"<details open><summary>Operations</summary>{_contents(by_tag)}"
+        f'<input id="filter" type="search" placeholder="Path, field, permission, error" autocomplete="off">'
+        f"<details open><summary>Operations</summary>{_topics()}{_contents(document, by_tag)}"
         '<p id="none" hidden>Nothing fits.</p></details></nav>'
-        f'<main id="content">{sections}</main></div><script>{_part("page.js")}</script></body></html>\n'
+        f'<main id="content">{_introduction(document)}{sections}</main></div>'
+        f"<script>{_part('page.js')}</script></body></html>\n"
     )
 
 
-def _contents(by_tag: dict[str, list]) -> str:
+def _introduction(document: dict) -> str:
+    error = document["components"]["responses"]["BadBody"]["content"]["application/json"]["example"]
+    return Template(_part("introduction.html")).substitute(
+        page=DEFAULT_PAGE_SIZE,
+        largest=LARGEST_PAGE_SIZE,
+        body=LARGEST_BODY // 1024,
+        error=escape(json.dumps(error, indent=2, ensure_ascii=False)),
+    )
+
+
+def _topics() -> str:
+    return (
+        '<div class="group"><a class="tag" href="#introduction">Before the first call</a><ul>'
+        + "".join(
+            f'<li data-words="{title.lower()} {name} {escape(words)}"><a class="topic" href="#{name}">{title}</a></li>'
+            for name, (title, words) in _TOPICS.items()
+        )
+        + "</ul></div>"
+    )
+
+
+def _words(document: dict, path: str, raw: dict, shared: list[dict]) -> str:
+    """What an operation is found by: all that it says of itself, its fields, who may call it and its errors."""
+    found = [path, raw["operationId"], raw["summary"], raw["description"]]
+    found += [resolve(document, one)["name"] for one in [*shared, *raw.get("parameters", [])]]
+    if isinstance(raw["x-bbws-access"], list):
+        found += [value for rule in raw["x-bbws-access"] for value in rule.values()]
+    found += raw.get("x-bbws-access-also", ())
+    schemas = [resolve(document, raw["requestBody"])["content"]] if "requestBody" in raw else []
+    for status, response in raw["responses"].items():
+        response = resolve(document, response)
+        found.append(status if status.startswith("2") else f"{status} {_codes(document, response)}")
+        found.append(response["description"])
+        schemas += [response.get("content", {})] if status.startswith("2") else []
+    for content in schemas:
+        for one in content.values():
+            found += [re.sub("<.*", "", name) for name, _, _ in _properties(document, one["schema"])]
+    return " ".join(" ".join(found).lower().split())
+
+
+def _contents(document: dict, by_tag: dict[str, list]) -> str:
     return "".join(
         f'<div class="group"><a class="tag" href="#{_slug(tag)}">{escape(tag)}</a><ul>'
         + "".join(
-            f'<li data-words="{escape(" ".join((method, path, raw["summary"])).lower())}">'
+            f'<li data-method="{method}" data-words="{escape(_words(document, path, raw, shared))}">'
             f'<a href="#{raw["operationId"]}">{_badge(method)}<span>{escape(raw["summary"])}</span></a></li>'
-            for method, path, raw, _ in operations
+            for method, path, raw, shared in operations
         )
         + "</ul></div>"
         for tag, operations in by_tag.items()
@@ -133,14 +186,61 @@ def _codes(document: dict, response: dict) -> str:
 
 
 def _call(method: str, path: str, access: object, body: dict | None) -> str:
-    """A command to paste, once the other ids are filled in."""
-    command = f"bbws-access api {method.upper()} '{path.replace('{orgId}', 'org-demo')}'"
+    """The call in three ways, to paste once the ids in capitals are filled in."""
+    path = re.sub(r"\{(\w+)\}", _placeholder, path)
+    example = body["content"]["application/json"]["example"] if body else None
+    calls = {
+        "curl": _curl(method, path, access, example),
+        "python": _python(method, path, access, example),
+        "tool": _tool(method, path, access, example),
+    }
+    choices = "".join(
+        f'<button type="button" data-call="{kind}" aria-pressed="false">{title}</button>'
+        for kind, title in _CALLS.items()
+    )
+    shown = "".join(
+        f'<pre tabindex="0" data-kind="{kind}" aria-label="{_CALLS[kind]}"><code>{escape(text)}</code></pre>'
+        for kind, text in calls.items()
+    )
+    copy = '<button type="button" class="copy">Copy</button>'
+    return f'<h4>Call</h4><div class="call"><div class="choices">{choices}{copy}</div>{shown}</div>'
+
+
+def _placeholder(match: re.Match[str]) -> str:
+    return "org-demo" if match[1] == "orgId" else re.sub(r"(?<=[a-z])(?=[A-Z])", "_", match[1]).upper()
+
+
+def _curl(method: str, path: str, access: object, example: object) -> str:
+    certificate = '${AWS_CA_BUNDLE:+--cacert "$AWS_CA_BUNDLE"}'  # of the local AWS; nothing on AWS
+    lines = [f'curl {certificate} --request {method.upper()} "$BBWS_ACCESS_API_URL{path}"']
+    if access != "public":
+        lines.append('--header "Authorization: Bearer $TOKEN"')
+    if example is not None:
+        lines += ["--header 'Content-Type: application/json'", f"--data {_quoted(example)}"]
+    return " \\\n  ".join(lines)
+
+
+def _python(method: str, path: str, access: object, example: object) -> str:
+    arguments = [f'os.environ["BBWS_ACCESS_API_URL"] + "{path}",']
+    if access != "public":
+        arguments.append('headers={"Authorization": "Bearer " + os.environ["TOKEN"]},')
+    if example is not None:
+        arguments.append(f"json={example!r},")
+    arguments += ['verify=os.environ.get("AWS_CA_BUNDLE", True),', "timeout=30,"]
+    call = "\n    ".join([f"answer = requests.{method}(", *arguments])
+    return f"import os\n\nimport requests\n\n{call}\n)\nprint(answer.status_code, answer.text)"
+
+
+def _tool(method: str, path: str, access: object, example: object) -> str:
+    command = f"bbws-access api {method.upper()} '{path}'"
     if access == "public":
         command += " --anonymous"
-    if body:
-        example = json.dumps(body["content"]["application/json"]["example"], ensure_ascii=False)
-        command += " --data '" + example.replace("'", "'\\''") + "'"
-    return f'<h4>Call</h4><pre tabindex="0"><code>{escape(command)}</code></pre>'
+    return command if example is None else f"{command} --data {_quoted(example)}"
+
+
+def _quoted(example: object) -> str:
+    """JSON as one word of a shell."""
+    return "'" + json.dumps(example, ensure_ascii=False).replace("'", "'\\''") + "'"
 
 
 def _properties(document: dict, schema: dict, prefix: str = "", seen: tuple[str, ...] = ()) -> Iterator[tuple]:
@@ -167,7 +267,10 @@ def _type(document: dict, schema: dict) -> str:
     if kind == "array":
         inner = resolve(document, schema["items"])
         words = [f"list of {inner.get('type', 'any')}s"]
-        schema = {**inner, **{name: value for name, value in schema.items() if name in ("minItems", "maxItems")}}
+        schema = {
+            **inner,
+            **{name: value for name, value in schema.items() if name in ("minItems", "maxItems", "uniqueItems")},
+        }
     else:
         words = [schema.get("format", kind)]
     if schema.get("nullable"):
@@ -186,6 +289,14 @@ def _type(document: dict, schema: dict) -> str:
             words.append(f"at most {schema[most]:,}{unit}")
         elif least in schema:
             words.append(f"at least {schema[least]:,}{unit}")
+    pattern = schema.get("pattern")
+    meaning = document.get("x-bbws-patterns", {}).get(pattern)
+    if meaning != "any text" and pattern is not None:
+        words.append(
+            f"{_text(meaning)} (<code>{escape(pattern)}</code>)" if meaning else f"<code>{escape(pattern)}</code>"
+        )
+    if schema.get("uniqueItems"):
+        words.append("no item twice")
     if "default" in schema:
         words.append(f"default <code>{escape(json.dumps(schema['default']))}</code>")
     return ", ".join(words)
