@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bbws_access.local_aws import changes
+from bbws_access.local_aws import changes, memory
 from bbws_access.local_aws.errors import LocalAwsError
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def run(arguments: list[str]) -> int:
     if options.await_word and not _hears_word():
         return 1
     folder = options.folder.resolve()
+    memory.share_one_heap()
     try:
         # What functions left there when the emulator was killed.
         shutil.rmtree(folder / "tmp", ignore_errors=True)

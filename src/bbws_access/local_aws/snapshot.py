@@ -24,6 +24,7 @@ from ministack.app import _get_module, _registry_module_names
 from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict, get_account_id, get_region
 from ministack.services import cloudwatch, cloudwatch_logs, dynamodb
 
+from bbws_access.local_aws import memory
 from bbws_access.local_aws.errors import LocalAwsError
 from bbws_access.local_aws.files import write_atomically
 from bbws_access.local_aws.parts import TELEMETRY_SECONDS, Behind, Blobs, Blocks, Items, Telemetry
@@ -131,7 +132,8 @@ class Snapshots:
             if self._closed.wait(self._interval):
                 return
             now = time.monotonic()
-            if not (self._changed or now >= self._again or (self._seen and now >= telemetry_due)):
+            with_telemetry = now >= telemetry_due
+            if not (self._changed or now >= self._again or (self._seen and with_telemetry)):
                 if not self._seen and self._again == math.inf:
                     self._told.clear()
                     if self._changed or self._seen:
@@ -141,7 +143,7 @@ class Snapshots:
             # What goes on behind a request, such as the delivery of an event, may change something without another one.
             self._again = now + _BEHIND_SECONDS if self._changed else math.inf
             self._changed = False
-            if now >= telemetry_due:
+            if with_telemetry:
                 self._seen, telemetry_due = False, now + TELEMETRY_SECONDS
             try:
                 self.save(telemetry=False)
@@ -149,6 +151,9 @@ class Snapshots:
                 # The next attempt may succeed, and without this thread nothing would ever be saved again.
                 logger.exception("The state could not be saved; is the disk full?")
                 self.mark_changed()
+            if with_telemetry:
+                # Written down, everything was in memory twice for a moment.
+                memory.give_back()
             # Saving must never take a large part of the emulator's time, however much it holds.
             self._closed.wait(10 * (time.monotonic() - now))
 
