@@ -88,6 +88,7 @@ docs: $(READY) ## Write the API's reference as one page, .build/docs/index.html
 
 client: $(GENERATOR)/.ready ## Generate a typed Python client of the API, .build/client
 	@PATH="$(CURDIR)/$(GENERATOR)/bin:$$PATH" openapi-python-client generate --path contract/openapi.json --config contract/client.yaml \
+	  --custom-template-path contract/client \
 	  --output-path $(or $(FOLDER),.build/client) --overwrite --fail-on-warning
 
 coverage: $(READY) ## Measure how much of the functions' code their own tests run; under 90 % fails

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import subprocess
 from typing import TYPE_CHECKING
@@ -49,15 +50,19 @@ print(json.dumps({"created": made.to_dict()["name"]}))
 """
 
 
-def test_a_program_lists_makes_and_is_refused(dev: Deployment, admin: str, organisation: str, tmp_path: Path) -> None:
-    made = subprocess.run(
-        ["make", "client", f"FOLDER={tmp_path / 'client'}"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "client"
+    made = subprocess.run(["make", "client", f"FOLDER={folder}"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stdout + made.stderr
+    return folder
+
+
+def test_a_program_lists_makes_and_is_refused(dev: Deployment, admin: str, organisation: str, client: Path) -> None:
     name = f"CLIENT_{secrets.token_hex(4).upper()}"
     environment = {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(tmp_path / "client"),
+        "PYTHONPATH": str(client),
         "API": dev.status["api_url"],
         "CA": dev.status["ca_bundle"],
         "TOKEN": admin,
@@ -67,3 +72,23 @@ def test_a_program_lists_makes_and_is_refused(dev: Deployment, admin: str, organ
     done = subprocess.run([PYTHON, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"created": name}
+
+
+def test_the_program_in_its_readme_runs(dev: Deployment, admin: str, organisation: str, client: Path) -> None:
+    """And what else it names is there."""
+    readme = (client / "README.md").read_text()
+    [program] = re.findall(r"```python\n(.*?)```", readme, re.S)
+    environment = dev.shell | {"PATH": os.environ["PATH"], "PYTHONPATH": str(client), "TOKEN": admin}
+    done = subprocess.run([PYTHON, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    names = [line.split()[0] for line in done.stdout.splitlines()]
+    assert len(set(names)) == len(names) >= 5, "all pages of the roles that every organisation starts with"
+    done = subprocess.run(
+        [PYTHON, "-c", program], env=environment | {"TOKEN": "none"}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.split(":")[0]) == (1, "UNAUTHORIZED")
+    for name in set(re.findall(r"`bbws_access_client\.(\w+)`", readme)):
+        assert any((client / "bbws_access_client").glob(f"{name}*")), name
+    for name in ("AuthenticatedClient", "sync", "asyncio", "sync_detailed", "asyncio_detailed", "ErrorErrorCode"):
+        assert f"`{name}`" in readme
+        assert any(re.search(rf"(def|class) {name}\b", path.read_text()) for path in client.rglob("*.py")), name
