@@ -10,13 +10,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from bbws_access.cli.console import size
 from bbws_access.cli.errors import ToolError
 from bbws_access.cli.holders import ENABLED, find_holders
 from bbws_access.cli.project import Project, find_project
-from bbws_access.cli.targets import LEAST_DISK, LocalTarget, Target, check_disk, has_aws_credentials, local_environment
+from bbws_access.cli.targets import LEAST_DISK, LocalTarget, Target, check_disk, has_aws_credentials
 from bbws_access.cli.terraform import find_provider, find_terraform
 from bbws_access.local_aws import LocalAwsError
 from bbws_access.packaging import LEAST_NODE
@@ -40,8 +39,11 @@ class Finding:
         return asdict(self)
 
 
-def examine(environment: str, folder: Path | None = None) -> list[Finding]:
-    """Look at everything that the tool needs, whatever may be wrong with the rest."""
+def examine(environment: str, local_target: Callable[[], LocalTarget]) -> list[Finding]:
+    """Look at everything that the tool needs, whatever may be wrong with the rest.
+
+    ``local_target`` gives the environment's local AWS, with the values that it was brought up with.
+    """
     findings = [_python(), _uv()]
     try:
         project = find_project()
@@ -63,9 +65,10 @@ def examine(environment: str, folder: Path | None = None) -> list[Finding]:
         except ToolError as error:
             findings.append(_bad(what, error))
     try:
-        values = local_environment(project, environment)
-        findings.append(Finding(f"values of {environment}", "good", f"{values.prefix}, {values.region}"))
-        target = LocalTarget(values, folder)
+        target = local_target()
+        values = target.environment
+        given = f", given: {' '.join(values.typed[1::2])}" if values.typed else ""
+        findings.append(Finding(f"values of {environment}", "good", f"{values.prefix}, {values.region}{given}"))
         findings.append(_local_aws(target))
         if target.folder.is_dir() and target.aws.is_running():
             target.enter()

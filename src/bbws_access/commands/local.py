@@ -135,7 +135,7 @@ def doctor(
 
     if values and not aws:
         raise UsageError("Values are for what the AWS account is looked at with: add --aws.")
-    findings = examine(place.environment, place.folder)
+    findings = examine(place.environment, lambda: known_target(place))
     if aws:
         target = aws_target(place.environment, values)
         findings += examine_account(target.environment, target.client)

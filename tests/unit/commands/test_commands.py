@@ -527,6 +527,18 @@ def test_doctor_looks_at_everything(project: Path, tmp_path: Path) -> None:
         assert "`make test`" in found[what]["advice"]
 
 
+def test_doctor_looks_at_the_values_that_stay(project: Path) -> None:
+    folder = project / ".local-aws" / "dev"
+    folder.mkdir(parents=True)
+    (folder / places.VALUES).write_text('{"arguments": ["project_name=mine"], "files": []}')
+    found = {item["what"]: item["found"] for item in json.loads(tool(project, "doctor", "--json").stdout)}
+    assert found["values of dev"] == "mine-dev, eu-west-1, given: project_name=mine"
+    (folder / places.VALUES).write_text('{"arguments": ["projct_name=mine"], "files": []}')
+    found = {item["what"]: item for item in json.loads(tool(project, "doctor", "--json").stdout)}
+    assert found["values of dev"]["state"] == "bad"
+    assert "up --unset projct_name" in found["values of dev"]["advice"]
+
+
 def test_packaging_reports_sizes(project: Path) -> None:
     done = tool(project, "package", "token-claims", "--target", "local", "--json")
     assert done.returncode == 0
