@@ -2,10 +2,10 @@
 
     python -m benchmarks.interruptions [--times 20] [--environment dev] [--environment prod] [--seed 1]
 
-Ctrl-C, SIGTERM and SIGKILL, of the tool and of the Terraform that it started. After each the same command runs again
-without an interruption, then (after a destroy, `up`) `drift` must find nothing and `status` everything. It works in
-folders of its own, so a local AWS that is up stays untouched; a round takes one to ten minutes. Exit status 1 says that
-a round ended otherwise.
+Ctrl-C, SIGTERM and SIGKILL, of the tool and of the Terraform that it started. After every other one, further commands
+must say in a sentence how it is. Then the same command runs again without an interruption, then (after a destroy, `up`)
+`drift` must find nothing and `status` everything. It works in folders of its own, so a local AWS that is up stays
+untouched; a round takes one to ten minutes. Exit status 1 says that a round ended otherwise.
 """
 
 from __future__ import annotations
@@ -83,6 +83,16 @@ class Place:
         if missing:
             raise Broken(f"status does not know {', '.join(missing)}")
 
+    def speaks(self) -> None:
+        """Raises Broken where a command does not know what to say of what was left half done."""
+        where = ["--environment", self.environment, "--folder", str(self.folder)]
+        for command in (["status"], ["status", "--json"], ["env"], ["token", "admin@demo.example"], ["user", "list"]):
+            done = subprocess.run(
+                [*TOOL, *command, *where], cwd=ROOT, env=_environment(), capture_output=True, text=True, check=False
+            )
+            if done.returncode not in (0, 1, 3) or "has a fault" in done.stderr:
+                raise Broken(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+
     def keep(self) -> None:
         """Deploy, stop and copy, so that later rounds begin there."""
         self.kept = self.folder.with_name(f"{self.folder.name}.kept")
@@ -128,6 +138,9 @@ class Round:
         place.reset(deployed=self.command != "up")
         changes = random.choice((CHANGES, CHANGES_ALSO))
         ended = self._interrupt(changes)
+        if random.getrandbits(1):
+            # Not each time: these commands put right what they can, which the command itself must do as well.
+            place.speaks()
         if self.command == "destroy" and not place.folder.is_dir():
             place.run("up")
         elif self.command == "destroy":
