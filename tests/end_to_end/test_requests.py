@@ -456,8 +456,8 @@ def test_each_request_is_logged(dev: Deployment, admin: str, organisation: str) 
     request_id = answer.headers["x-amzn-requestid"]
     line = dev.wait_for_line(ACCESS_LOG, since, requestId=request_id)
     assert line["principal"] == claims(admin)["sub"]
-    assert line["defaultOrganisation"] == organisation
     assert (line["status"], line["method"]) == ("200", "GET")
+    assert (line["error"], line["cause"]) == ("- -", "- -")
     assert line["route"] == "/organisations/{orgId}/roles"
     served = dev.wait_for_line("/aws/lambda/bbws-access-dev-lambda-role", since, requestId=request_id)
     assert (served["operation"], served["organisationId"]) == ("listRoles", organisation)

@@ -83,6 +83,10 @@ class Decision(NamedTuple):
     rule: Mapping[str, str] | None = None
 
 
+class MembershipsUnread(Exception):
+    """An answer depends on memberships, which nobody read: read them, and ask again."""
+
+
 class Access:
     """Everything that one user holds at one moment.
 
@@ -90,15 +94,17 @@ class Access:
     active_elsewhere: active in an organisation whose grants were not read
     unread: organisations in which something is in force, though nobody read what it grants: the authorizer opens them
     departures: what was read of them with the rest; None where nothing was read
+    memberships: None for the constructor where nobody read them. Whatever would depend on them then raises
+    MembershipsUnread
     """
 
-    __slots__ = ("active_elsewhere", "departures", "grants", "known", "memberships", "unread", "user_id")
+    __slots__ = ("_memberships", "active_elsewhere", "departures", "grants", "known", "unread", "user_id")
 
     def __init__(
         self,
         user_id: str,
         grants: tuple[Grant, ...] = (),
-        memberships: tuple[Membership, ...] = (),
+        memberships: tuple[Membership, ...] | None = (),
         *,
         known: bool = True,
         active_elsewhere: bool = False,
@@ -107,16 +113,23 @@ class Access:
     ) -> None:
         self.user_id = user_id
         self.grants = grants
-        self.memberships = memberships
+        self._memberships = memberships
         self.known = known
         self.active_elsewhere = active_elsewhere
         self.departures = departures
         self.unread = unread
 
     @property
+    def memberships(self) -> tuple[Membership, ...]:
+        """Active memberships of teams. Raises MembershipsUnread."""
+        if self._memberships is None:
+            raise MembershipsUnread
+        return self._memberships
+
+    @property
     def active(self) -> bool:
         """Whether anything is in force for the user anywhere."""
-        return bool(self.grants or self.memberships or self.active_elsewhere or self.unread)
+        return bool(self.grants or self.active_elsewhere or self.unread or self.memberships)
 
     def within(self, org_id: str) -> Access:
         """What of it one organisation gave: as good as unknown where that is nothing.
@@ -137,6 +150,12 @@ class Access:
         return frozenset(
             [grant.org_id for grant in self.grants if grant.org_id is not None]
             + [membership.org_id for membership in self.memberships]
+        )
+
+    def belongs_to(self, org_id: str) -> bool:
+        """Whether the user is active in an organisation."""
+        return any(grant.org_id == org_id for grant in self.grants) or any(
+            membership.org_id == org_id for membership in self.memberships
         )
 
     def is_platform(self) -> bool:
@@ -172,7 +191,7 @@ class Access:
         access = operation.access
         if access == "public":
             return Decision(True, Reason.PUBLIC)
-        if not self.known:
+        if not (self.known or self.memberships):
             return Decision(False, Reason.UNKNOWN_USER)
         if not self.active:
             return Decision(False, Reason.USER_INACTIVE)
@@ -184,7 +203,7 @@ class Access:
                 decision = self._alternative(rule, params, org_id, team_id)
                 if decision is not None:
                     return decision
-        outside = org_id is not None and org_id not in self.organisations() and not self.is_platform()
+        outside = org_id is not None and not self.belongs_to(org_id) and not self.is_platform()
         return Decision(False, Reason.NOT_IN_ORGANISATION if outside else Reason.NO_PERMISSION)
 
     def decide(self, contract: Contract, method: str, path: str) -> Decision:
@@ -199,8 +218,7 @@ class Access:
             grant = self.holds(rule["permission"], org_id, team_id)
             return None if grant is None else Decision(True, Reason.PERMISSION, grant, rule)
         if "self" in rule:
-            inside = org_id is None or org_id in self.organisations()
-            if inside and params.get(rule["self"]) == self.user_id:
+            if params.get(rule["self"]) == self.user_id and (org_id is None or self.belongs_to(org_id)):
                 return Decision(True, Reason.SELF, None, rule)
             return None
         for membership in self.memberships:

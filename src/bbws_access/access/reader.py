@@ -105,22 +105,24 @@ def read_access_in(
     *,
     now: datetime | None = None,
     alongside: Sequence[Call] = (),
+    memberships: bool = True,
 ) -> tuple[Access, list]:
     """What a user holds in one organisation (None: PLATFORM roles only), and the results of the reads alongside.
 
     All in one wait, or those reads in the first. A service that may not read the teams table sees no memberships: it
-    has no route that a membership alone opens. Raises DatabaseError.
+    has no route that a membership alone opens. memberships: whether they are read; the answer knows where they are not.
+    Raises DatabaseError.
     """
     database, began = _Hurried(database), time.monotonic()
     remembered = REMEMBERED.of(user_id)
     known = None if org_id is None else remembered.get(org_id)
-    entities = _entities(settings)
+    entities = _entities(settings, memberships)
     needed = _ById(settings, (one for one in known or () if one[0] in entities))
-    person = _Person(settings, user_id, remembered.get(_EVERYWHERE))
+    person = _Person(settings, user_id, remembered.get(_EVERYWHERE), memberships=memberships)
     first = _First(settings, [] if org_id is None or known is not None else [org_id])
     calls = [*person.calls, *first.calls, *needed.calls]
     results = database.parallel([*calls, *alongside])
-    reading = _Reading(database, settings, user_id, [org_id], now or datetime.now(UTC))
+    reading = _Reading(database, settings, user_id, [org_id], now or datetime.now(UTC), memberships=memberships)
     access = reading.finish(person, first, needed, results[: len(calls)], began)
     return access, results[len(calls) :]
 
@@ -128,6 +130,11 @@ def read_access_in(
 def seen_in(user_id: str, org_id: str) -> bool:
     """Whether a user was seen to hold anything in an organisation. They may not any more."""
     return bool(REMEMBERED.of(user_id).get(org_id))
+
+
+def role_seen_in(user_id: str, org_id: str) -> bool:
+    """Whether a user was seen to hold a role of an organisation. They may not any more."""
+    return any(entity == _ROLE for entity, *_ in REMEMBERED.of(user_id).get(org_id, ()))
 
 
 class AccessIn:
@@ -226,8 +233,8 @@ def organisation_calls(settings: Settings, org_id: str) -> list[Query]:
     return [_definitions_read(settings, entity, org_id) for entity in _entities(settings)]
 
 
-def _entities(settings: Settings) -> tuple[str, ...]:
-    return (_ROLE, _SET, _TEAM_ROLE) if settings.has_table("teams") else (_ROLE, _SET)
+def _entities(settings: Settings, memberships: bool = True) -> tuple[str, ...]:
+    return (_ROLE, _SET, _TEAM_ROLE) if memberships and settings.has_table("teams") else (_ROLE, _SET)
 
 
 def _table_of(settings: Settings, entity: str) -> str:
@@ -288,6 +295,7 @@ class _Person:
     platform: the platform roles that the person was seen to have been given; None where nobody looked
     kinds: which of these; departures are always read
     columns: what of a role that was given
+    memberships: whether anybody asks for them
 
     What reaches every organisation lies where no service writes (docs/decisions/0011-platform-assignments.md). Of
     somebody whom nobody looked at, a query finds it. Later it is read by its keys, which takes no request of its own;
@@ -304,12 +312,13 @@ class _Person:
         platform: Iterable[Definition] | None = None,
         kinds: Collection[int] = (ASSIGNED, PLATFORM, JOINED),
         columns: tuple[str, ...] = _ASSIGNED,
+        memberships: bool = True,
     ) -> None:
         if not is_valid_id(user_id):
             raise ValueError(f"{user_id!r} is no user id")
         self._settings = settings
         self._user_id = user_id
-        self._has_teams = settings.has_table("teams")
+        self._memberships = memberships and settings.has_table("teams")
         self._columns = columns
         self._keys = None if platform is None or self.PLATFORM not in kinds else [role_id for *_, role_id in platform]
         self._calls: dict[int, list[Call]] = {0: [departures_read(settings.permissions_table, user_id)]}
@@ -318,7 +327,7 @@ class _Person:
             self._calls[self.ASSIGNED] = [self._all("UserRoleAssignment", None, (*columns, _SAID))]
         if self.PLATFORM in kinds:
             self._calls[self.PLATFORM] = self._of_platform()
-        if self.JOINED in kinds and self._has_teams:
+        if self.JOINED in kinds and self._memberships:
             self._calls[self.JOINED] = [self._all("TeamMember", "ORG#", _JOINED)]
         self.calls: list[Call] = [call for calls in self._calls.values() for call in calls]
         self.platform: tuple[Definition, ...] = ()
@@ -358,7 +367,7 @@ class _Person:
             ids = {*self._keys, *_said(found_assigned)}
             self.missing = not ids <= set(self._keys)
         self.platform = tuple((_PLATFORM_ROLE, _EVERYWHERE, role_id) for role_id in sorted(ids))
-        given = [assigned, records, joined] if self._has_teams else [assigned, records]
+        given = [assigned, records, joined] if self._memberships else [assigned, records]
         return [by_kind[0][0], *given]
 
     def again(self, records: Sequence) -> _Person:
@@ -366,7 +375,7 @@ class _Person:
         kinds = {kind for kind, found in enumerate(records) if found}
         if self.missing:
             kinds.add(self.PLATFORM)
-        return _Person(self._settings, self._user_id, None, kinds, self._columns)
+        return _Person(self._settings, self._user_id, None, kinds, self._columns, self._memberships)
 
 
 def _said(records: Iterable[dict]) -> set[str]:
@@ -430,6 +439,7 @@ class _Reading:
         now: datetime,
         hinted: Sequence[str] = (),
         bound: _Bound | None = None,
+        memberships: bool = True,
     ) -> None:
         self._database = database
         self._settings = settings
@@ -438,6 +448,7 @@ class _Reading:
         self._now = now
         self._hinted = hinted
         self._bound = bound
+        self._memberships = memberships
         # Pages are read until two waits found the same, and those that are the same are decoded once.
         self._answers: dict[bytes, tuple[bytes, Page]] = {}
 
@@ -489,7 +500,7 @@ class _Reading:
         held = _Held(self._user_id, records, self._now)
         bound = self._bound
         if bound is None:
-            return held.access(definitions)
+            return held.access(definitions, memberships=self._memberships)
         if len(held.assignments) + len(held.members) > bound.most:
             bound.narrow(held.named)
         access = held.access(definitions, bound.unread)
@@ -510,6 +521,10 @@ class _Reading:
         found: dict[str, list[Definition]] = {org_id: [] for org_id in places if org_id is not None}
         for one in definitions.asked:
             found.setdefault(one[1], []).append(one)
+        if not self._memberships:
+            # Whoever asks for memberships next needs what these named when they were last read.
+            for org_id, known in REMEMBERED.of(self._user_id).items():
+                found.get(org_id, []).extend(one for one in known if one[0] == _TEAM_ROLE)
         needed = {org_id: tuple(definitions) for org_id, definitions in found.items()} | {_EVERYWHERE: platform}
         REMEMBERED.note(self._user_id, needed, everywhere=self._organisations is None)
 
@@ -675,9 +690,12 @@ class _Held:
             (_TEAM_ROLE, one["organisationId"], one.get("teamRoleId", "")) for one in self.members
         }
 
-    def access(self, definitions: _Definitions, without: Collection[str] = ()) -> Access:
-        """What the records grant by these definitions. without: organisations in which that is not looked for"""
-        memberships, elsewhere, unread = [], False, set()
+    def access(self, definitions: _Definitions, without: Collection[str] = (), *, memberships: bool = True) -> Access:
+        """What the records grant by these definitions. without: organisations in which that is not looked for
+
+        memberships: whether the records have them
+        """
+        joined, elsewhere, unread = [], False, set()
         grants = [_platform_grant(assignment) for assignment in self.platform]
         for assignment in self.assignments:
             org_id = assignment["organisationId"]
@@ -699,12 +717,12 @@ class _Held:
                 continue
             role_id = member.get("teamRoleId", "")
             capabilities = definitions.capabilities(org_id, role_id)
-            memberships.append(Membership(org_id, member["teamId"], capabilities, role_id))
+            joined.append(Membership(org_id, member["teamId"], capabilities, role_id))
         held = tuple(grant for grant in grants if grant is not None)
         return Access(
             self.user_id,
             held,
-            tuple(memberships),
+            tuple(joined) if memberships else None,
             known=self.known,
             active_elsewhere=elsewhere,
             departures=self.departures,

@@ -242,7 +242,7 @@ def _preview_reads(request: Request) -> list[Call]:
     ]
 
 
-@service.operation("previewRole", prefetch=_preview_reads)
+@service.operation("previewRole", prefetch=_preview_reads, only_reads=True)
 def preview_role(request: Request) -> dict:
     """What a change would do. Nothing is written."""
     rules.check_changeable(request.path["roleId"])
@@ -469,7 +469,7 @@ def _check_reads(request: Request) -> list[Call]:
     return [organisation, *_other_user_reads(request, request.body["userId"])]
 
 
-@service.operation("checkAccess", prefetch=_check_reads)
+@service.operation("checkAccess", prefetch=_check_reads, only_reads=True)
 def check_access(request: Request) -> dict:
     org_id, body = request.path["orgId"], request.body
     organisation, *pages = request.prefetched

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from bbws_access.access.departures import Departures, user_left
-from bbws_access.access.grants import Reason
-from bbws_access.access.reader import read_access_in, seen_in
+from bbws_access.access.grants import MembershipsUnread, Reason
+from bbws_access.access.reader import read_access_in, role_seen_in, seen_in
 from bbws_access.kernel.dynamodb import Call, Check, Database, Delete, Page, Put, Query, TransactionCancelled, Update
 from bbws_access.kernel.errors import Forbidden
 from bbws_access.kernel.records import OrganisationExists, Stale, Step
 from bbws_access.service.requests import Request
+
+Result = TypeVar("Result")
 
 
 class CallerLeft(Stale):
@@ -61,12 +64,13 @@ class CallersDatabase:
             raise TransactionCancelled(str(cancelled), cancelled.reasons[:-1]) from cancelled
 
 
-def check_access(request: Request, calls: Sequence[Call]) -> list:
+def check_access(request: Request, calls: Sequence[Call], *, memberships: bool = True) -> list:
     """Read what the caller holds, in `request.access` from now on, and the results of the calls, all in one wait.
 
     Whether there is the organisation is not read of whoever was seen to hold something in it: what they hold is read,
     and proves it. Where they hold nothing there any more, and a platform role lets them in, it takes a second wait.
-    Raises Forbidden where it does not let the request in.
+    memberships: whether the caller's are read, too
+    Raises Forbidden where it does not let the request in, and MembershipsUnread where without them nobody can tell.
     """
     org_id, user_id = request.path.get("orgId"), request.caller.user_id
     calls, unread = list(calls), []
@@ -79,10 +83,11 @@ def check_access(request: Request, calls: Sequence[Call]) -> list:
         org_id,
         now=request.now,
         alongside=[call for n, call in enumerate(calls) if n not in unread],
+        memberships=memberships,
     )
     decision = request.access.allows(request.operation, request.path)
     if decision.allowed:
-        if unread and org_id in request.access.organisations():
+        if unread and request.access.belongs_to(org_id):
             found = [dict(calls[n].key) for n in unread]
         else:
             found = request.database.parallel(calls[n] for n in unread)
@@ -101,6 +106,52 @@ def check_access(request: Request, calls: Sequence[Call]) -> list:
     if decision.reason is Reason.NOT_IN_ORGANISATION:
         message = "You do not belong to this organisation."
     raise Forbidden(message)
+
+
+_MOST_NEEDED = 5_000
+_needed: dict[tuple[str, str, str], None] = {}
+"""Operations, organisations and people of whom a request needed memberships."""
+
+
+def with_access(
+    request: Request,
+    calls: Sequence[Call],
+    function: Callable[[Request], Result],
+    invalid: Exception | None = None,
+    *,
+    only_reads: bool,
+) -> Result:
+    """What a function answers to a caller whom `check_access` lets in. Raises `invalid` in its place, and Forbidden.
+
+    Of whoever holds a role of the organisation, mostly the role decides. So in a request that only reads, their
+    memberships are read where the decision, or a link in the answer, turns out to depend on them: then it begins anew.
+    Where it did the last time, and of whoever asks about themselves, they are read at once.
+    """
+    org_id, user_id = request.path.get("orgId"), request.caller.user_id
+    place = request.operation.operation_id, org_id or "", user_id
+    may_do_without = only_reads and org_id is not None and request.path.get("userId") != user_id
+    if may_do_without and role_seen_in(user_id, org_id) and place not in _needed:
+        try:
+            return _answer(request, calls, function, invalid, memberships=False)
+        except MembershipsUnread:
+            while len(_needed) >= _MOST_NEEDED:
+                _needed.pop(next(iter(_needed)), None)
+            _needed[place] = None
+    return _answer(request, calls, function, invalid, memberships=True)
+
+
+def _answer(
+    request: Request,
+    calls: Sequence[Call],
+    function: Callable[[Request], Result],
+    invalid: Exception | None,
+    *,
+    memberships: bool,
+) -> Result:
+    request.prefetched = check_access(request, calls, memberships=memberships)
+    if invalid is not None:
+        raise invalid
+    return function(request)
 
 
 class Receiver:

@@ -37,7 +37,7 @@ from bbws_access.kernel.http import tls_context
 from bbws_access.kernel.ids import is_valid_id
 from bbws_access.kernel.logs import Logger
 from bbws_access.kernel.settings import Settings
-from bbws_access.service.access import CallersDatabase, check_access
+from bbws_access.service.access import CallersDatabase, with_access
 from bbws_access.service.requests import Caller, Request, Response
 from bbws_access.service.validation import Validators
 
@@ -75,6 +75,7 @@ class Service:
         self._log = log
         self._aws: Aws | None = None
         self._handlers: dict[str, tuple[Handler, Prefetch | None]] = {}
+        self._reads: set[str] = set()
         self._events: dict[str, EventHandler] = {}
         self._queues: dict[str, MessageHandler] = {}
         self._validators: dict[str, Validators] = {}
@@ -84,8 +85,12 @@ class Service:
             if operation.service == name
         }
 
-    def operation(self, operation_id: str, *, prefetch: Prefetch | None = None) -> Callable[[Handler], Handler]:
+    def operation(
+        self, operation_id: str, *, prefetch: Prefetch | None = None, only_reads: bool = False
+    ) -> Callable[[Handler], Handler]:
         """Register the function that carries out an operation.
+
+        only_reads: it changes nothing though its method is not GET, so it may be begun anew
 
         prefetch: reads that the function will need and that path, query and body alone determine. They travel with
         the access check's own reads; their results are in `request.prefetched`. They never run for a body that
@@ -96,6 +101,8 @@ class Service:
             if operation_id in self._handlers:
                 raise ContractError(f"{operation_id} is registered twice")
             self._handlers[operation_id] = (function, prefetch)
+            if only_reads:
+                self._reads.add(operation_id)
             return function
 
         return register
@@ -263,13 +270,14 @@ class Service:
         calls = list(prefetch(request)) if prefetch is not None and invalid is None else []
         if operation.access == "public":
             request.prefetched = self._database.parallel(calls)
+            if invalid is not None:
+                raise invalid
+            result = function(request)
         else:
             # What the gateway's cached policy said may be five minutes old.
             request.database = CallersDatabase(self._database, request)
-            request.prefetched = check_access(request, calls)
-        if invalid is not None:
-            raise invalid
-        result = function(request)
+            only_reads = operation.method == "GET" or operation.operation_id in self._reads
+            result = with_access(request, calls, function, invalid, only_reads=only_reads)
         return result if isinstance(result, Response) else Response(200, result)
 
     def _validators_of(self, operation: Operation) -> Validators:

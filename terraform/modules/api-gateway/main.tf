@@ -44,23 +44,20 @@ locals {
 
   # One JSON line for every request; API Gateway takes at most 3 KB of format. All values are quoted: a variable without a value is
   # rendered as a bare hyphen, which is no JSON. The route and not the path, which may hold a secret, such as a token in a link: so the
-  # organisation of the path is not here. What the authorizer says is kept with its policy and tells of the token. CloudWatch charges for
-  # each byte of each request, so nothing stands here twice, and nothing that the service's line or the trace has under the same requestId.
+  # organisation of the path is not here. CloudWatch charges for each byte of each request, so nothing stands here twice, nor what the
+  # service's line, the authorizer's or the trace has under the same requestId; and what hardly any request has, as errors, shares a field.
   access_log_fields = {
-    requestId           = "$context.requestId"
-    requestTimeEpoch    = "$context.requestTimeEpoch"
-    ip                  = "$context.identity.sourceIp"
-    userAgent           = "$context.identity.userAgent"
-    principal           = "$context.authorizer.principalId"
-    defaultOrganisation = "$context.authorizer.orgId"
-    method              = "$context.httpMethod"
-    route               = "$context.resourcePath"
-    status              = "$context.status"
-    responseLatency     = "$context.responseLatency"
-    integrationError    = "$context.integration.error"
-    authorizerError     = "$context.authorizer.error"
-    errorType           = "$context.error.responseType"
-    errorMessage        = "$context.error.message"
+    requestId        = "$context.requestId"
+    requestTimeEpoch = "$context.requestTimeEpoch"
+    ip               = "$context.identity.sourceIp"
+    userAgent        = "$context.identity.userAgent"
+    principal        = "$context.authorizer.principalId"
+    method           = "$context.httpMethod"
+    route            = "$context.resourcePath"
+    status           = "$context.status"
+    responseLatency  = "$context.responseLatency"
+    error            = "$context.error.responseType $context.error.message"
+    cause            = "$context.authorizer.error $context.integration.error"
   }
   access_log_format = jsonencode(local.access_log_fields)
 }

@@ -80,9 +80,9 @@ def test_what_if() -> None:
 @pytest.mark.parametrize(
     ("usage", "tier", "before", "share"),
     [
-        ("organisations-100", "ESSENTIALS", 262, 0.61),
-        ("organisations-10000", "ESSENTIALS", 20_315, 0.88),
-        ("organisations-10000", "LITE", 20_315, 0.63),
+        ("organisations-100", "ESSENTIALS", 262, 0.59),
+        ("organisations-10000", "ESSENTIALS", 20_315, 0.851),
+        ("organisations-10000", "LITE", 20_315, 0.604),
     ],
 )
 def test_prod_stays_as_cheap_as_it_became(usage: str, tier: str, before: float, share: float) -> None:

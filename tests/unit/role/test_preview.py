@@ -215,7 +215,7 @@ def test_a_page_takes_as_many_requests_for_a_hundred_users_as_for_two(
     answer, many = requests(100)
     assert {one["userId"] for one in answer["items"] if not one["gained"]} == set(with_both)
     # ORG_ADMIN and the new role grant site:backup.
-    assert (few, many) == (7 + 1, 7 + 1 + 2)
+    assert (few, many) == (6 + 1, 6 + 1 + 2)
 
 
 def test_nothing_is_written(preview, make_role, database: Database, world: World, org: str) -> None:

@@ -278,14 +278,22 @@ run "dev" {
 
   assert {
     condition = alltrue([
-      for field in ["requestId", "requestTimeEpoch", "ip", "userAgent", "principal", "defaultOrganisation", "route", "method", "status", "authorizerError", "integrationError", "errorType", "errorMessage", "responseLatency"] :
+      for field in ["requestId", "requestTimeEpoch", "ip", "userAgent", "principal", "route", "method", "status", "responseLatency", "error", "cause"] :
       contains(keys(output.access_log_fields), field)
     ])
-    error_message = "The access log must hold who, from where, of which organisation, what, when, with which result and why, and how long it took."
+    error_message = "The access log must hold who, from where, what, when, with which result and why, and how long it took."
   }
 
   assert {
-    condition     = length(values(output.access_log_fields)) == length(distinct(values(output.access_log_fields))) && length(aws_api_gateway_stage.this.access_log_settings[0].format) <= 600
+    condition = alltrue([
+      for variable in ["error.responseType", "error.message", "authorizer.error", "integration.error"] :
+      length(regexall("\\$context\\.${variable}( |$)", "${output.access_log_fields["error"]} ${output.access_log_fields["cause"]}")) == 1
+    ])
+    error_message = "The access log must say what went wrong: for the caller, in the authorizer, and in the integration."
+  }
+
+  assert {
+    condition     = length(values(output.access_log_fields)) == length(distinct(values(output.access_log_fields))) && length(aws_api_gateway_stage.this.access_log_settings[0].format) <= 520
     error_message = "CloudWatch charges for each byte of each request: nothing may stand in its line twice, nor what its other lines have."
   }
 
