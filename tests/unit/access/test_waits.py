@@ -191,9 +191,9 @@ def test_what_two_waits_found_alike_is_judged_once(monkeypatch: pytest.MonkeyPat
     database, judged = Memory(page=100), []
     judge = _Held.access
 
-    def counted(held: _Held, definitions: object) -> Access:
+    def counted(held: _Held, definitions: object, **more: object) -> Access:
         judged.append(len(held.members))
-        return judge(held, definitions)
+        return judge(held, definitions, **more)
 
     monkeypatch.setattr(_Held, "access", counted)
     for n in range(10):
