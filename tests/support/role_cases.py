@@ -232,6 +232,9 @@ ROLE_SERVICE = [
     *_may_not("role", CHANGE, "table/teams", *PARTITIONS["teams"]),
     *_may_not("role", (*READ, *CHANGE), "table/invitations", INVITATIONS, TOKENS),
     *_may_not("role", ("dynamodb:Query",), "table/teams/index/members-by-team", TEAMS),
+    _event_case("role", "bbws.platform", "UserDeactivated", allowed=True),
+    _event_case("role", "bbws.access", "UserDeactivated", allowed=False),
+    _event_case("role", "bbws.platform", "OrganisationCreated", allowed=False),
     # An index is asked for its own partitions only, and never written.
     *_may_not("role", ("dynamodb:Query",), "table/permissions/index/assignments-by-role", ROLES),
     *_may_not("role", CHANGE, "table/permissions/index/assignments-by-role", ASSIGNMENTS_BY_ROLE),

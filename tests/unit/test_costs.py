@@ -72,6 +72,9 @@ COSTS = {
     "removeTeamMember": (4, 7),
     "transferTeamMember": (6, 12),
     "listUserTeams": (6, 6.5),
+    "listUsers": (7, 5),
+    "getUser": (7, 7),
+    "deactivateUser": (10, 11),  # the event that ends the records is one
     "listUserRoles": (5, 5.5),
     "assignRole": (8, 12),  # the first one there of somebody; then it is (6, 10)
     "removeRole": (4, 7),

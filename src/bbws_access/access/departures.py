@@ -17,7 +17,16 @@ from bbws_access.access.grants import in_force
 from bbws_access.kernel.dynamodb import Check, Database, Get, Put, Throttled, TransactionCancelled
 from bbws_access.kernel.errors import Conflict, Unavailable
 from bbws_access.kernel.keys import key
-from bbws_access.kernel.records import Change, Stale, Step, commit, put_over, timestamp, until_fresh
+from bbws_access.kernel.records import (
+    Change,
+    Stale,
+    Step,
+    commit,
+    commit_patiently,
+    put_over,
+    timestamp,
+    until_fresh,
+)
 
 ENTITY = "Departures"
 _COPY, _COPIES = "DeparturesCopy", tuple(f"{number:02d}" for number in range(32))
@@ -42,6 +51,12 @@ class Departures(NamedTuple):
         """When the person last left an organisation or everything; "" for never."""
         places = self.record["places"] if self.record is not None else {}
         return max((places[place]["leftAt"] for place in (org_id, EVERYWHERE) if place in places), default="")
+
+    def told(self, org_id: str) -> str | None:
+        """What the person's last departure from an organisation itself was told under; None where there was none."""
+        told = self.record["told"] if self.record is not None else []
+        place = f"{org_id}#"
+        return next((one.removeprefix(place) for one in reversed(told) if one.startswith(place)), None)
 
     def lets(self, given: dict) -> bool:
         """Whether the person has not left since they were given a role or a membership."""
@@ -104,18 +119,7 @@ def record_departure(
         [found] = reads
         if found is not None and told in found["told"]:
             return Departures(user_id, found)
-        before = {"places": {}, "told": []} if found is None else found
-        count = before["places"].get(place, {"count": 0})["count"] + 1
-        item = {
-            **key(ENTITY, userId=user_id),
-            "entityType": ENTITY,
-            "userId": user_id,
-            "active": True,
-            **(change.first() if found is None else {**found, **change.next(found)}),
-            "places": {**before["places"], place: {"count": count, "leftAt": timestamp(change.now)}},
-            "told": [*before["told"], told][-_TOLD_AT_MOST:],
-            "copies": len(_COPIES),
-        }
+        item = _next(user_id, place, told, found, change)
         # Copies first: from the last of them on, nothing that began before is written any more. They are written one by
         # one, since all would hardly be free at the same moment. Who dies before the record is written leaves the
         # person unable to write, and whoever tells of the departure again goes on.
@@ -135,6 +139,44 @@ def record_departure(
                 raise
             time.sleep(random.uniform(0, _PAUSE))  # noqa: S311 - parts those that met, guards no secret
     raise AssertionError("unreachable")
+
+
+def depart(
+    database: Database,
+    table: str,
+    departures: Departures,
+    org_id: str,
+    departure_id: str,
+    change: Change,
+) -> None:
+    """Record that somebody leaves an organisation as a request asks it, in one transaction.
+
+    departures: as they were read
+    What checks the request's caller is in the transaction as well, so of two who let each other leave at the same
+    moment one stays. Raises Stale where the departures are not as they were read.
+    """
+    found = departures.record
+    item = _next(departures.user_id, org_id, f"{org_id}#{departure_id}", found, change)
+    # The record is at the version that was read, so no copy is later than the new one.
+    copies = _copies(table, departures.user_id, item["version"])
+    copies = [put._replace(condition=None, names=None, values=None) for put in copies]
+    commit_patiently(database, [*((put, Stale()) for put in copies), (put_over(table, item, found), Stale())])
+
+
+def _next(user_id: str, place: str, told: str, found: dict | None, change: Change) -> dict:
+    """The record of somebody's departures with one more; found: as it is."""
+    before = {"places": {}, "told": []} if found is None else found
+    count = before["places"].get(place, {"count": 0})["count"] + 1
+    return {
+        **key(ENTITY, userId=user_id),
+        "entityType": ENTITY,
+        "userId": user_id,
+        "active": True,
+        **(change.first() if found is None else {**found, **change.next(found)}),
+        "places": {**before["places"], place: {"count": count, "leftAt": timestamp(change.now)}},
+        "told": [*before["told"], told][-_TOLD_AT_MOST:],
+        "copies": len(_COPIES),
+    }
 
 
 def _copies(table: str, user_id: str, version: int) -> list[Put]:

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from functools import partial
 
 from bbws_access.access import identity, joining
-from bbws_access.access.departures import Departures, departures_read
+from bbws_access.access.departures import Departures, depart, departures_read
 from bbws_access.access.granting import check_ceiling, granted_until, text_of_end
 from bbws_access.access.grants import Access, end_of, in_force
 from bbws_access.access.reader import AccessIn, definition_calls, read_others_in
+from bbws_access.kernel.aws import AwsError
 from bbws_access.kernel.contract import load_contract
 from bbws_access.kernel.dynamodb import Call, Page, Query
-from bbws_access.kernel.errors import Conflict, NotFound
+from bbws_access.kernel.errors import Conflict, NotFound, Unavailable
 from bbws_access.kernel.events import Event
 from bbws_access.kernel.ids import new_id
 from bbws_access.kernel.paging import encode_cursor, list_response, page_size
@@ -25,7 +26,7 @@ from bbws_access.kernel.records import (
     team_read,
     timestamp,
 )
-from bbws_access.role import effective, organisations, preview, review, rules, store
+from bbws_access.role import effective, organisations, people, preview, review, rules, store
 from bbws_access.service.access import Receiver
 from bbws_access.service.links import Links, base_path, cursor_scope, link, own_link, page_links
 from bbws_access.service.operations import (
@@ -489,6 +490,114 @@ def check_access(request: Request) -> dict:
     )
     asked = {"organisationId": org_id, "userId": body["userId"], "method": body["method"], "path": path}
     return {**asked, **answer, "_links": links}
+
+
+# Who is in the organisation
+
+
+def _users_from(request: Request, after: str | None) -> list[Query]:
+    settings, org_id, now = request.settings, request.path["orgId"], timestamp(request.now)
+    limit = page_size(request.query) + 1 + review.SPARE
+    return [
+        store.assigned_in(settings.permissions_table, org_id, after, limit, now),
+        store.members_in(settings.teams_table, org_id, after, limit, now),
+    ]
+
+
+def _names(request: Request) -> list[Call]:
+    settings, org_id = request.settings, request.path["orgId"]
+    return [
+        organisation_exists(settings.permissions_table, org_id),
+        store.role_names(settings.permissions_table, org_id),
+        store.team_role_names(settings.teams_table, org_id),
+    ]
+
+
+def _named(request: Request, reads: list) -> people.Names:
+    """The names of the organisation's roles and team roles, from the results of `_names` and of others behind them."""
+    check_organisation(request, reads[0])
+    roles, team_roles = (request.database.rest_of(*read) for read in zip(_names(request)[1:], reads[1:3], strict=True))
+    return people.Names(roles, team_roles)
+
+
+def _users(request: Request) -> list[Call]:
+    return [*_names(request), *_users_from(request, review.after(request))]
+
+
+@service.operation("listUsers", prefetch=_users)
+def list_users(request: Request) -> dict:
+    names = _named(request, request.prefetched)
+    found, cursor = people.page(request, partial(_users_from, request), request.prefetched[3:])
+    links, org_id = Links(request.access), request.path["orgId"]
+    items = [
+        {**people.user(org_id, user_id, held, names), "_links": _user_links(request, links, user_id)}
+        for user_id, held in found.items()
+    ]
+    return list_response(items, cursor, page_links(request, cursor, {"review": "reviewAccess"}))
+
+
+def _user(request: Request) -> list[Call]:
+    settings, org_id, user_id = request.settings, request.path["orgId"], request.path["userId"]
+    return [
+        *_names(request),
+        store.assignments_of_user(settings.permissions_table, org_id, user_id),
+        store.memberships_of_user(settings.teams_table, org_id, user_id),
+        departures_read(settings.permissions_table, user_id),
+    ]
+
+
+@service.operation("getUser", prefetch=_user)
+def get_user(request: Request) -> dict:
+    org_id, user_id = request.path["orgId"], request.path["userId"]
+    names, queries = _named(request, request.prefetched), _user(request)[3:5]
+    *pages, left = request.prefetched[3:]
+    stored = [one for read in zip(queries, pages, strict=True) for one in request.database.rest_of(*read)]
+    held = Departures(user_id, left).those_in_force(stored, request.now)
+    if not held:
+        raise people.not_here(user_id)
+    links = _user_links(request, Links(request.access), user_id)
+    return {**people.user(org_id, user_id, held, names), "_links": links}
+
+
+def _user_links(request: Request, links: Links, user_id: str) -> dict:
+    parts = {"orgId": request.path["orgId"], "userId": user_id}
+    actions = {"roles": "listUserRoles", "teams": "listUserTeams", "permissions": "getUserPermissions"}
+    if user_id != request.caller.user_id:
+        actions["deactivate"] = "deactivateUser"
+    return links.of(link("getUser", **parts), actions, **parts)
+
+
+@service.operation("deactivateUser", prefetch=_permissions_reads)
+def deactivate_user(request: Request) -> Response:
+    org_id, user_id = request.path["orgId"], request.path["userId"]
+    if user_id == request.caller.user_id:
+        # Whoever lets somebody leave stays, so somebody stays who can let people in.
+        raise people.leaves_alone()
+
+    def leave(reads: list) -> str:
+        organisation, *pages = reads
+        check_organisation(request, organisation)
+        access = _access_of(request, user_id, pages).within(org_id)
+        if not access.known:
+            # Who has left already did so once; what was not told then is told now.
+            told = access.departures.told(org_id)
+            if told is None:
+                raise people.not_here(user_id)
+            return told
+        people.check_may_leave(request.access, access, org_id)
+        table = request.settings.permissions_table
+        depart(request.database, table, access.departures, org_id, request.request_id, change_of(request))
+        return request.request_id
+
+    departure = {"userId": user_id, "organisationId": org_id}
+    departure["departureId"] = settle(request, _permissions_reads, leave)
+    try:
+        # That ends the records, here and in the teams. By now none of them counts any more.
+        request.aws.put_event("bbws.platform", "UserDeactivated", departure, request.settings.required_event_bus)
+    except AwsError as error:
+        request.log.warning("A departure could not be told", reason=error.code, userId=user_id)
+        raise Unavailable("The user has left; lists and counts have yet to be tidied up. Call again.") from error
+    return Response(204)
 
 
 # Who has what

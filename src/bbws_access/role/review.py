@@ -43,7 +43,7 @@ WHOLE, PAGES = "csv", "csv-pages"  # how CSV can be asked for
 _ROLE, _MEMBERSHIP = "ROLE", "TEAM_MEMBERSHIP"
 _USERS = "USER#"
 _MOST_WAITS = 8  # for a page of CSV that has no row yet
-_SPARE = 20  # so that a few that have expired cost no further round trip
+SPARE = 20  # so that a few that have expired cost no further round trip
 
 
 class Definitions:
@@ -91,10 +91,11 @@ def place(request: Request) -> tuple[str | None, int | None]:
     if asked == WHOLE and "startAt" in request.query:
         message = "is for pages: format=csv comes whole, and format=csv-pages in pages"
         raise BadRequest(f"startAt {message}.", details=[violation("query.startAt", "format", message)])
-    return _after(request), None if asked in (WHOLE, PAGES) else page_size(request.query) + 1 + _SPARE
+    return after(request), None if asked in (WHOLE, PAGES) else page_size(request.query) + 1 + SPARE
 
 
-def _after(request: Request) -> str | None:
+def after(request: Request) -> str | None:
+    """The sort key that the request's cursor says to go on after; None from the beginning on. Raises INVALID_CURSOR."""
     cursor = decode_cursor(cursor_scope(request), request.query.get("startAt"))
     if cursor is None:
         return None
@@ -159,9 +160,14 @@ def portion(
     raise AssertionError("unreachable")
 
 
+def user_key(user_id: str) -> str:
+    """The beginning of the sort keys of a user's records, after which they come."""
+    return f"{_USERS}{user_id}"
+
+
 def _user_of(sort_key: str) -> str:
-    """The beginning of the sort keys of a user's records, after which they come, too."""
-    return f"{_USERS}{sort_key.split('#')[1]}"
+    """The same, of the user of a sort key."""
+    return user_key(sort_key.split("#")[1])
 
 
 def _before(user: str) -> str:

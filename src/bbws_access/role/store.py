@@ -186,6 +186,18 @@ def members_in(table: str, org_id: str, after: str | None, limit: int | None, no
     return _by_user(Query(table, place, index="members-by-organisation", limit=limit), after, now)
 
 
+def memberships_of_user(table: str, org_id: str, user_id: str) -> Query:
+    """A user's memberships in an organisation, ended ones too. `table` is the table `teams`."""
+    prefix = sort_prefix("TeamMember", orgId=org_id)
+    return Query(table, partition("TeamMember", userId=user_id), prefix)
+
+
+def team_role_names(table: str, org_id: str) -> Query:
+    """Ids and names of all active team roles of an organisation, to be shown. A moment behind the writes."""
+    asked = team_role_grants(table, org_id)
+    return asked._replace(projection="teamRoleId,#name", names={"#name": "name"}, consistent=False)
+
+
 def role_grants(table: str, org_id: str) -> Query:
     """Names of all active roles of an organisation, and what they grant directly and through sets."""
     names = {f"#{name}": name for name in ("name", "permissions", "permissionSets")}
