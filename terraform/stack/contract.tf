@@ -45,10 +45,26 @@ locals {
       subject = mail.subject
       text    = local.mail_parts["${name}.txt"]
       html = replace(
-        replace(local.mail_parts["layout.html"], "{{content}}", local.mail_parts["${name}.html"]),
+        replace(local.mail_layouts.organisation, "{{content}}", local.mail_parts["${name}.html"]),
         "{{details}}", local.mail_parts["details.html"]
       )
     }
+  }
+  mail_layouts = {
+    for name, parts in {
+      organisation = { title = "{{organisationNameHtml}}", footer = "Sent by BBWS Access Management for {{organisationNameHtml}}." }
+      account      = { title = "BBWS Access Management", footer = "Sent by BBWS Access Management." }
+    } : name => replace(replace(local.mail_parts["layout.html"], "{{title}}", parts.title), "{{footer}}", parts.footer)
+  }
+
+  # People sign in at the host where they accept invitations.
+  sign_in_page = try(regex("^https://[^/?#]+", var.invitation_link), null)
+  account_mail = {
+    subject = jsondecode(file("${local.contract_folder}/mail/mails.json")).account.subject
+    html = replace(
+      replace(local.mail_layouts.account, "{{content}}", local.mail_parts["account.html"]),
+      "{{signIn}}\n", local.sign_in_page == null ? "" : replace(local.mail_parts["sign-in.html"], "{{link}}", "${local.sign_in_page}/")
+    )
   }
 
   tables = {

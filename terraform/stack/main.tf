@@ -590,6 +590,9 @@ module "cognito" {
   deletion_protection_enabled     = var.deletion_protection
   app_clients                     = { main = {} }
 
+  account_mail_subject = local.account_mail.subject
+  account_mail_html    = local.account_mail.html
+
   # Cognito refuses an identity that is not verified: one that is made by this apply becomes the sender with the next.
   email = module.mail.identity_verified ? {
     source_arn         = module.mail.identity_arn

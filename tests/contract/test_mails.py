@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.support.mails import FOLDER, MAILS, template
+from tests.support.mails import FOLDER, MAILS, account_mail, template
 
 VOID = {"meta", "br"}
 
@@ -21,7 +21,11 @@ class TestMail:
         assert not re.findall(r"\{\{\w+Html\}\}", found.subject + found.text)
         assert all(one.endswith("Html") for one in re.findall(r"\{\{(\w+)\}\}", found.html))
         # What is only SES's to understand, the local AWS does not.
-        assert not re.findall(r"\{\{[^}]*\W[^}]*\}\}|\{\{\{", "".join(found))
+        simple = re.sub(
+            r"\{\{#if (\w+)\}\}((?:(?!\{\{#if).)*?)\{\{/if\}\}", r"{{\1}}\2", "".join(found), flags=re.DOTALL
+        )
+        assert not re.findall(r"\{\{[^}]*\W[^}]*\}\}|\{\{\{", simple)
+        assert set(re.findall(r"\{\{(\w+)\}\}", simple)) == found.placeholders(), "a condition on what is not shown"
 
     def test_its_html_is_whole_and_asks_for_nothing_from_outside(self, name: str) -> None:
         check = Whole()
@@ -37,8 +41,26 @@ class TestMail:
         assert body.count("<table") == body.count('role="presentation"')
 
 
+@pytest.mark.parametrize("link", [None, "https://portal.example/"])
+def test_the_accounts_first_mail(link: str | None) -> None:
+    """What Cognito takes, and what somebody needs who gets it."""
+    found = account_mail(link)
+    assert len(found.subject) <= 140
+    assert len(found.html) < 19_900
+    for placeholder in ("{username}", "{####}", "{days}"):
+        assert found.html.count(placeholder) == 1
+    assert "{{" not in found.html
+    assert re.findall(r'href="([^"]*)"', found.html) == ([link, link] if link else [])
+    assert "BBWS Access Management" in found.subject
+    check = Whole()
+    check.feed(found.html)
+    assert check.open == []
+    body = found.html.partition("</head>")[2]
+    assert body.count("<table") == body.count('role="presentation"')
+
+
 def test_there_are_no_other_files() -> None:
-    shared = {"mails.json", "layout.html", "details.html"}
+    shared = {"mails.json", "layout.html", "details.html", "account.html", "sign-in.html"}
     assert {one.name for one in FOLDER.iterdir()} == shared | {
         f"{name}.{kind}" for name in MAILS for kind in ("html", "txt")
     }

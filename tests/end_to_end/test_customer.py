@@ -6,11 +6,13 @@ Every step is a request through gateway, authorizer and services with IAM enforc
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bbws_access.local_aws import LocalAws
 from tests.support.deployment import claims
 
 if TYPE_CHECKING:
@@ -96,6 +98,12 @@ def test_the_walk_of_a_customer(dev: Deployment, customer: Customer) -> None:
     # The lead accepts, once, and signs in. The inviter reads of it.
     accepted = customer.answer(mail.token, "accept", firstName="Lea", lastName="Lead")
     assert (accepted.status, accepted.body["status"]) == (200, "ACCEPTED"), accepted.body
+    # Cognito's mail with her password, in the look of ours, says what it can and where the rest stands.
+    sent = LocalAws(dev.folder, dev.status["region"]).mails()
+    [first] = [one for one in sent if one.to == lead and one.subject == "Your account for BBWS Access Management"]
+    for said in (lead, "BBWS Access Management", "works for 3 days", "stands in the invitation"):
+        assert said in first.html
+    assert not re.search(r"\{\{|\{days\}|\{username\}|\{####\}", first.html)
     again = customer.answer(mail.token, "accept")
     assert (again.status, again.code) == (409, "INVITATION_NOT_PENDING")
     assert lead in dev.letter(admin, "accepted").subject

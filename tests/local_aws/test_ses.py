@@ -99,6 +99,28 @@ def test_a_mail_can_be_read(aws: Aws, mail: str) -> None:
     assert message["BodyText"] == "Hello, <b>Ada</b>"
 
 
+def test_template_with_a_condition(aws: Aws, unique: Callable[[str], str], mail: str) -> None:
+    name, ses = unique("condition"), aws.client("sesv2")
+    text = "Hello{{#if name}}, {{name}}{{/if}}.{{#if note}}\n\nA note:\n{{note}}{{/if}}\n"
+    content = {"Subject": "Hello", "Text": text, "Html": text.replace("note", "noteHtml")}
+    ses.create_email_template(TemplateName=name, TemplateContent=content)
+    for number, (values, said) in enumerate(
+        [
+            ({"name": "Ada", "note": "x", "noteHtml": "<b>x</b>"}, "Hello, Ada.\n\nA note:\n{}\n"),
+            ({"name": "", "note": "", "noteHtml": ""}, "Hello.\n"),
+            (
+                {"name": "{{#if note}}", "note": "{{/if}}", "noteHtml": "{{/if}}"},
+                "Hello, {{{{#if note}}}}.\n\nA note:\n{}\n",
+            ),
+        ]
+    ):
+        template = {"Template": {"TemplateName": name, "TemplateData": json.dumps(values)}}
+        send(ses, mail, f"condition-{number}@example.org", Content=template)
+        (message,) = sent_to(aws, f"condition-{number}@example.org")
+        assert message["BodyText"] == said.format(values["note"])
+        assert message["BodyHtml"] == said.format(values["noteHtml"])
+
+
 def test_template_lacks_a_value(aws: Aws, mail: str, told: Callable) -> None:
     message = send(aws.client("sesv2"), mail, "nobody@example.org", values={"other": "value"})
     (event,) = until(told)

@@ -27,8 +27,33 @@ class Template(NamedTuple):
 
 def template(name: str) -> Template:
     """The template of a mail: invitation, accepted or declined."""
-    html = _read("layout.html").replace("{{content}}", _read(f"{name}.html"))
+    layout = _read("layout.html").replace("{{title}}", "{{organisationNameHtml}}")
+    layout = layout.replace("{{footer}}", "Sent by BBWS Access Management for {{organisationNameHtml}}.")
+    html = layout.replace("{{content}}", _read(f"{name}.html"))
     return Template(MAILS[name]["subject"], _read(f"{name}.txt"), html.replace("{{details}}", _read("details.html")))
+
+
+def account_mail(link: str | None) -> Template:
+    """The first mail about an account as Terraform gives it to Cognito, which puts address and password in."""
+    layout = _read("layout.html").replace("{{title}}", "BBWS Access Management")
+    layout = layout.replace("{{footer}}", "Sent by BBWS Access Management.")
+    sign_in = "" if link is None else _read("sign-in.html").replace("{{link}}", link)
+    html = layout.replace("{{content}}", _read("account.html")).replace("{{signIn}}\n", sign_in)
+    return Template(json.loads((FOLDER / "mails.json").read_text())["account"]["subject"], "", html)
+
+
+def rendered(template: Template, values: dict[str, str]) -> Template:
+    """A template as SES sends it: conditions decided, values put in as they are."""
+
+    def decided(text: str) -> str:
+        return re.sub(
+            r"\{\{#if (\w+)\}\}(.*?)\{\{/if\}\}",
+            lambda match: match[2] if values[match[1]] else "",
+            text,
+            flags=re.DOTALL,
+        )
+
+    return Template(*(re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], decided(part)) for part in template))
 
 
 class Letter(Mail):

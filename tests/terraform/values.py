@@ -740,6 +740,9 @@ WRONG: dict[str, list[tuple[str, Any, str]]] = {
             "region",
         ),
         ("authorizer/invocation_role_arn", "arn:aws:iam::999999999999:role/x", "same account"),
+        *(("account_mail_subject", text, "one line") for text in ("", "x" * 141, "two\nlines")),
+        *(("account_mail_html", text, "must hold") for text in ("<p>{username}</p>", "<p>{####}</p>", "")),
+        ("account_mail_html", "{username} {####}" + "x" * 19_900, "at most 19,900"),
         ("authorizer/function_arn", "arn:aws:lambda:us-east-1:111122223333:function:authorizer:live", "region"),
         # Clear text to anywhere but this machine, and schemes that are no app's own.
         *(
@@ -947,6 +950,8 @@ RIGHT: dict[str, list[tuple[str, Any]]] = {
     ],
     "cognito": [
         ("tags", GOOD_TAGS),
+        ("account_mail_subject", "x" * 140),
+        ("account_mail_html", "{username} {####}" + "x" * 19_883),
         *(
             ("app_clients", {"main": {"oauth": {"callback_urls": [url], "logout_urls": [url]}}})
             for url in (

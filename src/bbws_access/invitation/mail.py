@@ -27,7 +27,6 @@ _HEAD_START = 2  # seconds
 _COMMITTED_WITHIN = timedelta(minutes=2)
 _IN_BATCH = 10  # messages, as many as SQS takes at once
 _LONGEST_BATCH = 5.0  # seconds for the messages of a hundred invitations
-_NOTHING = "(nothing)"
 _ANSWERS = {ACCEPTED: rules.ACCEPTED, DECLINED: rules.DECLINED}
 
 
@@ -124,7 +123,7 @@ def send(message: Message) -> None:
     if body["kind"] == INVITATION:
         token = tokens.new_token(invitation["organisationId"], invitation["invitationId"])
         store.keep_token(message.database, table, rules.token_record(tokens.token_hash(token), invitation, message.now))
-        values = _invitation_values(invitation, f"{settings.invitation_link}#token={token}")
+        values = _invitation_values(invitation, f"{settings.invitation_link}#token={token}", message.now)
         to = invitation["email"]
     else:
         values, to = _answer_values(invitation), invitation["senderEmail"]
@@ -225,11 +224,11 @@ class Value(NamedTuple):
     @classmethod
     def message(cls, message: str) -> Value:
         """What somebody wrote."""
-        lines = words.lines(message) or [_NOTHING]
+        lines = words.lines(message)
         return cls("\n".join(words.quoted(lines)), "\n".join(lines))
 
 
-def _invitation_values(invitation: dict, link: str) -> dict[str, Value]:
+def _invitation_values(invitation: dict, link: str, now: datetime) -> dict[str, Value]:
     ends = datetime.fromisoformat(invitation["expiresAt"])
     return {
         **_offer_values(invitation),
@@ -237,7 +236,7 @@ def _invitation_values(invitation: dict, link: str) -> dict[str, Value]:
         "inviter": Value.ours(invitation["senderEmail"]) if invitation["senderEmail"] else _organisation(invitation),
         "message": Value.message(invitation["message"]),
         "link": Value.ours(link),
-        "expires": Value.ours(f"{ends.day} {ends:%B %Y, %H:%M} UTC"),
+        "expires": Value.ours(words.until(ends, now)),
     }
 
 
@@ -252,7 +251,7 @@ def _offer_values(invitation: dict) -> dict[str, Value]:
     return {
         "organisationName": _organisation(invitation),
         "roleName": Value.name(invitation["roleDisplayName"]),
-        "teamName": Value.name(invitation.get("teamName", "none")),
+        "teamName": Value.name(invitation.get("teamName", "")),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 import unicodedata
+from datetime import datetime
 
 _LONGEST_NAME = 60  # so that a line of the mail that ends with it is not broken, and its rest is no line of its own
 _LINE = 66
@@ -36,6 +37,13 @@ def lines(text: str) -> list[str]:
 def quoted(found: list[str]) -> list[str]:
     """Lines as the text part quotes them. None is long enough for a mail client to break it and lose the sign."""
     return [f"> {piece}".rstrip() for line in found for piece in _pieces(line)]
+
+
+def until(end: datetime, now: datetime) -> str:
+    """When something ends: how long that is, which anybody can tell, and the moment."""
+    hours = max(1, round((end - now).total_seconds() / 3600))
+    left = "an hour" if hours == 1 else f"{hours} hours" if hours < 48 else f"{round(hours / 24)} days"
+    return f"in {left}, on {end:%A}, {end.day} {end:%B %Y} at {end:%H:%M} UTC"
 
 
 def _pieces(line: str) -> list[str]:

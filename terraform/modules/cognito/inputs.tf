@@ -17,6 +17,8 @@ module "inputs" {
   mfa                             = var.mfa
   deletion_protection_enabled     = var.deletion_protection_enabled
   email                           = var.email
+  account_mail_subject            = var.account_mail_subject
+  account_mail_html               = var.account_mail_html
   app_clients                     = var.app_clients
   domain_prefix                   = var.domain_prefix
   authorizer                      = var.authorizer

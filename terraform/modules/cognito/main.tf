@@ -42,6 +42,12 @@ resource "aws_cognito_user_pool" "this" {
 
   admin_create_user_config {
     allow_admin_create_user_only = true
+
+    # Never left out: without the block a plan would show no change, and a mail that is gone would stay.
+    invite_message_template {
+      email_subject = var.account_mail_subject
+      email_message = replace(var.account_mail_html, "{days}", module.inputs.password_policy.temporary_password_validity_days)
+    }
   }
 
   # Cognito never changes or removes an attribute of a pool, and a required custom attribute is refused outright. A changed value here

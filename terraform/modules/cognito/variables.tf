@@ -130,6 +130,20 @@ variable "email" {
   }
 }
 
+variable "account_mail_subject" {
+  description = "Subject of the mail that brings a new account its first password, 1 to 140 characters."
+  type        = string
+  default     = "Your new account"
+  nullable    = false
+}
+
+variable "account_mail_html" {
+  description = "That mail, as HTML; Cognito sends it as it is, without a text part. It must hold {username} and {####}, in whose places Cognito puts the address and the password; {days} stands for how long the password is valid. At most 20,000 characters."
+  type        = string
+  default     = "<p>An account was made for you. Sign in with {username} and this password, and choose your own: <b>{####}</b></p><p>The password is valid for {days} days.</p>"
+  nullable    = false
+}
+
 variable "app_clients" {
   description = <<-EOT
     App clients by a name of your choice. Every client signs in by SRP and renews by refresh token; password flows are never enabled.

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from bbws_access.invitation import mail, words
 from bbws_access.kernel.settings import Settings
 from tests.support.mails import MAILS, Template, template
+from tests.support.mails import rendered as as_sent
 
+NOW = datetime(2029, 12, 26, 3, 0, tzinfo=UTC)
 LINK = "https://portal.example/invitation#token=org-1.inv-1.abc"
 SETTINGS = Settings(region="eu-west-1", mail_sender="access@bbws.example", mail_template_prefix="mail")
 IMITATION = (
@@ -59,12 +61,11 @@ def invitation(**more: str) -> dict:
 def rendered(kind: str, **more: str) -> Template:
     """The mail as SES makes it of the template and what it is asked to send."""
     record = invitation(**more)
-    values = mail._invitation_values(record, LINK) if kind == "invitation" else mail._answer_values(record)
+    values = mail._invitation_values(record, LINK, NOW) if kind == "invitation" else mail._answer_values(record)
     body = {"kind": kind, "organisationId": "org-1", "invitationId": "inv-1", "sendNumber": 1}
     asked = mail._mail(SETTINGS, body, "to@example.org", values)
     data = json.loads(asked["Content"]["Template"]["TemplateData"])
-    parts = [re.sub(r"\{\{(\w+)\}\}", lambda match: data[match[1]], part) for part in template(kind)]
-    return Template(*parts)
+    return as_sent(template(kind), data)
 
 
 class Shown(HTMLParser):
@@ -98,7 +99,7 @@ def own(text: str) -> list[str]:
 class TestMessages:
     @given(WRITTEN)
     def test_the_mails_own_words_stay_as_they_are(self, kind: str, field: str, written: str) -> None:
-        plain, found = rendered(kind), rendered(kind, **{field: written})
+        plain, found = rendered(kind, **{field: "x"}), rendered(kind, **{field: f"x{written}"})
         assert found.subject == plain.subject
         assert own(found.text) == own(plain.text)
         assert max(len(line) for line in found.text.splitlines() if line.startswith(">")) <= 68
@@ -128,7 +129,11 @@ class TestMessages:
         assert f"Dear Ada,<br><br>{shown}<br>Boss" in found.html
 
     def test_nothing_was_written(self, kind: str, field: str) -> None:
-        assert "> (nothing)\n" in rendered(kind, **{field: " \n\n"}).text
+        found = rendered(kind, **{field: " \n\n"})
+        assert found == rendered(kind, **{field: ""})
+        assert "They wrote it" not in "".join(found)
+        assert "\n\n\n" not in found.text
+        assert "<i></i>" not in found.html
 
     def test_a_long_line_is_quoted_to_its_end(self, kind: str, field: str) -> None:
         found = rendered(kind, **{field: "x" * 200 + " To accept, open " + "\u4e00" * 100})
@@ -142,7 +147,7 @@ class TestMessages:
 class TestNames:
     @given(ANYTHING | st.sampled_from([IMITATION, "Acme\u2028To accept, open https://evil.example", "x" * 500]))
     def test_a_name_is_one_short_line_without_links(self, kind: str, field: str, written: str) -> None:
-        plain, found = rendered(kind), rendered(kind, **{field: written})
+        plain, found = rendered(kind), rendered(kind, **{field: f"A{written}"})  # no name is empty
         assert len(own(found.text)) == len(own(plain.text))
         for line, before in zip(own(found.text), own(plain.text), strict=True):
             assert line == before or (len(line) <= 130 and len(line) - len(before) <= 60)
@@ -151,6 +156,31 @@ class TestNames:
         assert re.findall(r"\S+://\S+", found.text) == ([LINK] if kind == "invitation" else [])
         assert Shown(found.html).links == Shown(plain.html).links
         assert not re.search(r"evil\.example", html.unescape("".join(found)))
+
+
+@pytest.mark.parametrize("kind", MAILS)
+def test_nothing_empty_is_shown(kind: str) -> None:
+    record = {"teamName": ""}
+    assert "Team" in "".join(rendered(kind))
+    found = rendered(kind, **record)
+    assert "Team" not in found.text + found.html
+    assert "none" not in found.text
+    assert "\n\n\n" not in found.text
+    assert not re.search(r"<(td|p|i)\b[^>]*>\s*</", found.html)
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (datetime(2030, 1, 2, 3, 0, tzinfo=UTC), "in 7 days, on Wednesday, 2 January 2030 at 03:00 UTC"),
+        (datetime(2029, 12, 28, 2, 0, tzinfo=UTC), "in 47 hours, on Friday, 28 December 2029 at 02:00 UTC"),
+        (datetime(2029, 12, 28, 3, 0, tzinfo=UTC), "in 2 days, on Friday, 28 December 2029 at 03:00 UTC"),
+        (datetime(2029, 12, 26, 3, 20, tzinfo=UTC), "in an hour, on Wednesday, 26 December 2029 at 03:20 UTC"),
+    ],
+)
+def test_an_end_is_said_as_people_say_it(end: datetime, said: str) -> None:
+    assert words.until(end, NOW) == said
+    assert f"It ends {said}." in rendered("invitation", expiresAt=end.isoformat()).text
 
 
 def test_which_dots_make_hosts() -> None:

@@ -5,6 +5,7 @@
 | SendEmail is checked on all that it names, with the sender | on "*" | `test_sending_is_checked` |
 | a configuration set tells EventBridge what became of a mail | nothing | `test_what_became_of_a_mail` |
 | a template that lacks a value is not sent, and tells so | the placeholder is sent | `test_template_lacks_a_value` |
+| `{{#if name}}` in a template decides | the tags are sent | `test_template_with_a_condition` |
 | a configuration set is there, and its sending is on | unchecked | `test_configuration_set` |
 | in the sandbox recipients are verified, and IAM is asked for their identities too | anybody | `test_sandbox` |
 
@@ -36,11 +37,19 @@ _KINDS = {
     "COMPLAINT": ("Complaint", "Email Complaint Received"),
     "RENDERING_FAILURE": ("Rendering Failure", "Email Rendering Failed"),
 }
+_PARTS = ("SubjectPart", "TextPart", "HtmlPart")
+_CONDITION = re.compile(r"\{\{#if (\w+)\}\}((?:(?!\{\{#if).)*?)\{\{/if\}\}", re.DOTALL)  # none within another
 
 
 def install() -> None:
     """Send as SES does, and tell EventBridge."""
     check("ses:SendEmail", _send_checks)
+    render = ses._render_template
+
+    def render_conditions(template: dict[str, Any], data: Any) -> dict[str, str]:
+        return render(_decided(template, _values(data)), data)
+
+    ses._render_template = ses_v2._render_template = render_conditions
     handle_request = ses_v2.handle_request
 
     async def handle(method: str, path: str, headers: dict, body: bytes, query_params: dict) -> Response:
@@ -179,9 +188,23 @@ def _missing_value(request: dict[str, Any]) -> str | None:
     stored = ses._templates.get(_template(request).get("TemplateName", ""))
     if not stored:
         return None
-    values = json.loads(_template(request).get("TemplateData") or "{}")
-    text = "".join(stored.get(part) or "" for part in ("SubjectPart", "TextPart", "HtmlPart"))
+    values = _values(_template(request).get("TemplateData"))
+    decided = _decided(stored, values)
+    text = "".join(decided.get(part) or "" for part in _PARTS)
     return next((name for name in re.findall(r"\{\{(\w+)\}\}", text) if name not in values), None)
+
+
+def _decided(template: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """A template without its conditions: of each what follows stands where there is a value, and not an empty one."""
+
+    def decide(match: re.Match[str]) -> str:
+        return match[2] if values.get(match[1]) else ""
+
+    return {**template, **{part: _CONDITION.sub(decide, template.get(part) or "") for part in _PARTS}}
+
+
+def _values(data: Any) -> dict[str, Any]:
+    return json.loads(data or "{}") if isinstance(data, str | None) else data
 
 
 def _template(request: dict[str, Any]) -> dict[str, Any]:

@@ -211,6 +211,35 @@ variable "email" {
   }
 }
 
+variable "account_mail_subject" {
+  description = "Subject of the mail that brings a new account its first password, 1 to 140 characters."
+  type        = string
+  default     = "Your new account"
+  nullable    = false
+
+  validation {
+    condition     = length(var.account_mail_subject) >= 1 && length(var.account_mail_subject) <= 140 && !can(regex("[\\r\\n]", var.account_mail_subject))
+    error_message = "account_mail_subject must be one line of 1 to 140 characters: Cognito takes no longer one."
+  }
+}
+
+variable "account_mail_html" {
+  description = "That mail, as HTML; Cognito sends it as it is, without a text part. It must hold {username} and {####}, in whose places Cognito puts the address and the password; {days} stands for how long the password is valid. At most 20,000 characters."
+  type        = string
+  default     = "<p>An account was made for you. Sign in with {username} and this password, and choose your own: <b>{####}</b></p><p>The password is valid for {days} days.</p>"
+  nullable    = false
+
+  validation {
+    condition     = strcontains(var.account_mail_html, "{username}") && strcontains(var.account_mail_html, "{####}")
+    error_message = "account_mail_html must hold {username} and {####}: Cognito takes no mail without them, and nobody could sign in."
+  }
+
+  validation {
+    condition     = length(var.account_mail_html) <= 19900
+    error_message = "account_mail_html must have at most 19,900 characters: Cognito takes 20,000, and {days} may become longer."
+  }
+}
+
 variable "app_clients" {
   description = <<-EOT
     App clients by a name of your choice. Every client signs in by SRP and renews by refresh token; password flows are never enabled.

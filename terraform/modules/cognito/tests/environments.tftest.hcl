@@ -68,6 +68,14 @@ run "dev" {
 
   assert {
     condition = (
+      aws_cognito_user_pool.this[0].admin_create_user_config[0].invite_message_template[0].email_subject == "Your new account"
+      && strcontains(aws_cognito_user_pool.this[0].admin_create_user_config[0].invite_message_template[0].email_message, "valid for 3 days")
+    )
+    error_message = "The first mail must say how long its password is valid, as the pool has it."
+  }
+
+  assert {
+    condition = (
       aws_cognito_user_pool.this[0].password_policy[0].minimum_length == 12
       && aws_cognito_user_pool.this[0].password_policy[0].require_lowercase
       && aws_cognito_user_pool.this[0].password_policy[0].require_uppercase
