@@ -47,6 +47,9 @@ resource "aws_cognito_user_pool" "this" {
     invite_message_template {
       email_subject = var.account_mail_subject
       email_message = replace(var.account_mail_html, "{days}", module.inputs.password_policy.temporary_password_validity_days)
+
+      # Nobody has a telephone number here; left out, the provider sends an empty text with an update, which Cognito refuses.
+      sms_message = "{username}, your first password is {####}"
     }
   }
 
