@@ -18,6 +18,12 @@ from bbws_access.local_aws import LocalAws
 
 REGION = "eu-west-1"
 ACCOUNT = "000000000000"
+# What the managed policy AWSLambdaBasicExecutionRole allows.
+LOGS = {
+    "Effect": "Allow",
+    "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+    "Resource": "*",
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -110,7 +116,7 @@ class Aws:
             FunctionName=name,
             Runtime="python3.12",
             Handler="index.handler",
-            Role=role_arn or self.role(f"{name}-role", []),
+            Role=role_arn or self.role(f"{name}-role", [LOGS]),
             Code={"ZipFile": content.getvalue()},
             **({"Timeout": 10} | settings),
         )["FunctionArn"]

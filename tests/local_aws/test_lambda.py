@@ -82,6 +82,39 @@ def handler(event, context):
         assert [one["message"] for one in events if one["message"].startswith("line")] == lines
 
 
+def test_a_log_group_that_the_role_may_not_make(aws: Aws, unique: Callable[[str], str]) -> None:
+    """A function that still runs while its group is destroyed does not bring it back."""
+    source = """
+def handler(event, context):
+    print("line", event)
+"""
+    logs, invoke = aws.client("logs"), aws.client("lambda").invoke
+    own = [{"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"}]
+    any_group = [{"Effect": "Allow", "Action": "logs:CreateLogGroup", "Resource": "*"}]
+    for kind, statements, allowed in (("own", own, False), ("none", [], False), ("any", any_group, True)):
+        name = unique(kind)
+        group = f"/aws/lambda/{name}"
+        role = aws.role(f"{name}-role", statements)
+        aws.function(name, source, role)
+        aws.function(f"{name}-json", source, role, LoggingConfig={"LogFormat": "JSON", "LogGroup": group})
+
+        def groups(group: str = group) -> list[str]:
+            found = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+            return [one["logGroupName"] for one in found]
+
+        for _ in range(2):
+            for function in (name, f"{name}-json"):
+                assert "FunctionError" not in invoke(FunctionName=function, Payload=b"1")
+            assert groups() == [group] * allowed
+        if not allowed:
+            logs.create_log_group(logGroupName=group)
+        invoke(FunctionName=name, Payload=b"2")
+        assert logs.filter_log_events(logGroupName=group, filterPattern="line")["events"]
+        logs.delete_log_group(logGroupName=group)
+        invoke(FunctionName=name, Payload=b"3")
+        assert groups() == [group] * allowed
+
+
 FAILING = """
 import json
 class Refused(Exception):

@@ -6,6 +6,7 @@
 | an answer does not wait for logs, and they are whole | up to 50 ms; late lines go to the next | `test_lambda.py` |
 | an exception is one line of JSON at ERROR where logs are JSON | a traceback | `test_an_exception_is_one_line` |
 | its answer has its type, request and stack trace | `Runtime.HandlerError` | `test_an_exception_is_one_line` |
+| no log group where the role may not make it | one is made | `test_a_log_group_that_the_role_may_not_make` |
 | where logs are JSON, the platform's own lines are | texts | `test_an_exception_is_one_line` |
 """
 
@@ -20,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from ministack.core import lambda_runtime, responses
-from ministack.services import lambda_svc
+from ministack.services import cloudwatch_logs, lambda_svc
 
 from bbws_access.local_aws.errors import LocalAwsError
 from bbws_access.local_aws.shims import log_groups
+from bbws_access.local_aws.shims.permissions import role_permits
 
 logger = logging.getLogger("local-aws.lambda")
 
@@ -145,6 +147,18 @@ def _answer_with_the_exception() -> None:
     lambda_svc._execute_function_warm = execute_with_answer
 
 
+def _may_make_group(config: dict[str, Any], name: str) -> bool:
+    """Whether a function's role may make the log group that is not there. One that may not leaves no lines, also where
+    it still runs while its group is destroyed."""
+    with_streams = cloudwatch_logs._make_group_arn(name)
+    *_, region, account = with_streams.split(":")[:5]
+    # Policies name a group with its streams or without.
+    return any(
+        role_permits(config.get("Role", ""), "lambda.amazonaws.com", group, account, region, "logs:CreateLogGroup")
+        for group in (with_streams, with_streams.removesuffix(":*"))
+    )
+
+
 def _write_logs() -> None:
     """Write what an invocation leaves in the logs: into the stream of its execution environment, in its format."""
     emit, invoke, spawn = lambda_svc._emit_lambda_logs, lambda_runtime.Worker.invoke, lambda_runtime.Worker._spawn
@@ -176,12 +190,14 @@ def _write_logs() -> None:
         log_source: str | None = None,
     ) -> None:
         stream, last.stream = getattr(last, "stream", None), None
-        if stream is None or log_source:
-            emit(func, request_id, log_text, error, duration_ms, log_source=log_source)
-            return
         config = func.get("config") or func
         try:
             name = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
+            if name not in cloudwatch_logs._log_groups and not _may_make_group(config, name):
+                return
+            if stream is None or log_source:
+                emit(func, request_id, log_text, error, duration_ms, log_source=log_source)
+                return
             lines = [
                 f"START RequestId: {request_id} Version: {config.get('Version', '$LATEST')}",
                 *log_text.splitlines(),

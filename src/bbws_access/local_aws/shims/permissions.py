@@ -1,4 +1,4 @@
-"""Whether a service of AWS may invoke a function: by the function's own policy, or as a role that it was given."""
+"""What a service of AWS may do: invoke a function, by its own policy; or what a role may that the service was given."""
 
 import json
 from typing import Any
@@ -19,8 +19,8 @@ def function_permits(function: str, service: str, source_arn: str, account: str,
     return any(_permits(statement, function, service, source_arn, account) for statement in statements)
 
 
-def role_permits(role_arn: str, service: str, function: str, account: str, region: str) -> bool:
-    """Whether a service may take a role, and the role may invoke a function."""
+def role_permits(role_arn: str, service: str, resource: str, account: str, region: str, action: str = _INVOKE) -> bool:
+    """Whether a service may take a role, and the role may do something to a resource: invoke a function."""
     name = role_arn.rsplit("/", 1)[-1]
     role = iam._roles.get(name)
     if role is None or role.get("Arn") != role_arn:
@@ -32,8 +32,8 @@ def role_permits(role_arn: str, service: str, function: str, account: str, regio
         principal_arn=f"arn:aws:sts::{account}:assumed-role/{name}/{service.partition('.')[0]}",
         principal_type="AssumedRole",
         principal_account=account,
-        action=_INVOKE,
-        resource_arn=function,
+        action=action,
+        resource_arn=resource,
         region=region,
     )
     return iam_evaluator.evaluate(context, iam_evaluator._gather_role_policies(name, account)).decision == "Allow"
