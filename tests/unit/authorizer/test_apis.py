@@ -39,19 +39,22 @@ def test_each_rest_api_has_the_routes_of_its_name() -> None:
     assert apis["one"].contract is load_contract()
 
 
+# Whoever held the first for every organisation without the second would be let into both by the gateway.
+INSEPARABLE = {
+    ("GET", "/organisations/{orgId}/teams", "/organisations/{orgId}/users/{userId}/teams"),
+    ("GET", "/organisations/{orgId}/users", "/organisations/{orgId}/roles/{roleId}/users"),
+    ("POST", "/organisations/{orgId}/roles", "/organisations/{orgId}/users/{userId}/roles"),
+    ("DELETE", "/organisations/{orgId}/roles/{roleId}", "/organisations/{orgId}/users/{userId}/roles/{roleId}"),
+}
+
+
 @pytest.mark.parametrize("contract", [load_contract(), full_contract()], ids=["present", "full"])
 def test_policies_of_this_api_are_always_exact(contract) -> None:
     routes = RouteMap(contract.operations.values())
     assert list(routes.inseparable([role["permissions"] for role in load_roles()["platformRoles"]])) == []
-    # This would yield to a role of the platform's that held the first without the second: give it both.
+    known = {(one.method, one.path) for one in contract.operations.values()}
     assert {(one.method, one.path, other.path) for one, other, _ in routes.inseparable()} == {
-        ("GET", "/organisations/{orgId}/teams", "/organisations/{orgId}/users/{userId}/teams"),
-        ("POST", "/organisations/{orgId}/roles", "/organisations/{orgId}/users/{userId}/roles"),
-        (
-            "DELETE",
-            "/organisations/{orgId}/roles/{roleId}",
-            "/organisations/{orgId}/users/{userId}/roles/{roleId}",
-        ),
+        pair for pair in INSEPARABLE if pair[:2] in known
     }
 
 
