@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from ministack.services import dynamodb
 
@@ -86,11 +86,17 @@ tree = st.recursive(
 
 
 @given(tree)
+@example({"a": {"S": "text"}, "b": {"L": [{"N": "1"}, {"M": {"c": {"S": "text"}}}]}})
 def test_copies_share_nothing_that_can_change(value: Any) -> None:
+    """A value that is one text is never changed in its place, and is shared."""
     copied = shim.copied(value)
     assert copied == value
 
     def parts(one: Any) -> Iterator[int]:
+        if isinstance(one, dict) and len(one) == 1:
+            ((name, content),) = one.items()
+            if name in dynamodb_memory.TEXTS and isinstance(content, str):
+                return
         if isinstance(one, list | dict):
             yield id(one)
             for inner in one.values() if isinstance(one, dict) else one:
