@@ -446,7 +446,7 @@ def test_nobody_is_asked_for_the_password_of_who_does_not_exist(
 def test_who_may_not_look_at_accounts_may_sign_in(shared: LocalTarget, monkeypatch: pytest.MonkeyPatch) -> None:
     """On AWS somebody may have the rights to read Terraform's state and none in Cognito."""
     outputs = make_pool(shared)
-    add_user(shared, outputs["user_pool_id"], "a@b.example", "Chosen-12345-abc")
+    add_user(shared, outputs["user_pool_id"], "looks@b.example", "Chosen-12345-abc")
     client = shared.client("cognito-idp")
 
     def refuse(**_: str) -> NoReturn:
@@ -456,10 +456,10 @@ def test_who_may_not_look_at_accounts_may_sign_in(shared: LocalTarget, monkeypat
     monkeypatch.setattr(shared, "client", lambda *_: client)
     monkeypatch.setattr(sign_in, "ask", lambda *_, **__: "Chosen-12345-abc")
     code = "AccessDeniedException"
-    assert sign_in.sign_in_as(shared, outputs, "a@b.example").count(".") == 2
+    assert sign_in.sign_in_as(shared, outputs, "looks@b.example").count(".") == 2
     code = "TooManyRequestsException"
     with pytest.raises(ToolError, match="AWS refuses AdminGetUser"):
-        sign_in.sign_in_as(shared, outputs, "a@b.example")
+        sign_in.sign_in_as(shared, outputs, "looks@b.example")
 
 
 def test_sign_in_gives_an_access_token(shared: LocalTarget) -> None:
