@@ -2,13 +2,14 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bbws_access.cli.errors import ToolError
 from bbws_access.cli.targets import Target
 
 WAIT_SECONDS = 90.0
+_MOST_AT_ONCE = 10  # events of a request
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
 
@@ -25,6 +26,13 @@ def consumers(detail_type: str) -> list[str]:
 
 def tell(target: Target, outputs: Mapping[str, Any], detail_type: str, detail: Mapping[str, str]) -> None:
     """Put an event on the environment's bus. Raises ToolError when EventBridge does not take it."""
+    tell_each(target, outputs, detail_type, [detail])
+
+
+def tell_each(
+    target: Target, outputs: Mapping[str, Any], detail_type: str, details: Sequence[Mapping[str, str]]
+) -> None:
+    """Put events of one type on the environment's bus. Raises ToolError when EventBridge does not take them."""
     from bbws_access.kernel.contract import load_events
 
     source = load_events()["events"][detail_type]["source"]
@@ -35,11 +43,14 @@ def tell(target: Target, outputs: Mapping[str, Any], detail_type: str, detail: M
             f"{target.environment.name} has no event bus of its own yet.",
             f"Bring it up to date with `{target.deploy_command}`.",
         )
-    entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(dict(detail)), "EventBusName": bus}
-    answer = target.client("events").put_events(Entries=[entry])
-    if answer["FailedEntryCount"]:
-        failed = answer["Entries"][0]
-        raise ToolError(f"EventBridge does not take {detail_type}: {failed['ErrorCode']}, {failed['ErrorMessage']}.")
+    client, about = target.client("events"), {"Source": source, "DetailType": detail_type, "EventBusName": bus}
+    for start in range(0, len(details), _MOST_AT_ONCE):
+        some = details[start : start + _MOST_AT_ONCE]
+        answer = client.put_events(Entries=[{**about, "Detail": json.dumps(dict(detail))} for detail in some])
+        for failed in (one for one in answer["Entries"] if "ErrorCode" in one):
+            raise ToolError(
+                f"EventBridge does not take {detail_type}: {failed['ErrorCode']}, {failed['ErrorMessage']}."
+            )
 
 
 def wait(outputs: Mapping[str, Any], detail_type: str, parts: Parts, seconds: float = WAIT_SECONDS) -> None:

@@ -9,22 +9,23 @@ from typing import Any
 
 from bbws_access.cli.errors import UsageError, service_errors
 from bbws_access.cli.people import actor, database, no_organisation
-from bbws_access.cli.records import active_records
+from bbws_access.cli.records import every_record
 from bbws_access.cli.targets import Target
 
+OPEN, CLOSED = "OPEN", "CLOSED"
 _ADMINISTERS = "role:assign"  # whoever may do this in a whole organisation can give anything that they hold
 
 
 def every(target: Target, outputs: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """All organisations, by id: organisationId, name, dateCreated."""
+    """All organisations, by id: organisationId, name, dateCreated, state (OPEN, CLOSED), closedAt, closedBy."""
     with service_errors():
-        records = active_records(target, outputs["table_names"]["permissions"], "Organisation")
+        records = every_record(target, outputs["table_names"]["permissions"], "Organisation")
         found = [_shown(record) for record in records]
     return sorted(found, key=lambda one: one["organisationId"])
 
 
 def check_name_is_free(target: Target, outputs: Mapping[str, Any], name: str, *, besides: str, flag: str) -> None:
-    """Raises UsageError where an organisation other than `besides` has a name that looks the same.
+    """Raises UsageError where an open organisation other than `besides` has a name that looks the same.
 
     flag: the option that makes the command go on all the same
     """
@@ -32,7 +33,9 @@ def check_name_is_free(target: Target, outputs: Mapping[str, Any], name: str, *,
 
     looks = skeleton(name)
     same = [
-        one for one in every(target, outputs) if skeleton(one["name"]) == looks and one["organisationId"] != besides
+        one
+        for one in every(target, outputs)
+        if skeleton(one["name"]) == looks and one["organisationId"] != besides and one["state"] == OPEN
     ]
     if not same:
         return
@@ -47,7 +50,7 @@ def check_name_is_free(target: Target, outputs: Mapping[str, Any], name: str, *,
 def show(target: Target, outputs: Mapping[str, Any], org_id: str) -> dict[str, Any]:
     """What is in an organisation, in numbers, and who administers it. Lists of people are a moment behind.
 
-    Returns organisationId, name, dateCreated, createdBy, people, administrators (userId, email), roles, permissionSets,
+    Returns what `every` does, and createdBy, people, administrators (userId, email), roles, permissionSets,
     teams, pendingInvitations. Raises UsageError where there is none.
     """
     from bbws_access.access.permissions import covers
@@ -102,13 +105,23 @@ def rename(
     same_name: also where another one has that name
     Returns organisationId, name, before, renamed. Raises UsageError.
     """
-    from bbws_access.kernel.records import Change, Stale, commit, organisation_read, put_over, until_fresh
+    from bbws_access.kernel.records import (
+        Change,
+        Stale,
+        check_open,
+        commit,
+        organisation_read,
+        put_over,
+        until_fresh,
+    )
     from bbws_access.role.organisations import check_organisation
 
     tables, table = database(target), outputs["table_names"]["permissions"]
     change = Change.outside_a_request(actor())
     with service_errors():
-        before = read(target, outputs, org_id)["name"]
+        found = read(target, outputs, org_id)
+        check_open(found)
+        before = found["name"]
         name, _ = check_organisation(name, org_id)
         if not same_name:
             check_name_is_free(target, outputs, name, besides=org_id, flag="--same-name")
@@ -116,6 +129,7 @@ def rename(
 
         def attempt(reads: list[dict[str, Any]]) -> bool:
             [stored] = reads
+            check_open(stored)
             if stored["name"] == name:
                 return False
             commit(tables, [(put_over(table, {**stored, "name": name, **change.next(stored)}, stored), Stale())])
@@ -140,4 +154,9 @@ def read(target: Target, outputs: Mapping[str, Any], org_id: str) -> dict[str, A
 
 
 def _shown(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: record[name] for name in ("organisationId", "name", "dateCreated")}
+    return {
+        **{name: record[name] for name in ("organisationId", "name", "dateCreated")},
+        "state": OPEN if record["active"] else CLOSED,
+        "closedAt": record.get("closedAt"),
+        "closedBy": record.get("closedBy"),
+    }

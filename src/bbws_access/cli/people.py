@@ -70,7 +70,7 @@ def create_organisation(
     check_new: gets the name and the id of one that is not there yet, and raises where it is not to be made
     Returns organisationId, name, created. Raises ToolError when a service does not do its part in time.
     """
-    from bbws_access.kernel.records import organisation_read
+    from bbws_access.kernel.records import check_open, organisation_read
     from bbws_access.role.organisations import check_organisation
     from bbws_access.team import store as team_roles
 
@@ -88,6 +88,7 @@ def create_organisation(
             return team_roles.got_team_roles(tables.rest_of(about, page))
 
         found = recorded()
+        check_open(found)
         if found is not None and found["name"] != name:
             raise UsageError(f"The organisation {org_id} is there already, with the name {found['name']!r}.")
         parts = {"role": lambda: recorded() is not None, "team": has_team_roles}
@@ -120,8 +121,8 @@ def deactivate_user(
     tables, names = database(target), outputs["table_names"]
     with service_errors():
         user_id, email = find_person(target, outputs, tables, person)
-        if organisation is not None and not _has_organisation(tables, outputs, organisation):
-            raise no_organisation(target, organisation)
+        if organisation is not None:
+            _organisation(target, tables, outputs, organisation)
         departure, change = str(uuid.uuid4()), Change.outside_a_request(actor())
         departures, taken = leave(tables, names["permissions"], user_id, organisation, departure, change)
         if organisation is None and email is not None:
@@ -229,7 +230,7 @@ def create_user(
     Returns userId, email, organisationId, roleId, roleName, scope (PLATFORM, ORGANISATION), created, granted (whether
     the person got the role now).
     """
-    from bbws_access.kernel.records import Change
+    from bbws_access.kernel.records import Change, check_open
     from bbws_access.role.engineers import assign_role, find_role
 
     email = _check_invitable(email)
@@ -239,8 +240,7 @@ def create_user(
     cognito = target.client("cognito-idp")
     with service_errors():
         # Whether organisation and role exist shows before anything is made.
-        if not _has_organisation(tables, outputs, organisation):
-            raise no_organisation(target, organisation)
+        check_open(_organisation(target, tables, outputs, organisation))
         found = find_role(tables, table, role, of)
         user, created = _ensure_user(cognito, pool, email, organisation, invite=password is None)
         if password is not None and created:
@@ -262,14 +262,14 @@ def create_user(
 def role_names(target: Target, outputs: Mapping[str, Any], organisation: str, *, platform: bool) -> list[str]:
     """What `create_user` can give somebody in an organisation, or of the platform's; the most powerful first."""
     from bbws_access.kernel.contract import platform_roles
+    from bbws_access.kernel.records import check_open
     from bbws_access.role import store
 
     if platform:
         return [role["name"] for role in platform_roles().values()]
     tables, table = database(target), outputs["table_names"]["permissions"]
     with service_errors():
-        if not _has_organisation(tables, outputs, organisation):
-            raise no_organisation(target, organisation)
+        check_open(_organisation(target, tables, outputs, organisation))
         query = store.every_role(table, organisation)
         [page] = tables.parallel([query])
         found = [role for role in tables.rest_of(query, page) if role["scope"] == "ORGANISATION"]
@@ -283,11 +283,14 @@ def no_organisation(target: Target, organisation: str) -> UsageError:
     return UsageError(f"There is no organisation {organisation}.", hint)
 
 
-def _has_organisation(tables: Any, outputs: Mapping[str, Any], organisation: str) -> bool:
+def _organisation(target: Target, tables: Any, outputs: Mapping[str, Any], organisation: str) -> dict[str, Any]:
+    """The record of an organisation. Raises UsageError where there is none."""
     from bbws_access.kernel.records import organisation_read
 
     [found] = tables.parallel([organisation_read(outputs["table_names"]["permissions"], organisation)])
-    return found is not None
+    if found is None:
+        raise no_organisation(target, organisation)
+    return found
 
 
 def _ensure_user(
@@ -350,6 +353,11 @@ def ensure_demo(target: LocalTarget, outputs: Mapping[str, Any]) -> dict[str, st
     email, org_id = DEMO_ORGANISATION["email"], DEMO_ORGANISATION["id"]
     with service_errors():
         [found] = database(target).parallel([organisation_read(outputs["table_names"]["permissions"], org_id)])
+    if found is not None and not found["active"]:
+        # Whoever closed it meant it, and nobody is given anything there any more.
+        demo = target.read(DEMO) or {"organisation_id": org_id, "email": email, "user_id": ""}
+        target.write(DEMO, demo)
+        return demo
     # It may have been renamed.
     name = DEMO_ORGANISATION["name"] if found is None else found["name"]
     organisation = create_organisation(target, outputs, name, org_id)

@@ -1,6 +1,6 @@
 """Records of whole tables, for who may read all of them; and pages of what was found."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from bbws_access.cli.errors import UsageError
@@ -11,7 +11,23 @@ One = TypeVar("One")
 
 def active_records(target: Target, table: str, *kinds: str) -> Iterator[dict[str, Any]]:
     """What is active of some kinds of records. Reads the table whole."""
-    from bbws_access.kernel.dynamodb import decode_item
+    return _records(target, table, kinds, {"active": True})
+
+
+def records_in(target: Target, table: str, org_id: str, *kinds: str) -> Iterator[dict[str, Any]]:
+    """All records of some kinds in an organisation, inactive ones too. Reads the table whole, never an index."""
+    return _records(target, table, kinds, {"organisationId": org_id})
+
+
+def every_record(target: Target, table: str, *kinds: str) -> Iterator[dict[str, Any]]:
+    """All records of some kinds, inactive ones too. Reads the table whole."""
+    return _records(target, table, kinds, {})
+
+
+def _records(
+    target: Target, table: str, kinds: Sequence[str], wanted: Mapping[str, str | bool]
+) -> Iterator[dict[str, Any]]:
+    from bbws_access.kernel.dynamodb import decode_item, encode_item
 
     values = {f":kind{n}": {"S": kind} for n, kind in enumerate(kinds)}
     pages = (
@@ -19,9 +35,11 @@ def active_records(target: Target, table: str, *kinds: str) -> Iterator[dict[str
         .get_paginator("scan")
         .paginate(
             TableName=table,
-            FilterExpression=f"entityType IN ({', '.join(values)}) AND #active = :active",
-            ExpressionAttributeNames={"#active": "active"},
-            ExpressionAttributeValues={**values, ":active": {"BOOL": True}},
+            FilterExpression=" AND ".join(
+                [f"#kind IN ({', '.join(values)})", *(f"#{name} = :{name}" for name in wanted)]
+            ),
+            ExpressionAttributeNames={"#kind": "entityType", **{f"#{name}": name for name in wanted}},
+            ExpressionAttributeValues={**values, **encode_item({f":{name}": wanted[name] for name in wanted})},
             ConsistentRead=True,
         )
     )

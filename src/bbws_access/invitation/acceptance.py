@@ -11,7 +11,7 @@ from bbws_access.access.reader import AccessIn
 from bbws_access.invitation import accounts, mail, offers, rules, store, tokens
 from bbws_access.invitation.accounts import Account
 from bbws_access.kernel.dynamodb import Call, Page
-from bbws_access.kernel.errors import NotFound
+from bbws_access.kernel.errors import Conflict, NotFound
 from bbws_access.kernel.records import Change, Step, check_room, stays, timestamp, until_fresh
 from bbws_access.role import rules as role_rules
 from bbws_access.role import store as role_store
@@ -166,7 +166,7 @@ class _Offered:
         request, stored, width = self._request, self._stored, len(self._inviter.calls)
         try:
             offer = offers.resolve(request.database, self._offer, results[width:], *self._of, stored.get("teamRoleId"))
-        except NotFound as error:
+        except (NotFound, Conflict) as error:
             raise rules.obsolete(error.message) from error
         access = self._inviter.access(request.database, results[:width], now=request.now)
         still = offers.still_offered(access, offer, to=user_id)

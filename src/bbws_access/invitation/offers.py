@@ -11,7 +11,7 @@ from bbws_access.invitation import rules
 from bbws_access.kernel.dynamodb import Call, Database, Page
 from bbws_access.kernel.errors import Forbidden, NotFound, ServiceError
 from bbws_access.kernel.keys import key
-from bbws_access.kernel.records import Step, organisation_read, stays_active, team_read
+from bbws_access.kernel.records import Step, check_open, organisation_read, stays_active, team_read
 from bbws_access.kernel.settings import Settings
 from bbws_access.role import rules as role_rules
 from bbws_access.role import store as role_store
@@ -150,12 +150,14 @@ def resolve(
 ) -> Offer:
     """What is offered, from the results of `reads`; a team role of None is the organisation's MEMBER.
 
+    Raises ORGANISATION_CLOSED.
     Raises ORGANISATION_NOT_FOUND, ROLE_NOT_FOUND, TEAM_NOT_FOUND or TEAM_ROLE_NOT_FOUND for what is not there or not
     active, SYSTEM_RESOURCE for a platform role, VALIDATION_ERROR for a role that needs a team.
     """
     organisation, role, sets = results[:3]
     if organisation is None:
         raise NotFound("There is no such organisation.", code="ORGANISATION_NOT_FOUND")
+    check_open(organisation)
     role_rules.check_assignable_here(role_id)
     if role is None or not role["active"]:
         raise role_rules.no_active_role(role_id)

@@ -215,6 +215,27 @@ def organisation_exists(table: str, org_id: str) -> OrganisationExists:
     return OrganisationExists(table, key("Organisation", orgId=org_id))
 
 
+def check_open(organisation: Mapping | None) -> None:
+    """Raises ORGANISATION_CLOSED where the record of an organisation says that it is closed."""
+    if organisation is not None and not organisation["active"]:
+        raise organisation_closed(organisation["organisationId"])
+
+
+def stays_open(table: str, org_id: str) -> Step:
+    """A step that fails where an organisation is closed meanwhile.
+
+    For writes of whoever is let in by something else than what they hold there: few, so none is in another's way.
+    """
+    condition, values = "attribute_not_exists(PK) OR #active = :active", {":active": True}
+    check = Check(table, key("Organisation", orgId=org_id), condition, {"#active": "active"}, values)
+    return check, organisation_closed(org_id)
+
+
+def organisation_closed(org_id: str) -> Conflict:
+    """The answer to whoever would change something in a closed organisation."""
+    return Conflict(f"The organisation {org_id} is closed: nothing in it changes any more.", code="ORGANISATION_CLOSED")
+
+
 def team_read(table: str, org_id: str, team_id: str) -> Get:
     """The read of a team's record, in the table `teams`."""
     return Get(table, key("Team", orgId=org_id, teamId=team_id))

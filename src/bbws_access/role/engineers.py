@@ -12,7 +12,7 @@ from bbws_access.kernel.contract import platform_roles
 from bbws_access.kernel.dynamodb import Database, Get
 from bbws_access.kernel.errors import BadRequest, NotFound
 from bbws_access.kernel.ids import is_user_id, is_valid_id
-from bbws_access.kernel.records import Change, commit, organisation_read, until_fresh
+from bbws_access.kernel.records import Change, check_open, commit, organisation_read, stays_open, until_fresh
 from bbws_access.role import rules, store
 
 
@@ -64,6 +64,7 @@ def assign_role(
             item = {**place.key, **record}
             store.put_platform_assignments(database, table, [(item, stored)], more, change, stays)
         else:
+            stays.append(stays_open(table, organisation_id))
             item = store.assign(database, table, record, found, stored, change, stays, more)
         return {"created": True, "assignment": item}
 
@@ -108,7 +109,8 @@ def _end_platform_roles(database: Database, table: str, departures: Departures, 
 def find_role(database: Database, table: str, role: str, organisation_id: str | None = None) -> dict:
     """The active role of an organisation, or of the platform for None, with this id or name.
 
-    Raises BadRequest for what is no organisation's id, NotFound for an organisation or role that is not there.
+    Raises BadRequest for what is no organisation's id, NotFound for an organisation or role that is not there,
+    ORGANISATION_CLOSED.
     """
     if organisation_id is None:
         return _platform_role(role)
@@ -137,6 +139,7 @@ def _organisation_role(database: Database, table: str, org_id: str, role: str) -
     organisation, page = database.parallel([organisation_read(table, org_id), asked])
     if organisation is None:
         raise NotFound(f"There is no organisation {org_id}.", code="ORGANISATION_NOT_FOUND")
+    check_open(organisation)
     roles = database.rest_of(asked, page)
     for found in roles:
         if role in (found["roleId"], found["name"]):

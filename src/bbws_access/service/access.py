@@ -10,7 +10,14 @@ from bbws_access.access.grants import MembershipsUnread, Reason
 from bbws_access.access.reader import read_access_in, role_seen_in, seen_in
 from bbws_access.kernel.dynamodb import Call, Check, Database, Delete, Page, Put, Query, TransactionCancelled, Update
 from bbws_access.kernel.errors import Forbidden
-from bbws_access.kernel.records import OrganisationExists, Stale, Step
+from bbws_access.kernel.records import (
+    OrganisationExists,
+    Stale,
+    Step,
+    check_open,
+    organisation_exists,
+    stays_open,
+)
 from bbws_access.service.requests import Request
 
 Result = TypeVar("Result")
@@ -24,7 +31,9 @@ class CallersDatabase:
     """The database as a request of a caller may use it: each write fails as stale once the caller has left.
 
     It checks so in the same transaction, so whoever leaves before the commit has written nothing. There is no other
-    write than a transaction.
+    write than a transaction. Everybody leaves an organisation that is closed; of a caller who holds nothing in it, and
+    is let in by a platform role, the transaction checks that it is open
+    (docs/decisions/0050-a-closed-organisation.md).
     """
 
     def __init__(self, database: Database, request: Request) -> None:
@@ -53,24 +62,33 @@ class CallersDatabase:
         return self._database.rest_of(query, page)
 
     def transact(self, actions: Iterable[Put | Update | Delete | Check]) -> None:
-        """All of the actions or none. Raises CallerLeft, TransactionCancelled."""
-        actions = list(actions)
-        check, _ = self._request.access.departures.stays(self._request.settings.permissions_table)
+        """All of the actions or none. Raises CallerLeft, ORGANISATION_CLOSED, TransactionCancelled."""
+        actions, table = list(actions), self._request.settings.permissions_table
+        org_id = self._request.path.get("orgId")
+        check, _ = self._request.access.departures.stays(table)
+        guards: list[Step] = [(check, CallerLeft())]
+        if org_id is not None and not self._request.access.belongs_to(org_id):
+            guards.append(stays_open(table, org_id))
         try:
-            self._database.transact([*actions, check])
+            self._database.transact([*actions, *(guard for guard, _ in guards)])
         except TransactionCancelled as cancelled:
-            if len(actions) in cancelled.failed():
-                raise CallerLeft from cancelled
-            raise TransactionCancelled(str(cancelled), cancelled.reasons[:-1]) from cancelled
+            failed = cancelled.failed()
+            for position, (_, error) in enumerate(guards, len(actions)):
+                if position in failed:
+                    raise error from cancelled
+            raise TransactionCancelled(str(cancelled), cancelled.reasons[: len(actions)]) from cancelled
 
 
-def check_access(request: Request, calls: Sequence[Call], *, memberships: bool = True) -> list:
+def check_access(
+    request: Request, calls: Sequence[Call], *, memberships: bool = True, only_reads: bool = False
+) -> list:
     """Read what the caller holds, in `request.access` from now on, and the results of the calls, all in one wait.
 
     Whether there is the organisation is not read of whoever was seen to hold something in it: what they hold is read,
     and proves it. Where they hold nothing there any more, and a platform role lets them in, it takes a second wait.
-    memberships: whether the caller's are read, too
-    Raises Forbidden where it does not let the request in, and MembershipsUnread where without them nobody can tell.
+    memberships: whether the caller's are read, too      only_reads: whether the request changes nothing
+    Raises Forbidden where it does not let the request in, MembershipsUnread where without them nobody can tell, and
+    ORGANISATION_CLOSED where it would change something in a closed organisation.
     """
     org_id, user_id = request.path.get("orgId"), request.caller.user_id
     calls, unread = list(calls), []
@@ -93,6 +111,8 @@ def check_access(request: Request, calls: Sequence[Call], *, memberships: bool =
             found = request.database.parallel(calls[n] for n in unread)
         for n, organisation in zip(unread, found, strict=True):
             results.insert(n, organisation)
+        if org_id is not None and not only_reads and not request.access.belongs_to(org_id):
+            _check_open(request, org_id, calls, results)
         return results
     request.log.record(
         "Access denied",
@@ -106,6 +126,12 @@ def check_access(request: Request, calls: Sequence[Call], *, memberships: bool =
     if decision.reason is Reason.NOT_IN_ORGANISATION:
         message = "You do not belong to this organisation."
     raise Forbidden(message)
+
+
+def _check_open(request: Request, org_id: str, calls: list[Call], results: list) -> None:
+    wanted = organisation_exists(request.settings.permissions_table, org_id)
+    found = results[calls.index(wanted)] if wanted in calls else request.database.parallel([wanted])[0]
+    check_open(found)
 
 
 _MOST_NEEDED = 5_000
@@ -132,12 +158,12 @@ def with_access(
     may_do_without = only_reads and org_id is not None and request.path.get("userId") != user_id
     if may_do_without and role_seen_in(user_id, org_id) and place not in _needed:
         try:
-            return _answer(request, calls, function, invalid, memberships=False)
+            return _answer(request, calls, function, invalid, memberships=False, only_reads=True)
         except MembershipsUnread:
             while len(_needed) >= _MOST_NEEDED:
                 _needed.pop(next(iter(_needed)), None)
             _needed[place] = None
-    return _answer(request, calls, function, invalid, memberships=True)
+    return _answer(request, calls, function, invalid, memberships=True, only_reads=only_reads)
 
 
 def _answer(
@@ -147,8 +173,9 @@ def _answer(
     invalid: Exception | None,
     *,
     memberships: bool,
+    only_reads: bool,
 ) -> Result:
-    request.prefetched = check_access(request, calls, memberships=memberships)
+    request.prefetched = check_access(request, calls, memberships=memberships, only_reads=only_reads)
     if invalid is not None:
         raise invalid
     return function(request)

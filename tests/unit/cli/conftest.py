@@ -79,6 +79,9 @@ def place(
 ) -> Iterator[Place]:
     place = Place(seeded_tables, user_pool, functions)
     monkeypatch.setattr(events, "tell", lambda target, *more: target.tell(*more[-2:]))
+    monkeypatch.setattr(
+        events, "tell_each", lambda target, _, kind, details: [target.tell(kind, detail) for detail in details]
+    )
     return place
 
 

@@ -84,7 +84,7 @@ def test_every_command_explains_itself() -> None:
     for group in app.registered_groups:
         commands.append([group.name])
         commands += [[group.name, command.name] for command in group.typer_instance.registered_commands]
-    assert len(commands) == 32
+    assert len(commands) == 33
     for command in commands:
         done = runner.invoke(app, [*command, "--help"])
         assert done.exit_code == 0, command
@@ -187,6 +187,7 @@ def test_a_misspelt_key_stops_a_plan_before_terraform(project: Path) -> None:
         ["org", "show", "org-x"],
         ["org", "create", "Mine"],
         ["org", "rename", "org-x", "Mine"],
+        ["org", "close", "org-x", "--yes"],
         ["user", "list"],
         ["user", "show", "a@b.example"],
         ["user", "create", "a@b.example", "-o", "org-x"],

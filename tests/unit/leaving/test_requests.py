@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
+import boto3
 import pytest
 from benchmarks._scenarios import SCENARIOS, Asked, Place
 from benchmarks.services import READS
 
 from bbws_access.access.reader import read_access
 from bbws_access.kernel.contract import Operation, load_contract
+from bbws_access.kernel.keys import key
 from bbws_access.kernel.settings import Settings
 from bbws_access.team import memberships
 from bbws_access.team.handler import service as team_service
@@ -89,6 +91,59 @@ def test_a_membership_alone_lets_nothing_through_either(
     assert done
     answer.expect(403, "FORBIDDEN")
     assert written_by(answer.body["error"]["requestId"]) == []
+
+
+# Requests in an organisation that is closed: whoever holds something there leaves it, and has written nothing, above.
+
+IN_AN_ORGANISATION = [name for name in OF_A_CALLER if "{orgId}" in OPERATIONS[name].path]
+
+
+@pytest.fixture
+def close(place: Place) -> Iterator[Callable[[str], None]]:
+    """Says of an organisation that it is closed, until the test ends."""
+    table, said = boto3.resource("dynamodb").Table(place.tables["permissions"]), []
+
+    def say(org_id: str, *, active: bool = False) -> None:
+        said.append(org_id)
+        table.update_item(
+            Key=key("Organisation", orgId=org_id),
+            UpdateExpression="SET #active = :active",
+            ExpressionAttributeNames={"#active": "active"},
+            ExpressionAttributeValues={":active": active},
+        )
+
+    yield say
+    for org_id in set(said):
+        say(org_id, active=True)
+
+
+@pytest.mark.parametrize("name", IN_AN_ORGANISATION)
+@pytest.mark.parametrize("already", [False, True], ids=["closed before the commit", "closed before the request"])
+def test_a_platform_role_writes_nothing_in_a_closed_organisation(
+    place: Place,
+    before_commit: BeforeCommit,
+    written_by: WrittenBy,
+    close: Callable[[str], None],
+    name: str,
+    already: bool,
+) -> None:
+    operation, asked, user = prepared(place, name, "platform")
+    org_id = asked.ids.get("orgId", place.organisation.id)
+    done = before_commit(place.instances[operation.service], lambda: close(org_id))
+    if already:
+        close(org_id)
+    answer = ask(place, operation, asked, user)
+    assert bool(done) is not already
+    answer.expect(409, "ORGANISATION_CLOSED")
+    assert written_by(answer.body["error"]["requestId"]) == []
+
+
+def test_a_platform_role_reads_on_in_a_closed_organisation(place: Place, close: Callable[[str], None]) -> None:
+    close(place.organisation.id)
+    user = place.world.platform()
+    for name, operation in OPERATIONS.items():
+        if (operation.method == "GET" or name in READS) and "{orgId}" in operation.path and name in SCENARIOS:
+            assert ask(place, operation, SCENARIOS[name](place), user).status == 200, name
 
 
 # What is given to somebody
