@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -13,6 +14,7 @@ from benchmarks._scenarios import SCENARIOS, Asked, Place
 from benchmarks.services import READS
 
 from bbws_access.access.reader import read_access
+from bbws_access.cli import closing, events
 from bbws_access.kernel.contract import Operation, load_contract
 from bbws_access.kernel.keys import key
 from bbws_access.kernel.settings import Settings
@@ -144,6 +146,38 @@ def test_a_platform_role_reads_on_in_a_closed_organisation(place: Place, close: 
     for name, operation in OPERATIONS.items():
         if (operation.method == "GET" or name in READS) and "{orgId}" in operation.path and name in SCENARIOS:
             assert ask(place, operation, SCENARIOS[name](place), user).status == 200, name
+
+
+@pytest.mark.parametrize("name", ["acceptInvitation", "createInvitation", "addTeamMember", "assignRole"])
+def test_what_is_about_to_be_given_while_all_of_it_is_closed_is_not_given(
+    place: Place, before_commit: BeforeCommit, written_by: WrittenBy, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    place.settle()
+    asked = SCENARIOS[name](place)
+    org_id, operation = place.organisation.id, OPERATIONS[name]
+    environment = SimpleNamespace(name="test", region=REGION)
+    target = SimpleNamespace(client=boto3.client, environment=environment)
+
+    def tell(*told: object) -> None:
+        for detail in told[-1]:
+            for service in ("role", "team"):
+                place.instances[service].deliver("UserDeactivated", **detail)
+
+    def close_all() -> dict:
+        return closing.close(target, {"table_names": place.tables, "log_group_names": {}}, org_id, lambda _: None)
+
+    monkeypatch.setattr(events, "tell_each", tell)
+    done = before_commit(place.instances[operation.service], close_all)
+    if name == "acceptInvitation":
+        answer = place.request(operation, asked)
+        answer.expect(409)
+    else:
+        answer = ask(place, operation, asked, place.organisation.holder("*"))
+        answer.expect(403)
+    assert done
+    assert written_by(answer.body["error"]["requestId"]) == []
+    assert not any(close_all()["ended"].values())
+    place.settle()
 
 
 # What is given to somebody
