@@ -12,6 +12,10 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+import jmespath
+from jmespath.exceptions import JMESPathError
+from jmespath.parser import ParsedResult
+
 from bbws_access.cli.errors import ToolError, UsageError
 from bbws_access.cli.targets import LocalTarget, Target
 
@@ -44,6 +48,31 @@ class Answer:
         except ValueError:
             return text
 
+    def picked(self, query: ParsedResult) -> str:
+        """What a query finds in the body, as lines: texts as they are, a list's items one by one, the rest as JSON.
+
+        Raises ToolError where the body is no JSON, or a function of the query does not take what is there.
+        """
+        if not self.body:
+            return ""
+        try:
+            found = query.search(json.loads(self.body))
+        except JMESPathError as error:
+            raise ToolError(f"--query does not fit the answer: {error}.") from error
+        except ValueError as error:
+            raise ToolError("The answer is no JSON, so --query finds nothing in it.") from error
+        items = found if isinstance(found, list) else [] if found is None else [found]
+        return "\n".join(one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in items)
+
+    @property
+    def problem(self) -> str:
+        """Status, code and message of an error, on one line."""
+        try:
+            error = json.loads(self.body)["error"]
+            return f"{self.status} {error['code']}: {error['message']}"
+        except (ValueError, LookupError, TypeError):
+            return f"HTTP {self.status} {self.reason}"
+
     @property
     def is_json(self) -> bool:
         return any(name.lower() == "content-type" and "json" in value for name, value in self.headers)
@@ -59,6 +88,17 @@ def check_request(method: str, path: str) -> str:
             "Begin it with /, without host and base path, as in /organisations/org-demo/roles; write blanks as %20.",
         )
     return method.upper()
+
+
+def check_query(query: str) -> ParsedResult:
+    """A JMESPath query, ready to be used. Raises UsageError for what is none."""
+    try:
+        return jmespath.compile(query)
+    except JMESPathError as error:
+        where = str(error).splitlines()[0].rstrip(":. ")
+        raise UsageError(
+            f"{query!r} is no JMESPath query: {where}.", "Write one as in --query 'items[].name'; see jmespath.org."
+        ) from error
 
 
 def read_body(data: str | None) -> bytes | None:

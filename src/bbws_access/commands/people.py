@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from bbws_access.cli.console import Step, err, escape, out, remark, step
-from bbws_access.cli.errors import FAILURE, UsageError
+from bbws_access.cli.errors import FAILURE, ToolError, UsageError
 from bbws_access.cli.targets import LocalTarget, Target
 from bbws_access.commands.options import DataPlace, JsonOption, PageSizeOption, StartAtOption, Values
 from bbws_access.commands.places import data_target
@@ -359,6 +359,12 @@ def api(
         str | None, typer.Option("--data", "-d", metavar="JSON|@FILE|-", help="The body; - reads standard input.")
     ] = None,
     include: Annotated[bool, typer.Option("--include", "-i", help="Write status and headers first.")] = False,
+    query: Annotated[
+        str | None,
+        typer.Option(
+            "--query", metavar="JMESPATH", help="Write only this of the answer, as lines; of an error its message."
+        ),
+    ] = None,
     place: DataPlace,
     values: Values,
 ) -> None:
@@ -369,12 +375,21 @@ def api(
     method = requests.check_request(method, path)
     if anonymous and as_:
         raise UsageError("--anonymous and --as exclude each other.")
+    if include and query is not None:
+        raise UsageError("--include and --query exclude each other.")
+    wanted = None if query is None else requests.check_query(query)
     body = requests.read_body(data)
     target, outputs = data_target(place, values)
     token = None
     if not anonymous:
         token = sign_in_as(target, outputs, _caller(target, as_))
     answer = requests.call(target, outputs, method, path, token=token, body=body)
+    if wanted is not None:
+        if answer.failed:
+            raise ToolError(answer.problem)
+        if found := answer.picked(wanted):
+            print(found)
+        return
     if include:
         out.print(f"HTTP {answer.status} {escape(answer.reason)}", style="red" if answer.failed else "green")
         for name, value in answer.headers:
