@@ -116,7 +116,7 @@ def mail(
         print(json.dumps(found._asdict(), ensure_ascii=False))
         return
     out.print(f"[dim]From:[/dim] {escape(found.sender)}\n[dim]Subject:[/dim] {escape(found.subject)}\n")
-    print(found.text)
+    print(mails.readable(found))
 
 
 def doctor(
