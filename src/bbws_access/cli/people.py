@@ -278,9 +278,12 @@ def role_names(target: Target, outputs: Mapping[str, Any], organisation: str, *,
 
 def no_organisation(target: Target, organisation: str) -> UsageError:
     """What to say of an organisation that is not there."""
-    make = target.advice("org create", organisation or "NAME", *(["--id", organisation] if organisation else ()))
-    hint = f"`{target.advice('org list')}` names those there are; `{make}` makes it."
-    return UsageError(f"There is no organisation {organisation}.", hint)
+    from bbws_access.kernel.ids import is_valid_id
+
+    hint = f"`{target.advice('org list')}` names those there are"
+    if is_valid_id(organisation):
+        hint += f"; `{target.advice('org create', organisation, '--id', organisation)}` makes it"
+    return UsageError(f"There is no organisation {organisation}.", f"{hint}.")
 
 
 def _organisation(target: Target, tables: Any, outputs: Mapping[str, Any], organisation: str) -> dict[str, Any]:

@@ -79,6 +79,8 @@ def test_names_that_cannot_be_and_organisations_that_are_not_there(place: Place,
             with pytest.raises(UsageError, match="There is no organisation") as refused:
                 call(place, place.outputs_, unknown)
             assert "org list" in refused.value.hint
+            # What no organisation can be called is not advised.
+            assert ("org create" in refused.value.hint) == (unknown == "org-none")
         with pytest.raises(UsageError, match="There is no organisation"):
             organisations.rename(place, place.outputs_, unknown, "Name")
 
