@@ -19,8 +19,10 @@ def resident():
 
 memory.share_one_heap()
 held = []
+both = threading.Barrier(2)
 def work():
     made = [b"x" * 20_000 for _ in range(2000)]
+    both.wait()  # or what one has freed is what the other gets
     held.append(made[::2])
 threads = [threading.Thread(target=work) for _ in range(2)]
 for one in threads: one.start()
